@@ -1,0 +1,156 @@
+import { z } from "zod";
+
+/** A file at the platform: its id there, never a URL (URLs expire, and Telegram's hold the bot's token). */
+const media = z.object({
+  id: z.string(),
+  mime_type: z.string().optional(),
+  sha256: z.string().optional(),
+  file_name: z.string().optional(),
+  size: z.number().optional(),
+});
+
+const captioned = { media, caption: z.string().optional() };
+
+/** What surrounds a message on its platform. */
+const context = z.object({
+  forwarded: z.boolean().optional(),
+  /** Many messages sent as one album share this id. */
+  album_id: z.string().optional(),
+  /** The catalogue product the customer asks about. */
+  product: z.object({ catalog_id: z.string().optional(), product_id: z.string() }).optional(),
+  /** The ad or post that brought the customer here. */
+  referral: z.record(z.string(), z.string()).optional(),
+});
+
+const shared = { context: context.optional() };
+
+/** What somebody said, by kind. Every store keeps it as it is; `textOf` turns any of it into words for a bot. */
+export const contentSchema = z.discriminatedUnion("kind", [
+  z.object({ kind: z.literal("text"), text: z.string(), ...shared }),
+  z.object({ kind: z.literal("image"), ...captioned, ...shared }),
+  z.object({ kind: z.literal("video"), ...captioned, note: z.boolean().optional(), ...shared }),
+  z.object({ kind: z.literal("audio"), ...captioned, voice: z.boolean().optional(), ...shared }),
+  z.object({ kind: z.literal("document"), ...captioned, ...shared }),
+  z.object({
+    kind: z.literal("sticker"),
+    media,
+    emoji: z.string().optional(),
+    animated: z.boolean().optional(),
+    ...shared,
+  }),
+  z.object({
+    kind: z.literal("location"),
+    latitude: z.number(),
+    longitude: z.number(),
+    name: z.string().optional(),
+    address: z.string().optional(),
+    live: z.boolean().optional(),
+    ...shared,
+  }),
+  z.object({
+    kind: z.literal("contact"),
+    contacts: z.array(z.object({ name: z.string().optional(), phones: z.array(z.string()) })),
+    /** The platform vouches that this is the sender's own card. */
+    own: z.boolean(),
+    ...shared,
+  }),
+  z.object({
+    kind: z.literal("interaction"),
+    /** What was used: a button, a list row, a form, a template's quick reply, a permission prompt. */
+    interaction: z.enum(["button", "list", "form", "quick_reply", "permission"]),
+    id: z.string().optional(),
+    title: z.string().optional(),
+    description: z.string().optional(),
+    /** A form's answers; text when the platform sent something that is not JSON. */
+    data: z.union([z.record(z.string(), z.unknown()), z.string()]).optional(),
+    ...shared,
+  }),
+  z.object({
+    kind: z.literal("reaction"),
+    /** `null` takes the reaction back. */
+    emoji: z.string().nullable(),
+    ...shared,
+  }),
+  z.object({
+    kind: z.literal("order"),
+    catalog_id: z.string().optional(),
+    items: z.array(
+      z.object({
+        product_id: z.string(),
+        quantity: z.number(),
+        price: z.number().optional(),
+        currency: z.string().optional(),
+      }),
+    ),
+    note: z.string().optional(),
+    ...shared,
+  }),
+  z.object({
+    kind: z.literal("system"),
+    /** The platform's name for what happened. */
+    event: z.string(),
+    note: z.string().optional(),
+    ...shared,
+  }),
+  z.object({
+    kind: z.literal("unsupported"),
+    /** The platform's name for the thing we cannot read. */
+    type: z.string(),
+    note: z.string().optional(),
+    ...shared,
+  }),
+]);
+
+export type Content = z.infer<typeof contentSchema>;
+export type ContentKind = Content["kind"];
+export type ContentOf<K extends ContentKind> = Extract<Content, { kind: K }>;
+
+/** The words a bot can use, for every kind of content. */
+export function textOf(content: Content): string {
+  switch (content.kind) {
+    case "text":
+      return content.text;
+    case "image":
+    case "video":
+    case "audio":
+    case "document":
+      return content.caption || placeholder(content.kind, content.media.file_name);
+    case "sticker":
+      return content.emoji || placeholder("sticker");
+    case "location":
+      return [content.name, content.address, `${content.latitude}, ${content.longitude}`]
+        .filter(Boolean)
+        .join("\n");
+    case "contact":
+      return (
+        content.contacts.map((card) => [card.name, ...card.phones].filter(Boolean).join(" ")).join("\n") ||
+        placeholder("contact")
+      );
+    case "interaction":
+      return content.title || formText(content.data) || content.id || placeholder(content.interaction);
+    case "reaction":
+      return content.emoji ?? "";
+    case "order":
+      return (
+        [content.note, ...content.items.map((item) => `${item.quantity} x ${item.product_id}`)]
+          .filter(Boolean)
+          .join("\n") || placeholder("order")
+      );
+    case "system":
+      return content.note || content.event;
+    case "unsupported":
+      return placeholder("unsupported", content.note || content.type);
+  }
+}
+
+function formText(data: ContentOf<"interaction">["data"]): string | undefined {
+  if (data === undefined || typeof data === "string") return data;
+  return Object.entries(data)
+    .filter(([key]) => key !== "flow_token")
+    .map(([key, value]) => `${key}: ${typeof value === "string" ? value : JSON.stringify(value)}`)
+    .join("\n");
+}
+
+function placeholder(kind: string, detail?: string): string {
+  return detail ? `[${kind}: ${detail}]` : `[${kind}]`;
+}

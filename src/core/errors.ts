@@ -1,0 +1,51 @@
+/** What went wrong, in the closed set the hub and its callers act on; the list is part of the API description. */
+export const ERROR_CODES = {
+  unauthorized: 401,
+  forbidden: 403,
+  malformed: 400,
+  session_not_found: 404,
+  session_expired: 404,
+  not_found: 404,
+  method_not_allowed: 405,
+  version_conflict: 409,
+  payload_too_large: 413,
+  unsupported_media_type: 415,
+  too_many_requests: 429,
+  rejected: 500,
+  internal: 500,
+  misconfigured: 503,
+  throttled: 503,
+  unavailable: 503,
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;
+
+interface Details {
+  /** How long to wait before another try, in milliseconds. */
+  retryAfterMs?: number;
+  /** What the operator reads: the platform's or the database's own code, never content. */
+  reason?: string;
+  cause?: unknown;
+}
+
+/** The one error that crosses a port. `code` decides what happens; `message` is for people and holds no content. */
+export class HubError extends Error {
+  readonly code: ErrorCode;
+  readonly retryAfterMs: number | undefined;
+  readonly reason: string | undefined;
+
+  constructor(code: ErrorCode, message: string, details: Details = {}) {
+    super(message, { cause: details.cause });
+    this.name = "HubError";
+    this.code = code;
+    this.retryAfterMs = details.retryAfterMs;
+    this.reason = details.reason;
+  }
+}
+
+/** Any thrown value as a `HubError`; what is not one is a bug and becomes `internal`. */
+export function toHubError(error: unknown): HubError {
+  if (error instanceof HubError) return error;
+  const name = error instanceof Error ? error.name : typeof error;
+  return new HubError("internal", `unexpected ${name}`, { reason: name, cause: error });
+}

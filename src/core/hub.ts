@@ -1,0 +1,31 @@
+import type { Bot, Channel, Log, SessionCache, Store } from "./ports.ts";
+
+/** Everything the verbs work with: the parts that the composition root has put together. */
+export interface Hub {
+  readonly channels: Readonly<Record<string, Channel>>;
+  readonly store: Store;
+  readonly cache: SessionCache;
+  readonly bot: Bot;
+  readonly log: Log;
+  /** The one clock; tests set it. */
+  readonly now: () => Date;
+  readonly limits: Limits;
+}
+
+export interface Limits {
+  /** A bot that takes longer has failed. */
+  readonly botMs: number;
+  /** A call to a platform that takes longer has failed. */
+  readonly sendMs: number;
+  /** Claims of a turn before it becomes a dead letter. */
+  readonly turnAttempts: number;
+  /** Attempts at a delivery before it becomes a dead letter. */
+  readonly deliveryAttempts: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  botMs: 25_000,
+  sendMs: 10_000,
+  turnAttempts: 8,
+  deliveryAttempts: 12,
+};

@@ -1,0 +1,52 @@
+import { HubError } from "./errors.ts";
+
+/** A plain JSON object, as the database keeps it. */
+export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
+export interface JsonObject {
+  readonly [key: string]: Json;
+}
+
+const MAX_DEPTH = 64;
+/** Escapes that Postgres refuses in text and jsonb: NUL and surrogates, which may turn out to be lone. */
+const SUSPECT = /\\u(0000|[dD][89a-fA-F])/;
+
+const decoder = new TextDecoder();
+
+/**
+ * Parses the bytes of a body into JSON that every store can keep: NUL and lone surrogates become U+FFFD, and
+ * nesting past 64 levels is refused. Throws `malformed`.
+ */
+export function parseJson(body: Uint8Array): unknown {
+  const text = decoder.decode(body);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (cause) {
+    throw new HubError("malformed", "the body is not valid JSON", { cause });
+  }
+  if (isDeeper(value, MAX_DEPTH))
+    throw new HubError("malformed", `the body nests deeper than ${MAX_DEPTH} levels`);
+  return SUSPECT.test(text) ? cleanDeep(value) : value;
+}
+
+/** Text that Postgres accepts: no NUL, no lone surrogate. */
+export function cleanText(text: string): string {
+  return text.replaceAll("\0", "\uFFFD").toWellFormed();
+}
+
+/** A JSON value with every key and string cleaned. */
+export function cleanDeep<T>(value: T): T {
+  if (typeof value === "string") return cleanText(value) as T;
+  if (Array.isArray(value)) return value.map(cleanDeep) as T;
+  if (value === null || typeof value !== "object") return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [cleanText(key), cleanDeep(item)]),
+  ) as T;
+}
+
+function isDeeper(value: unknown, levels: number): boolean {
+  if (value === null || typeof value !== "object") return false;
+  if (levels === 0) return true;
+  for (const item of Object.values(value)) if (isDeeper(item, levels - 1)) return true;
+  return false;
+}

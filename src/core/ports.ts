@@ -1,0 +1,191 @@
+import type { Identities } from "./identity.ts";
+import type { JsonObject } from "./json.ts";
+import type { Address, Inbound, Message } from "./message.ts";
+import type { Session, SessionRef } from "./session.ts";
+import type { Delivery, OutboundReply, Outcome, Reply, Turn } from "./turn.ts";
+
+/** One HTTP call from a platform, with its body's exact bytes. */
+export interface WebhookRequest {
+  readonly method: string;
+  readonly query: URLSearchParams;
+  readonly headers: Headers;
+  readonly body: Uint8Array;
+}
+
+/** One messaging platform: how to trust it, read it and answer on it. */
+export interface Channel {
+  /** Throws `unauthorized` unless the platform sent exactly these bytes. */
+  verify(request: WebhookRequest): Promise<void>;
+  /** What the webhook says, in its order. Throws `malformed` only when nothing in it can be read. */
+  parse(request: WebhookRequest): Promise<Inbound[]>;
+  /** The reply as the calls that the platform needs, in order: one for most, more past its length limit. */
+  split(reply: Reply): Reply[];
+  /**
+   * Makes one such call and returns the platform's id for it. Throws `rejected` when the platform never will,
+   * `throttled` with its wait, `unavailable` when it could not be asked.
+   */
+  send(to: Address, part: Reply, signal: AbortSignal): Promise<string>;
+  /** The answer to the platform's subscription handshake; `undefined` when this request is not one. Throws `forbidden`. */
+  challenge?(request: WebhookRequest): string | undefined;
+}
+
+/** Everything of one webhook that is kept, in its order. */
+export type Kept = Exclude<Inbound, { type: "ignored" }>;
+
+/** What became of one kept thing. */
+export type Received =
+  | {
+      readonly type: "message";
+      readonly message: Message;
+      readonly session: Session;
+      /** It was here before; nothing changed. */
+      readonly duplicate: boolean;
+      /** Ours to answer now: this message's turn or an earlier unfinished one of its session. */
+      readonly turn?: Turn;
+    }
+  /** `applied` is false when what it speaks of is not known here, is newer already, or has no session. */
+  | {
+      readonly type: "echo" | "receipt" | "edit" | "identity_change" | "reachability";
+      readonly applied: boolean;
+    };
+
+/** What follows a turn: of each line of deliveries (session and channel) the first is ours to send now. */
+export interface Completed {
+  /** Somebody else has claimed or finished the turn since; nothing was saved. */
+  readonly stale: boolean;
+  readonly messages: readonly Message[];
+  readonly deliveries: readonly Delivery[];
+  /** The session's next turn, when one waits. */
+  readonly next?: Turn;
+}
+
+export interface Due {
+  readonly turns: readonly Turn[];
+  readonly deliveries: readonly Delivery[];
+}
+
+/**
+ * Durable conversation state. One method is one round trip. All throw `unavailable` when the store refuses, hangs
+ * past its limit or dies; nothing is half done then.
+ */
+export interface Conversations {
+  /**
+   * For each message: resolves, opens or merges the session, saves the message once, appends the channel, slides the
+   * expiry, and claims the session's next turn when none is running. All of a webhook in one transaction, results in
+   * its order. Throws `session_not_found` or `session_expired` when a message names a session that is not active.
+   */
+  receive(kept: readonly Kept[], now: Date): Promise<Received[]>;
+  /** Saves the replies with their deliveries, ends the turn, and hands over what comes next. */
+  complete(turn: Turn, replies: readonly OutboundReply[], now: Date): Promise<Completed>;
+  /** Gives the turn back to be tried again at `retryAt`, or ends it as a dead letter without one; `reason` is a code. */
+  fail(turn: Turn, reason: string, retryAt: Date | undefined, now: Date): Promise<Completed>;
+  /** Records how attempts ended and hands over the next delivery of each line. */
+  settle(outcomes: readonly Outcome[], now: Date): Promise<Delivery[]>;
+  /** Claims unanswered turns and due deliveries that nobody holds, at most `limit` of each, oldest first. */
+  due(now: Date, limit: number): Promise<Due>;
+}
+
+export interface StartSession {
+  readonly identities: Identities;
+  readonly channel: string;
+  readonly customer_id?: string;
+  readonly data?: JsonObject;
+  /** SHA-256 of the device's new token. */
+  readonly token_hash: string;
+}
+
+export interface SessionChanges {
+  /** JSON merge patches (RFC 7396). */
+  readonly data?: JsonObject;
+  readonly metadata?: JsonObject;
+  readonly language?: string;
+  readonly channel?: string;
+  /** Kept in the history, not answered. */
+  readonly message?: {
+    readonly text: string;
+    readonly role: "user" | "assistant";
+    readonly external_id?: string;
+  };
+  /** Refused with `version_conflict` unless this is the session's version. */
+  readonly if_version?: number;
+}
+
+export interface Page {
+  readonly messages: readonly Message[];
+  /** Pass as `after` for what comes later; the request's own cursor when there is nothing. */
+  readonly cursor: number;
+  readonly more: boolean;
+}
+
+/** The sessions that frontends hold tokens of. One method is one round trip; errors as in `Conversations`. */
+export interface Sessions {
+  /** The active session of any of the identities, or a new one; with the device's token attached. */
+  start(start: StartSession, now: Date): Promise<Session>;
+  /**
+   * Slides the session and appends the channel. Throws `session_not_found` (unknown, ended, signed out) or
+   * `session_expired`. By identities, `token_hash` becomes the device's new token.
+   */
+  restore(
+    who: { token_hash: string; identities?: Identities },
+    channel: string | undefined,
+    now: Date,
+  ): Promise<Session>;
+  /** Applies the changes in the database and slides the session. Throws as `restore`, and `version_conflict`. */
+  update(token_hash: string, changes: SessionChanges, now: Date): Promise<Session>;
+  /** Ends the session on every channel; its tokens die. Returns them for the cache. Throws as `restore`. */
+  end(token_hash: string, now: Date): Promise<{ session: Session; token_hashes: string[] }>;
+  /** The token dies, the session lives. False when it was not alive. */
+  signOut(token_hash: string, now: Date): Promise<boolean>;
+  /** Messages after the cursor in order, of a session in any state by id, or of a live token's session. */
+  messages(of: SessionRef, after: number, limit: number, now: Date): Promise<Page & { session_id: string }>;
+}
+
+/** Bounded work on sessions nobody touches any more. */
+export interface Housekeeping {
+  /** Marks active sessions past their expiry. Returns how many. */
+  expire(now: Date, limit: number): Promise<number>;
+  /** Deletes sessions that died before `before`, with their messages. Returns how many. */
+  purge(before: Date, limit: number): Promise<number>;
+}
+
+/** Sessions by token, near and forgetful. Never asked where its answer could be wrong; never fails a request. */
+export interface SessionCache {
+  get(token_hash: string): Promise<Session | undefined>;
+  put(token_hash: string, session: Session): Promise<void>;
+  drop(token_hashes: readonly string[]): Promise<void>;
+}
+
+/** Where state lives. */
+export interface Store {
+  readonly conversations: Conversations;
+  readonly sessions: Sessions;
+  readonly housekeeping: Housekeeping;
+  /** Resolves when the store answers; throws `unavailable`. */
+  ping(): Promise<void>;
+}
+
+/** What a store needs to know beside its calls. */
+export interface StoreSettings {
+  /** A session's lifetime after its last activity. */
+  readonly sessionTtlMs: number;
+  /** How long a claim on a turn or delivery holds. */
+  readonly leaseMs: number;
+  /** How many earlier messages a turn carries. */
+  readonly history: number;
+  readonly language?: string;
+}
+
+/** Whatever answers. An empty list means it stays silent. */
+export interface Bot {
+  /** How many earlier messages it wants to see. */
+  readonly history: number;
+  /** Throws `HubError` or anything; the turn is tried again. */
+  reply(turn: Turn, signal: AbortSignal): Promise<Reply[]>;
+}
+
+/** One structured line. Ids, codes, counts and durations; never text, phones or secrets. */
+export type Log = (
+  level: "info" | "warn" | "error",
+  event: string,
+  fields: Readonly<Record<string, unknown>>,
+) => void;

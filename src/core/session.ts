@@ -1,0 +1,36 @@
+import type { Identities } from "./identity.ts";
+import type { JsonObject } from "./json.ts";
+
+export type SessionStatus = "active" | "logged_out" | "expired" | "merged";
+
+/** One customer's window of talk, on all channels: the row of `sessions` without secrets. */
+export interface Session extends Identities {
+  readonly session_id: string;
+  /** Always text: "103" stays "103". */
+  readonly customer_id?: string;
+  /** Where it began. */
+  readonly channel: string;
+  /** Each channel once, in order of first use. */
+  readonly channels: readonly string[];
+  readonly status: SessionStatus;
+  readonly merged_into?: string;
+  readonly language?: string;
+  /** Cart and whatever the frontends keep. */
+  readonly data: JsonObject;
+  readonly metadata: JsonObject;
+  /** Moves with `data`, `metadata`, `language` and `status`; what `If-Match` is compared with. */
+  readonly version: number;
+  /** All messages of the session, both directions. */
+  readonly message_count: number;
+  readonly rating?: number;
+  readonly feedback?: string;
+  readonly summary?: string;
+  readonly created_at: Date;
+  readonly updated_at: Date;
+  readonly last_activity: Date;
+  readonly expires_at: Date;
+  readonly ended_at?: Date;
+}
+
+/** A session by something only its holder or a vouched caller knows. */
+export type SessionRef = { readonly token_hash: string } | { readonly session_id: string };

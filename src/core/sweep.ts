@@ -1,0 +1,60 @@
+import { answer } from "./answer.ts";
+import { deliver } from "./deliver.ts";
+import type { Hub } from "./hub.ts";
+
+export interface SweepLimits {
+  /** Turns and deliveries claimed at a time, each. */
+  readonly batch: number;
+  /** Batches at most in one run. */
+  readonly batches: number;
+  /** Sessions marked or purged at most in one run, each. */
+  readonly sessions: number;
+  /** How long a dead session is kept. */
+  readonly retentionMs: number;
+}
+
+export interface Swept {
+  readonly turns: number;
+  readonly deliveries: number;
+  readonly expired: number;
+  readonly purged: number;
+}
+
+/** Picks up what was dropped: unanswered turns, due deliveries; then marks and purges dead sessions. Bounded work per run. */
+export async function sweep(hub: Hub, limits: SweepLimits): Promise<Swept> {
+  let turns = 0;
+  let deliveries = 0;
+  for (let batch = 0; batch < limits.batches; batch++) {
+    const due = await hub.store.conversations.due(hub.now(), limits.batch);
+    turns += due.turns.length;
+    deliveries += due.deliveries.length;
+    await Promise.all([
+      ...due.turns.map((turn) => guarded(hub, () => answer(hub, turn))),
+      ...bySession(due.deliveries).map((line) => guarded(hub, () => deliver(hub, line))),
+    ]);
+    if (due.turns.length < limits.batch && due.deliveries.length < limits.batch) break;
+  }
+  const expired = await hub.store.housekeeping.expire(hub.now(), limits.sessions);
+  const purged = await hub.store.housekeeping.purge(
+    new Date(hub.now().getTime() - limits.retentionMs),
+    limits.sessions,
+  );
+  const swept = { turns, deliveries, expired, purged };
+  hub.log("info", "sweep", swept);
+  return swept;
+}
+
+/** One customer's trouble must not stop the others'; the claim's lease brings the work back. */
+async function guarded(hub: Hub, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    hub.log("error", "sweep.dropped", { error: error instanceof Error ? error.name : typeof error });
+  }
+}
+
+function bySession<T extends { session_id: string }>(items: readonly T[]): T[][] {
+  return Object.values(Object.groupBy(items, (item) => item.session_id)).filter(
+    (group) => group !== undefined,
+  );
+}
