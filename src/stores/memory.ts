@@ -1,0 +1,15 @@
+import type { Store, StoreSettings } from "../core/ports.ts";
+import { memoryConversations } from "./memory/conversations.ts";
+import { memoryHousekeeping, memorySessions } from "./memory/sessions.ts";
+import { newTables } from "./memory/tables.ts";
+
+/** The executable specification of a store: everything in this process, gone with it. */
+export function memoryStore(settings: StoreSettings): Store {
+  const tables = newTables(settings);
+  return {
+    conversations: memoryConversations(tables),
+    sessions: memorySessions(tables),
+    housekeeping: memoryHousekeeping(tables),
+    ping: async () => {},
+  };
+}

@@ -1,0 +1,169 @@
+import { type Content, textOf } from "../../core/content.ts";
+import type { DeliveryStatus, Edit, InboundMessage, Message, Receipt } from "../../core/message.ts";
+import {
+  copy,
+  type EarlyEvent,
+  externalKey,
+  type MessageRow,
+  type SessionRow,
+  type Tables,
+} from "./tables.ts";
+
+const RANK: Record<Exclude<DeliveryStatus, "failed">, number> = {
+  pending: 0,
+  sent: 1,
+  delivered: 2,
+  read: 3,
+  played: 4,
+};
+
+interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "content"> {
+  account?: string | undefined;
+  external_id?: string | undefined;
+  reply_to?: string | undefined;
+  status?: DeliveryStatus | undefined;
+  sent_at?: Date | undefined;
+}
+
+/** Appends a message to its session, and applies what was said about it before it came. */
+export function addMessage(
+  tables: Tables,
+  row: SessionRow,
+  { account, ...given }: NewMessage,
+  now: Date,
+): MessageRow {
+  const message = copy({
+    message_id: crypto.randomUUID(),
+    session_id: row.session.session_id,
+    seq: ++tables.seq,
+    kind: given.content.kind,
+    text: textOf(given.content),
+    created_at: now,
+    ...given,
+  }) as Message;
+  const { channel, external_id } = message;
+  const added: MessageRow = { message, account, revisions: [], parts: [] };
+  row.messages.push(added);
+  tables.messages.set(message.message_id, added);
+  if (external_id !== undefined)
+    tables.messagesByExternalId.set(externalKey(channel, account ?? message.session_id, external_id), added);
+  row.session.message_count += 1;
+  row.session.updated_at = now;
+  if (account !== undefined && external_id !== undefined)
+    applyEarly(tables, channel, account, external_id, now);
+  return added;
+}
+
+/** Our id of the message it answers where we know it, else the platform's. */
+export function replyTarget(tables: Tables, inbound: InboundMessage, session_id: string): string | undefined {
+  if (inbound.reply_to === undefined) return undefined;
+  const key = externalKey(inbound.channel, inbound.account ?? session_id, inbound.reply_to);
+  const { messagesByExternalId, deliveriesByExternalId } = tables;
+  return (
+    messagesByExternalId.get(key)?.message.message_id ??
+    deliveriesByExternalId.get(key)?.delivery.message_id ??
+    inbound.reply_to
+  );
+}
+
+/** Moves the status of a message of ours forward. False when that is known, gone past, or not our message. */
+export function applyReceipt(tables: Tables, receipt: Receipt): boolean {
+  const { channel, account, external_id, status } = receipt;
+  if (account === undefined) return false;
+  const key = externalKey(channel, account, external_id);
+  const delivery = tables.deliveriesByExternalId.get(key);
+  if (delivery) {
+    if (!isForward(delivery.status, status)) return false;
+    delivery.status = status;
+    if (status === "failed") {
+      delivery.state = "dead";
+      delivery.reason = receipt.reason ?? "failed";
+    }
+    refreshStatus(tables, delivery.delivery.message_id);
+    return true;
+  }
+  const echo = tables.messagesByExternalId.get(key);
+  if (!echo) {
+    const held = tables.early.get(`receipt ${key}`);
+    if (held?.type !== "receipt" || isForward(held.receipt.status, status))
+      tables.early.set(`receipt ${key}`, { type: "receipt", receipt });
+    return false;
+  }
+  if (echo.message.direction !== "outbound" || !isForward(echo.message.status ?? "pending", status))
+    return false;
+  echo.message.status = status;
+  return true;
+}
+
+/** Replaces what a message says and keeps what it said. False when it is unknown, unchanged, deleted, or newer already. */
+export function applyEdit(tables: Tables, edit: Edit, now: Date): boolean {
+  const { channel, account, external_id } = edit;
+  if (account === undefined) return false;
+  const key = externalKey(channel, account, external_id);
+  const row = tables.messagesByExternalId.get(key);
+  const at = edit.at ?? now;
+  if (!row) {
+    tables.early.set(`edit ${key}`, { type: "edit", edit: { ...edit, at } });
+    return false;
+  }
+  const { message } = row;
+  if (message.deleted_at || (message.edited_at && message.edited_at > at)) return false;
+  if (edit.content && sameJson(edit.content, message.content)) return false;
+  row.revisions.push({ text: message.text, content: message.content, at });
+  const content: Content = edit.content ?? { kind: "system", event: "deleted" };
+  message.content = content;
+  message.kind = content.kind;
+  message.text = edit.content ? textOf(content) : "";
+  if (edit.content) message.edited_at = at;
+  else message.deleted_at = at;
+  return true;
+}
+
+/** The status of a reply is that of its slowest part; one failed part fails it. */
+export function refreshStatus(tables: Tables, message_id: string): void {
+  const row = tables.messages.get(message_id);
+  if (!row) return;
+  const statuses = row.parts.map((part) => part.status);
+  row.message.status = statuses.includes("failed")
+    ? "failed"
+    : statuses.sort((a, b) => rank(a) - rank(b))[0]!;
+}
+
+/** Applies what was said about a message before it was here. */
+export function applyEarly(
+  tables: Tables,
+  channel: string,
+  account: string,
+  external_id: string,
+  now: Date,
+): void {
+  for (const type of ["edit", "receipt"]) {
+    const key = `${type} ${externalKey(channel, account, external_id)}`;
+    const early: EarlyEvent | undefined = tables.early.get(key);
+    if (!early) continue;
+    tables.early.delete(key);
+    if (early.type === "edit") applyEdit(tables, early.edit, now);
+    else applyReceipt(tables, early.receipt);
+  }
+}
+
+function isForward(from: DeliveryStatus, to: DeliveryStatus): boolean {
+  if (from === "failed") return false;
+  if (to === "failed") return rank(from) <= RANK.sent;
+  return rank(to) > rank(from);
+}
+
+function rank(status: DeliveryStatus): number {
+  return status === "failed" ? -1 : RANK[status];
+}
+
+function sameJson(a: unknown, b: unknown): boolean {
+  return JSON.stringify(sorted(a)) === JSON.stringify(sorted(b));
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== "object") return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
+}
