@@ -1,0 +1,229 @@
+-- Sessions as frontends use them, and what dies of age. Calls of the hub: one jsonb argument, jsonb back.
+-- Errors come back as {error: session_not_found | session_expired | version_conflict} and change nothing.
+
+-- The active session of any of the identities, or a new one, with the device's token attached.
+-- p: {now, ttl_ms, language, identities, channel, customer_id, data, token_hash}. Returns {session}.
+create function public.hub_start(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  s public.sessions;
+begin
+  perform public.hub_lock_identities(array[p -> 'identities']);
+  s := public.hub_touch(public.hub_resolve(p -> 'identities', p ->> 'channel', p), p ->> 'channel', null, 0, p);
+  if p ? 'customer_id' or p ? 'data' then
+    update public.sessions
+      set customer_id = coalesce(p ->> 'customer_id', customer_id),
+          data = case when p ? 'data' then public.hub_merge_patch(data, p -> 'data') else data end,
+          version = case when created_at < v_now then version + 1 else version end
+      where session_id = s.session_id
+      returning * into s;
+  end if;
+  insert into public.session_tokens (token_hash, session_id, created_at) values (p ->> 'token_hash', s.session_id, v_now);
+  return jsonb_build_object('session', public.hub_session_json(s));
+end
+$$;
+
+-- Slides the session of a token, or of the identities (then the token is the device's new one), and appends the channel.
+-- p: {now, ttl_ms, token_hash, identities, channel}. Returns {session} or {error}.
+create function public.hub_restore(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_live jsonb;
+  v_id uuid;
+  s public.sessions;
+begin
+  if p ? 'identities' then
+    perform public.hub_lock_identities(array[p -> 'identities']);
+    v_id := public.hub_find_person(p -> 'identities', v_now);
+    if v_id is null then
+      return '{"error": "session_not_found"}';
+    end if;
+    insert into public.session_tokens (token_hash, session_id, created_at) values (p ->> 'token_hash', v_id, v_now);
+  else
+    v_live := public.hub_find_live(p, v_now);
+    if v_live ? 'error' then
+      return v_live;
+    end if;
+    v_id := v_live ->> 'session_id';
+  end if;
+  s := public.hub_touch(v_id, p ->> 'channel', null, 0, p);
+  return jsonb_build_object('session', public.hub_session_json(s));
+end
+$$;
+
+-- Applies merge patches and the rest, keeps a message, and slides the session.
+-- p: {now, ttl_ms, token_hash, data, metadata, language, channel, if_version,
+--     message: {external_id, direction, role, kind, text, content, status}}. Returns {session} or {error, version}.
+create function public.hub_update(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_live jsonb;
+  v_message jsonb;
+  s public.sessions;
+begin
+  v_live := public.hub_find_live(p, v_now);
+  if v_live ? 'error' then
+    return v_live;
+  end if;
+  select * into s from public.sessions where session_id = (v_live ->> 'session_id')::uuid;
+  if p ? 'if_version' and (p ->> 'if_version')::int <> s.version then
+    return jsonb_build_object('error', 'version_conflict', 'version', s.version);
+  end if;
+  if p ? 'message' then
+    v_message := (p -> 'message') || jsonb_build_object('channel', coalesce(p ->> 'channel', s.channel));
+    if exists (
+      select 1 from public.messages
+      where channel = v_message ->> 'channel' and coalesce(account, session_id::text) = s.session_id::text
+        and external_id = v_message ->> 'external_id'
+    ) then
+      v_message := null;
+    end if;
+  end if;
+  s := public.hub_touch(s.session_id, p ->> 'channel', null, case when v_message is null then 0 else 1 end, p);
+  if p ? 'data' or p ? 'metadata' or p ? 'language' then
+    update public.sessions
+      set data = case when p ? 'data' then public.hub_merge_patch(data, p -> 'data') else data end,
+          metadata = case when p ? 'metadata' then public.hub_merge_patch(metadata, p -> 'metadata') else metadata end,
+          language = coalesce(p ->> 'language', language),
+          version = version + 1
+      where session_id = s.session_id
+      returning * into s;
+  end if;
+  if v_message is not null then
+    perform public.hub_add_message(s.session_id, v_message, v_now);
+  end if;
+  return jsonb_build_object('session', public.hub_session_json(s));
+end
+$$;
+
+-- Ends a session on every channel; its tokens die. p: {now, token_hash}. Returns {session, token_hashes} or {error}.
+create function public.hub_end(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_live jsonb;
+  v_tokens jsonb;
+  s public.sessions;
+begin
+  v_live := public.hub_find_live(p, v_now);
+  if v_live ? 'error' then
+    return v_live;
+  end if;
+  update public.sessions
+    set status = 'logged_out', ended_at = v_now, updated_at = v_now, version = version + 1
+    where session_id = (v_live ->> 'session_id')::uuid
+    returning * into s;
+  with dead as (delete from public.session_tokens where session_id = s.session_id returning token_hash)
+    select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
+  return jsonb_build_object('session', public.hub_session_json(s), 'token_hashes', v_tokens);
+end
+$$;
+
+-- Lets one device's token die; the session lives. p: {token_hash}. Returns {signed_out}.
+create function public.hub_sign_out(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  delete from public.session_tokens where token_hash = p ->> 'token_hash';
+  return jsonb_build_object('signed_out', found);
+end
+$$;
+
+-- Messages after a cursor, in order. p: {now, token_hash | session_id, after, limit}. A session is found by id in any
+-- state, by token only while it lives. Returns {session_id, messages, more} or {error}.
+create function public.hub_messages(p jsonb) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_limit constant integer := (p ->> 'limit')::int;
+  v_id uuid := (p ->> 'session_id')::uuid;
+  v_messages jsonb;
+  s public.sessions;
+begin
+  if p ? 'token_hash' then
+    select session_id into v_id from public.session_tokens where token_hash = p ->> 'token_hash';
+  end if;
+  loop
+    select * into s from public.sessions where session_id = v_id;
+    exit when s.merged_into is null;
+    v_id := s.merged_into;
+  end loop;
+  if s.session_id is null then
+    return '{"error": "session_not_found"}';
+  end if;
+  if p ? 'token_hash' then
+    if s.status = 'expired' or (s.status = 'active' and s.expires_at <= v_now) then
+      return '{"error": "session_expired"}';
+    elsif s.status <> 'active' then
+      return '{"error": "session_not_found"}';
+    end if;
+  end if;
+  select coalesce(jsonb_agg(public.hub_message_json(m) order by m.seq), '[]') into v_messages
+    from (
+      select * from public.messages
+      where session_id = s.session_id and seq > (p ->> 'after')::bigint
+      order by seq limit v_limit + 1
+    ) m;
+  return jsonb_build_object(
+    'session_id', s.session_id,
+    'messages', case when jsonb_array_length(v_messages) > v_limit then v_messages - v_limit else v_messages end,
+    'more', jsonb_array_length(v_messages) > v_limit);
+end
+$$;
+
+-- Marks active sessions past their expiry. p: {now, limit}. Returns {expired}: how many.
+create function public.hub_expire(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_expired integer := 0;
+  s public.sessions;
+begin
+  for s in
+    select * from public.sessions
+    where status = 'active' and expiry_check_at <= v_now
+    order by expiry_check_at
+    limit (p ->> 'limit')::int
+    for update skip locked
+  loop
+    if s.expires_at <= v_now then
+      update public.sessions
+        set status = 'expired', ended_at = v_now, updated_at = v_now, version = version + 1
+        where session_id = s.session_id;
+      v_expired := v_expired + 1;
+    else
+      update public.sessions set expiry_check_at = expires_at where session_id = s.session_id;
+    end if;
+  end loop;
+  return jsonb_build_object('expired', v_expired);
+end
+$$;
+
+-- Deletes sessions that ended before an instant, with everything of theirs, and events nobody came for.
+-- p: {before, limit}. Returns {purged}: how many sessions.
+create function public.hub_purge(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_before constant timestamptz := p ->> 'before';
+  v_limit constant integer := (p ->> 'limit')::int;
+  v_ids uuid[];
+begin
+  select array_agg(session_id) into v_ids from (
+    select session_id from public.sessions
+    where status <> 'active' and ended_at < v_before
+    order by ended_at limit v_limit
+    for update skip locked
+  ) dead;
+  delete from public.deliveries d using public.messages m where m.session_id = any (v_ids) and d.message_id = m.message_id;
+  delete from public.turns where session_id = any (v_ids) and state in ('pending', 'running');
+  delete from public.turns where session_id = any (v_ids) and state = 'dead';
+  delete from public.messages where session_id = any (v_ids);
+  delete from public.session_tokens where session_id = any (v_ids);
+  delete from public.sessions where session_id = any (v_ids);
+  delete from public.early_events where ctid in (
+    select ctid from public.early_events where created_at < v_before order by created_at limit v_limit);
+  return jsonb_build_object('purged', coalesce(array_length(v_ids, 1), 0));
+end
+$$;

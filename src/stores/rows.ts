@@ -1,0 +1,66 @@
+import { type Content, textOf } from "../core/content.ts";
+import type { Message } from "../core/message.ts";
+import type { Session } from "../core/session.ts";
+import type { Delivery, Turn } from "../core/turn.ts";
+
+/** A row as the database's functions return it: instants as text, nothing as null. */
+export type Row = Record<string, unknown>;
+
+const INSTANTS = [
+  "created_at",
+  "updated_at",
+  "last_activity",
+  "expires_at",
+  "ended_at",
+  "sent_at",
+  "edited_at",
+  "deleted_at",
+];
+
+/** Content as its three columns: its kind, the words a bot reads, and the typed rest. */
+export function toColumns(content: Content): { kind: string; text: string; content: Row } {
+  const { kind, ...rest } = content;
+  if (content.kind !== "text") return { kind, text: textOf(content), content: rest };
+  const { text, ...typed } = rest as { text: string };
+  return { kind, text, content: typed };
+}
+
+export function toSession(row: Row): Session {
+  return plain(row) as unknown as Session;
+}
+
+export function toMessage(row: Row): Message {
+  return { ...(plain(row) as unknown as Message), content: toContent(row) };
+}
+
+export function toTurn(row: Row): Turn {
+  const turn = plain(row) as unknown as Turn;
+  return {
+    ...turn,
+    session: toSession(row.session as Row),
+    message: toMessage(row.message as Row),
+    history: (row.history as Row[]).map(toMessage),
+  };
+}
+
+export function toDelivery(row: Row): Delivery {
+  const { kind, text, content, ...delivery } = plain(row);
+  return {
+    ...(delivery as unknown as Omit<Delivery, "content">),
+    content: toContent({ kind, text, content }),
+  };
+}
+
+function toContent({ kind, text, content }: Row): Content {
+  const whole = kind === "text" ? { kind, text, ...(content as Row) } : { kind, ...(content as Row) };
+  return whole as Content;
+}
+
+function plain(row: Row): Row {
+  const result: Row = {};
+  for (const [key, value] of Object.entries(row)) {
+    if (value === null) continue;
+    result[key] = typeof value === "string" && INSTANTS.includes(key) ? new Date(value) : value;
+  }
+  return result;
+}

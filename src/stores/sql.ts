@@ -1,0 +1,198 @@
+import { type ErrorCode, HubError } from "../core/errors.ts";
+import type {
+  Completed,
+  Conversations,
+  Housekeeping,
+  Kept,
+  Received,
+  Sessions,
+  Store,
+  StoreSettings,
+} from "../core/ports.ts";
+import type { OutboundReply } from "../core/turn.ts";
+import { type Row, toColumns, toDelivery, toMessage, toSession, toTurn } from "./rows.ts";
+
+/**
+ * One way to the database: calls a function of `migrations/` by name with its one jsonb argument, in one statement
+ * and one round trip. Throws `unavailable` or `throttled`, with the SQLSTATE as `reason` where there is one.
+ */
+export type SqlCall = (name: SqlFunction, argument: Row) => Promise<Row>;
+
+export type SqlFunction =
+  | "hub_receive"
+  | "hub_complete"
+  | "hub_fail"
+  | "hub_settle"
+  | "hub_due"
+  | "hub_start"
+  | "hub_restore"
+  | "hub_update"
+  | "hub_end"
+  | "hub_sign_out"
+  | "hub_messages"
+  | "hub_expire"
+  | "hub_purge";
+
+/** Two transactions in each other's way (unique violation, serialisation, deadlock): nothing happened, so again. */
+const COLLISIONS = new Set(["23505", "40001", "40P01"]);
+const TRIES = 4;
+
+const SAYS: Partial<Record<ErrorCode, string>> = {
+  session_not_found: "there is no such session, or it has ended",
+  session_expired: "the session has expired",
+  version_conflict: "the session has moved on from that version",
+};
+
+/** The store whose every state change is a Postgres function, over whatever transport `call` is. */
+export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
+  const ask = async (name: SqlFunction, argument: Row): Promise<Row> => {
+    const row = await tryAgain(() => call(name, argument));
+    if (typeof row.error === "string")
+      throw new HubError(row.error as ErrorCode, SAYS[row.error as ErrorCode] ?? row.error);
+    return row;
+  };
+  const { history, language } = settings;
+  const lease = { lease_ms: settings.leaseMs, history };
+  const opening = { ttl_ms: settings.sessionTtlMs, language };
+  return {
+    conversations: sqlConversations(ask, lease, opening),
+    sessions: sqlSessions(ask, opening),
+    housekeeping: sqlHousekeeping(ask),
+    ping: async () => {
+      await ask("hub_sign_out", { token_hash: "" });
+    },
+  };
+}
+
+function sqlConversations(ask: SqlCall, lease: Row, opening: Row): Conversations {
+  return {
+    async receive(kept, now) {
+      const { results } = await ask("hub_receive", { now, ...lease, ...opening, items: kept.map(toItem) });
+      return (results as Row[]).map(toReceived);
+    },
+    async complete({ turn_id, attempt }, replies, now) {
+      return toCompleted(
+        await ask("hub_complete", { now, ...lease, turn_id, attempt, replies: replies.map(toReply) }),
+      );
+    },
+    async fail({ turn_id, attempt }, reason, retry_at, now) {
+      return toCompleted(await ask("hub_fail", { now, ...lease, turn_id, attempt, reason, retry_at }));
+    },
+    async settle(outcomes, now) {
+      const { deliveries } = await ask("hub_settle", { now, ...lease, outcomes });
+      return (deliveries as Row[]).map(toDelivery);
+    },
+    async due(now, limit) {
+      const { turns, deliveries } = await ask("hub_due", { now, ...lease, limit });
+      return { turns: (turns as Row[]).map(toTurn), deliveries: (deliveries as Row[]).map(toDelivery) };
+    },
+  };
+}
+
+function sqlSessions(ask: SqlCall, opening: Row): Sessions {
+  return {
+    async start(start, now) {
+      return toSession((await ask("hub_start", { now, ...opening, ...start })).session as Row);
+    },
+    async restore(who, channel, now) {
+      return toSession((await ask("hub_restore", { now, ...opening, ...who, channel })).session as Row);
+    },
+    async update(token_hash, { message, ...changes }, now) {
+      const kept = message && {
+        ...toColumns({ kind: "text", text: message.text }),
+        external_id: message.external_id,
+        role: message.role,
+        ...(message.role === "user" ? { direction: "inbound" } : { direction: "outbound", status: "sent" }),
+      };
+      return toSession(
+        (await ask("hub_update", { now, ...opening, token_hash, ...changes, message: kept })).session as Row,
+      );
+    },
+    async end(token_hash, now) {
+      const { session, token_hashes } = await ask("hub_end", { now, token_hash });
+      return { session: toSession(session as Row), token_hashes: token_hashes as string[] };
+    },
+    async signOut(token_hash) {
+      return (await ask("hub_sign_out", { token_hash })).signed_out as boolean;
+    },
+    async messages(of, after, limit, now) {
+      const row = await ask("hub_messages", { now, ...of, after, limit });
+      const messages = (row.messages as Row[]).map(toMessage);
+      return {
+        session_id: row.session_id as string,
+        messages,
+        cursor: messages.at(-1)?.seq ?? after,
+        more: row.more as boolean,
+      };
+    },
+  };
+}
+
+function sqlHousekeeping(ask: SqlCall): Housekeeping {
+  return {
+    expire: async (now, limit) => (await ask("hub_expire", { now, limit })).expired as number,
+    purge: async (before, limit) => (await ask("hub_purge", { before, limit })).purged as number,
+  };
+}
+
+function toItem(kept: Kept): Row {
+  switch (kept.type) {
+    case "message": {
+      const { from, content, ...message } = kept.message;
+      const sender = "token_hash" in from || "session_id" in from ? from : { identities: from };
+      return { type: kept.type, ...message, ...sender, ...toColumns(content) };
+    }
+    case "echo": {
+      const { to, content, ...echo } = kept.echo;
+      return { type: kept.type, ...echo, identities: to, ...toColumns(content) };
+    }
+    case "receipt":
+      return { type: kept.type, ...kept.receipt };
+    case "edit": {
+      const { content, ...edit } = kept.edit;
+      return { type: kept.type, ...edit, ...(content && toColumns(content)) };
+    }
+    case "identity_change":
+      return { type: kept.type, identities: kept.change.from, to: kept.change.to };
+    case "reachability": {
+      const { who, ...rest } = kept.reachability;
+      return { type: kept.type, ...rest, identities: who };
+    }
+  }
+}
+
+function toReply({ content, parts }: OutboundReply): Row {
+  const whole = parts.length === 1 && parts[0]!.text === content.text;
+  return { ...toColumns(content), parts: whole ? [null] : parts.map(({ kind, ...part }) => part) };
+}
+
+function toReceived(row: Row): Received {
+  if (row.type !== "message") return row as unknown as Received;
+  return {
+    type: "message",
+    message: toMessage(row.message as Row),
+    session: toSession(row.session as Row),
+    duplicate: row.duplicate as boolean,
+    ...(row.turn !== null && { turn: toTurn(row.turn as Row) }),
+  };
+}
+
+function toCompleted(row: Row): Completed {
+  return {
+    stale: row.stale as boolean,
+    messages: (row.messages as Row[]).map(toMessage),
+    deliveries: (row.deliveries as Row[]).map(toDelivery),
+    ...(row.next != null && { next: toTurn(row.next as Row) }),
+  };
+}
+
+async function tryAgain<T>(call: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call();
+    } catch (error) {
+      const collided = error instanceof HubError && COLLISIONS.has(error.reason ?? "");
+      if (!collided || attempt === TRIES) throw error;
+    }
+  }
+}

@@ -1,0 +1,28 @@
+import { createClient } from "@supabase/supabase-js";
+import { HubError } from "../core/errors.ts";
+import type { Row } from "./rows.ts";
+import type { SqlCall } from "./sql.ts";
+
+interface SupabaseOptions {
+  readonly url: string;
+  /** The service role's key: the only one that may call the hub's functions. */
+  readonly key: string;
+  /** How long a call may take. */
+  readonly timeoutMs?: number;
+}
+
+/** Calls through Supabase's REST API. */
+export function supabaseCalls({ url, key, timeoutMs = 4_500 }: SupabaseOptions): SqlCall {
+  const client = createClient(url, key, {
+    auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
+    global: { fetch: (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(timeoutMs) }) },
+  });
+  return async (name, argument) => {
+    const { data, error, status } = await client.rpc(name, { p: argument });
+    if (error) {
+      const reason = error.code || (status ? `http_${status}` : "unreachable");
+      throw new HubError("unavailable", "the database did not answer", { reason });
+    }
+    return data as Row;
+  };
+}
