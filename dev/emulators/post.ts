@@ -1,0 +1,52 @@
+import { type Agent, request } from "node:http";
+
+/** What the receiver said to one attempt; status 0 is no answer at all. */
+export interface Outcome {
+  readonly status: number;
+  readonly error?: string;
+  readonly retryAfterMs?: number;
+  /** A kept-alive connection was already closed when the attempt took it: nobody refused anything. */
+  readonly stale?: boolean;
+}
+
+/** One POST of a JSON body, which never throws. */
+export function post(
+  agent: Agent,
+  url: string,
+  headers: Record<string, string>,
+  body: string | Uint8Array,
+  timeout: number,
+): Promise<Outcome> {
+  const { promise, resolve } = Promise.withResolvers<Outcome>();
+  const call = request(url, {
+    method: "POST",
+    agent,
+    timeout,
+    headers: { "content-type": "application/json", "content-length": Buffer.byteLength(body), ...headers },
+  });
+  call.on("response", (response) => {
+    const status = response.statusCode ?? 0;
+    const retryAfter = Number(response.headers["retry-after"]);
+    response.resume();
+    response.on("error", () => resolve({ status: 0, error: "Webhook connection closed" }));
+    response.on("end", () =>
+      resolve({
+        status,
+        ...(status >= 300 && {
+          error: `Wrong response from the webhook: ${status} ${response.statusMessage}`,
+        }),
+        ...(retryAfter > 0 && { retryAfterMs: retryAfter * 1000 }),
+      }),
+    );
+  });
+  call.on("timeout", () => call.destroy(new Error("Read timeout expired")));
+  call.on("error", (error: NodeJS.ErrnoException) =>
+    resolve({
+      status: 0,
+      error: error.code === "ECONNREFUSED" ? "Connection refused" : error.message,
+      stale: call.reusedSocket && error.code === "ECONNRESET",
+    }),
+  );
+  call.end(body);
+  return promise;
+}

@@ -1,0 +1,63 @@
+import type { Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { createAdaptorServer, type HttpBindings } from "@hono/node-server";
+import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
+import type { Context, Hono } from "hono";
+
+export interface OnNode {
+  Bindings: HttpBindings;
+}
+export type OnNodeContext = Context<OnNode>;
+
+/** A platform played on loopback until `stop` is called; `stop` cuts every connection and pending redelivery. */
+export interface Emulator {
+  readonly url: string;
+  readonly port: number;
+  readonly app: Hono<OnNode>;
+  stop(): Promise<void>;
+}
+
+/** Serves the app on 127.0.0.1, on a free port when `port` is 0. */
+export async function listen(app: Hono<OnNode>, port: number, close: () => void): Promise<Emulator> {
+  const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
+  // Longer than any client keeps a socket, so that none is closed under a request.
+  server.keepAliveTimeout = 75_000;
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", resolve);
+  });
+  const bound = (server.address() as AddressInfo).port;
+  return {
+    url: `http://127.0.0.1:${bound}`,
+    port: bound,
+    app,
+    async stop() {
+      close();
+      const closed = new Promise((resolve) => server.close(resolve));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** Destroys the caller's connection instead of answering. */
+export function hangUp(c: OnNodeContext): Response {
+  c.env.incoming.socket.destroy();
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** Waits, or until the caller is gone. */
+export function pause(c: OnNodeContext, ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    onceGone(c, () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
+/** Calls back when the connection closes before the answer, or the answer is through. */
+export function onceGone(c: OnNodeContext, then: () => void): void {
+  c.env.outgoing.once("close", then);
+}

@@ -1,0 +1,80 @@
+import type { Fields } from "./fields.ts";
+import { remember } from "./remember.ts";
+import { badRequest } from "./telegram-refusal.ts";
+
+export interface ChatInfo extends Fields {
+  readonly id: number;
+  readonly type: string;
+}
+
+export interface Chat {
+  /** As it stands in updates and answers. */
+  readonly info: ChatInfo;
+  readonly firstId: number;
+  lastId: number;
+  blocked: boolean;
+}
+
+export interface Said {
+  readonly mine: boolean;
+  readonly text: string;
+  readonly date: number;
+}
+
+/** The chats the bot may write to, and the newest messages in them. */
+export interface Chats {
+  /** A customer wrote, so the bot may answer. */
+  meet(chat: Fields): Chat;
+  /** Refuses `chat not found` when nobody ever wrote from there, unless the settings let it pass. */
+  find(id: unknown): Chat;
+  /** The next `message_id` of the chat, which rises per chat. */
+  number(chat: Chat): number;
+  said(chat: Chat, messageId: number, said: Said): void;
+  recall(chat: Chat, messageId: number): Said | undefined;
+  /** Refuses in these words when the chat never had that message, or lost it. */
+  mustHave(chat: Chat, messageId: number, otherwise: string): void;
+  remove(chat: Chat, messageId: number): void;
+}
+
+const KEPT_CHATS = 200_000;
+const KEPT_MESSAGES = 100_000;
+const GONE = null;
+
+export function createChats(firstMessageId: number, isStrict: () => boolean): Chats {
+  const chats = new Map<number | string, Chat>();
+  const messages = new Map<string, Said | typeof GONE>();
+
+  function meet(fields: Fields): Chat {
+    const id = Number(fields.id);
+    const known = chats.get(id);
+    if (known) return known;
+    const type = id > 0 ? "private" : id < -1e12 ? "supergroup" : "group";
+    const name = type === "private" ? { first_name: "Customer" } : { title: "Group" };
+    const info = { ...name, type, ...fields, id };
+    const chat: Chat = { info, firstId: firstMessageId, lastId: firstMessageId - 1, blocked: false };
+    remember(chats, id, chat, KEPT_CHATS);
+    return chat;
+  }
+
+  const key = (chat: Chat, messageId: number) => `${chat.info.id}:${messageId}`;
+
+  return {
+    meet,
+    find(id) {
+      if (id === undefined || id === "") badRequest("chat_id is empty");
+      const chat = chats.get(Number(id));
+      if (chat) return chat;
+      if (isStrict() || !Number.isSafeInteger(Number(id))) badRequest("chat not found");
+      return meet({ id });
+    },
+    number: (chat) => ++chat.lastId,
+    said: (chat, messageId, said) => remember(messages, key(chat, messageId), said, KEPT_MESSAGES),
+    recall: (chat, messageId) => messages.get(key(chat, messageId)) ?? undefined,
+    mustHave(chat, messageId, otherwise) {
+      const known = messages.get(key(chat, messageId));
+      const numbered = messageId >= chat.firstId && messageId <= chat.lastId;
+      if (known === GONE || (!known && !numbered && isStrict())) badRequest(otherwise);
+    },
+    remove: (chat, messageId) => remember(messages, key(chat, messageId), GONE, KEPT_MESSAGES),
+  };
+}

@@ -1,0 +1,163 @@
+import type { Hono } from "hono";
+import { badControl, readFields } from "./control.ts";
+import type { Fields } from "./fields.ts";
+import type { Outcome } from "./post.ts";
+import { remember } from "./remember.ts";
+import type { OnNode } from "./server.ts";
+import type { Chat } from "./telegram-chats.ts";
+import { learnFiles } from "./telegram-media.ts";
+import type { Telegram } from "./telegram-state.ts";
+
+export const customerRoutes: Record<string, string> = {
+  "POST /_customer/message":
+    "{chat: {id, type?}, from?, text | contact | photo | ...} -> {update_id, message_id, status, error?}; status is the first delivery's, 0 without an answer",
+  "POST /_customer/contact": "{chat, from?, own?: true, phone_number, user_id?, first_name?} -> as a message",
+  "POST /_customer/edit": "{chat, message_id, text | ...} -> as a message",
+  "POST /_customer/callback":
+    "{chat, from?, data, message_id} -> {update_id, callback_query_id, status, error?}",
+  "POST /_customer/block":
+    "{chat, from?} -> {update_id, status, error?}; sends answer 403 until /_customer/unblock",
+  "POST /_customer/unblock": "{chat, from?} -> {update_id, status, error?}",
+  "POST /_customer/update":
+    "a whole Update, delivered as given; update_id is added if absent -> {update_id, status, error?}",
+};
+
+// Telegram leaves these out unless they are asked for.
+const ON_REQUEST_ONLY = new Set(["chat_member", "message_reaction", "message_reaction_count"]);
+const KEPT_QUERIES = 10_000;
+
+/** Mounts the routes by which a script plays the bot's customers. */
+export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
+  const { chats } = telegram;
+
+  app.post("/_customer/message", async (c) => {
+    const { chat, from, fields } = who(telegram, await readFields(c));
+    return c.json(await write(telegram, chat, from, fields));
+  });
+
+  app.post("/_customer/contact", async (c) => {
+    const { chat, from, fields } = who(telegram, await readFields(c));
+    const { own = true, phone_number, user_id, first_name = from.first_name, ...rest } = fields;
+    const owner = own ? { user_id: from.id } : user_id === undefined ? {} : { user_id };
+    return c.json(
+      await write(telegram, chat, from, { ...rest, contact: { phone_number, first_name, ...owner } }),
+    );
+  });
+
+  app.post("/_customer/edit", async (c) => {
+    const { chat, from, fields } = who(telegram, await readFields(c));
+    const { message_id, ...rest } = fields;
+    const date = chats.recall(chat, Number(message_id))?.date ?? seconds();
+    const message = { message_id, from, chat: chat.info, date, edit_date: seconds(), ...withCommand(rest) };
+    chats.said(chat, Number(message_id), { mine: false, text: String(rest.text ?? ""), date });
+    return c.json({ message_id, ...(await update(telegram, { edited_message: message }, chat)) });
+  });
+
+  app.post("/_customer/callback", async (c) => {
+    const { chat, from, fields } = who(telegram, await readFields(c));
+    const { message_id, data } = fields;
+    const said = chats.recall(chat, Number(message_id));
+    const id = String(fields.id ?? crypto.randomUUID());
+    const message = {
+      message_id,
+      from: telegram.bot,
+      chat: chat.info,
+      date: said?.date ?? seconds(),
+      text: said?.text || "?",
+    };
+    remember(telegram.queries, id, chat.info.id, KEPT_QUERIES);
+    const callback_query = { id, from, message, chat_instance: String(chat.info.id), data };
+    return c.json({ callback_query_id: id, ...(await update(telegram, { callback_query }, chat)) });
+  });
+
+  for (const action of ["block", "unblock"] as const) {
+    app.post(`/_customer/${action}`, async (c) => {
+      const { chat, from } = who(telegram, await readFields(c));
+      chat.blocked = action === "block";
+      const status = (is: boolean) => ({
+        user: telegram.bot,
+        status: is ? "kicked" : "member",
+        ...(is && { until_date: 0 }),
+      });
+      const my_chat_member = {
+        chat: chat.info,
+        from,
+        date: seconds(),
+        old_chat_member: status(!chat.blocked),
+        new_chat_member: status(chat.blocked),
+      };
+      return c.json(await update(telegram, { my_chat_member }, chat));
+    });
+  }
+
+  app.post("/_customer/update", async (c) => {
+    const fields = await readFields(c);
+    learn(telegram, fields);
+    const given = { ...fields, update_id: fields.update_id ?? telegram.nextUpdateId() };
+    return c.json(answer(given.update_id, await telegram.deliveries.deliver(JSON.stringify(given))));
+  });
+}
+
+function who(telegram: Telegram, fields: Fields): { chat: Chat; from: Fields; fields: Fields } {
+  const { chat, chat_id, from, ...rest } = fields;
+  const given = (typeof chat === "object" && chat !== null ? chat : { id: chat ?? chat_id }) as Fields;
+  if (!Number.isSafeInteger(Number(given.id ?? Number.NaN))) badControl("chat.id is not an integer");
+  const met = telegram.chats.meet(given);
+  const id = met.info.type === "private" ? met.info.id : 1;
+  const customer = { id, is_bot: false, first_name: met.info.first_name ?? "Customer", language_code: "en" };
+  return { chat: met, from: { ...customer, ...(from as Fields | undefined) }, fields: rest };
+}
+
+async function write(telegram: Telegram, chat: Chat, from: Fields, fields: Fields): Promise<Fields> {
+  const message_id = telegram.chats.number(chat);
+  const date = seconds();
+  const message = { message_id, from, chat: chat.info, date, ...withCommand(fields) };
+  telegram.chats.said(chat, message_id, { mine: false, text: String(fields.text ?? ""), date });
+  learnFiles(telegram, message);
+  return { message_id, ...(await update(telegram, { message }, chat)) };
+}
+
+async function update(telegram: Telegram, fields: Fields, chat: Chat): Promise<Fields> {
+  const update_id = telegram.nextUpdateId();
+  const [kind = ""] = Object.keys(fields);
+  const { allowed } = telegram.webhook;
+  if (allowed ? !allowed.includes(kind) : ON_REQUEST_ONLY.has(kind))
+    return answer(update_id, { status: 0, error: `${kind} is not in allowed_updates` });
+  const body = JSON.stringify({ update_id, ...fields });
+  return answer(update_id, await telegram.deliveries.deliver(body, { key: String(chat.info.id) }));
+}
+
+function answer(update_id: unknown, { status, error }: Outcome): Fields {
+  return { update_id, status, ...(error && { error }) };
+}
+
+/** Telegram marks a command as an entity; without it no bot framework sees one. */
+function withCommand(fields: Fields): Fields {
+  const command = typeof fields.text === "string" && /^\/[a-z0-9_]+(@\w+)?/i.exec(fields.text)?.[0];
+  if (!command || fields.entities) return fields;
+  return { ...fields, entities: [{ type: "bot_command", offset: 0, length: command.length }] };
+}
+
+/** Lets the bot answer whatever a raw update came from. */
+function learn(telegram: Telegram, fields: Fields): void {
+  for (const value of Object.values(fields)) {
+    if (typeof value !== "object" || value === null) continue;
+    const part = value as Fields;
+    const query = fields.callback_query === part;
+    const message = (query ? part.message : part) as Fields | undefined;
+    const info = message?.chat as Fields | undefined;
+    if (info?.id !== undefined) {
+      const chat = telegram.chats.meet(info);
+      const messageId = Number(message?.message_id ?? 0);
+      const text = String(message?.text ?? "");
+      if (messageId)
+        telegram.chats.said(chat, messageId, { mine: query, text, date: Number(message?.date ?? 0) });
+      learnFiles(telegram, message as Fields);
+    }
+    if (query) remember(telegram.queries, String(part.id), Number(info?.id ?? 0), KEPT_QUERIES);
+  }
+}
+
+function seconds(): number {
+  return Math.floor(Date.now() / 1000);
+}

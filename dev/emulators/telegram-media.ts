@@ -1,0 +1,90 @@
+import { createHash } from "node:crypto";
+import type { Fields } from "./fields.ts";
+import { remember } from "./remember.ts";
+import { format } from "./telegram-markup.ts";
+import { say } from "./telegram-message.ts";
+import type { Done, Method } from "./telegram-methods.ts";
+import { structured } from "./telegram-params.ts";
+import { badRequest } from "./telegram-refusal.ts";
+import type { Telegram } from "./telegram-state.ts";
+
+const KINDS = ["photo", "document", "video", "audio", "voice", "animation", "video_note", "sticker"] as const;
+const KEPT_FILES = 50_000;
+const MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024;
+
+const PIXEL = Buffer.from(
+  "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+  "base64",
+);
+
+/** A method that sends one file, by `file_id`, by URL or uploaded. */
+export function sendMedia(kind: "photo" | "document" | "video" | "audio" | "voice"): Method {
+  return (telegram, params) => {
+    const file = readFile(telegram, params, kind);
+    const caption = format(
+      String(params.caption ?? ""),
+      params.parse_mode,
+      structured(params, "caption_entities"),
+    );
+    const chat = telegram.chats.find(params.chat_id);
+    if (caption.text.length > 1024) badRequest("message caption is too long");
+    const fields = {
+      [kind]: kind === "photo" ? [{ ...file, width: 1, height: 1 }] : file,
+      ...(caption.text && { caption: caption.text }),
+      ...(caption.entities && { caption_entities: caption.entities }),
+    };
+    return say(telegram, chat, params, caption.text, fields);
+  };
+}
+
+function readFile(telegram: Telegram, params: Fields, kind: string): Fields {
+  const value = params[kind];
+  if (value instanceof Blob)
+    return newFile(telegram, { file_name: (value as File).name, file_size: value.size });
+  const text = String(value ?? "");
+  if (text === "") badRequest(`there is no ${kind} in the request`);
+  const attached = text.startsWith("attach://") ? params[text.slice("attach://".length)] : undefined;
+  if (attached instanceof Blob)
+    return newFile(telegram, { file_name: (attached as File).name, file_size: attached.size });
+  if (/^https?:\/\//.test(text)) return newFile(telegram, { file_size: 1024 });
+  const known = telegram.files.get(text);
+  if (known) return known;
+  if (telegram.settings.strict || !/^[\w-]{10,}$/.test(text))
+    badRequest("wrong file identifier/HTTP URL specified");
+  return newFile(telegram, { file_id: text, file_size: 1024 });
+}
+
+function newFile(telegram: Telegram, fields: Fields): Fields {
+  const file_id = String(fields.file_id ?? `BQAC${crypto.randomUUID().replaceAll("-", "")}`);
+  const file_unique_id = `AQ${createHash("sha256").update(file_id).digest("base64url").slice(0, 14)}`;
+  const file = { ...fields, file_id, file_unique_id };
+  remember(telegram.files, file_id, file, KEPT_FILES);
+  return file;
+}
+
+/** Makes the files in a customer's message known to `getFile`. */
+export function learnFiles(telegram: Telegram, message: Fields): void {
+  for (const kind of KINDS) {
+    for (const file of [message[kind]].flat() as (Fields | undefined)[])
+      if (file?.file_id) remember(telegram.files, String(file.file_id), file, KEPT_FILES);
+  }
+}
+
+export function getFile(telegram: Telegram, params: Fields): Done {
+  const id = String(params.file_id ?? "");
+  if (id === "") badRequest("file_id not specified");
+  const known = telegram.files.get(id);
+  if (!known && telegram.settings.strict) badRequest("wrong file_id or the file is temporarily unavailable");
+  const file = known ?? newFile(telegram, { file_id: id, file_size: 1024 });
+  if (Number(file.file_size ?? 0) > MAX_DOWNLOAD_BYTES) badRequest("file is too big");
+  const folder = file.width === undefined ? "documents" : "photos";
+  const { file_unique_id, file_size } = file;
+  return { result: { file_id: id, file_unique_id, file_size, file_path: `${folder}/${id}` } };
+}
+
+/** The bytes behind a `file_path`: a one-pixel picture, or a line of text. Undefined where `getFile` gave no such path. */
+export function fileBytes(telegram: Telegram, path: string): Uint8Array<ArrayBuffer> | undefined {
+  const [folder, id = ""] = path.split("/");
+  if (!telegram.files.has(id)) return undefined;
+  return new Uint8Array(folder === "photos" ? PIXEL : Buffer.from(`file ${id}\n`));
+}

@@ -1,0 +1,107 @@
+import type { Fields } from "./fields.ts";
+import type { Chat } from "./telegram-chats.ts";
+import { getFile, sendMedia } from "./telegram-media.ts";
+import { checkButtons, readText, say } from "./telegram-message.ts";
+import { structured } from "./telegram-params.ts";
+import { REACTIONS } from "./telegram-reactions.ts";
+import { badRequest } from "./telegram-refusal.ts";
+import type { Telegram } from "./telegram-state.ts";
+import { deleteWebhook, getWebhookInfo, setWebhook } from "./telegram-webhook.ts";
+
+/** A method's result, and the line it leaves in `/_sent` when it said something. */
+export interface Done {
+  readonly result: unknown;
+  readonly description?: string;
+  readonly sent?: Fields;
+}
+export type Method = (telegram: Telegram, params: Fields) => Done;
+
+/** The methods of the Bot API that the emulator plays, by their names. https://core.telegram.org/bots/api#available-methods */
+export const methods: Record<string, Method> = {
+  getMe: ({ bot }) => ({ result: { ...bot, can_join_groups: true, can_read_all_group_messages: false } }),
+  sendMessage,
+  sendPhoto: sendMedia("photo"),
+  sendDocument: sendMedia("document"),
+  sendVideo: sendMedia("video"),
+  sendAudio: sendMedia("audio"),
+  sendVoice: sendMedia("voice"),
+  sendChatAction,
+  answerCallbackQuery,
+  setMessageReaction,
+  editMessageText,
+  deleteMessage,
+  setWebhook,
+  deleteWebhook,
+  getWebhookInfo,
+  getFile,
+};
+
+function sendMessage(telegram: Telegram, params: Fields): Done {
+  const formatted = readText(params, "text");
+  const chat = telegram.chats.find(params.chat_id);
+  if (formatted.text.length > 4096) badRequest("message is too long");
+  return say(telegram, chat, params, formatted.text, { ...formatted });
+}
+
+function sendChatAction(telegram: Telegram, params: Fields): Done {
+  const chat = telegram.chats.find(params.chat_id);
+  if (!params.action) badRequest("wrong parameter action in request");
+  return { result: true, sent: { ...params, chat_id: chat.info.id } };
+}
+
+function answerCallbackQuery(telegram: Telegram, params: Fields): Done {
+  const id = String(params.callback_query_id ?? "");
+  const chat_id = telegram.queries.get(id);
+  if (id === "" || (chat_id === undefined && telegram.settings.strict))
+    badRequest("query is too old and response timeout expired or query ID is invalid");
+  if (String(params.text ?? "").length > 200) badRequest("MESSAGE_TOO_LONG");
+  telegram.queries.delete(id);
+  return { result: true, sent: { ...params, ...(chat_id !== undefined && { chat_id }) } };
+}
+
+function setMessageReaction(telegram: Telegram, params: Fields): Done {
+  const { chat, messageId } = findMessage(telegram, params, "message to react not found");
+  const reactions = structured<Fields[]>(params, "reaction") ?? [];
+  if (reactions.some(({ type, emoji }) => type === "emoji" && !REACTIONS.has(String(emoji))))
+    badRequest("REACTION_INVALID");
+  return { result: true, sent: { ...params, chat_id: chat.info.id, message_id: messageId } };
+}
+
+function editMessageText(telegram: Telegram, params: Fields): Done {
+  const formatted = readText(params, "text");
+  const { chat, messageId } = findMessage(telegram, params, "message to edit not found");
+  if (formatted.text.length > 4096) badRequest("MESSAGE_TOO_LONG");
+  checkButtons(params);
+  const said = telegram.chats.recall(chat, messageId);
+  if (said && !said.mine) badRequest("message can't be edited");
+  if (said?.text === formatted.text && params.reply_markup === undefined)
+    badRequest(
+      "message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message",
+    );
+  telegram.admit(chat);
+  const edit_date = Math.floor(Date.now() / 1000);
+  const date = said?.date ?? edit_date;
+  telegram.chats.said(chat, messageId, { mine: true, text: formatted.text, date });
+  return {
+    result: { message_id: messageId, from: telegram.bot, chat: chat.info, date, edit_date, ...formatted },
+    sent: { ...params, chat_id: chat.info.id, message_id: messageId, ...formatted },
+  };
+}
+
+function deleteMessage(telegram: Telegram, params: Fields): Done {
+  const { chat, messageId } = findMessage(telegram, params, "message to delete not found");
+  telegram.chats.remove(chat, messageId);
+  return { result: true, sent: { ...params, chat_id: chat.info.id, message_id: messageId } };
+}
+
+function findMessage(
+  telegram: Telegram,
+  params: Fields,
+  otherwise: string,
+): { chat: Chat; messageId: number } {
+  const chat = telegram.chats.find(params.chat_id);
+  const messageId = Number(params.message_id ?? 0);
+  if (!messageId) badRequest("message identifier is not specified");
+  telegram.chats.mustHave(chat, messageId, otherwise);
+  return { chat, messageId };
+}

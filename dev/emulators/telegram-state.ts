@@ -1,0 +1,104 @@
+import type { Fields } from "./fields.ts";
+import { createPacer, type Pacer } from "./pacer.ts";
+import { createSentLog, type SentLog } from "./sent.ts";
+import { type Chat, type Chats, createChats } from "./telegram-chats.ts";
+import { refuse, tooMany } from "./telegram-refusal.ts";
+import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
+
+export interface TelegramOptions {
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly token: string;
+  readonly webhookUrl?: string;
+  readonly webhookSecret?: string;
+  readonly botUsername?: string;
+  /** Telegram's pace: 1 message/s per chat (5 at once), 20/min per group, 30/s overall. Default false. */
+  readonly limits?: boolean;
+  /** Only chats that wrote, messages that exist and queries that were asked can be answered. Default true. */
+  readonly strict?: boolean;
+  /** How many calls `GET /_sent` remembers. Default 100,000. */
+  readonly keep?: number;
+  readonly delivery?: Partial<DeliverySettings>;
+  /** Where ids begin; by default somewhere a hub with an old database has not seen. */
+  readonly firstUpdateId?: number;
+  readonly firstMessageId?: number;
+}
+
+export interface Telegram {
+  readonly token: string;
+  readonly bot: Fields;
+  readonly settings: { limits: boolean; strict: boolean };
+  readonly chats: Chats;
+  readonly sent: SentLog;
+  readonly deliveries: Deliveries;
+  readonly webhook: { url: string; secret: string; allowed: readonly string[] | undefined };
+  /** Callback queries that wait for `answerCallbackQuery`, with their chat. */
+  readonly queries: Map<string, number>;
+  readonly files: Map<string, Fields>;
+  nextUpdateId(): number;
+  /** Refuses 403 where the customer blocked the bot and 429 where the bot is too fast; else counts one message. */
+  admit(chat: Chat): void;
+}
+
+const LOCAL_EPOCH_S = 1_735_689_600; // 2025: keeps message ids within int32 and rising over restarts
+
+export function createTelegram(options: TelegramOptions): Telegram {
+  const settings = { limits: options.limits ?? false, strict: options.strict ?? true };
+  const webhook: Telegram["webhook"] = {
+    url: options.webhookUrl ?? "",
+    secret: options.webhookSecret ?? "",
+    allowed: undefined,
+  };
+  const firstMessageId = options.firstMessageId ?? Math.floor(Date.now() / 1000) - LOCAL_EPOCH_S;
+  let updateId = (options.firstUpdateId ?? 100_000_000 + Math.floor(Math.random() * 1e9)) - 1;
+  return {
+    token: options.token,
+    bot: {
+      id: Number.parseInt(options.token, 10) || 1,
+      is_bot: true,
+      first_name: "Hub",
+      username: options.botUsername ?? "hub_bot",
+    },
+    settings,
+    webhook,
+    chats: createChats(firstMessageId, () => settings.strict),
+    sent: createSentLog(options.keep ?? 100_000),
+    deliveries: createDeliveries(
+      {
+        url: () => webhook.url || undefined,
+        headers: (): Record<string, string> =>
+          webhook.secret ? { "x-telegram-bot-api-secret-token": webhook.secret } : {},
+        accepts: (status) => status >= 200 && status < 300,
+        obeysRetryAfter: true,
+      },
+      { ordered: true, ...options.delivery },
+    ),
+    queries: new Map(),
+    files: new Map(),
+    nextUpdateId: () => ++updateId,
+    admit: createAdmission(settings),
+  };
+}
+
+function createAdmission(settings: Telegram["settings"]): Telegram["admit"] {
+  const chatPace = createPacer({ intervalMs: 1_000, burst: 5 });
+  const groupPace = createPacer({ intervalMs: 3_000, burst: 20 });
+  const overallPace = createPacer({ intervalMs: 1_000 / 30, burst: 30 });
+  return (chat) => {
+    const { id } = chat.info;
+    if (chat.blocked)
+      refuse(
+        403,
+        id > 0 ? "Forbidden: bot was blocked by the user" : "Forbidden: bot was kicked from the group chat",
+      );
+    if (!settings.limits) return;
+    const now = Date.now();
+    const paces: [Pacer, string | number][] = [
+      [id > 0 ? chatPace : groupPace, id],
+      [overallPace, "all"],
+    ];
+    const wait = Math.max(...paces.map(([pacer, key]) => pacer.wait(key, now)));
+    if (wait > 0) tooMany(Math.ceil(wait / 1000));
+    for (const [pacer, key] of paces) pacer.take(key, now);
+  };
+}

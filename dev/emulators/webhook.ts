@@ -1,0 +1,165 @@
+import { Agent } from "node:http";
+import { type Outcome, post } from "./post.ts";
+
+/** `copies` deliveries of each webhook, `delayMs` late (up to that, when shuffled); then how a refused one is repeated. */
+export interface DeliverySettings {
+  copies: number;
+  delayMs: number;
+  shuffle: boolean;
+  /** A webhook waits for those before it with the same key, as Telegram's do for a chat. Shuffling ignores it. */
+  ordered: boolean;
+  retryMs: number;
+  maxRetryMs: number;
+  maxTries: number;
+  timeoutMs: number;
+  /** Beyond this many undelivered webhooks a new one is dropped at once. */
+  maxPending: number;
+}
+
+const defaults: DeliverySettings = {
+  copies: 1,
+  delayMs: 0,
+  shuffle: false,
+  ordered: false,
+  retryMs: 500,
+  maxRetryMs: 10_000,
+  maxTries: 12,
+  timeoutMs: 20_000,
+  maxPending: 50_000,
+};
+
+export interface DeliveryStats {
+  pending: number;
+  attempts: number;
+  delivered: number;
+  dropped: number;
+  last_error_date?: number;
+  last_error_message?: string;
+}
+
+export interface Deliveries {
+  readonly settings: DeliverySettings;
+  readonly stats: Readonly<DeliveryStats>;
+  /** Resolves with the first attempt's outcome; redelivery goes on behind. Only webhooks with a key wait for others. */
+  deliver(body: string | Uint8Array, how?: { key?: string; afterMs?: number }): Promise<Outcome>;
+  /** Gives up everything pending. */
+  drop(): void;
+  stop(): void;
+}
+
+export interface Receiver {
+  url(): string | undefined;
+  headers(body: string | Uint8Array): Record<string, string>;
+  accepts(status: number): boolean;
+  readonly obeysRetryAfter: boolean;
+}
+
+/** Delivers webhooks to one receiver, at least once, at most 100 at a time. */
+export function createDeliveries(receiver: Receiver, overrides: Partial<DeliverySettings> = {}): Deliveries {
+  const settings = { ...defaults, ...overrides };
+  const stats: DeliveryStats = { pending: 0, attempts: 0, delivered: 0, dropped: 0 };
+  const agent = new Agent({ keepAlive: true, maxSockets: 100 });
+  const tails = new Map<string, Promise<void>>();
+  const sleepers = new Set<() => void>();
+  let epoch = 0;
+
+  function deliver(
+    body: string | Uint8Array,
+    { key, afterMs = 0 }: { key?: string; afterMs?: number } = {},
+  ): Promise<Outcome> {
+    if (stats.pending >= settings.maxPending) {
+      stats.dropped++;
+      return Promise.resolve({ status: 0, error: "dropped" });
+    }
+    const first = Promise.withResolvers<Outcome>();
+    for (let copy = 0; copy < Math.max(1, settings.copies); copy++) {
+      stats.pending++;
+      const born = epoch;
+      const run = () => persist(body, born, afterMs, first.resolve);
+      if (key === undefined || !settings.ordered || settings.shuffle) void run();
+      else enqueue(key, run);
+    }
+    return first.promise;
+  }
+
+  function enqueue(key: string, run: () => Promise<void>): void {
+    const before = tails.get(key);
+    const tail: Promise<void> = (before ? before.then(run) : run()).then(() => {
+      if (tails.get(key) === tail) tails.delete(key);
+    });
+    tails.set(key, tail);
+  }
+
+  /** Only the first report is heard: a promise resolves once. */
+  async function persist(
+    body: string | Uint8Array,
+    born: number,
+    afterMs: number,
+    report: (outcome: Outcome) => void,
+  ): Promise<void> {
+    const late = afterMs + (settings.shuffle ? Math.random() * (settings.delayMs || 50) : settings.delayMs);
+    if (late > 0) await sleep(late);
+    for (let failures = 0; born === epoch; ) {
+      const outcome = await attempt(body);
+      report(outcome);
+      if (receiver.accepts(outcome.status)) {
+        stats.pending--;
+        stats.delivered++;
+        return;
+      }
+      if (++failures >= settings.maxTries || born !== epoch) break;
+      const backoff = settings.retryMs * 2 ** (failures - 1);
+      await sleep(
+        Math.min((receiver.obeysRetryAfter && outcome.retryAfterMs) || backoff, settings.maxRetryMs),
+      );
+    }
+    report({ status: 0, error: "dropped" });
+    stats.pending--;
+    stats.dropped++;
+  }
+
+  async function attempt(body: string | Uint8Array): Promise<Outcome> {
+    const url = receiver.url();
+    if (!url) return { status: 0, error: "no webhook is set" };
+    if (!url.startsWith("http://") || !URL.canParse(url))
+      return { status: 0, error: "the emulator delivers to http URLs only" };
+    stats.attempts++;
+    const born = epoch;
+    let outcome = await post(agent, url, receiver.headers(body), body, settings.timeoutMs);
+    if (outcome.stale && born === epoch)
+      outcome = await post(agent, url, receiver.headers(body), body, settings.timeoutMs);
+    if (!receiver.accepts(outcome.status)) {
+      stats.last_error_date = Math.floor(Date.now() / 1000);
+      stats.last_error_message = outcome.error ?? `Wrong response from the webhook: ${outcome.status}`;
+    }
+    return outcome;
+  }
+
+  function sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        sleepers.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, ms);
+      sleepers.add(wake);
+    });
+  }
+
+  function drop(): void {
+    epoch++;
+    for (const wake of sleepers) wake();
+  }
+
+  return {
+    settings,
+    stats,
+    deliver,
+    drop,
+    stop() {
+      drop();
+      agent.destroy();
+    },
+  };
+}

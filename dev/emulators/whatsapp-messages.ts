@@ -1,0 +1,90 @@
+import type { Fields } from "./fields.ts";
+import { type Customer, digits } from "./whatsapp-customers.ts";
+import { newId, statusBody } from "./whatsapp-envelope.ts";
+import { type GraphAnswer, graphError, statusError } from "./whatsapp-error.ts";
+import { checkPayload } from "./whatsapp-payload.ts";
+import type { WhatsApp } from "./whatsapp-state.ts";
+
+const WINDOW_MS = 24 * 3_600_000;
+
+/** Does one `POST /<phone number id>/messages`. https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages */
+export function postMessage(whatsapp: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {
+  const wrong = checkPayload(payload);
+  if (wrong) return wrong;
+  return payload.status === undefined ? send(whatsapp, payload, cut) : markRead(whatsapp, payload, cut);
+}
+
+/** What a call does, as faults and `/_sent` name it: the message type, `read` or `typing`. */
+export function kindOf(payload: Fields): string {
+  if (payload.status === undefined) return String(payload.type ?? "text");
+  return payload.typing_indicator === undefined ? "read" : "typing";
+}
+
+function send(whatsapp: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {
+  const { settings, customers, sent } = whatsapp;
+  const input = String(payload.to || payload.recipient);
+  const known = customers.find(input);
+  const type = kindOf(payload);
+  const closed = type !== "template" && settings.strict && !isOpen(known);
+  if (closed && settings.windowErrors === "answer") return graphError(131047);
+  const tooFast = whatsapp.pace(input);
+  if (tooFast) return tooFast;
+
+  const customer = known ?? customers.meet(payload.to ? { from: input } : { user_id: input });
+  const id = newId(input);
+  customer.lastSent = id;
+  const chat_id = payload.to ? (customer.wa_id ?? digits(input)) : input;
+  sent.add({
+    ...payload,
+    method: type,
+    chat_id,
+    message_id: id,
+    text: textOf(payload, type),
+    ...(cut && { cut }),
+  } as Fields & { method: string });
+  const message = { id, tracker: payload.biz_opaque_callback_data };
+  if (closed) report(whatsapp, customer, message, ["failed"], { errors: [statusError(131047)] });
+  else if (settings.statuses) report(whatsapp, customer, message, ["sent", "delivered"]);
+  const contact = payload.to ? { input, wa_id: chat_id } : { input, user_id: input };
+  return { status: 200, body: { messaging_product: "whatsapp", contacts: [contact], messages: [{ id }] } };
+}
+
+function isOpen(customer: Customer | undefined): boolean {
+  return customer !== undefined && Date.now() - customer.lastAt < WINDOW_MS;
+}
+
+function markRead({ received, settings, sent }: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {
+  const id = String(payload.message_id);
+  if (settings.strict && !received.has(id)) return graphError(100, `Message id ${id} does not exist`);
+  const chat_id = received.get(id);
+  sent.add({
+    ...payload,
+    method: kindOf(payload),
+    ...(chat_id && { chat_id }),
+    message_id: id,
+    ...(cut && { cut }),
+  });
+  return { status: 200, body: { success: true } };
+}
+
+/** Statuses follow the answer, in order but apart; the hub may see them overtake it. */
+function report(
+  whatsapp: WhatsApp,
+  customer: Customer,
+  message: { id: string; tracker?: unknown },
+  statuses: readonly string[],
+  extra?: Fields,
+): void {
+  if (!whatsapp.settings.webhookUrl) return;
+  statuses.forEach((status, index) => {
+    const body = statusBody(whatsapp, customer, message, status, extra);
+    void whatsapp.deliveries.deliver(body, { afterMs: index * whatsapp.settings.statusDelayMs });
+  });
+}
+
+function textOf(payload: Fields, type: string): string | undefined {
+  const part = payload[type] as Record<string, unknown>;
+  const text = part.body ?? part.caption ?? part.emoji ?? part.name;
+  if (type === "interactive") return String((part.body as Fields | undefined)?.text ?? "");
+  return text === undefined ? undefined : String(text);
+}

@@ -1,0 +1,102 @@
+import { createHmac } from "node:crypto";
+import type { Fields } from "./fields.ts";
+import { createPacer } from "./pacer.ts";
+import { createSentLog, type SentLog } from "./sent.ts";
+import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
+import { type Customers, createCustomers } from "./whatsapp-customers.ts";
+import { type GraphError, graphError } from "./whatsapp-error.ts";
+
+export interface WhatsAppOptions {
+  /** 0 takes a free one. */
+  readonly port: number;
+  readonly accessToken: string;
+  readonly appSecret: string;
+  readonly verifyToken: string;
+  readonly phoneNumberId: string;
+  readonly displayPhoneNumber?: string;
+  readonly webhookUrl?: string;
+  /** Default v25.0; another one in the path is refused. */
+  readonly apiVersion?: string;
+  /** Meta's pace: one message per 6 s to one customer (45 at once) and 80/s overall. Default false. */
+  readonly limits?: boolean;
+  /** Whether `sent` and `delivered` follow each message. Default true. */
+  readonly statuses?: boolean;
+  readonly statusDelayMs?: number;
+  /** Only customers who wrote in the last 24 h get more than a template, and only their messages can be read. Default true. */
+  readonly strict?: boolean;
+  /** Where 131047 shows: in the API's answer (default), or as a `failed` status after a success. */
+  readonly windowErrors?: "answer" | "status";
+  /** How many calls `GET /_sent` remembers. Default 100,000. */
+  readonly keep?: number;
+  readonly delivery?: Partial<DeliverySettings>;
+}
+
+export interface WhatsApp {
+  readonly accessToken: string;
+  readonly verifyToken: string;
+  readonly phoneNumberId: string;
+  readonly displayPhoneNumber: string;
+  readonly accountId: string;
+  readonly apiVersion: string;
+  readonly settings: {
+    limits: boolean;
+    statuses: boolean;
+    statusDelayMs: number;
+    strict: boolean;
+    windowErrors: string;
+    webhookUrl: string;
+  };
+  readonly customers: Customers;
+  readonly sent: SentLog;
+  readonly deliveries: Deliveries;
+  /** Messages customers sent, which can be marked read, and who sent them. */
+  readonly received: Map<string, string>;
+  readonly media: Map<string, Fields>;
+  /** The rate limit a message to that recipient would break, or undefined and it counts. */
+  pace(recipient: string): GraphError | undefined;
+}
+
+export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
+  const settings = {
+    limits: options.limits ?? false,
+    statuses: options.statuses ?? true,
+    statusDelayMs: options.statusDelayMs ?? 20,
+    strict: options.strict ?? true,
+    windowErrors: options.windowErrors ?? "answer",
+    webhookUrl: options.webhookUrl ?? "",
+  };
+  const pairPace = createPacer({ intervalMs: 6_000, burst: 45 });
+  const overallPace = createPacer({ intervalMs: 1_000 / 80, burst: 80 });
+  return {
+    accessToken: options.accessToken,
+    verifyToken: options.verifyToken,
+    phoneNumberId: options.phoneNumberId,
+    displayPhoneNumber: options.displayPhoneNumber ?? "15550001111",
+    accountId: "102290129340398",
+    apiVersion: options.apiVersion ?? "v25.0",
+    settings,
+    customers: createCustomers(),
+    sent: createSentLog(options.keep ?? 100_000),
+    deliveries: createDeliveries(
+      {
+        url: () => settings.webhookUrl || undefined,
+        headers: (body) => ({
+          "x-hub-signature-256": `sha256=${createHmac("sha256", options.appSecret).update(body).digest("hex")}`,
+        }),
+        accepts: (status) => status === 200,
+        obeysRetryAfter: false,
+      },
+      options.delivery,
+    ),
+    received: new Map(),
+    media: new Map(),
+    pace(recipient) {
+      if (!settings.limits) return undefined;
+      const now = Date.now();
+      if (overallPace.wait("all", now) > 0) return graphError(130429);
+      if (pairPace.wait(recipient, now) > 0) return graphError(131056);
+      overallPace.take("all", now);
+      pairPace.take(recipient, now);
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { randomInt } from "node:crypto";
+import type { Fields } from "./fields.ts";
+import type { WhatsApp } from "./whatsapp-state.ts";
+
+/** How the last handshake with the webhook went. */
+export interface Handshake extends Fields {
+  readonly ok: boolean;
+  /** 0 without an answer. */
+  readonly status: number;
+  readonly challenge: string;
+  readonly answer: string;
+}
+
+/** Asks the webhook for its challenge back, as Meta does when a subscription is saved; `verifyToken` may be a wrong one. */
+export async function subscribe(whatsapp: WhatsApp, verifyToken = whatsapp.verifyToken): Promise<Handshake> {
+  const challenge = String(randomInt(1e9, 2e9));
+  if (!whatsapp.settings.webhookUrl) return { ok: false, status: 0, challenge, answer: "no webhook is set" };
+  const url = new URL(whatsapp.settings.webhookUrl);
+  url.searchParams.set("hub.mode", "subscribe");
+  url.searchParams.set("hub.challenge", challenge);
+  url.searchParams.set("hub.verify_token", verifyToken);
+  try {
+    const response = await fetch(url, {
+      signal: AbortSignal.timeout(whatsapp.deliveries.settings.timeoutMs),
+    });
+    const answer = await response.text();
+    return {
+      ok: response.status === 200 && answer === challenge,
+      status: response.status,
+      challenge,
+      answer,
+    };
+  } catch (error) {
+    return {
+      ok: false,
+      status: 0,
+      challenge,
+      answer: error instanceof Error ? error.message : String(error),
+    };
+  }
+}
