@@ -1,0 +1,51 @@
+import { z } from "zod";
+import { HubError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json.ts";
+import type { Channel } from "../../core/ports.ts";
+import { type Env, settingsOf } from "../../core/settings.ts";
+import { sameSecret } from "../../core/signature.ts";
+import { splitText } from "../../core/split.ts";
+import { sender } from "./api.ts";
+import { readUpdate } from "./update.ts";
+
+const SECRET_HEADER = "x-telegram-bot-api-secret-token";
+const LONGEST_TEXT = 4096;
+
+const settings = z.object({
+  TELEGRAM_BOT_TOKEN: z.string().regex(/^\d+:[\w-]+$/, "is not a bot's token"),
+  TELEGRAM_WEBHOOK_SECRET: z.string().regex(/^[\w-]{1,256}$/, "must be 1 to 256 of A-Z, a-z, 0-9, _ and -"),
+  TELEGRAM_API_ROOT: z
+    .url({ protocol: /^https?$/, error: "is not an http address" })
+    .default("https://api.telegram.org")
+    .transform((url) => url.replace(/\/+$/, "")),
+});
+
+const object = z.record(z.string(), z.unknown());
+
+/**
+ * Telegram's bots: private chats with the bot, and those of business accounts that it helps with.
+ * @see https://core.telegram.org/bots/api
+ */
+export default function telegram(env: Env): Channel | undefined {
+  const given = settingsOf("telegram", settings, env);
+  if (!given) return undefined;
+  const { TELEGRAM_BOT_TOKEN: token, TELEGRAM_WEBHOOK_SECRET: secret, TELEGRAM_API_ROOT: apiRoot } = given;
+  const [account = ""] = token.split(":");
+  const send = sender(token, apiRoot);
+  return {
+    async verify({ headers }) {
+      if (!(await sameSecret(headers.get(SECRET_HEADER) ?? "", secret)))
+        throw new HubError("unauthorized", "the webhook's secret is missing or wrong");
+    },
+
+    async parse({ body }) {
+      const update = object.safeParse(parseJson(body));
+      if (!update.success) throw new HubError("malformed", "the body is not an update");
+      return readUpdate(update.data, account);
+    },
+
+    split: ({ text }) => splitText(text, LONGEST_TEXT).map((part) => ({ kind: "text", text: part })),
+
+    send: (to, { text }, signal) => send(to, text, signal),
+  };
+}
