@@ -1,0 +1,15 @@
+import type { Bot } from "../core/ports.ts";
+
+/** Says what it heard, on which channel, and which channels this session has seen. */
+export default function echo(): Bot {
+  return {
+    history: 0,
+    async reply({ message, session, channel }) {
+      const heard = message.text
+        ? `You said "${message.text}"`
+        : `You sent a message of kind ${message.kind}`;
+      const seen = session.channels.join(", ");
+      return [{ kind: "text", text: `${heard} on ${channel}. This session has seen: ${seen}.` }];
+    },
+  };
+}

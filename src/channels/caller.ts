@@ -1,0 +1,199 @@
+import { z } from "zod";
+import { type Content, contentSchema } from "../core/content.ts";
+import { HubError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
+import type { InboundMessage } from "../core/message.ts";
+import { normalisePhone } from "../core/phone.ts";
+import type { Channel } from "../core/ports.ts";
+import { isOneOf, sha256Hex } from "../core/signature.ts";
+
+const MAX_ID = 200;
+const MAX_PHONE = 64;
+const MAX_TEXT = 16_384;
+/** A whole `content`, as JSON. */
+const MAX_CONTENT = 32_768;
+const MAX_MEDIA_ID = 512;
+const SENT_AT = { from: Date.UTC(2000, 0), until: Date.UTC(2100, 0) };
+
+const TOKEN = /^hst_[\w-]{1,200}$/;
+const LOOKS_LIKE_URL = /^\s*([a-z][a-z0-9+.-]*:)?\/\/|^\s*(data|blob|file|javascript):/i;
+/** Inside these the keys are the caller's own words. */
+const FREE_FORM = ["data", "referral"];
+
+const [text, image, video, audio, document, sticker, location, contact, interaction, reaction, order] =
+  contentSchema.options;
+
+const callerContentSchema = z
+  .discriminatedUnion("kind", [
+    text,
+    image,
+    video,
+    audio,
+    document,
+    sticker,
+    location,
+    contact,
+    interaction,
+    reaction,
+    order,
+  ])
+  .superRefine((content, issues) => {
+    const refuse = (message: string, ...path: string[]) => issues.addIssue({ code: "custom", message, path });
+    if (JSON.stringify(content).length > MAX_CONTENT)
+      refuse(`must be at most ${MAX_CONTENT} characters as JSON`);
+    if (content.kind === "text" && (content.text === "" || content.text.length > MAX_TEXT))
+      refuse(`must be 1 to ${MAX_TEXT} characters`, "text");
+    if (!("media" in content)) return;
+    const { id } = content.media;
+    if (id === "" || id.length > MAX_MEDIA_ID)
+      refuse(`must be 1 to ${MAX_MEDIA_ID} characters`, "media", "id");
+    if (LOOKS_LIKE_URL.test(id)) refuse("must be an id, not a URL", "media", "id");
+  });
+
+/**
+ * What is posted to `/webhooks/kiosk` and `/webhooks/web`. Exactly one of `text` and `content`; with an API key exactly
+ * one of `phone` and `session`, with a session token neither. Unknown fields are dropped.
+ */
+export const callerMessageSchema = z.object({
+  external_id: z
+    .string()
+    .min(1)
+    .max(MAX_ID)
+    .describe("The caller's own id of this message; posted again in the same session, it is stored once"),
+  phone: z
+    .string()
+    .max(MAX_PHONE)
+    .optional()
+    .describe("The customer's phone, vouched for by the API key; E.164, or as dialled in DEFAULT_COUNTRY"),
+  session: z.uuid().optional().describe("The session_id of the customer's active session"),
+  text: z.string().min(1).max(MAX_TEXT).optional().describe("Short for a content of kind text"),
+  content: callerContentSchema
+    .optional()
+    .describe(
+      "A message of any other kind. Media is named by an id, never a URL; a contact is never the sender's own",
+    ),
+  reply_to: z
+    .string()
+    .min(1)
+    .max(MAX_ID)
+    .optional()
+    .describe("external_id of the message it answers or reacts to"),
+  sent_at: z.iso.datetime({ offset: true }).optional().describe("When the customer sent it"),
+});
+
+type CallerMessage = z.infer<typeof callerMessageSchema>;
+
+/** A setting with API keys, comma-separated for rotation; none when it is absent. */
+export const apiKeys = z
+  .string()
+  .transform((list) =>
+    list
+      .split(",")
+      .map((key) => key.trim())
+      .filter(Boolean),
+  )
+  .default([]);
+/** The setting with the country of phones that come without a prefix. */
+export const country = z
+  .string()
+  .regex(/^[A-Z]{2}$/, "must be a country as two capital letters")
+  .optional();
+
+/**
+ * A channel whose messages are posted by programs of ours, and whose customers fetch their replies themselves.
+ * Believes an API key (`X-API-Key` or a bearer), which vouches for a phone or names a session, and a session token
+ * (`X-Session-Token` or a bearer, `hst_…`), which speaks for its own session; the store checks that it is alive.
+ * With both, the key must be right and the token says who speaks.
+ */
+export function callerChannel(
+  name: string,
+  keys: readonly string[],
+  defaultCountry: string | undefined,
+): Channel {
+  return {
+    async verify({ headers }) {
+      const { key, token } = credentials(headers);
+      const believed =
+        (key !== undefined || token !== undefined) &&
+        (key === undefined || (await isOneOf(key, keys))) &&
+        (token === undefined || TOKEN.test(token));
+      if (!believed) throw new HubError("unauthorized", `no API key for ${name} and no session token`);
+    },
+
+    async parse({ headers, body }) {
+      const posted = read(parseJson(body));
+      const { token } = credentials(headers);
+      const from = token === undefined ? vouchedFor(posted, defaultCountry) : await ownSession(posted, token);
+      const content = contentOf(posted);
+      const message: InboundMessage = {
+        channel: name,
+        external_id: posted.external_id,
+        from,
+        address: {},
+        content,
+        wakes: content.kind !== "reaction",
+        ...(posted.reply_to !== undefined && { reply_to: posted.reply_to }),
+        ...(posted.sent_at !== undefined && { sent_at: instant(posted.sent_at) }),
+      };
+      return [{ type: "message", message }];
+    },
+
+    split: () => [],
+
+    async send() {
+      throw new HubError("rejected", `customers on ${name} fetch their replies`, {
+        reason: "fetched_by_customer",
+      });
+    },
+  };
+}
+
+function credentials(headers: Headers): { key: string | undefined; token: string | undefined } {
+  const bearer = /^bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
+  const bearsToken = bearer?.startsWith("hst_");
+  return {
+    key: headers.get("x-api-key") || (bearsToken ? undefined : bearer),
+    token: headers.get("x-session-token") || (bearsToken ? bearer : undefined),
+  };
+}
+
+function read(body: unknown): CallerMessage {
+  const result = callerMessageSchema.safeParse(body);
+  if (result.success) return result.data;
+  const { path, message } = result.error.issues[0]!;
+  const free = path.findIndex((step) => FREE_FORM.includes(String(step)));
+  throw malformed((free < 0 ? path : path.slice(0, free + 1)).join(".") || "body", message);
+}
+
+function vouchedFor({ phone, session }: CallerMessage, defaultCountry: string | undefined) {
+  if ((phone === undefined) === (session === undefined))
+    throw malformed("phone", "with an API key, exactly one of phone and session is needed");
+  if (session !== undefined) return { session_id: session.toLowerCase() };
+  const normalised = normalisePhone(phone!, defaultCountry);
+  if (normalised === undefined) throw malformed("phone", "is not a phone number");
+  return { phone: normalised };
+}
+
+async function ownSession({ phone, session }: CallerMessage, token: string) {
+  if (phone !== undefined || session !== undefined)
+    throw malformed(phone !== undefined ? "phone" : "session", "a token speaks for its own session only");
+  return { token_hash: await sha256Hex(token) };
+}
+
+function contentOf({ text, content }: CallerMessage): Content {
+  if (text !== undefined && content === undefined) return { kind: "text", text };
+  if (text !== undefined || content === undefined)
+    throw malformed("text", "exactly one of text and content is needed");
+  return content.kind === "contact" ? { ...content, own: false } : content;
+}
+
+function instant(iso: string): Date {
+  const at = new Date(iso);
+  if (!(at.getTime() >= SENT_AT.from && at.getTime() < SENT_AT.until))
+    throw malformed("sent_at", "must lie between 2000 and 2100");
+  return at;
+}
+
+function malformed(path: string, message: string): HubError {
+  return new HubError("malformed", `${path}: ${message}`);
+}
