@@ -1,0 +1,196 @@
+/**
+ * `npm run demo`: one customer goes from the web page to the kiosk, to WhatsApp and to Telegram, over real HTTP against
+ * the running stack. Prints each step and ends with 1 on any surprise.
+ */
+import { randomInt, randomUUID } from "node:crypto";
+import { styleText } from "node:util";
+import { localSettings } from "./settings.ts";
+
+interface Session {
+  session_id: string;
+  channels: string[];
+  expires_at: string;
+  data: { cart?: Record<string, number> };
+}
+interface Message {
+  message_id: string;
+  channel: string;
+  direction: string;
+  text: string;
+  reply_to: string | null;
+  status: string | null;
+}
+interface Sent {
+  n: number;
+  text?: string;
+}
+
+const { ports, vars } = localSettings(process.env);
+const hub = `http://127.0.0.1:${ports.PORT}`;
+const telegram = `http://127.0.0.1:${ports.TELEGRAM_EMULATOR_PORT}`;
+const whatsapp = `http://127.0.0.1:${ports.WHATSAPP_EMULATOR_PORT}`;
+const keyOf = (name: string) => ({ "x-api-key": vars[name]!.split(",")[0]! });
+
+const digits = `55119${randomInt(50_000_000, 99_999_999)}`;
+const phone = `+${digits}`;
+const chat = { id: randomInt(100_000_000, 999_999_999), type: "private" };
+let steps = 0;
+let lastExpiry = "";
+
+await play().then(
+  () => say(styleText("green", `\nOne customer, four channels, one session. ${steps} steps, no surprise.`)),
+  (error: Error) => {
+    say(styleText("red", `\nSurprise at step ${steps}: ${error.message}`));
+    process.exitCode = 1;
+  },
+);
+
+async function play(): Promise<void> {
+  await get(`${hub}/health`).catch(() => {
+    throw new Error(`nothing answers at ${hub}; start the stack with "npm run dev" first`);
+  });
+
+  const web = await post<{ session_token: string; session: Session }>(
+    `${hub}/session/start`,
+    { phone, channel: "web", customer_id: "103", data: { cart: { coffee: 1 } } },
+    keyOf("WEB_API_KEY"),
+  );
+  const { session_id } = web.session;
+  const token = { authorization: `Bearer ${web.session_token}` };
+  step("web      the shop's page starts a session for its customer", web.session, session_id, ["web"]);
+
+  const chatted = await write("web", { external_id: randomUUID(), text: "Is the coffee fresh?" }, token);
+  step(`web      asks; the bot answers: ${chatted.replies[0]?.text}`, chatted.session, session_id, ["web"]);
+
+  const kiosk = await post<{ session_token: string; session: Session }>(
+    `${hub}/session/start`,
+    { phone, channel: "kiosk" },
+    keyOf("KIOSK_API_KEY"),
+  );
+  expect(kiosk.session.data.cart?.coffee === 1, "the kiosk sees the cart filled on the web");
+  step("kiosk    the same customer in the shop: the cart is there", kiosk.session, session_id, [
+    "web",
+    "kiosk",
+  ]);
+
+  const atKiosk = await write(
+    "kiosk",
+    { external_id: randomUUID(), phone, text: "One more, please" },
+    keyOf("KIOSK_API_KEY"),
+  );
+  step(`kiosk    taps; the bot answers: ${atKiosk.replies[0]?.text}`, atKiosk.session, session_id, [
+    "web",
+    "kiosk",
+  ]);
+
+  const onWhatsApp = await reply(whatsapp, digits, () =>
+    post(`${whatsapp}/_customer/message`, { from: digits, name: "Ana", text: "Is my order ready?" }),
+  );
+  step(`whatsapp writes; the bot answers: ${onWhatsApp}`, await restore(token), session_id, [
+    "web",
+    "kiosk",
+    "whatsapp",
+  ]);
+
+  const stranger = await reply(telegram, String(chat.id), () =>
+    post(`${telegram}/_customer/message`, { chat, text: "Hello, it's me" }),
+  );
+  expect(
+    stranger.includes("seen: telegram."),
+    "Telegram tells no phone, so the hub does not know this customer yet",
+  );
+  step(`telegram a new chat is a session of its own: ${stranger}`, await restore(token), session_id, [
+    "web",
+    "kiosk",
+    "whatsapp",
+  ]);
+
+  const linked = await reply(telegram, String(chat.id), () =>
+    post(`${telegram}/_customer/contact`, { chat, own: true, phone_number: digits }),
+  );
+  const all = ["web", "kiosk", "whatsapp", "telegram"];
+  step(
+    `telegram shares the own contact card; the sessions merge: ${linked}`,
+    await restore(token),
+    session_id,
+    all,
+  );
+
+  const history = await get<{ messages: Message[] }>(
+    `${hub}/api/sessions/${session_id}/messages?limit=200`,
+    keyOf("ADMIN_API_KEY"),
+  );
+  const inbound = history.messages.filter((message) => message.direction === "inbound");
+  expect(inbound.length === 5, `5 inbound messages are kept, not ${inbound.length}`);
+  for (const message of inbound) {
+    const answers = history.messages.filter((other) => other.reply_to === message.message_id);
+    expect(answers.length === 1, `"${message.text}" is answered once, not ${answers.length} times`);
+    expect(answers[0]!.channel === message.channel, `"${message.text}" is answered where it was asked`);
+  }
+  say("\nThe history of the one session:");
+  for (const { channel, direction, text } of history.messages)
+    say(`  ${channel.padEnd(9)}${direction === "inbound" ? ">" : "<"} ${text.replaceAll("\n", " ")}`);
+}
+
+function step(what: string, session: Session, session_id: string, channels: string[]): void {
+  steps += 1;
+  say(`${String(steps).padStart(2)}. ${what}`);
+  say(
+    styleText(
+      "dim",
+      `    session ${session.session_id}  channels ${session.channels.join(", ")}  expires_at ${session.expires_at}`,
+    ),
+  );
+  expect(session.session_id === session_id, `the session stays ${session_id}`);
+  expect(session.channels.join() === channels.join(), `the channels are ${channels.join(", ")}`);
+  expect(session.expires_at > lastExpiry, "expires_at moves");
+  lastExpiry = session.expires_at;
+}
+
+function write(channel: string, body: object, headers: Record<string, string>) {
+  return post<{ session: Session; replies: Message[] }>(`${hub}/webhooks/${channel}?wait=10`, body, headers);
+}
+
+/** What the bot sends to this chat after the customer has acted. */
+async function reply(emulator: string, chat_id: string, act: () => Promise<unknown>): Promise<string> {
+  const before = await get<{ sent: Sent[] }>(`${emulator}/_sent?chat_id=${chat_id}`);
+  await act();
+  const after = before.sent.at(-1)?.n ?? 0;
+  const { sent } = await get<{ sent: Sent[] }>(`${emulator}/_sent?chat_id=${chat_id}&after=${after}&wait=10`);
+  const text = sent.find((one) => one.text)?.text;
+  if (text === undefined) throw new Error("no reply reached the customer within 10 s");
+  return text;
+}
+
+async function restore(token: Record<string, string>): Promise<Session> {
+  return (await get<{ session: Session }>(`${hub}/session/restore`, token)).session;
+}
+
+function get<T>(url: string, headers: Record<string, string> = {}): Promise<T> {
+  return call<T>(url, { headers });
+}
+
+function post<T>(url: string, body: object, headers: Record<string, string> = {}): Promise<T> {
+  return call<T>(url, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "content-type": "application/json", ...headers },
+  });
+}
+
+async function call<T>(url: string, init: RequestInit): Promise<T> {
+  const answer = await fetch(url, { ...init, signal: AbortSignal.timeout(20_000) });
+  if (!answer.ok)
+    throw new Error(
+      `${init.method ?? "GET"} ${new URL(url).pathname} answered ${answer.status}: ${await answer.text()}`,
+    );
+  return (await answer.json()) as T;
+}
+
+function expect(truth: boolean, what: string): void {
+  if (!truth) throw new Error(`expected that ${what}`);
+}
+
+function say(line: string): void {
+  console.log(line);
+}

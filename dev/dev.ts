@@ -1,0 +1,102 @@
+/** `npm run dev`: the whole hub on this machine. `-- --fresh` empties its state first. */
+import { parseArgs, styleText } from "node:util";
+import { localKeys } from "./services/supabase.ts";
+import { localSettings } from "./settings.ts";
+import { forget, type Stack, startStack } from "./stack.ts";
+
+const { values } = parseArgs({ options: { fresh: { type: "boolean", default: false } } });
+
+const settings = readSettings();
+if (values.fresh) await forget(settings);
+let stack: Stack | undefined;
+let leaving = false;
+const left = new Promise<void>((resolve) => {
+  for (const name of ["SIGINT", "SIGTERM"] as const) {
+    process.on(name, () => {
+      if (leaving) process.exit(130);
+      leaving = true;
+      say("\nstopping; once more to stop at once");
+      resolve();
+    });
+  }
+});
+
+try {
+  stack = await startStack(settings, {
+    progress: (part, state, took) => {
+      if (state === "ready")
+        say(`  ${styleText("green", "ready")}  ${part.padEnd(22)} ${Math.round(took!)} ms`);
+    },
+    workerLog: (line) => {
+      if (!line || line.startsWith("[wrangler:info]")) return;
+      if (stack) say(styleText("dim", `worker | ${line}`));
+    },
+  });
+  table(stack);
+  const cron = setInterval(() => void sweep(stack!), settings.sweepSeconds * 1000);
+  await Promise.race([left, stack.worker.gone.then(() => fallen("the Worker"))]);
+  clearInterval(cron);
+  await stack.stop();
+  say("stopped");
+} catch (error) {
+  say(styleText("red", error instanceof Error ? error.message : String(error)));
+  await stack?.stop();
+  process.exitCode = 1;
+}
+process.exit();
+
+function readSettings() {
+  try {
+    return localSettings(process.env);
+  } catch (error) {
+    say(styleText("red", (error as Error).message));
+    process.exit(1);
+  }
+}
+
+async function sweep({ worker }: Stack): Promise<void> {
+  try {
+    await worker.sweep();
+  } catch {
+    if (!leaving) say("the sweep was not answered");
+  }
+}
+
+function fallen(part: string): void {
+  if (leaving) return;
+  say(styleText("red", `${part} has ended by itself`));
+  process.exitCode = 1;
+}
+
+function table({ settings, postgres, supabase, redis, telegram, whatsapp, worker }: Stack): void {
+  const { vars } = settings;
+  const rows: [string, string, string][] = [
+    ["Hub", worker.url, `kiosk ${vars.KIOSK_API_KEY}, web ${vars.WEB_API_KEY}, admin ${vars.ADMIN_API_KEY}`],
+    ["API page", `${worker.url}/docs`, "description at /openapi.json"],
+    [
+      "Telegram emulator",
+      telegram.url,
+      `token ${vars.TELEGRAM_BOT_TOKEN}, secret ${vars.TELEGRAM_WEBHOOK_SECRET}`,
+    ],
+    [
+      "WhatsApp emulator",
+      whatsapp.url,
+      `token ${vars.WHATSAPP_ACCESS_TOKEN}, app secret ${vars.WHATSAPP_APP_SECRET}`,
+    ],
+    ["Supabase REST", supabase.url, `service ${localKeys.serviceRoleKey}`],
+    ["Postgres", postgres.url, ""],
+    ["Upstash REST", redis.url, `token ${redis.token}`],
+    ["Valkey", redis.redisUrl, ""],
+  ];
+  const width = (column: 0 | 1) => Math.max(...rows.map((row) => row[column].length));
+  say("");
+  for (const [name, url, keys] of rows)
+    say(`  ${styleText("bold", name.padEnd(width(0)))}  ${url.padEnd(width(1))}  ${keys}`);
+  say(
+    `\n  State lies in ${settings.dir}; the sweep runs every ${settings.sweepSeconds} s. In another terminal: npm run demo. Ctrl-C stops everything.\n`,
+  );
+}
+
+function say(line: string): void {
+  console.log(line);
+}

@@ -1,0 +1,69 @@
+import { serve } from "@hono/node-server";
+import { App } from "@supabase/lite";
+import { createPostgresConnection } from "@supabase/lite/postgres";
+import postgres from "postgres";
+import { assertPortFree } from "./ports.ts";
+import { postgrestError } from "./postgrest-error.ts";
+import { runService } from "./process.ts";
+import { localKeys, type SupabaseOptions } from "./supabase.ts";
+
+runService(async ({ port, databaseUrl, poolSize = 30 }: Omit<SupabaseOptions, "log">) => {
+  await assertPortFree(port, "SUPABASE_PORT");
+  const connection = createPostgresConnection({
+    url: databaseUrl,
+    postgresOptions: {
+      max: poolSize,
+      backoff: false, // the next call tries again at once, however long the database was away
+      onnotice: () => {},
+      types: {
+        json: { to: 114, from: [114], serialize: toJson, parse: JSON.parse },
+        jsonb: { to: 3802, from: [3802], serialize: toJson, parse: JSON.parse },
+      },
+    },
+  });
+  const normalize = connection.normalizeDbError.bind(connection);
+  connection.normalizeDbError = (error) => postgrestError(normalize(error));
+
+  const app = await new App({
+    connection,
+    auth: { enabled: false, publishable_key: localKeys.anonKey, secret_key: localKeys.serviceRoleKey },
+    options: { server: { admin: false } },
+  }).init();
+  const server = serve({ fetch: (request) => app.fetch(request), port, hostname: "127.0.0.1" });
+  await new Promise<void>((resolve) => server.once("listening", resolve));
+
+  // Supabase's own way to say that the schema changed.
+  const listener = postgres(databaseUrl, { max: 1, onnotice: () => {} });
+  const reload = () => void connection.clearSchemaCache();
+  await listener.listen("pgrst", reload, reload);
+  await assertAnswers(port);
+  return {
+    facts: {},
+    stop: async () => {
+      server.close();
+      await Promise.all([listener.end({ timeout: 1 }), connection.driver.end({ timeout: 1 })]);
+    },
+  };
+});
+
+/** The server writes objects and arrays as JSON before the driver does it once more, but leaves other strings to the driver. */
+function toJson(value: unknown): string {
+  if (typeof value !== "string" || !/^[[{]/.test(value)) return JSON.stringify(value);
+  try {
+    JSON.parse(value);
+    return value;
+  } catch {
+    return JSON.stringify(value); // text that only begins like JSON
+  }
+}
+
+/** Throws unless a call gets as far as the database's list of functions. */
+async function assertAnswers(port: number): Promise<void> {
+  const response = await fetch(`http://127.0.0.1:${port}/rest/v1/rpc/a_function_nobody_wrote`, {
+    method: "POST",
+    headers: { apikey: localKeys.serviceRoleKey, "content-type": "application/json" },
+    body: "{}",
+  });
+  const { code, message } = (await response.json()) as { code?: string; message?: string };
+  if (code !== "PGRST202") throw new Error(`the Supabase API does not answer: ${response.status} ${message}`);
+}

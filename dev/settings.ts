@@ -1,0 +1,101 @@
+import { localKeys } from "./services/supabase.ts";
+
+/** Where each part of the local stack listens and keeps its files. */
+export interface LocalSettings {
+  readonly dir: string;
+  readonly ports: Readonly<Record<PortName, number>>;
+  /** The Worker's variables: the hub's own settings, with development values where none are given. */
+  readonly vars: Readonly<Record<string, string>>;
+  /** Seconds between two sweeps; under `wrangler dev` crons don't fire by themselves. */
+  readonly sweepSeconds: number;
+  /** Whether the emulators keep the platforms' pace. */
+  readonly limits: boolean;
+}
+
+const PORTS = {
+  PORT: 8787,
+  POSTGRES_PORT: 54322,
+  SUPABASE_PORT: 54321,
+  REDIS_PORT: 63790,
+  UPSTASH_PORT: 8079,
+  TELEGRAM_EMULATOR_PORT: 8081,
+  WHATSAPP_EMULATOR_PORT: 8082,
+} as const;
+
+export type PortName = keyof typeof PORTS;
+
+/** Every setting of the hub that `npm run dev` passes on from its environment. */
+const PASSED_ON = [
+  "TELEGRAM_BOT_TOKEN",
+  "TELEGRAM_WEBHOOK_SECRET",
+  "TELEGRAM_API_ROOT",
+  "WHATSAPP_ACCESS_TOKEN",
+  "WHATSAPP_APP_SECRET",
+  "WHATSAPP_VERIFY_TOKEN",
+  "WHATSAPP_PHONE_NUMBER_ID",
+  "WHATSAPP_API_ROOT",
+  "WHATSAPP_API_VERSION",
+  "KIOSK_API_KEY",
+  "WEB_API_KEY",
+  "ADMIN_API_KEY",
+  "CORS_ORIGINS",
+  "CONVERSATION_STORAGE_BACKEND",
+  "FEATURE_SUPABASE_WRITE",
+  "SUPABASE_URL",
+  "SUPABASE_SERVICE_ROLE_KEY",
+  "UPSTASH_REDIS_REST_URL",
+  "UPSTASH_REDIS_REST_TOKEN",
+  "REDIS_SESSION_TTL",
+  "SESSION_TTL_HOURS",
+  "SESSION_RETENTION_DAYS",
+  "DEFAULT_COUNTRY",
+  "DEFAULT_LANGUAGE",
+  "LANGUAGE_MODE",
+  "ALLOWED_LANGUAGES",
+  "BOT",
+  "BOT_WEBHOOK_URL",
+  "BOT_WEBHOOK_SECRET",
+];
+
+/** The local stack's settings from the environment. Throws on a port that is none. */
+export function localSettings(env: Readonly<Record<string, string | undefined>>): LocalSettings {
+  const ports = Object.fromEntries(
+    Object.entries(PORTS).map(([name, standard]) => [name, env[name] ? portOf(name, env[name]) : standard]),
+  ) as Record<PortName, number>;
+  const at = (port: PortName) => `http://127.0.0.1:${ports[port]}`;
+  const given = Object.fromEntries(
+    PASSED_ON.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+  );
+  return {
+    dir: env.LOCAL_DIR || ".local",
+    ports,
+    sweepSeconds: Number(env.SWEEP_SECONDS || 60),
+    limits: env.EMULATOR_LIMITS !== "false",
+    vars: {
+      ENVIRONMENT: "development",
+      KIOSK_API_KEY: "dev-kiosk-key",
+      WEB_API_KEY: "dev-web-key",
+      ADMIN_API_KEY: "dev-admin-key",
+      TELEGRAM_BOT_TOKEN: "1000001:dev-telegram-token",
+      TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret",
+      TELEGRAM_API_ROOT: at("TELEGRAM_EMULATOR_PORT"),
+      WHATSAPP_ACCESS_TOKEN: "dev-whatsapp-token",
+      WHATSAPP_APP_SECRET: "dev-app-secret",
+      WHATSAPP_VERIFY_TOKEN: "dev-verify-token",
+      WHATSAPP_PHONE_NUMBER_ID: "100000000000001",
+      WHATSAPP_API_ROOT: at("WHATSAPP_EMULATOR_PORT"),
+      SUPABASE_URL: at("SUPABASE_PORT"),
+      SUPABASE_SERVICE_ROLE_KEY: localKeys.serviceRoleKey,
+      UPSTASH_REDIS_REST_URL: at("UPSTASH_PORT"),
+      UPSTASH_REDIS_REST_TOKEN: "dev-upstash-token",
+      ...given,
+    },
+  };
+}
+
+function portOf(name: string, text: string): number {
+  const port = Number(text);
+  if (!Number.isInteger(port) || port < 1 || port > 65_535)
+    throw new Error(`${name} must be a port, not "${text}"`);
+  return port;
+}

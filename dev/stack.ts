@@ -1,0 +1,123 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { migrate } from "../migrations/migrate.ts";
+import type { Emulator } from "./emulators/server.ts";
+import { startTelegramEmulator } from "./emulators/telegram.ts";
+import { startWhatsAppEmulator } from "./emulators/whatsapp.ts";
+import { assertPortFree } from "./services/ports.ts";
+import { type Postgres, startPostgres } from "./services/postgres.ts";
+import { type Redis, startRedis } from "./services/redis.ts";
+import { type Supabase, startSupabase } from "./services/supabase.ts";
+import type { LocalSettings } from "./settings.ts";
+import { type LocalWorker, startWorker } from "./worker.ts";
+
+/** The whole hub on this machine. */
+export interface Stack {
+  readonly settings: LocalSettings;
+  readonly postgres: Postgres;
+  readonly supabase: Supabase;
+  readonly redis: Redis;
+  readonly telegram: Emulator;
+  readonly whatsapp: Emulator;
+  readonly worker: LocalWorker;
+  /** Stops every part, the Worker first. */
+  stop(): Promise<void>;
+}
+
+export interface StackHooks {
+  /** Told as each part begins and ends its start. */
+  readonly progress?: (part: string, state: "starting" | "ready", tookMs?: number) => void;
+  readonly workerLog?: (line: string) => void;
+}
+
+/** Starts every part of the local stack. When one fails, the others are stopped again and its error is thrown. */
+export async function startStack(
+  settings: LocalSettings,
+  { progress = () => {}, workerLog }: StackHooks = {},
+): Promise<Stack> {
+  const { ports, dir, vars, limits } = settings;
+  for (const [variable, port] of Object.entries(ports)) await assertPortFree(port, variable);
+  const stops: (() => Promise<void>)[] = [];
+  const part = async <T extends { stop(): Promise<void> }>(
+    name: string,
+    start: () => Promise<T>,
+  ): Promise<T> => {
+    progress(name, "starting");
+    const began = performance.now();
+    const started = await start();
+    stops.unshift(() => started.stop());
+    progress(name, "ready", performance.now() - began);
+    return started;
+  };
+  const stop = async () => {
+    for (const one of stops.splice(0)) await one();
+  };
+  try {
+    const redisReady = part("Valkey, Upstash REST", () =>
+      startRedis({
+        redisPort: ports.REDIS_PORT,
+        upstashPort: ports.UPSTASH_PORT,
+        token: vars.UPSTASH_REDIS_REST_TOKEN!,
+        dir: join(dir, "redis"),
+      }),
+    );
+    const databaseReady = part("Postgres", () =>
+      startPostgres({ dir: join(dir, "postgres"), port: ports.POSTGRES_PORT }),
+    );
+    const [redis, postgres] = await settled(redisReady, databaseReady);
+    progress("migrations", "starting");
+    const began = performance.now();
+    await migrate(postgres.url);
+    progress("migrations", "ready", performance.now() - began);
+    const supabase = await part("Supabase REST", () =>
+      startSupabase({ port: ports.SUPABASE_PORT, databaseUrl: postgres.url }),
+    );
+    const hub = `http://127.0.0.1:${ports.PORT}`;
+    const telegram = await part("Telegram emulator", () =>
+      startTelegramEmulator({
+        port: ports.TELEGRAM_EMULATOR_PORT,
+        token: vars.TELEGRAM_BOT_TOKEN!,
+        webhookUrl: `${hub}/webhooks/telegram`,
+        webhookSecret: vars.TELEGRAM_WEBHOOK_SECRET!,
+        limits,
+      }),
+    );
+    const whatsapp = await part("WhatsApp emulator", () =>
+      startWhatsAppEmulator({
+        port: ports.WHATSAPP_EMULATOR_PORT,
+        accessToken: vars.WHATSAPP_ACCESS_TOKEN!,
+        appSecret: vars.WHATSAPP_APP_SECRET!,
+        verifyToken: vars.WHATSAPP_VERIFY_TOKEN!,
+        phoneNumberId: vars.WHATSAPP_PHONE_NUMBER_ID!,
+        webhookUrl: `${hub}/webhooks/whatsapp`,
+        limits,
+      }),
+    );
+    const worker = await part("Worker", () =>
+      startWorker({
+        port: ports.PORT,
+        dir,
+        vars,
+        databaseUrl: postgres.url,
+        ...(workerLog && { log: workerLog }),
+      }),
+    );
+    const handshake = await fetch(`${whatsapp.url}/_subscribe`, { method: "POST" });
+    if (!handshake.ok) throw new Error(`the WhatsApp handshake failed: ${await handshake.text()}`);
+    return { settings, postgres, supabase, redis, telegram, whatsapp, worker, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** Empties the stack's state. */
+export function forget({ dir }: LocalSettings): Promise<void> {
+  return rm(dir, { recursive: true, force: true });
+}
+
+/** Both, or the first failure once neither is under way any more. */
+async function settled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
+  await Promise.allSettled([a, b]);
+  return Promise.all([a, b]);
+}

@@ -1,0 +1,50 @@
+import { createHash } from "node:crypto";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+  /** Of the content with `\n` line ends, in hex. */
+  readonly sha256: string;
+}
+
+/** What a database has on record: name to SHA-256. */
+export type Applied = ReadonlyMap<string, string>;
+
+/** The migrations of a folder in their order. Throws for a name, a number or a content that cannot be one. */
+export async function readMigrations(dir: string): Promise<Migration[]> {
+  const names = (await readdir(dir)).filter((name) => name.endsWith(".sql")).sort();
+  const numbers = new Map<string, string>();
+  for (const name of names) {
+    if (!/^\d{4}_[a-z0-9_]+\.sql$/.test(name)) throw new Error(`${name} is not named NNNN_verb_noun.sql`);
+    const other = numbers.get(name.slice(0, 4));
+    if (other) throw new Error(`${other} and ${name} have the same number`);
+    numbers.set(name.slice(0, 4), name);
+  }
+  return Promise.all(
+    names.map(async (name) => {
+      const sql = (await readFile(join(dir, name), "utf8")).replaceAll("\r\n", "\n");
+      const outside = sql.replace(/\$(\w*)\$.*?\$\1\$/gs, ""); // of function bodies
+      if (/^\s*(begin|commit|rollback)\s*;/im.test(outside)) {
+        throw new Error(`${name}: leave out BEGIN, COMMIT and ROLLBACK; every file is one transaction`);
+      }
+      return { name, sql, sha256: createHash("sha256").update(sql).digest("hex") };
+    }),
+  );
+}
+
+/** Throws when an applied file has changed or gone, or a new one comes before an applied one. */
+export function checkMigrations(files: readonly Migration[], applied: Applied): void {
+  const newest = [...applied.keys()].sort().at(-1) ?? "";
+  for (const name of applied.keys()) {
+    if (!files.some((file) => file.name === name)) throw new Error(`${name} was applied but is missing`);
+  }
+  for (const { name, sha256 } of files) {
+    const recorded = applied.get(name);
+    if (recorded && recorded !== sha256) {
+      throw new Error(`${name} has changed since it was applied; undo the change and write a new file`);
+    }
+    if (!recorded && name < newest) throw new Error(`${name} is new but ${newest} was applied before it`);
+  }
+}
