@@ -1,16 +1,16 @@
 /**
  * Applies `migrations/NNNN_verb_noun.sql` in order to the database in DATABASE_URL, each file in one transaction.
  *
- *   DATABASE_URL=postgres://... npm run migrate                    applies what is new
- *   DATABASE_URL=postgres://... npm run migrate -- --adopt 0003    first records 0001 to 0003 as applied, without running them
+ *   npm run migrate                    applies what is new
+ *   npm run migrate -- --adopt 0003    first records 0001 to 0003 as applied, without running them
  *
- * `--adopt` is for files that were pasted into the Supabase SQL editor by hand: they leave no record, so the next run would
- * trip over what they made. Paste whole files, then adopt up to the last one pasted. A run that trips says so.
+ * `--adopt` is for files that were pasted into the Supabase SQL editor by hand: they leave no record, so the next run
+ * would trip over what they made. Paste whole files, then adopt up to the last one pasted. A run that trips says so.
  *
- * What is applied is kept in `public.schema_migrations` with the file's SHA-256 (line endings aside). An applied file never
- * changes and never goes; a correction is a new file with a higher number. Two runs at once are safe, also through a
- * transaction pooler. Plain Postgres will do: the API roles are only shut out where they exist. Any host but this machine is
- * spoken to over TLS unless the URL has an `sslmode` of its own.
+ * What is applied is kept in `public.schema_migrations` with the file's SHA-256 (line endings aside). An applied file
+ * never changes and never goes; a correction is a new file with a higher number. Two runs at once are safe, also
+ * through a transaction pooler. Plain Postgres will do: the API roles are only shut out where they exist. Any host but
+ * this machine is spoken to over TLS unless the URL has an `sslmode` of its own.
  */
 import { parseArgs } from "node:util";
 import postgres from "postgres";
@@ -24,7 +24,10 @@ export interface MigrateOptions {
   readonly log?: (line: string) => void;
 }
 
-/** Applies what is new; names what it applied and what already was. Throws, with nothing applied, when files and records disagree. */
+/**
+ * Applies what is new; names what it applied and what already was. Throws, with nothing applied, when files and records
+ * disagree; a file that fails is named with its SQL error, and those before it stay applied.
+ */
 export async function migrate(
   databaseUrl: string,
   { dir = import.meta.dirname, adopt, log = () => {} }: MigrateOptions = {},

@@ -4,13 +4,14 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
 const patienceMs = 3_000;
+const shutdownMs = 10_000;
 
 /**
  * Frees a data directory of what a hard kill left there: a server that lost its keeper is told to stop. Throws when a
  * server with a living keeper uses the directory.
  */
 export async function releaseDirectory(dir: string): Promise<void> {
-  const deadline = Date.now() + patienceMs;
+  let deadline = Date.now() + patienceMs;
   let told = false;
   for (;;) {
     const lock = readLock(dir);
@@ -18,8 +19,8 @@ export async function releaseDirectory(dir: string): Promise<void> {
     const command = commandOf(pid);
     if (!command) return; // nobody there; what remains is for Postgres itself to judge
     if (!command.includes("postgres") || !command.includes(dir)) {
-      // The number has passed to somebody else. Postgres takes a lock of its own parent for stale, and still checks that no
-      // child of the dead server writes on.
+      // The number has passed to somebody else. Postgres takes a lock of its own parent for stale, and still checks
+      // that no child of the dead server writes on.
       writeFileSync(lockFile(dir), lock.replace(/^\d+/, String(process.pid)));
       return;
     }
@@ -27,6 +28,7 @@ export async function releaseDirectory(dir: string): Promise<void> {
     if (!told && !commandOf(keeper).includes("postgres-process")) {
       process.kill(pid, "SIGINT"); // Postgres's fast shutdown
       told = true;
+      deadline += shutdownMs;
     }
     if (Date.now() > deadline) throw new Error(`${dir} is in use by another Postgres (pid ${pid})`);
     await new Promise((done) => setTimeout(done, 100));

@@ -23,8 +23,8 @@ export interface Postgres {
 const file = join(import.meta.dirname, "postgres-process.ts");
 
 /**
- * Starts a real Postgres server that ends with this process. It picks up the data of an earlier run, however that ended,
- * and throws when the port or the directory is in use.
+ * Starts a real Postgres server that ends with this process. It picks up the data of an earlier run, however that
+ * ended, and throws when the port or the directory is in use.
  */
 export async function startPostgres({ log, ...options }: PostgresOptions): Promise<Postgres> {
   const server = await startProcess<{ pid: number }>(file, options, log);

@@ -1,4 +1,4 @@
-/** The classes that the server maps as PostgREST does; every other one it would turn into a bare 500 with code "SUP". */
+/** The classes that the server maps as PostgREST does; of every other one it makes a bare 500 with code "SUP". */
 const known = /^(PGRST$|PT|42|22|21|55|53|23502|23503|23505|25006)/;
 
 /** https://docs.postgrest.org/en/v12/references/errors.html#status-codes, first match wins. */
@@ -10,8 +10,8 @@ const statuses: readonly (readonly [RegExp, number])[] = [
 ];
 
 /**
- * Gives a database error the answer PostgREST would give it: `{code, message, details, hint}` with its own SQLSTATE. It does so
- * in the form of `raise sqlstate 'PGRST'`, which the server understands.
+ * Gives a database error the answer PostgREST would give it: `{code, message, details, hint}` with its own SQLSTATE.
+ * It does so in the form of `raise sqlstate 'PGRST'`, which the server understands.
  */
 export function postgrestError(error: unknown): unknown {
   if (!(error instanceof Error) || !("code" in error)) return error;

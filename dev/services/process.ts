@@ -17,8 +17,8 @@ type Answer = { ready: unknown } | { failed: string };
 const stopMs = 15_000;
 
 /**
- * Runs a file that calls `runService` and resolves with the facts it reports. Closing the channel between the two is the
- * only order to stop, so the service also stops when this process ends without a word (`kill -9`).
+ * Runs a file that calls `runService` and resolves with the facts it reports. Closing the channel between the two is
+ * the only order to stop, so the service also stops when this process ends without a word (`kill -9`).
  */
 export async function startProcess<Facts>(
   file: string,

@@ -14,7 +14,7 @@ runService(async ({ redisPort, upstashPort, token, dir }: Omit<RedisOptions, "lo
   await assertPortFree(redisPort, "REDIS_PORT");
   await assertPortFree(upstashPort, "UPSTASH_PORT");
   const valkey = new ValkeyServer({ port: redisPort });
-  // A step reads and runs commands but writes their answers only in the next step, which would be a timer's 100 ms away.
+  // A step reads and runs commands but writes their answers only in the next, which would be a timer's 100 ms away.
   const reactor = valkey as unknown as { step(): void }; // private to the library
   const step = reactor.step.bind(valkey);
   reactor.step = () => {

@@ -21,7 +21,7 @@ export interface Redis {
 
 const file = join(import.meta.dirname, "redis-process.ts");
 
-/** Starts a real Valkey, and the Upstash REST API before it, that end with this process. Throws when a port is taken. */
+/** Starts a real Valkey, and the Upstash REST API before it, until this process ends. Throws when a port is taken. */
 export async function startRedis({ log, ...options }: RedisOptions): Promise<Redis> {
   const server = await startProcess(file, options, log);
   return {

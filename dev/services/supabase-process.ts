@@ -46,7 +46,7 @@ runService(async ({ port, databaseUrl, poolSize = 30 }: Omit<SupabaseOptions, "l
   };
 });
 
-/** The server writes objects and arrays as JSON before the driver does it once more, but leaves other strings to the driver. */
+/** The server writes objects and arrays as JSON before the driver would once more; other strings it leaves to it. */
 function toJson(value: unknown): string {
   if (typeof value !== "string" || !/^[[{]/.test(value)) return JSON.stringify(value);
   try {

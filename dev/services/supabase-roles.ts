@@ -1,8 +1,8 @@
 import type postgres from "postgres";
 
 /**
- * Makes a database like a fresh Supabase project: `postgres` owns it without being superuser, the API roles exist and get
- * everything in `public` by default, pgcrypto lives in `extensions`, and DDL makes the REST API reload its schema.
+ * Makes a database like a fresh Supabase project: `postgres` owns it without being superuser, the API roles exist and
+ * get everything in `public` by default, pgcrypto lives in `extensions`, and DDL makes the REST API reload its schema.
  * Runs as the superuser `supabase_admin`, any number of times.
  * https://github.com/supabase/postgres/tree/develop/migrations/db
  */

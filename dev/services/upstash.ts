@@ -1,9 +1,9 @@
 import { createApp } from "@humanwhocodes/upstash-redis-server";
 
 /**
- * The Upstash REST API as its own client expects it. The server package answers `/` and `/pipeline`; we ask every path for
- * the token (it asks only `/`), flatten a hash (it makes an object of it) and answer in base64 when told to (it ignores that,
- * and the client then garbles every string that happens to look like base64).
+ * The Upstash REST API as its own client expects it. The server package answers `/` and `/pipeline`; we ask every path
+ * for the token (it asks only `/`), flatten a hash (it makes an object of it) and answer in base64 when told to (it
+ * ignores that, and the client then garbles every string that happens to look like base64).
  * https://upstash.com/docs/redis/features/restapi
  */
 export function upstash(token: string, redisUrl: string): (request: Request) => Promise<Response> {
