@@ -1,0 +1,71 @@
+import { z } from "zod";
+import { HubError } from "../../core/errors.ts";
+import { parseJson } from "../../core/json.ts";
+import type { Channel } from "../../core/ports.ts";
+import { type Env, settingsOf } from "../../core/settings.ts";
+import { equalText, isHmac } from "../../core/signature.ts";
+import { splitText } from "../../core/split.ts";
+import { sendText, showTyping } from "./api.ts";
+import { readWebhook } from "./webhook.ts";
+
+const SIGNATURE_HEADER = "x-hub-signature-256";
+const LONGEST_TEXT = 4096;
+
+const envSchema = z.object({
+  WHATSAPP_ACCESS_TOKEN: z.string().regex(/^[\x21-\x7e]+$/, "must be one word"),
+  WHATSAPP_APP_SECRET: z.string(),
+  WHATSAPP_VERIFY_TOKEN: z.string(),
+  WHATSAPP_PHONE_NUMBER_ID: z.string().regex(/^[\w-]{1,64}$/, "must be the number's id, not the number"),
+  WHATSAPP_API_ROOT: z.url().default("https://graph.facebook.com"),
+  WHATSAPP_API_VERSION: z
+    .string()
+    .regex(/^v\d+\.\d+$/, "must look like v25.0")
+    .default("v25.0"),
+});
+
+/**
+ * WhatsApp through Meta's Cloud API; `undefined` without its settings, `misconfigured` with some of them.
+ * Follows developers.facebook.com/documentation/business-messaging/whatsapp.
+ */
+export default function whatsapp(env: Env): Channel | undefined {
+  const settings = settingsOf("whatsapp", envSchema, env);
+  if (!settings) return undefined;
+  const ours = { phone_number_id: settings.WHATSAPP_PHONE_NUMBER_ID };
+  const api = {
+    root: settings.WHATSAPP_API_ROOT.replace(/\/+$/, ""),
+    version: settings.WHATSAPP_API_VERSION,
+    token: settings.WHATSAPP_ACCESS_TOKEN,
+  };
+
+  return {
+    challenge({ method, query }) {
+      if (method !== "GET") return undefined;
+      const token = query.get("hub.verify_token");
+      const answer = query.get("hub.challenge");
+      if (
+        query.get("hub.mode") === "subscribe" &&
+        answer !== null &&
+        token !== null &&
+        equalText(token, settings.WHATSAPP_VERIFY_TOKEN)
+      )
+        return answer;
+      throw new HubError("forbidden", "not a subscription with our verify token");
+    },
+
+    async verify({ headers, body }) {
+      const given = /^sha256=([0-9a-f]{64})$/i.exec(headers.get(SIGNATURE_HEADER) ?? "")?.[1];
+      if (given === undefined || !(await isHmac(settings.WHATSAPP_APP_SECRET, body, given)))
+        throw new HubError("unauthorized", "the webhook is not signed by our app");
+    },
+
+    async parse({ body }) {
+      return readWebhook(parseJson(body), settings.WHATSAPP_PHONE_NUMBER_ID);
+    },
+
+    split: (reply) => splitText(reply.text, LONGEST_TEXT).map((text) => ({ ...reply, text })),
+
+    send: (to, part, signal) => sendText(api, { ...ours, ...to }, part.text, signal),
+
+    attend: (to, external_id, signal) => showTyping(api, { ...ours, ...to }, external_id, signal),
+  };
+}

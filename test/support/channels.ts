@@ -1,0 +1,70 @@
+import { hmacHex } from "../../src/core/signature.ts";
+
+/** What a test knows about a channel that the channel itself keeps secret or takes from outside. */
+export interface Kit {
+  /** A complete configuration; `apiRoot` is where the platform is played. */
+  readonly env: (apiRoot: string) => Record<string, string>;
+  /** The settings that must come together. */
+  readonly required: readonly string[];
+  /** The headers with which the platform sends this body. */
+  readonly sign: (body: Uint8Array) => Promise<Record<string, string>>;
+  /** What forgers send instead. */
+  readonly forge: (body: Uint8Array) => Promise<Record<string, string>[]>;
+  /** The longest text that one call may carry, in UTF-16 units. */
+  readonly longest: number;
+}
+
+/** The channels that the fixture runner drives, by name; each has a folder in `test/fixtures`. */
+export const kits: Readonly<Record<string, Kit>> = {
+  telegram: {
+    env: (apiRoot) => ({
+      TELEGRAM_BOT_TOKEN: "110201543:test-bot-token",
+      TELEGRAM_WEBHOOK_SECRET: "test-webhook-secret",
+      TELEGRAM_API_ROOT: apiRoot,
+    }),
+    required: ["TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET"],
+    sign: async () => ({ "x-telegram-bot-api-secret-token": "test-webhook-secret" }),
+    forge: async () =>
+      [
+        "",
+        "test-webhook-secre",
+        "test-webhook-secret2",
+        "Test-Webhook-Secret",
+        "110201543:test-bot-token",
+      ].map((secret) => ({ "x-telegram-bot-api-secret-token": secret })),
+    longest: 4096,
+  },
+  whatsapp: {
+    env: (apiRoot) => ({
+      WHATSAPP_ACCESS_TOKEN: "test-access-token",
+      WHATSAPP_APP_SECRET: "test-app-secret",
+      WHATSAPP_VERIFY_TOKEN: "test-verify-token",
+      WHATSAPP_PHONE_NUMBER_ID: "100000000000001",
+      WHATSAPP_API_ROOT: apiRoot,
+    }),
+    required: [
+      "WHATSAPP_ACCESS_TOKEN",
+      "WHATSAPP_APP_SECRET",
+      "WHATSAPP_VERIFY_TOKEN",
+      "WHATSAPP_PHONE_NUMBER_ID",
+    ],
+    sign: async (body) => ({ "x-hub-signature-256": `sha256=${await hmacHex("test-app-secret", body)}` }),
+    forge: async (body) => {
+      const right = await hmacHex("test-app-secret", body);
+      const ofOtherBytes = await hmacHex("test-app-secret", Uint8Array.of(...body, 0x20));
+      const bySomebodyElse = await hmacHex("somebody-elses-secret", body);
+      return [
+        { "x-hub-signature-256": "" },
+        { "x-hub-signature-256": "sha256=" },
+        { "x-hub-signature-256": right },
+        { "x-hub-signature-256": `sha1=${right}` },
+        { "x-hub-signature-256": `sha256=${right.slice(0, -1)}` },
+        { "x-hub-signature-256": `sha256=${right}00` },
+        { "x-hub-signature-256": `sha256=${ofOtherBytes}` },
+        { "x-hub-signature-256": `sha256=${bySomebodyElse}` },
+        { "x-hub-signature": `sha256=${right}` },
+      ];
+    },
+    longest: 4096,
+  },
+};

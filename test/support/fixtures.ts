@@ -1,0 +1,90 @@
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { WebhookRequest } from "../../src/core/ports.ts";
+
+/** A webhook and what the channel reads in it, or the code it refuses it with. */
+export interface RequestFixture {
+  /** `raw` is a body that is not JSON. The runner signs the body; `headers` go on top. */
+  request: { headers?: Record<string, string>; body?: unknown; raw?: string };
+  inbound?: unknown[];
+  error?: { code: string };
+}
+
+/** What a played platform answers to one call; `drop` cuts the line, `hang` never answers. */
+export interface PlatformAnswer {
+  status?: number;
+  headers?: Record<string, string>;
+  body?: unknown;
+  raw?: string;
+  drop?: boolean;
+  hang?: boolean;
+}
+
+/** A call as the platform must see it: exact, but for headers not named. */
+export interface PlatformCall {
+  method: string;
+  path: string;
+  headers?: Record<string, string>;
+  body?: unknown;
+}
+
+/** Calls of ours, how the platform answers them, and the error that comes of it, if any. */
+export interface Exchange {
+  /** Answers in the order of calls. */
+  platform: PlatformAnswer | PlatformAnswer[];
+  requests?: PlatformCall[];
+  error?: { code: string; reason?: string; retryAfterMs?: number };
+}
+
+/** One `send`; it ends with an error or with an id, given or as a pattern where the channel makes one up. */
+export interface SendFixture extends Exchange {
+  send: { to: Record<string, string>; part: { kind: "text"; text: string } };
+  id?: string;
+  idMatches?: string;
+}
+
+/** One `attend`. */
+export interface AttendFixture extends Exchange {
+  attend: { to: Record<string, string>; external_id: string };
+}
+
+/** A subscription handshake: the answer's text, `null` for none, or the refusal. */
+export interface HandshakeFixture {
+  handshake: { method?: string; query: string };
+  answer?: string | null;
+  error?: { code: string };
+}
+
+type Fixture = RequestFixture | SendFixture | AttendFixture | HandshakeFixture;
+
+/** Every fixture of a channel that has `key`, with its name for `test.for`. */
+export function fixturesWith<T extends Fixture>(channel: string, key: keyof T & string): [string, T][] {
+  return jsonFiles(join("test/fixtures", channel)).filter((entry): entry is [string, T] => {
+    const fixture = entry[1];
+    return typeof fixture === "object" && fixture !== null && key in fixture;
+  });
+}
+
+/** Every `*.json` of a folder, parsed, by its name without the ending; none when there is no such folder. */
+export function jsonFiles(folder: string): [string, unknown][] {
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder)
+    .filter((file) => file.endsWith(".json"))
+    .sort()
+    .map((file) => [file.slice(0, -".json".length), JSON.parse(readFileSync(join(folder, file), "utf8"))]);
+}
+
+/** The bytes of a fixture's body. */
+export function bytesOf(request: RequestFixture["request"]): Uint8Array {
+  return new TextEncoder().encode(request.raw ?? JSON.stringify(request.body));
+}
+
+/** A webhook call with these bytes. */
+export function toRequest(body: Uint8Array, headers: Record<string, string> = {}): WebhookRequest {
+  return { method: "POST", query: new URLSearchParams(), headers: new Headers(headers), body };
+}
+
+/** What a value looks like once it is JSON: instants as text, nothing undefined. */
+export function plain(value: unknown): unknown {
+  return JSON.parse(JSON.stringify(value));
+}
