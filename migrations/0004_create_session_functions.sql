@@ -54,23 +54,59 @@ begin
 end
 $$;
 
+-- Locks the active sessions of all these identities, in one order whatever the order of what came in.
+create function public.hub_lock_sessions(p_people jsonb[]) returns void
+language plpgsql volatile set search_path = '' as $$
+begin
+  perform 1 from public.sessions s
+    where s.status = 'active' and s.session_id in (
+      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.telegram_chat_id = i ->> 'telegram_chat_id'
+      union all
+      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.whatsapp_user_id = i ->> 'whatsapp_user_id'
+      union all
+      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.phone = i ->> 'phone'
+      union all
+      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.visitor_id = i ->> 'visitor_id')
+    order by s.session_id
+    for update;
+end
+$$;
+
+-- The identities that a session holds.
+create function public.hub_identities(s public.sessions) returns jsonb
+language sql stable parallel safe set search_path = '' as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'telegram_chat_id', s.telegram_chat_id, 'whatsapp_user_id', s.whatsapp_user_id, 'phone', s.phone, 'visitor_id', s.visitor_id))
+$$;
+
 -- The active session of one identity, locked; null when there is none. One past its expiry is marked so and not found.
 create function public.hub_find_active(p_kind text, p_value text, p_now timestamptz) returns public.sessions
 language plpgsql volatile set search_path = '' as $$
 declare
+  v_id uuid;
   s public.sessions;
 begin
-  case p_kind
-    when 'telegram_chat_id' then
-      select * into s from public.sessions where telegram_chat_id = p_value and status = 'active' for update;
-    when 'whatsapp_user_id' then
-      select * into s from public.sessions where whatsapp_user_id = p_value and status = 'active' for update;
-    when 'phone' then
-      select * into s from public.sessions where phone = p_value and status = 'active' for update;
-    when 'visitor_id' then
-      select * into s from public.sessions where visitor_id = p_value and status = 'active' for update;
-  end case;
-  if s.session_id is not null and s.expires_at <= p_now then
+  loop
+    case p_kind
+      when 'telegram_chat_id' then
+        select session_id into v_id from public.sessions where telegram_chat_id = p_value and status = 'active';
+      when 'whatsapp_user_id' then
+        select session_id into v_id from public.sessions where whatsapp_user_id = p_value and status = 'active';
+      when 'phone' then
+        select session_id into v_id from public.sessions where phone = p_value and status = 'active';
+      when 'visitor_id' then
+        select session_id into v_id from public.sessions where visitor_id = p_value and status = 'active';
+      else
+        return null;
+    end case;
+    if v_id is null then
+      return null;
+    end if;
+    select * into s from public.sessions where session_id = v_id for update;
+    exit when s.status = 'active' and public.hub_identities(s) ->> p_kind = p_value;
+    -- While we waited for the row, a merge brought the identity into another session: look again.
+  end loop;
+  if s.expires_at <= p_now then
     update public.sessions
       set status = 'expired', ended_at = p_now, updated_at = p_now, version = version + 1
       where session_id = s.session_id;
@@ -146,6 +182,8 @@ begin
         data = s.data || y.data,
         metadata = s.metadata || y.metadata,
         message_count = s.message_count + y.message_count,
+        last_activity = greatest(s.last_activity, y.last_activity),
+        expires_at = greatest(s.expires_at, y.expires_at),
         version = s.version + 1,
         channels = v_channels,
         channels_since = v_since,
@@ -243,13 +281,6 @@ begin
 end
 $$;
 
--- The identities that a session holds.
-create function public.hub_identities(s public.sessions) returns jsonb
-language sql stable parallel safe set search_path = '' as $$
-  select jsonb_strip_nulls(jsonb_build_object(
-    'telegram_chat_id', s.telegram_chat_id, 'whatsapp_user_id', s.whatsapp_user_id, 'phone', s.phone, 'visitor_id', s.visitor_id))
-$$;
-
 -- The one session of the person with these identities: found, merged from several, or opened. Touching it is the
 -- caller's part. p: {now, ttl_ms, language}
 create function public.hub_resolve(p_identities jsonb, p_channel text, p jsonb) returns uuid
@@ -260,6 +291,7 @@ declare
   v_id uuid;
   s public.sessions;
 begin
+  perform public.hub_lock_sessions(array[p_identities]);
   loop
     select k into v_anchor from unnest(public.hub_identity_kinds()) with ordinality as u (k, place) where p_identities ? k order by place limit 1;
     s := public.hub_find_active(v_anchor, p_identities ->> v_anchor, v_now);
@@ -312,24 +344,34 @@ begin
 end
 $$;
 
+-- The session under this id, or the one it was merged into, locked; null when there is none.
+create function public.hub_hold_session(p_session uuid) returns public.sessions
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_id uuid := p_session;
+  s public.sessions;
+begin
+  loop
+    select * into s from public.sessions where session_id = v_id for update;
+    exit when s.merged_into is null;
+    v_id := s.merged_into;
+  end loop;
+  return s;
+end
+$$;
+
 -- The session that a token or id stands for, locked: {"session_id"} or {"error"}, where the session is not active.
 -- p_ref: {token_hash} or {session_id}
 create function public.hub_find_live(p_ref jsonb, p_now timestamptz) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
-  v_id uuid;
+  v_id uuid := (p_ref ->> 'session_id')::uuid;
   s public.sessions;
 begin
-  loop
-    if p_ref ? 'token_hash' then
-      select session_id into v_id from public.session_tokens where token_hash = p_ref ->> 'token_hash';
-    else
-      v_id := coalesce(v_id, (p_ref ->> 'session_id')::uuid);
-    end if;
-    select * into s from public.sessions where session_id = v_id for update;
-    exit when s.merged_into is null;
-    v_id := s.merged_into;
-  end loop;
+  if p_ref ? 'token_hash' then
+    select session_id into v_id from public.session_tokens where token_hash = p_ref ->> 'token_hash';
+  end if;
+  s := public.hub_hold_session(v_id);
   if s.status = 'active' and s.expires_at > p_now then
     return jsonb_build_object('session_id', s.session_id);
   elsif s.status in ('active', 'expired') then

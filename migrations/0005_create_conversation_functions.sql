@@ -8,8 +8,9 @@ language sql stable parallel safe set search_path = '' as $$
   select to_jsonb(m) - '{account,revisions}'::text[]
 $$;
 
--- A claimed turn with its session, its message and the earlier messages a bot wants to see.
-create function public.hub_turn_json(t public.turns, s public.sessions, m public.messages, p jsonb) returns jsonb
+-- A claimed turn with its session, its messages (message is the newest, messages null when it is the only one) and the
+-- earlier messages a bot wants to see.
+create function public.hub_turn_json(t public.turns, s public.sessions, m public.messages, p_messages jsonb, p jsonb) returns jsonb
 language plpgsql stable set search_path = '' as $$
 declare
   v_history jsonb := '[]';
@@ -25,8 +26,28 @@ begin
   end if;
   return jsonb_build_object(
     'turn_id', t.turn_id, 'attempt', t.attempt, 'channel', t.channel, 'account', t.account, 'address', t.address,
-    'session', public.hub_session_json(s), 'message', public.hub_message_json(m), 'history', v_history);
+    'session', public.hub_session_json(s), 'message', public.hub_message_json(m), 'messages', p_messages, 'history', v_history);
 end
+$$;
+
+-- Adds to what /metrics tells. p_counts: {key: how many}; keys in one order, so that two calls never wait for each other.
+create function public.hub_count(p_counts jsonb) returns void
+language sql volatile set search_path = '' as $$
+  insert into public.counters as c (shard, key, value)
+    select pg_backend_pid() % 16, key, value::bigint from jsonb_each_text(p_counts) order by key
+    on conflict (shard, key) do update set value = c.value + excluded.value
+$$;
+
+-- The counts of one observation in a histogram: its bucket (bounds in ms) and the sum.
+create function public.hub_observation(p_name text, p_label text, p_since timestamptz, p_now timestamptz) returns jsonb
+language sql immutable parallel safe set search_path = '' as $$
+  select jsonb_build_object(
+    p_name || '.le|' || p_label || '|' || case
+      when ms <= 100 then '100' when ms <= 250 then '250' when ms <= 500 then '500' when ms <= 1000 then '1000'
+      when ms <= 2500 then '2500' when ms <= 5000 then '5000' when ms <= 10000 then '10000' when ms <= 30000 then '30000'
+      when ms <= 60000 then '60000' when ms <= 300000 then '300000' else 'inf' end, 1,
+    p_name || '.sum|' || p_label, ms)
+  from (select greatest(0, (extract(epoch from p_now - p_since) * 1000)::bigint) as ms) o
 $$;
 
 -- Claims the session's next turn: the earliest unfinished one, if it is due and no other is running. The caller
@@ -35,6 +56,8 @@ create function public.hub_claim_turn(p_session uuid, p jsonb) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
+  v_lease constant timestamptz := v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond';
+  v_messages jsonb;
   t public.turns;
   s public.sessions;
   m public.messages;
@@ -59,21 +82,41 @@ begin
     return null;
   end if;
   update public.turns
-    set state = 'running', attempt = attempt + 1, due_at = v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond'
+    set state = 'running', attempt = attempt + 1, due_at = v_lease, leader = null
     where turn_id = t.turn_id
     returning * into t;
   select * into s from public.sessions where session_id = t.session_id;
+  if (p ->> 'batch')::boolean then
+    update public.turns f
+      set state = 'running', due_at = v_lease, leader = t.turn_id
+      where f.session_id = p_session and f.state in ('pending', 'running') and f.seq > t.seq
+        and f.channel = t.channel and f.account is not distinct from t.account and f.address = t.address
+        and not exists (
+          select 1 from public.turns o
+          where o.session_id = p_session and o.state in ('pending', 'running') and o.seq > t.seq and o.seq < f.seq
+            and (o.channel <> t.channel or o.account is distinct from t.account or o.address <> t.address));
+    if found then
+      select jsonb_agg(public.hub_message_json(x) order by x.seq) into v_messages
+        from public.messages x
+        where x.message_id in (
+          select message_id from public.turns where turn_id = t.turn_id
+          union all
+          select message_id from public.turns where session_id = p_session and state = 'running' and leader = t.turn_id);
+      select x.* into m from public.messages x where x.message_id = (v_messages -> -1 ->> 'message_id')::uuid;
+      return public.hub_turn_json(t, s, m, v_messages, p);
+    end if;
+  end if;
   select * into m from public.messages where message_id = t.message_id;
-  return public.hub_turn_json(t, s, m, p);
+  return public.hub_turn_json(t, s, m, null, p);
 end
 $$;
 
--- A claimed delivery with what it says.
-create function public.hub_delivery_json(d public.deliveries, m public.messages) returns jsonb
+-- A claimed delivery with what it says; send_at is when it may go, null for at once.
+create function public.hub_delivery_json(d public.deliveries, m public.messages, p_send_at timestamptz) returns jsonb
 language sql stable parallel safe set search_path = '' as $$
   select jsonb_build_object(
     'delivery_id', d.delivery_id, 'message_id', d.message_id, 'session_id', d.session_id, 'attempt', d.attempt,
-    'channel', d.channel, 'account', d.account, 'address', d.address,
+    'channel', d.channel, 'account', d.account, 'address', d.address, 'send_at', p_send_at,
     'kind', m.kind, 'text', coalesce(d.content ->> 'text', m.text), 'content', coalesce(d.content - 'text', m.content))
 $$;
 
@@ -84,18 +127,45 @@ language sql volatile set search_path = '' as $$
   select pg_advisory_xact_lock(hashtextextended('line:' || p_session || ':' || p_channel, 0))
 $$;
 
--- Claims the next delivery of a line, if it is due. The caller holds the line's lock or the delivery's row.
+-- The next free slot of a channel's account, taken; null when the channel keeps no overall pace. One that lies further
+-- ahead than anybody waits for is told and not taken.
+create function public.hub_take_slot(p_channel text, p_account text, p_from timestamptz, p jsonb) returns timestamptz
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_rate constant numeric := (p -> 'pace' ->> p_channel)::numeric;
+  v_slot timestamptz;
+begin
+  if v_rate is null then
+    return null;
+  end if;
+  insert into public.paces (channel, account, next_at) values (p_channel, coalesce(p_account, ''), p_from)
+    on conflict do nothing;
+  select greatest(next_at, p_from) into v_slot from public.paces
+    where channel = p_channel and account = coalesce(p_account, '') for update;
+  if v_slot <= v_now + coalesce((p ->> 'patience_ms')::bigint, 0) * interval '1 millisecond' then
+    update public.paces set next_at = v_slot + interval '1 second' / v_rate
+      where channel = p_channel and account = coalesce(p_account, '');
+  end if;
+  return v_slot;
+end
+$$;
+
+-- Claims the next delivery of a line, if it is due or will be before anybody loses patience. The caller holds the line's
+-- lock or the delivery's row.
 create function public.hub_claim_delivery(p_session uuid, p_channel text, p jsonb) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
+  v_patient constant timestamptz := v_now + coalesce((p ->> 'patience_ms')::bigint, 0) * interval '1 millisecond';
+  v_send_at timestamptz;
   d public.deliveries;
   m public.messages;
 begin
   select * into d from public.deliveries
     where session_id = p_session and channel = p_channel and state in ('pending', 'sending')
     order by seq limit 1;
-  if d.delivery_id is null or d.due_at > v_now then
+  if d.delivery_id is null or d.due_at > (case when d.state = 'pending' then v_patient else v_now end) then
     return null;
   end if;
   perform 1 from public.deliveries
@@ -104,12 +174,18 @@ begin
   if not found then
     return null;
   end if;
+  v_send_at := greatest(v_now, case when d.state = 'pending' then d.due_at end);
+  v_send_at := coalesce(public.hub_take_slot(d.channel, d.account, v_send_at, p), v_send_at);
+  if v_send_at > v_patient then
+    update public.deliveries set state = 'pending', due_at = v_send_at where delivery_id = d.delivery_id;
+    return null;
+  end if;
   update public.deliveries
-    set state = 'sending', attempt = attempt + 1, due_at = v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond'
+    set state = 'sending', attempt = attempt + 1, due_at = v_send_at + (p ->> 'lease_ms')::bigint * interval '1 millisecond'
     where delivery_id = d.delivery_id
     returning * into d;
   select * into m from public.messages where message_id = d.message_id;
-  return public.hub_delivery_json(d, m);
+  return public.hub_delivery_json(d, m, case when v_send_at > v_now then v_send_at end);
 end
 $$;
 
@@ -123,8 +199,9 @@ language sql immutable parallel safe set search_path = '' as $$
   end
 $$;
 
--- The status of a reply is that of its slowest part; one failed part fails it.
-create function public.hub_refresh_status(p_message uuid) returns void
+-- The status of a reply is that of its slowest part; one failed part fails it. Returns the message when that has moved,
+-- else null.
+create function public.hub_refresh_status(p_message uuid) returns public.messages
 language sql volatile set search_path = '' as $$
   update public.messages m
     set status = d.status
@@ -136,10 +213,11 @@ language sql volatile set search_path = '' as $$
       from public.deliveries where message_id = p_message
     ) d
     where m.message_id = p_message and d.status is not null and m.status is distinct from d.status
+    returning m.*
 $$;
 
--- Whether a receipt moved the status of a message of ours. One for a message that is not here is kept for it.
-create function public.hub_apply_receipt(p_receipt jsonb, p_now timestamptz) returns boolean
+-- Moves the status of a message of ours forward: {applied, message}. A receipt for a message that is not here is kept for it.
+create function public.hub_apply_receipt(p_receipt jsonb, p_now timestamptz) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
   v_status constant text := p_receipt ->> 'status';
@@ -147,22 +225,25 @@ declare
   m public.messages;
 begin
   if p_receipt ->> 'account' is null then
-    return false;
+    return '{"applied": false}';
   end if;
   select * into d from public.deliveries
     where channel = p_receipt ->> 'channel' and account = p_receipt ->> 'account' and external_id = p_receipt ->> 'external_id'
+    order by seq desc limit 1
     for update;
   if found then
     if not public.hub_is_forward(d.status, v_status) then
-      return false;
+      return '{"applied": false}';
     end if;
     update public.deliveries
       set status = v_status,
           state = case when v_status = 'failed' then 'dead' else state end,
+          code = case when v_status = 'failed' then 'rejected' else code end,
           reason = case when v_status = 'failed' then coalesce(p_receipt ->> 'reason', 'failed') else reason end
       where delivery_id = d.delivery_id;
     perform public.hub_refresh_status(d.message_id);
-    return true;
+    select * into m from public.messages where message_id = d.message_id;
+    return jsonb_build_object('applied', true, 'message', public.hub_message_json(m));
   end if;
   select * into m from public.messages
     where channel = p_receipt ->> 'channel' and coalesce(account, session_id::text) = p_receipt ->> 'account'
@@ -173,42 +254,43 @@ begin
       values (p_receipt ->> 'channel', p_receipt ->> 'account', p_receipt ->> 'external_id', 'receipt', p_receipt, p_now)
       on conflict (channel, account, external_id, type) do update set event = excluded.event
       where public.hub_is_forward(e.event ->> 'status', excluded.event ->> 'status');
-    return false;
+    return '{"applied": false}';
   end if;
   if m.direction <> 'outbound' or not public.hub_is_forward(coalesce(m.status, 'pending'), v_status) then
-    return false;
+    return '{"applied": false}';
   end if;
-  update public.messages set status = v_status where message_id = m.message_id;
-  return true;
+  update public.messages set status = v_status where message_id = m.message_id returning * into m;
+  return jsonb_build_object('applied', true, 'message', public.hub_message_json(m));
 end
 $$;
 
--- Whether an edit changed what a message says. p_edit: {channel, account, external_id, at, kind, text, content}, without
--- kind for a deletion. One for a message that is not here is kept for it.
-create function public.hub_apply_edit(p_edit jsonb, p_now timestamptz) returns boolean
+-- Changes what a message says and keeps what it said: {applied, message}. p_edit: {channel, account, external_id, at, kind,
+-- text, content}, without kind for a deletion. An edit of a message that is not here is kept for it.
+create function public.hub_apply_edit(p_edit jsonb, p_now timestamptz) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
   v_at constant timestamptz := coalesce((p_edit ->> 'at')::timestamptz, p_now);
   m public.messages;
 begin
   if p_edit ->> 'account' is null then
-    return false;
+    return '{"applied": false}';
   end if;
   select * into m from public.messages
     where channel = p_edit ->> 'channel' and coalesce(account, session_id::text) = p_edit ->> 'account'
       and external_id = p_edit ->> 'external_id'
     for update;
   if not found then
-    insert into public.early_events (channel, account, external_id, type, event, created_at)
+    insert into public.early_events as e (channel, account, external_id, type, event, created_at)
       values (p_edit ->> 'channel', p_edit ->> 'account', p_edit ->> 'external_id', 'edit', p_edit || jsonb_build_object('at', v_at), p_now)
-      on conflict (channel, account, external_id, type) do update set event = excluded.event;
-    return false;
+      on conflict (channel, account, external_id, type) do update set event = excluded.event
+      where e.event ? 'kind' and (e.event ->> 'at')::timestamptz <= v_at;
+    return '{"applied": false}';
   end if;
   if m.deleted_at is not null or m.edited_at > v_at then
-    return false;
+    return '{"applied": false}';
   end if;
   if p_edit ->> 'kind' = m.kind and p_edit ->> 'text' = m.text and p_edit -> 'content' = m.content then
-    return false;
+    return '{"applied": false}';
   end if;
   update public.messages
     set revisions = coalesce(m.revisions, '[]') || jsonb_build_object('text', m.text, 'kind', m.kind, 'content', m.content, 'at', v_at),
@@ -217,8 +299,9 @@ begin
         content = coalesce(p_edit -> 'content', '{"event": "deleted"}'),
         edited_at = case when p_edit ? 'kind' then v_at else edited_at end,
         deleted_at = case when p_edit ? 'kind' then null else v_at end
-    where message_id = m.message_id;
-  return true;
+    where message_id = m.message_id
+    returning * into m;
+  return jsonb_build_object('applied', true, 'message', public.hub_message_json(m));
 end
 $$;
 
@@ -278,8 +361,58 @@ language sql stable set search_path = '' as $$
       where channel = p_message ->> 'channel' and coalesce(account, session_id::text) = coalesce(p_message ->> 'account', p_session::text)
         and external_id = p_message ->> 'reply_to'),
     (select message_id::text from public.deliveries
-      where channel = p_message ->> 'channel' and account = p_message ->> 'account' and external_id = p_message ->> 'reply_to'),
+      where channel = p_message ->> 'channel' and account = p_message ->> 'account' and external_id = p_message ->> 'reply_to'
+      order by seq desc limit 1),
     p_message ->> 'reply_to')
+$$;
+
+-- Adds a turn to a session whose row is held, and claims the session's next one: this, unless another waits or runs.
+-- p_address is where the reply goes.
+create function public.hub_add_turn(s public.sessions, m public.messages, p_address jsonb, p jsonb) returns jsonb
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_free boolean;
+  t public.turns;
+begin
+  v_free := not exists (select 1 from public.turns where session_id = s.session_id and state in ('pending', 'running'));
+  insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
+    values (
+      public.hub_uuid(v_now), s.session_id, m.seq, m.message_id, m.channel, m.account, p_address,
+      case when v_free then 'running' else 'pending' end,
+      case when v_free then 1 else 0 end,
+      case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else v_now end,
+      v_now
+    ) returning * into t;
+  if v_free then
+    return public.hub_turn_json(t, s, m, null, p);
+  end if;
+  return public.hub_claim_turn(s.session_id, p);
+end
+$$;
+
+-- Applies an edit and, for a bot that hears of edits, adds a turn for a message that is not waiting for one anyway.
+create function public.hub_receive_edit(p_edit jsonb, p jsonb) returns jsonb
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_result jsonb := public.hub_apply_edit(p_edit, (p ->> 'now')::timestamptz);
+  v_turn jsonb;
+  s public.sessions;
+  m public.messages;
+begin
+  if (v_result ->> 'applied')::boolean and (p_edit ->> 'wakes')::boolean and p_edit -> 'address' is not null
+    and v_result -> 'message' ->> 'direction' = 'inbound'
+  then
+    select * into m from public.messages where message_id = (v_result -> 'message' ->> 'message_id')::uuid;
+    select * into s from public.sessions where session_id = m.session_id for update;
+    if s.status = 'active' and not exists (
+      select 1 from public.turns where session_id = s.session_id and state in ('pending', 'running') and message_id = m.message_id)
+    then
+      v_turn := public.hub_add_turn(s, m, p_edit -> 'address', p);
+    end if;
+  end if;
+  return v_result || jsonb_build_object('type', 'edit', 'turn', v_turn);
+end
 $$;
 
 -- A message that was here before: nothing changes, but its session's turn is claimed when nobody answers it.
@@ -289,8 +422,13 @@ declare
   v_turn jsonb;
   s public.sessions;
 begin
-  select * into s from public.sessions where session_id = m.session_id for update;
-  v_turn := public.hub_claim_turn(m.session_id, p);
+  s := public.hub_hold_session(m.session_id);
+  -- While we waited, a merge may have moved the message, or a purge may have deleted it.
+  select * into m from public.messages where message_id = m.message_id;
+  if s.session_id is null or m.message_id is null then
+    raise exception 'the message was purged meanwhile' using errcode = 'serialization_failure';
+  end if;
+  v_turn := public.hub_claim_turn(s.session_id, p);
   return jsonb_build_object('type', 'message', 'message', public.hub_message_json(m), 'session', public.hub_session_json(s), 'duplicate', true, 'turn', v_turn);
 end
 $$;
@@ -306,11 +444,9 @@ declare
   v_identities constant jsonb := p_message -> 'identities';
   v_live jsonb;
   v_id uuid;
-  v_free boolean;
   v_turn jsonb;
   s public.sessions;
   m public.messages;
-  t public.turns;
 begin
   if v_account is not null then
     select * into m from public.messages
@@ -374,44 +510,32 @@ begin
     v_now);
 
   if (p_message ->> 'wakes')::boolean then
-    v_free := not exists (select 1 from public.turns where session_id = s.session_id and state in ('pending', 'running'));
-    insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
-      values (
-        public.hub_uuid(v_now), s.session_id, m.seq, m.message_id, v_channel, v_account, p_message -> 'address',
-        case when v_free then 'running' else 'pending' end,
-        case when v_free then 1 else 0 end,
-        case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else v_now end,
-        v_now
-      ) returning * into t;
-    if v_free then
-      v_turn := public.hub_turn_json(t, s, m, p);
-    else
-      v_turn := public.hub_claim_turn(s.session_id, p);
-    end if;
+    v_turn := public.hub_add_turn(s, m, p_message -> 'address', p);
   end if;
   return jsonb_build_object('type', 'message', 'message', public.hub_message_json(m), 'session', public.hub_session_json(s), 'duplicate', false, 'turn', v_turn);
 end
 $$;
 
 -- Keeps what a person of ours wrote from the platform's own app, where its customer has a session.
-create function public.hub_receive_echo(p_echo jsonb, p_now timestamptz) returns boolean
+create function public.hub_receive_echo(p_echo jsonb, p_now timestamptz) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
   v_id uuid;
+  m public.messages;
 begin
   if p_echo ->> 'account' is null or exists (
     select 1 from public.messages
     where channel = p_echo ->> 'channel' and coalesce(account, session_id::text) = p_echo ->> 'account' and external_id = p_echo ->> 'external_id'
   ) then
-    return false;
+    return '{"applied": false}';
   end if;
   v_id := public.hub_find_person(p_echo -> 'identities', p_now);
   if v_id is null then
-    return false;
+    return '{"applied": false}';
   end if;
   update public.sessions set message_count = message_count + 1, updated_at = p_now where session_id = v_id;
-  perform public.hub_add_message(v_id, p_echo || '{"direction": "outbound", "role": "operator", "status": "sent"}', p_now);
-  return true;
+  m := public.hub_add_message(v_id, p_echo || '{"direction": "outbound", "role": "operator", "status": "sent"}', p_now);
+  return jsonb_build_object('applied', true, 'message', public.hub_message_json(m));
 end
 $$;
 
@@ -421,10 +545,10 @@ $$;
 --                     reply_to, sent_at, wakes}
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}
---   edit             {channel, account, external_id, at, kind, text, content}; without kind it is a deletion
+--   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
 --   identity_change  {identities, to}
 --   reachability     {channel, identities, reachable}
--- Returns {results}: for a message {type, message, session, duplicate, turn}, else {type, applied};
+-- Returns {results}: for a message {type, message, session, duplicate, turn}, else {type, applied, message, turn};
 -- or {error: session_not_found | session_expired} when a message names a session that is not active.
 create function public.hub_receive(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
@@ -434,6 +558,8 @@ declare
   v_results jsonb := '[]';
   v_item jsonb;
   v_result jsonb;
+  v_counts jsonb := '{}';
+  v_key text;
   v_id uuid;
 begin
   for v_item in select * from jsonb_array_elements(p -> 'items') loop
@@ -446,17 +572,18 @@ begin
   end loop;
   perform public.hub_lock_identities(v_people);
   if array_length(v_people, 1) > 1 then
-    -- Several sessions are about to be held: in one order, whatever the order of the messages.
-    perform 1 from public.sessions s
-      where s.status = 'active' and s.session_id in (
-        select session_id from public.sessions x, unnest(v_people) i
-          where x.status = 'active' and (x.phone = i ->> 'phone')
-        union select session_id from public.sessions x, unnest(v_people) i
-          where x.status = 'active' and (x.telegram_chat_id = i ->> 'telegram_chat_id')
-        union select session_id from public.sessions x, unnest(v_people) i
-          where x.status = 'active' and (x.whatsapp_user_id = i ->> 'whatsapp_user_id'))
-      order by s.session_id
-      for update;
+    perform public.hub_lock_sessions(v_people);
+  end if;
+  -- A session that is not there refuses the webhook before anything of it is kept.
+  if jsonb_array_length(p -> 'items') > 1 then
+    for v_item in select * from jsonb_array_elements(p -> 'items') loop
+      if v_item ->> 'type' = 'message' and not v_item ? 'identities' then
+        v_result := public.hub_find_live(v_item, v_now);
+        if v_result ? 'error' then
+          return v_result;
+        end if;
+      end if;
+    end loop;
   end if;
 
   for v_item in select * from jsonb_array_elements(p -> 'items') loop
@@ -466,12 +593,18 @@ begin
         if v_result ? 'error' then
           return v_result;
         end if;
+        v_key := case when (v_result ->> 'duplicate')::boolean then 'duplicates|' else 'received|' end || (v_item ->> 'channel');
+        v_counts := v_counts || jsonb_build_object(v_key, coalesce((v_counts ->> v_key)::int, 0) + 1);
       when 'echo' then
-        v_result := jsonb_build_object('type', 'echo', 'applied', public.hub_receive_echo(v_item, v_now));
+        v_result := public.hub_receive_echo(v_item, v_now) || '{"type": "echo"}';
       when 'receipt' then
-        v_result := jsonb_build_object('type', 'receipt', 'applied', public.hub_apply_receipt(v_item, v_now));
+        v_result := public.hub_apply_receipt(v_item, v_now) || '{"type": "receipt"}';
+        if (v_result ->> 'applied')::boolean then
+          v_key := 'receipts|' || (v_item ->> 'channel') || '|' || (v_item ->> 'status');
+          v_counts := v_counts || jsonb_build_object(v_key, coalesce((v_counts ->> v_key)::int, 0) + 1);
+        end if;
       when 'edit' then
-        v_result := jsonb_build_object('type', 'edit', 'applied', public.hub_apply_edit(v_item, v_now));
+        v_result := public.hub_receive_edit(v_item, p);
       when 'identity_change' then
         v_id := public.hub_find_person(v_item -> 'identities', v_now);
         if v_id is not null then
@@ -485,6 +618,9 @@ begin
     end case;
     v_results := v_results || v_result;
   end loop;
+  if v_counts <> '{}' then
+    perform public.hub_count(v_counts);
+  end if;
   return jsonb_build_object('results', v_results);
 end
 $$;
@@ -504,7 +640,7 @@ end
 $$;
 
 -- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
--- p: {now, lease_ms, history, turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}]}; a null
+-- p: {now, lease_ms, history, ..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}]}; a null
 -- part is the whole reply; no parts means that its customer fetches it.
 -- Returns {stale, messages, deliveries, next}; stale when somebody else has the turn, and then nothing is saved.
 create function public.hub_complete(p jsonb) returns jsonb
@@ -513,27 +649,34 @@ declare
   v_now constant timestamptz := p ->> 'now';
   v_count constant integer := jsonb_array_length(p -> 'replies');
   v_messages jsonb := '[]';
-  v_deliveries jsonb := '[]';
   v_delivery jsonb;
+  v_added jsonb;
   v_reply jsonb;
   v_part jsonb;
   v_parts integer;
   v_blocked boolean;
-  v_free boolean;
+  v_message uuid;
   s public.sessions;
   t public.turns;
   m public.messages;
-  d public.deliveries;
 begin
+  -- The session before the turn, as everybody else takes them.
+  s := public.hub_hold_session((select session_id from public.turns where turn_id = (p ->> 'turn_id')::uuid));
   delete from public.turns
-    where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int and state = 'running'
+    where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int and state = 'running' and leader is null
     returning * into t;
   if not found then
     return '{"stale": true, "messages": [], "deliveries": []}';
   end if;
+  v_message := t.message_id;
+  if (p ->> 'batch')::boolean then
+    with followers as (
+      delete from public.turns where session_id = t.session_id and state = 'running' and leader = t.turn_id returning seq, message_id)
+    select coalesce((select message_id from followers order by seq desc limit 1), v_message) into v_message;
+  end if;
   update public.sessions
     set message_count = message_count + v_count, updated_at = case when v_count > 0 then v_now else updated_at end
-    where session_id = t.session_id
+    where session_id = s.session_id
     returning * into s;
   v_blocked := t.channel = any (s.unreachable);
   perform public.hub_lock_line(s.session_id, t.channel);
@@ -543,76 +686,120 @@ begin
     m := public.hub_add_message(
       s.session_id,
       v_reply || jsonb_build_object(
-        'channel', t.channel, 'account', t.account, 'direction', 'outbound', 'role', 'assistant', 'reply_to', t.message_id,
+        'channel', t.channel, 'account', t.account, 'direction', 'outbound', 'role', 'assistant', 'reply_to', v_message,
         'status', case when v_parts = 0 then 'sent' when v_blocked then 'failed' else 'pending' end),
       v_now);
     v_messages := v_messages || public.hub_message_json(m);
     for v_part in select * from jsonb_array_elements(v_reply -> 'parts') loop
-      v_free := not v_blocked and not exists (
-        select 1 from public.deliveries where session_id = s.session_id and channel = t.channel and state in ('pending', 'sending'));
-      insert into public.deliveries (
-        delivery_id, message_id, session_id, parts, channel, account, address, content, state, attempt, due_at, status, reason, created_at
-      ) values (
-        public.hub_uuid(v_now), m.message_id, s.session_id, v_parts, t.channel, t.account, t.address, nullif(v_part, 'null'),
-        case when v_blocked then 'dead' when v_free then 'sending' else 'pending' end,
-        case when v_free then 1 else 0 end,
-        case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else v_now end,
-        case when v_blocked then 'failed' else 'pending' end,
-        case when v_blocked then 'blocked' end,
-        v_now
-      ) returning * into d;
-      if v_free then
-        v_deliveries := v_deliveries || public.hub_delivery_json(d, m);
-      end if;
+      v_added := public.hub_add_delivery(m, v_parts, t.address, v_part, v_blocked, p);
+      v_delivery := coalesce(v_delivery, v_added);
     end loop;
   end loop;
 
-  if v_deliveries = '[]' then
-    v_delivery := public.hub_claim_delivery(s.session_id, t.channel, p);
-    if v_delivery is not null then
-      v_deliveries := v_deliveries || v_delivery;
-    end if;
-  end if;
+  v_delivery := coalesce(v_delivery, public.hub_claim_delivery(s.session_id, t.channel, p));
+  perform public.hub_count(
+    jsonb_build_object('turns|' || t.channel || '|done', 1)
+    || public.hub_observation('answer_ms', t.channel, t.created_at, v_now));
   return jsonb_build_object(
-    'stale', false, 'messages', v_messages, 'deliveries', v_deliveries, 'next', public.hub_claim_turn(s.session_id, p));
+    'stale', false, 'messages', v_messages,
+    'deliveries', case when v_delivery is null then '[]'::jsonb else jsonb_build_array(v_delivery) end,
+    'next', public.hub_claim_turn(s.session_id, p));
+end
+$$;
+
+-- Adds one part of a reply to the outbox. Returns it claimed when nothing is before it on its line and it may go at once,
+-- else null. The caller holds the line's lock.
+create function public.hub_add_delivery(m public.messages, p_parts integer, p_address jsonb, p_content jsonb, p_blocked boolean, p jsonb)
+returns jsonb
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_free boolean;
+  d public.deliveries;
+begin
+  v_free := not p_blocked and p -> 'pace' ->> m.channel is null and not exists (
+    select 1 from public.deliveries where session_id = m.session_id and channel = m.channel and state in ('pending', 'sending'));
+  insert into public.deliveries (
+    delivery_id, message_id, session_id, parts, channel, account, address, content, state, attempt, due_at, status, code, reason, created_at
+  ) values (
+    public.hub_uuid(v_now), m.message_id, m.session_id, p_parts, m.channel, m.account, p_address, nullif(p_content, 'null'),
+    case when p_blocked then 'dead' when v_free then 'sending' else 'pending' end,
+    case when v_free then 1 else 0 end,
+    case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else v_now end,
+    case when p_blocked then 'failed' else 'pending' end,
+    case when p_blocked then 'rejected' end,
+    case when p_blocked then 'blocked' end,
+    v_now
+  ) returning * into d;
+  if v_free then
+    return public.hub_delivery_json(d, m, null);
+  end if;
+  return null;
 end
 $$;
 
 -- Gives a turn back to be tried again at retry_at, or ends it as a dead letter without one, and hands over what comes
--- next. p: {now, lease_ms, history, turn_id, attempt, reason, retry_at}. Returns as hub_complete.
+-- next. p: {now, lease_ms, history, ..., turn_id, attempt, code, reason, retry_at}. Returns as hub_complete.
 create function public.hub_fail(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
+  v_now constant timestamptz := p ->> 'now';
+  s public.sessions;
   t public.turns;
 begin
+  s := public.hub_hold_session((select session_id from public.turns where turn_id = (p ->> 'turn_id')::uuid));
   update public.turns
     set state = case when p ->> 'retry_at' is null then 'dead' else 'pending' end,
         due_at = coalesce((p ->> 'retry_at')::timestamptz, due_at),
+        code = p ->> 'code',
         reason = p ->> 'reason'
-    where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int and state = 'running'
+    where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int and state = 'running' and leader is null
     returning * into t;
   if not found then
     return '{"stale": true, "messages": [], "deliveries": []}';
   end if;
-  perform 1 from public.sessions where session_id = t.session_id for update;
+  update public.turns
+    set state = t.state, leader = null,
+        due_at = case when t.state = 'pending' then v_now else due_at end,
+        code = case when t.state = 'dead' then t.code end,
+        reason = case when t.state = 'dead' then t.reason end
+    where session_id = t.session_id and state = 'running' and leader = t.turn_id;
+  perform public.hub_count(jsonb_build_object(
+    'turns|' || t.channel || '|' || case when t.state = 'dead' then 'dead' else 'failed' end, 1));
   return jsonb_build_object(
-    'stale', false, 'messages', '[]'::jsonb, 'deliveries', '[]'::jsonb, 'next', public.hub_claim_turn(t.session_id, p));
+    'stale', false, 'messages', '[]'::jsonb, 'deliveries', '[]'::jsonb, 'next', public.hub_claim_turn(s.session_id, p));
 end
 $$;
 
 -- Records how attempts at deliveries ended, and hands over the next delivery of each line.
--- p: {now, lease_ms, outcomes: [{delivery_id, attempt, state: sent | pending | dead, external_id, retry_at, reason}]}.
--- Returns {deliveries}. An outcome of an attempt that is not the newest changes nothing.
+-- p: {now, lease_ms, patience_ms, pace, outcomes: [{delivery_id, attempt, state: sent | pending | dead, external_id, retry_at,
+--     code, reason}]}.
+-- Returns {deliveries, changed: [{session_id, message_id, status}]}. An outcome of an attempt that is not the newest
+-- changes nothing.
 create function public.hub_settle(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_deliveries jsonb := '[]';
+  v_changed jsonb := '[]';
+  v_counts jsonb := '{}';
+  v_seen jsonb;
+  v_key text;
   v_delivery jsonb;
   v_lines text[] := '{}';
   o jsonb;
   d public.deliveries;
+  m public.messages;
 begin
+  if p -> 'outcomes' @> '[{"state": "dead", "reason": "blocked"}]' then
+    -- These write to their sessions: the session before the line, as hub_complete takes them.
+    perform 1 from public.sessions
+      where session_id in (
+        select x.session_id from public.deliveries x
+        where x.delivery_id in (select (e ->> 'delivery_id')::uuid from jsonb_array_elements(p -> 'outcomes') as e))
+      order by session_id
+      for update;
+  end if;
   perform public.hub_lock_line(l.session_id, l.channel)
     from (
       select distinct x.session_id, x.channel from public.deliveries x
@@ -625,33 +812,49 @@ begin
           due_at = coalesce((o ->> 'retry_at')::timestamptz, due_at),
           status = case o ->> 'state' when 'sent' then 'sent' when 'dead' then 'failed' else status end,
           external_id = coalesce(o ->> 'external_id', external_id),
-          reason = coalesce(o ->> 'reason', reason)
+          code = o ->> 'code',
+          reason = o ->> 'reason'
       where delivery_id = (o ->> 'delivery_id')::uuid and attempt = (o ->> 'attempt')::int and state = 'sending'
       returning * into d;
     continue when not found;
     if not d.session_id || ' ' || d.channel = any (v_lines) then
       v_lines := v_lines || (d.session_id || ' ' || d.channel);
     end if;
+    v_seen := jsonb_build_object('deliveries|' || d.channel || '|' || case d.state when 'pending' then 'failed' else d.state end, 1);
+    if d.state = 'sent' then
+      v_seen := v_seen || public.hub_observation('deliver_ms', d.channel, d.created_at, v_now);
+    end if;
+    for v_key in select jsonb_object_keys(v_seen) loop
+      v_counts := v_counts || jsonb_build_object(v_key, coalesce((v_counts ->> v_key)::bigint, 0) + (v_seen ->> v_key)::bigint);
+    end loop;
     continue when d.state = 'pending';
     if d.state = 'dead' and d.reason = 'blocked' then
       perform public.hub_set_reachable(d.session_id, d.channel, false);
     end if;
     if d.parts = 1 then
-      update public.messages set status = d.status where message_id = d.message_id;
+      update public.messages set status = d.status where message_id = d.message_id returning * into m;
     else
-      perform public.hub_refresh_status(d.message_id);
+      m := public.hub_refresh_status(d.message_id);
     end if;
-    if d.external_id is not null and d.account is not null then
-      perform public.hub_apply_early(d.channel, d.account, d.external_id, v_now);
+    if d.external_id is not null and d.account is not null and public.hub_apply_early(d.channel, d.account, d.external_id, v_now) then
+      select * into m from public.messages where message_id = d.message_id;
+    end if;
+    if m.message_id is not null then
+      v_changed := v_changed || jsonb_build_object('session_id', m.session_id, 'message_id', m.message_id, 'status', m.status);
     end if;
   end loop;
   for i in 1 .. coalesce(array_length(v_lines, 1), 0) loop
+    -- Ours already, unless a merge has just moved the line.
+    perform public.hub_lock_line(split_part(v_lines[i], ' ', 1)::uuid, split_part(v_lines[i], ' ', 2));
     v_delivery := public.hub_claim_delivery(split_part(v_lines[i], ' ', 1)::uuid, split_part(v_lines[i], ' ', 2), p);
     if v_delivery is not null then
       v_deliveries := v_deliveries || v_delivery;
     end if;
   end loop;
-  return jsonb_build_object('deliveries', v_deliveries);
+  if v_counts <> '{}' then
+    perform public.hub_count(v_counts);
+  end if;
+  return jsonb_build_object('deliveries', v_deliveries, 'changed', v_changed);
 end
 $$;
 

@@ -19,7 +19,8 @@ begin
       where session_id = s.session_id
       returning * into s;
   end if;
-  insert into public.session_tokens (token_hash, session_id, created_at) values (p ->> 'token_hash', s.session_id, v_now);
+  insert into public.session_tokens (token_hash, session_id, created_at) values (p ->> 'token_hash', s.session_id, v_now)
+    on conflict (token_hash) do update set session_id = excluded.session_id;
   return jsonb_build_object('session', public.hub_session_json(s));
 end
 $$;
@@ -40,7 +41,8 @@ begin
     if v_id is null then
       return '{"error": "session_not_found"}';
     end if;
-    insert into public.session_tokens (token_hash, session_id, created_at) values (p ->> 'token_hash', v_id, v_now);
+    insert into public.session_tokens (token_hash, session_id, created_at) values (p ->> 'token_hash', v_id, v_now)
+      on conflict (token_hash) do update set session_id = excluded.session_id;
   else
     v_live := public.hub_find_live(p, v_now);
     if v_live ? 'error' then

@@ -2,8 +2,10 @@
 -- else may call a function. Plain Postgres has no Supabase roles; there, only the owner gets in.
 
 revoke all on table
-  public.sessions, public.session_tokens, public.messages, public.turns, public.deliveries, public.early_events
+  public.sessions, public.session_tokens, public.messages, public.turns, public.deliveries, public.early_events,
+  public.paces, public.counters
   from public;
+revoke all on sequence public.messages_seq_seq, public.deliveries_seq_seq from public;
 
 do $$
 declare
@@ -25,12 +27,18 @@ begin
     end if;
   end loop;
 
-  foreach v_table in array array['sessions', 'session_tokens', 'messages', 'turns', 'deliveries', 'early_events'] loop
+  foreach v_table in array array['sessions', 'session_tokens', 'messages', 'turns', 'deliveries', 'early_events', 'paces', 'counters'] loop
     foreach v_role in array array['anon', 'authenticated'] loop
       if exists (select 1 from pg_roles where rolname = v_role) then
         execute format('revoke all on table public.%I from %I', v_table, v_role);
       end if;
     end loop;
+  end loop;
+
+  foreach v_role in array array['anon', 'authenticated'] loop
+    if exists (select 1 from pg_roles where rolname = v_role) then
+      execute format('revoke all on sequence public.messages_seq_seq, public.deliveries_seq_seq from %I', v_role);
+    end if;
   end loop;
 end
 $$;

@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import telegram from "../src/channels/telegram/index.ts";
 import { contentSchema } from "../src/core/content.ts";
 import { HubError } from "../src/core/errors.ts";
@@ -11,56 +11,7 @@ import { bytesOf, fixturesWith, jsonFiles, type RequestFixture, toRequest } from
 const kit = kits.telegram!;
 const channel = telegram(kit.env("http://127.0.0.1:9"))!;
 const part = { kind: "text", text: "Noted." } as const;
-const pressed = { chat_id: "7100200300", callback_query_id: "4382bfdwdsb323b2d9" };
 const sent = { ok: true, result: { message_id: 901 } };
-
-describe("a pressed button", () => {
-  test("is answered beside the message that follows it", async () => {
-    await withBotApi(
-      { sendMessage: sent, answerCallbackQuery: { ok: true, result: true } },
-      async (send, calls) => {
-        expect(await send(pressed)).toBe("7100200300:901");
-        expect(calls).toEqual({
-          answerCallbackQuery: [{ callback_query_id: "4382bfdwdsb323b2d9" }],
-          sendMessage: [{ chat_id: 7100200300, text: "Noted." }],
-        });
-      },
-    );
-  });
-
-  test("that cannot be answered any more does not fail the message", async () => {
-    const tooLate = { ok: false, error_code: 400, description: "Bad Request: query is too old" };
-    await withBotApi({ sendMessage: sent, answerCallbackQuery: tooLate }, async (send) => {
-      expect(await send(pressed)).toBe("7100200300:901");
-    });
-  });
-
-  test("whose answer hangs holds the message up for two seconds at most", async () => {
-    await withBotApi({ sendMessage: sent, answerCallbackQuery: "hang" }, async (send) => {
-      const start = performance.now();
-      expect(await send(pressed)).toBe("7100200300:901");
-      expect(performance.now() - start).toBeLessThan(3_000);
-    });
-  });
-
-  test("is answered even when the message is refused, and the refusal is told", async () => {
-    const blocked = { ok: false, error_code: 403, description: "Forbidden: bot was blocked by the user" };
-    await withBotApi(
-      { sendMessage: blocked, answerCallbackQuery: { ok: true, result: true } },
-      async (send, calls) => {
-        await expect(send(pressed)).rejects.toMatchObject({ code: "rejected", reason: "blocked" });
-        expect(calls.answerCallbackQuery).toHaveLength(1);
-      },
-    );
-  });
-
-  test("is no matter of other messages", async () => {
-    await withBotApi({ sendMessage: sent }, async (send, calls) => {
-      await send({ chat_id: "7100200300" });
-      expect(Object.keys(calls)).toEqual(["sendMessage"]);
-    });
-  });
-});
 
 test("what is read fits core's nouns: content of a known kind, instants that exist, ids that are text", async () => {
   const recorded = jsonFiles("../shared/fixtures/telegram").map(([, body]) => ({ body }));

@@ -140,6 +140,9 @@ export function callerChannel(
 
     split: () => [],
 
+    /** Their devices are told live. */
+    async attend() {},
+
     async send() {
       throw new HubError("rejected", `customers on ${name} fetch their replies`, {
         reason: "fetched_by_customer",

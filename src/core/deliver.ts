@@ -1,6 +1,7 @@
 import { backoffMs } from "./backoff.ts";
 import { HubError, toHubError } from "./errors.ts";
 import type { Hub } from "./hub.ts";
+import type { Channel } from "./ports.ts";
 import { withTimeout } from "./timeout.ts";
 import type { Delivery, Outcome } from "./turn.ts";
 
@@ -9,44 +10,60 @@ import type { Delivery, Outcome } from "./turn.ts";
  * of one session and channel only the first unsettled delivery is ever claimed, so nothing overtakes it.
  */
 export async function deliver(hub: Hub, claimed: readonly Delivery[]): Promise<void> {
+  const lastSentAt = new Map<string, number>();
   let waiting = claimed;
   while (waiting.length > 0) {
-    const outcomes = await Promise.all(waiting.map((delivery) => attempt(hub, delivery)));
-    waiting = await hub.store.conversations.settle(outcomes, hub.now());
+    const outcomes = await Promise.all(waiting.map((delivery) => attempt(hub, delivery, lastSentAt)));
+    const settled = await hub.store.conversations.settle(outcomes, hub.now());
+    for (const { session_id, message_id, status } of settled.changed)
+      hub.live.publish(session_id, { type: "status", message_id, status });
+    waiting = settled.deliveries;
   }
 }
 
-async function attempt(hub: Hub, delivery: Delivery): Promise<Outcome> {
+async function attempt(hub: Hub, delivery: Delivery, lastSentAt: Map<string, number>): Promise<Outcome> {
   const { delivery_id, attempt } = delivery;
+  const id = { delivery_id, attempt };
   try {
-    const external_id = await send(hub, delivery);
-    return { delivery_id, attempt, state: "sent", external_id };
+    if (attempt > hub.limits.deliveryAttempts)
+      throw new HubError("rejected", "given up", { reason: "abandoned" });
+    const channel = hub.channels[delivery.channel];
+    if (!channel)
+      throw new HubError("unavailable", `channel ${delivery.channel} is not configured`, {
+        reason: "channel_off",
+      });
+    await ownPace(hub, channel, delivery, lastSentAt);
+    return { ...id, state: "sent", external_id: await send(hub, channel, delivery) };
   } catch (thrown) {
     const error = toHubError(thrown);
-    const reason = error.reason ?? error.code;
+    const failure = { code: error.code, reason: error.reason ?? error.code };
     const dead = error.code === "rejected" || attempt >= hub.limits.deliveryAttempts;
-    hub.log(dead ? "error" : "warn", "delivery.failed", {
-      delivery_id,
-      session_id: delivery.session_id,
-      channel: delivery.channel,
-      attempt,
-      code: error.code,
-      reason,
-      dead,
-    });
-    if (dead) return { delivery_id, attempt, state: "dead", reason };
+    const { session_id, channel } = delivery;
+    hub.log(dead ? "error" : "warn", "delivery.failed", { ...id, session_id, channel, ...failure, dead });
+    if (dead) return { ...id, state: "dead", ...failure };
     const wait = Math.max(backoffMs(attempt), error.retryAfterMs ?? 0);
-    return { delivery_id, attempt, state: "pending", retry_at: new Date(hub.now().getTime() + wait), reason };
+    return { ...id, state: "pending", retry_at: new Date(hub.now().getTime() + wait), ...failure };
   }
 }
 
-function send(hub: Hub, delivery: Delivery): Promise<string> {
-  const { content, address } = delivery;
-  const channel = hub.channels[delivery.channel];
-  if (!channel)
-    throw new HubError("unavailable", `channel ${delivery.channel} is not configured`, {
-      reason: "channel_off",
-    });
+/** Waits for the time the delivery was claimed for, and for the space its channel keeps between two to one address. */
+async function ownPace(
+  hub: Hub,
+  { spacingMs = 0 }: Channel,
+  delivery: Delivery,
+  lastSentAt: Map<string, number>,
+): Promise<void> {
+  const line = `${delivery.session_id} ${delivery.channel}`;
+  const earliest = Math.max(
+    delivery.send_at?.getTime() ?? 0,
+    (lastSentAt.get(line) ?? Number.NEGATIVE_INFINITY) + spacingMs,
+  );
+  const wait = earliest - hub.now().getTime();
+  if (wait > 0) await hub.sleep(wait);
+  lastSentAt.set(line, hub.now().getTime());
+}
+
+function send(hub: Hub, channel: Channel, { content, address }: Delivery): Promise<string> {
   if (content.kind !== "text")
     throw new HubError("rejected", `cannot send ${content.kind}`, { reason: "unsupported_content" });
   return withTimeout(hub.limits.sendMs, "send_timeout", (signal) => channel.send(address, content, signal));

@@ -1,4 +1,4 @@
-import type { Bot, Channel, Log, SessionCache, Store } from "./ports.ts";
+import type { Bot, Channel, Live, Log, SessionCache, Store } from "./ports.ts";
 
 /** Everything the verbs work with: the parts that the composition root has put together. */
 export interface Hub {
@@ -6,9 +6,11 @@ export interface Hub {
   readonly store: Store;
   readonly cache: SessionCache;
   readonly bot: Bot;
+  readonly live: Live;
   readonly log: Log;
   /** The one clock; tests set it. */
   readonly now: () => Date;
+  readonly sleep: (ms: number) => Promise<void>;
   readonly limits: Limits;
 }
 

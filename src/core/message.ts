@@ -59,6 +59,10 @@ export interface Edit {
   readonly external_id: string;
   readonly content: Content | null;
   readonly at?: Date;
+  /** Where a reply would go, for a bot that hears of edits. */
+  readonly address?: Address;
+  /** Whether it wakes the bot; absent means no. */
+  readonly wakes?: boolean;
 }
 
 /** The same person under another identity of the same kind, as the platform tells it. */

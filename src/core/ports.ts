@@ -1,8 +1,8 @@
 import type { Identities } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
-import type { Address, Inbound, Message } from "./message.ts";
+import type { Address, DeliveryStatus, Inbound, Message } from "./message.ts";
 import type { Session, SessionRef } from "./session.ts";
-import type { Delivery, OutboundReply, Outcome, Reply, Turn } from "./turn.ts";
+import type { DeadLetter, Delivery, Failure, OutboundReply, Outcome, Reply, Turn } from "./turn.ts";
 
 /** One HTTP call from a platform, with its body's exact bytes. */
 export interface WebhookRequest {
@@ -25,6 +25,15 @@ export interface Channel {
    * `throttled` with its wait, `unavailable` when it could not be asked.
    */
   send(to: Address, part: Reply, signal: AbortSignal): Promise<string>;
+  /**
+   * Shows the customer that their message was seen and is being answered, as far as the platform can: read mark, typing,
+   * an answered button. Best effort: nobody waits for it, and what it throws is logged.
+   */
+  attend(to: Address, external_id: string, signal: AbortSignal): Promise<void>;
+  /** Messages per second that the platform takes from one account; absent means no limit worth keeping. */
+  readonly perSecond?: number;
+  /** The least time between two messages to one address. */
+  readonly spacingMs?: number;
   /** The answer to the platform's subscription handshake; `undefined` when this request is not one. Throws `forbidden`. */
   challenge?(request: WebhookRequest): string | undefined;
 }
@@ -47,6 +56,10 @@ export type Received =
   | {
       readonly type: "echo" | "receipt" | "edit" | "identity_change" | "reachability";
       readonly applied: boolean;
+      /** The message that is new or has changed. */
+      readonly message?: Message;
+      /** An edit that wakes the bot. */
+      readonly turn?: Turn;
     };
 
 /** What follows a turn: of each line of deliveries (session and channel) the first is ours to send now. */
@@ -57,6 +70,16 @@ export interface Completed {
   readonly deliveries: readonly Delivery[];
   /** The session's next turn, when one waits. */
   readonly next?: Turn;
+}
+
+export interface Settled {
+  readonly deliveries: readonly Delivery[];
+  /** Our messages whose status has moved. */
+  readonly changed: readonly {
+    readonly session_id: string;
+    readonly message_id: string;
+    readonly status: DeliveryStatus;
+  }[];
 }
 
 export interface Due {
@@ -77,10 +100,10 @@ export interface Conversations {
   receive(kept: readonly Kept[], now: Date): Promise<Received[]>;
   /** Saves the replies with their deliveries, ends the turn, and hands over what comes next. */
   complete(turn: Turn, replies: readonly OutboundReply[], now: Date): Promise<Completed>;
-  /** Gives the turn back to be tried again at `retryAt`, or ends it as a dead letter without one; `reason` is a code. */
-  fail(turn: Turn, reason: string, retryAt: Date | undefined, now: Date): Promise<Completed>;
+  /** Gives the turn back to be tried again at `retryAt`, or ends it as a dead letter without one. */
+  fail(turn: Turn, failure: Failure, retryAt: Date | undefined, now: Date): Promise<Completed>;
   /** Records how attempts ended and hands over the next delivery of each line. */
-  settle(outcomes: readonly Outcome[], now: Date): Promise<Delivery[]>;
+  settle(outcomes: readonly Outcome[], now: Date): Promise<Settled>;
   /** Claims unanswered turns and due deliveries that nobody holds, at most `limit` of each, oldest first. */
   due(now: Date, limit: number): Promise<Due>;
 }
@@ -140,12 +163,51 @@ export interface Sessions {
   messages(of: SessionRef, after: number, limit: number, now: Date): Promise<Page & { session_id: string }>;
 }
 
+/** What operators see and set right. One method is one round trip; errors as in `Conversations`. */
+export interface Operations {
+  /** Dead letters in the order they came to be, after the one with id `after`. */
+  deadLetters(after: string | undefined, limit: number): Promise<DeadLetter[]>;
+  /** Makes a dead letter due again, its attempts forgotten, and claims it when it is first in line. False when there is none. */
+  retry(id: string, now: Date): Promise<(Due & { readonly found: true }) | { readonly found: false }>;
+  /** What was counted since the first migration, and what is open now. */
+  metrics(now: Date): Promise<Metrics>;
+}
+
+export interface Metrics {
+  /** By `name` or `name|label|label`: see docs/operations.md. Histogram buckets are `name.le|label|bound in ms`. */
+  readonly counters: Readonly<Record<string, number>>;
+  readonly open_turns: number;
+  readonly open_deliveries: number;
+  /** Since when the oldest unanswered message or unsent reply waits. */
+  readonly oldest_turn_at?: Date;
+  readonly oldest_delivery_at?: Date;
+}
+
 /** Bounded work on sessions nobody touches any more. */
 export interface Housekeeping {
   /** Marks active sessions past their expiry. Returns how many. */
   expire(now: Date, limit: number): Promise<number>;
   /** Deletes sessions that died before `before`, with their messages. Returns how many. */
   purge(before: Date, limit: number): Promise<number>;
+}
+
+/** What a session's open devices are told at once. */
+export type LiveEvent =
+  /** Something new lies behind their cursor. */
+  | { readonly type: "messages" }
+  /** A message they may have seen has changed: edited, deleted, or further on its way. */
+  | { readonly type: "message"; readonly message: Message }
+  | { readonly type: "status"; readonly message_id: string; readonly status: DeliveryStatus }
+  /** The bot is at work on a message of this channel. */
+  | { readonly type: "typing"; readonly channel: string }
+  | { readonly type: "session"; readonly session: Session }
+  /** The session has ended, or this device's token has died (without one: every device's). */
+  | { readonly type: "closed"; readonly token_hash?: string };
+
+/** The open devices of a session, wherever they are connected. */
+export interface Live {
+  /** Tells them, in the background. What cannot be told is found by cursor; nothing is thrown. */
+  publish(session_id: string, event: LiveEvent): void;
 }
 
 /** Sessions by token, near and forgetful. Never asked where its answer could be wrong; never fails a request. */
@@ -160,6 +222,7 @@ export interface Store {
   readonly conversations: Conversations;
   readonly sessions: Sessions;
   readonly housekeeping: Housekeeping;
+  readonly operations: Operations;
   /** Resolves when the store answers; throws `unavailable`. */
   ping(): Promise<void>;
 }
@@ -172,6 +235,12 @@ export interface StoreSettings {
   readonly leaseMs: number;
   /** How many earlier messages a turn carries. */
   readonly history: number;
+  /** Whether messages that wait behind a turn from the same address are answered together. */
+  readonly batch?: boolean;
+  /** How far ahead of its time a delivery may be claimed by whoever then waits for it. */
+  readonly patienceMs?: number;
+  /** Messages per second that a channel takes in all, for those that say so. */
+  readonly pace?: Readonly<Record<string, number>>;
   readonly language?: string;
 }
 
@@ -179,6 +248,10 @@ export interface StoreSettings {
 export interface Bot {
   /** How many earlier messages it wants to see. */
   readonly history: number;
+  /** Whether messages that came while it was busy reach it in one turn. */
+  readonly batch?: boolean;
+  /** What it wants to be told beside messages. */
+  readonly hears?: { readonly edits?: boolean; readonly reactions?: boolean };
   /** Throws `HubError` or anything; the turn is tried again. */
   reply(turn: Turn, signal: AbortSignal): Promise<Reply[]>;
 }

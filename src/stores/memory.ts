@@ -1,5 +1,6 @@
 import type { Store, StoreSettings } from "../core/ports.ts";
 import { memoryConversations } from "./memory/conversations.ts";
+import { memoryOperations } from "./memory/operations.ts";
 import { memoryHousekeeping, memorySessions } from "./memory/sessions.ts";
 import { newTables } from "./memory/tables.ts";
 
@@ -10,6 +11,7 @@ export function memoryStore(settings: StoreSettings): Store {
     conversations: memoryConversations(tables),
     sessions: memorySessions(tables),
     housekeeping: memoryHousekeeping(tables),
+    operations: memoryOperations(tables),
     ping: async () => {},
   };
 }

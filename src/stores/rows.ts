@@ -1,7 +1,8 @@
 import { type Content, textOf } from "../core/content.ts";
 import type { Message } from "../core/message.ts";
+import type { Metrics } from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
-import type { Delivery, Turn } from "../core/turn.ts";
+import type { DeadLetter, Delivery, Turn } from "../core/turn.ts";
 
 /** A row as the database's functions return it: instants as text, nothing as null. */
 export type Row = Record<string, unknown>;
@@ -15,6 +16,9 @@ const INSTANTS = [
   "sent_at",
   "edited_at",
   "deleted_at",
+  "send_at",
+  "oldest_turn_at",
+  "oldest_delivery_at",
 ];
 
 /** Content as its three columns: its kind, the words a bot reads, and the typed rest. */
@@ -39,6 +43,7 @@ export function toTurn(row: Row): Turn {
     ...turn,
     session: toSession(row.session as Row),
     message: toMessage(row.message as Row),
+    messages: ((row.messages as Row[] | null) ?? [row.message as Row]).map(toMessage),
     history: (row.history as Row[]).map(toMessage),
   };
 }
@@ -49,6 +54,14 @@ export function toDelivery(row: Row): Delivery {
     ...(delivery as unknown as Omit<Delivery, "content">),
     content: toContent({ kind, text, content }),
   };
+}
+
+export function toDeadLetter(row: Row): DeadLetter {
+  return plain(row) as unknown as DeadLetter;
+}
+
+export function toMetrics(row: Row): Metrics {
+  return plain(row) as unknown as Metrics;
 }
 
 function toContent({ kind, text, content }: Row): Content {

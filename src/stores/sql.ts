@@ -2,15 +2,27 @@ import { type ErrorCode, HubError } from "../core/errors.ts";
 import type {
   Completed,
   Conversations,
+  Due,
   Housekeeping,
   Kept,
+  Operations,
   Received,
   Sessions,
+  Settled,
   Store,
   StoreSettings,
 } from "../core/ports.ts";
 import type { OutboundReply } from "../core/turn.ts";
-import { type Row, toColumns, toDelivery, toMessage, toSession, toTurn } from "./rows.ts";
+import {
+  type Row,
+  toColumns,
+  toDeadLetter,
+  toDelivery,
+  toMessage,
+  toMetrics,
+  toSession,
+  toTurn,
+} from "./rows.ts";
 
 /**
  * One way to the database: calls a function of `migrations/` by name with its one jsonb argument, in one statement
@@ -24,6 +36,9 @@ export type SqlFunction =
   | "hub_fail"
   | "hub_settle"
   | "hub_due"
+  | "hub_dead_letters"
+  | "hub_retry"
+  | "hub_metrics"
   | "hub_start"
   | "hub_restore"
   | "hub_update"
@@ -51,13 +66,14 @@ export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
       throw new HubError(row.error as ErrorCode, SAYS[row.error as ErrorCode] ?? row.error);
     return row;
   };
-  const { history, language } = settings;
-  const lease = { lease_ms: settings.leaseMs, history };
+  const { history, language, batch, pace } = settings;
+  const lease = { lease_ms: settings.leaseMs, patience_ms: settings.patienceMs, history, batch, pace };
   const opening = { ttl_ms: settings.sessionTtlMs, language };
   return {
     conversations: sqlConversations(ask, lease, opening),
     sessions: sqlSessions(ask, opening),
     housekeeping: sqlHousekeeping(ask),
+    operations: sqlOperations(ask, lease),
     ping: async () => {
       await ask("hub_sign_out", { token_hash: "" });
     },
@@ -75,27 +91,27 @@ function sqlConversations(ask: SqlCall, lease: Row, opening: Row): Conversations
         await ask("hub_complete", { now, ...lease, turn_id, attempt, replies: replies.map(toReply) }),
       );
     },
-    async fail({ turn_id, attempt }, reason, retry_at, now) {
-      return toCompleted(await ask("hub_fail", { now, ...lease, turn_id, attempt, reason, retry_at }));
+    async fail({ turn_id, attempt }, failure, retry_at, now) {
+      return toCompleted(await ask("hub_fail", { now, ...lease, turn_id, attempt, ...failure, retry_at }));
     },
     async settle(outcomes, now) {
-      const { deliveries } = await ask("hub_settle", { now, ...lease, outcomes });
-      return (deliveries as Row[]).map(toDelivery);
+      const { deliveries, changed } = await ask("hub_settle", { now, ...lease, outcomes });
+      return { deliveries: (deliveries as Row[]).map(toDelivery), changed: changed as Settled["changed"] };
     },
     async due(now, limit) {
-      const { turns, deliveries } = await ask("hub_due", { now, ...lease, limit });
-      return { turns: (turns as Row[]).map(toTurn), deliveries: (deliveries as Row[]).map(toDelivery) };
+      return toDue(await ask("hub_due", { now, ...lease, limit }));
     },
   };
 }
 
 function sqlSessions(ask: SqlCall, opening: Row): Sessions {
+  const { ttl_ms } = opening;
   return {
     async start(start, now) {
       return toSession((await ask("hub_start", { now, ...opening, ...start })).session as Row);
     },
     async restore(who, channel, now) {
-      return toSession((await ask("hub_restore", { now, ...opening, ...who, channel })).session as Row);
+      return toSession((await ask("hub_restore", { now, ttl_ms, ...who, channel })).session as Row);
     },
     async update(token_hash, { message, ...changes }, now) {
       const kept = message && {
@@ -105,7 +121,7 @@ function sqlSessions(ask: SqlCall, opening: Row): Sessions {
         ...(message.role === "user" ? { direction: "inbound" } : { direction: "outbound", status: "sent" }),
       };
       return toSession(
-        (await ask("hub_update", { now, ...opening, token_hash, ...changes, message: kept })).session as Row,
+        (await ask("hub_update", { now, ttl_ms, token_hash, ...changes, message: kept })).session as Row,
       );
     },
     async end(token_hash, now) {
@@ -126,6 +142,25 @@ function sqlSessions(ask: SqlCall, opening: Row): Sessions {
       };
     },
   };
+}
+
+function sqlOperations(ask: SqlCall, lease: Row): Operations {
+  return {
+    async deadLetters(after, limit) {
+      return ((await ask("hub_dead_letters", { after, limit })).dead_letters as Row[]).map(toDeadLetter);
+    },
+    async retry(id, now) {
+      const row = await ask("hub_retry", { now, ...lease, id });
+      return row.found ? { found: true, ...toDue(row) } : { found: false };
+    },
+    async metrics() {
+      return toMetrics(await ask("hub_metrics", {}));
+    },
+  };
+}
+
+function toDue({ turns, deliveries }: Row): Due {
+  return { turns: (turns as Row[]).map(toTurn), deliveries: (deliveries as Row[]).map(toDelivery) };
 }
 
 function sqlHousekeeping(ask: SqlCall): Housekeeping {
@@ -162,19 +197,22 @@ function toItem(kept: Kept): Row {
 }
 
 function toReply({ content, parts }: OutboundReply): Row {
-  const whole = parts.length === 1 && parts[0]!.text === content.text;
+  const whole = parts.length === 1 && JSON.stringify(parts[0]) === JSON.stringify(content);
   return { ...toColumns(content), parts: whole ? [null] : parts.map(({ kind, ...part }) => part) };
 }
 
 function toReceived(row: Row): Received {
-  if (row.type !== "message") return row as unknown as Received;
+  const message = row.message ? { message: toMessage(row.message as Row) } : {};
+  const turn = row.turn ? { turn: toTurn(row.turn as Row) } : {};
+  if (row.type !== "message")
+    return { type: row.type, applied: row.applied, ...message, ...turn } as Received;
   return {
     type: "message",
-    message: toMessage(row.message as Row),
     session: toSession(row.session as Row),
     duplicate: row.duplicate as boolean,
-    ...(row.turn !== null && { turn: toTurn(row.turn as Row) }),
-  };
+    ...message,
+    ...turn,
+  } as Received;
 }
 
 function toCompleted(row: Row): Completed {

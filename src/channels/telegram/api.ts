@@ -5,8 +5,6 @@ import type { Address } from "../../core/message.ts";
 import { idOf } from "./message.ts";
 import { present } from "./present.ts";
 
-/** Answering a pressed button may take this long; the message itself does not wait for it any longer. */
-const ANSWER_MS = 2_000;
 /** Telegram's number for a wait may be 0 or absent. */
 const SHORTEST_WAIT_S = 1;
 
@@ -29,36 +27,48 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/rights to send|write access/i, "no_rights"],
 ];
 
-/** Makes one `sendMessage` call as plain text and answers the button that asked for it. */
-export type Send = (to: Address, text: string, signal: AbortSignal) => Promise<string>;
+/** The calls the hub makes to one bot's API. */
+export interface BotApi {
+  /** One `sendMessage` as plain text; returns the message's id as the hub knows it. */
+  send(to: Address, text: string, signal: AbortSignal): Promise<string>;
+  /** Stops the spinner of a pressed button, or shows typing for 5 s where something was written. */
+  attend(to: Address, signal: AbortSignal): Promise<void>;
+}
 
 /**
  * The Bot API of one bot.
  * @see https://core.telegram.org/bots/api#sendmessage
  */
-export function sender(token: string, apiRoot: string): Send {
+export function botApi(token: string, apiRoot: string): BotApi {
   const api = new Api(token, { apiRoot });
-  return async (to, text, signal) => {
-    const { chat_id, message_thread_id, business_connection_id, callback_query_id } = to;
-    const answered = callback_query_id === undefined ? undefined : answer(callback_query_id, signal);
-    try {
+  return {
+    async send(to, text, signal) {
+      const { chat_id, business_connection_id } = to;
       const place = { chat: { id: Number(chat_id), type: "private" }, business_connection_id };
-      const thread = message_thread_id === undefined ? undefined : Number(message_thread_id);
-      const options = present({ message_thread_id: thread, business_connection_id });
-      const sent = await api.sendMessage(place.chat.id, text, options, forGrammy(signal));
-      return idOf(place, sent.message_id);
-    } catch (error) {
-      return fail(error);
-    } finally {
-      await answered;
-    }
-  };
+      try {
+        const sent = await api.sendMessage(place.chat.id, text, threadOf(to), forGrammy(signal));
+        return idOf(place, sent.message_id);
+      } catch (error) {
+        return fail(error);
+      }
+    },
 
-  /** Stops the button's spinner. An answered or expired one is refused, which changes nothing for the message. */
-  function answer(callback_query_id: string, signal: AbortSignal): Promise<unknown> {
-    const soon = AbortSignal.any([signal, AbortSignal.timeout(ANSWER_MS)]);
-    return api.answerCallbackQuery(callback_query_id, {}, forGrammy(soon)).catch(() => undefined);
-  }
+    async attend(to, signal) {
+      const { chat_id, callback_query_id } = to;
+      try {
+        if (callback_query_id !== undefined)
+          await api.answerCallbackQuery(callback_query_id, {}, forGrammy(signal));
+        else await api.sendChatAction(Number(chat_id), "typing", threadOf(to), forGrammy(signal));
+      } catch (error) {
+        fail(error);
+      }
+    },
+  };
+}
+
+function threadOf({ message_thread_id, business_connection_id }: Address) {
+  const thread = message_thread_id === undefined ? undefined : Number(message_thread_id);
+  return present({ message_thread_id: thread, business_connection_id });
 }
 
 /** grammY types its signals after a polyfill of them. */

@@ -5,11 +5,14 @@ import type { Channel } from "../../core/ports.ts";
 import { type Env, settingsOf } from "../../core/settings.ts";
 import { sameSecret } from "../../core/signature.ts";
 import { splitText } from "../../core/split.ts";
-import { sender } from "./api.ts";
+import { botApi } from "./api.ts";
 import { readUpdate } from "./update.ts";
 
 const SECRET_HEADER = "x-telegram-bot-api-secret-token";
 const LONGEST_TEXT = 4096;
+/** What one bot may send in all, and the space between two messages of one chat: core.telegram.org/bots/faq. */
+const PER_SECOND = 30;
+const SPACING_MS = 1_000;
 
 const settings = z.object({
   TELEGRAM_BOT_TOKEN: z.string().regex(/^\d+:[\w-]+$/, "is not a bot's token"),
@@ -31,7 +34,7 @@ export default function telegram(env: Env): Channel | undefined {
   if (!given) return undefined;
   const { TELEGRAM_BOT_TOKEN: token, TELEGRAM_WEBHOOK_SECRET: secret, TELEGRAM_API_ROOT: apiRoot } = given;
   const [account = ""] = token.split(":");
-  const send = sender(token, apiRoot);
+  const api = botApi(token, apiRoot);
   return {
     async verify({ headers }) {
       if (!(await sameSecret(headers.get(SECRET_HEADER) ?? "", secret)))
@@ -46,6 +49,11 @@ export default function telegram(env: Env): Channel | undefined {
 
     split: ({ text }) => splitText(text, LONGEST_TEXT).map((part) => ({ kind: "text", text: part })),
 
-    send: (to, { text }, signal) => send(to, text, signal),
+    send: (to, { text }, signal) => api.send(to, text, signal),
+
+    attend: (to, _external_id, signal) => api.attend(to, signal),
+
+    perSecond: PER_SECOND,
+    spacingMs: SPACING_MS,
   };
 }

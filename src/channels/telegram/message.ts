@@ -94,6 +94,7 @@ export function readEdit(said: Said, about: About): Inbound[] {
     external_id: idOf(said, said.message_id),
     content: read(said, false),
     at: said.edit_date ?? said.date,
+    address: addressOf(said),
   };
   return [{ type: "edit", edit: present(edit) }];
 }

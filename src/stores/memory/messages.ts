@@ -5,6 +5,7 @@ import {
   type EarlyEvent,
   externalKey,
   type MessageRow,
+  newId,
   type SessionRow,
   type Tables,
 } from "./tables.ts";
@@ -33,7 +34,7 @@ export function addMessage(
   now: Date,
 ): MessageRow {
   const message = copy({
-    message_id: crypto.randomUUID(),
+    message_id: newId(tables, now),
     session_id: row.session.session_id,
     seq: ++tables.seq,
     kind: given.content.kind,
@@ -66,49 +67,59 @@ export function replyTarget(tables: Tables, inbound: InboundMessage, session_id:
   );
 }
 
-/** Moves the status of a message of ours forward. False when that is known, gone past, or not our message. */
-export function applyReceipt(tables: Tables, receipt: Receipt): boolean {
+/** Moves the status of a message of ours forward. Undefined when that is known, gone past, or not our message. */
+export function applyReceipt(tables: Tables, receipt: Receipt, now: Date): Message | undefined {
   const { channel, account, external_id, status } = receipt;
-  if (account === undefined) return false;
+  if (account === undefined) return undefined;
   const key = externalKey(channel, account, external_id);
   const delivery = tables.deliveriesByExternalId.get(key);
   if (delivery) {
-    if (!isForward(delivery.status, status)) return false;
+    if (!isForward(delivery.status, status)) return undefined;
     delivery.status = status;
     if (status === "failed") {
       delivery.state = "dead";
-      delivery.reason = receipt.reason ?? "failed";
+      delivery.failure = { code: "rejected", reason: receipt.reason ?? "failed" };
     }
     refreshStatus(tables, delivery.delivery.message_id);
-    return true;
+    return tables.messages.get(delivery.delivery.message_id)?.message;
   }
   const echo = tables.messagesByExternalId.get(key);
   if (!echo) {
     const held = tables.early.get(`receipt ${key}`);
     if (held?.type !== "receipt" || isForward(held.receipt.status, status))
-      tables.early.set(`receipt ${key}`, { type: "receipt", receipt });
-    return false;
+      tables.early.set(`receipt ${key}`, {
+        type: "receipt",
+        receipt,
+        created_at: held?.created_at ?? now,
+      });
+    return undefined;
   }
   if (echo.message.direction !== "outbound" || !isForward(echo.message.status ?? "pending", status))
-    return false;
+    return undefined;
   echo.message.status = status;
-  return true;
+  return echo.message;
 }
 
-/** Replaces what a message says and keeps what it said. False when it is unknown, unchanged, deleted, or newer already. */
-export function applyEdit(tables: Tables, edit: Edit, now: Date): boolean {
+/** Replaces what a message says and keeps what it said. Undefined when it is unknown, unchanged, deleted, or newer already. */
+export function applyEdit(tables: Tables, edit: Edit, now: Date): Message | undefined {
   const { channel, account, external_id } = edit;
-  if (account === undefined) return false;
+  if (account === undefined) return undefined;
   const key = externalKey(channel, account, external_id);
   const row = tables.messagesByExternalId.get(key);
   const at = edit.at ?? now;
   if (!row) {
-    tables.early.set(`edit ${key}`, { type: "edit", edit: { ...edit, at } });
-    return false;
+    const held = tables.early.get(`edit ${key}`);
+    if (held?.type !== "edit" || (held.edit.content && held.edit.at <= at))
+      tables.early.set(`edit ${key}`, {
+        type: "edit",
+        edit: { ...edit, at },
+        created_at: held?.created_at ?? now,
+      });
+    return undefined;
   }
   const { message } = row;
-  if (message.deleted_at || (message.edited_at && message.edited_at > at)) return false;
-  if (edit.content && sameJson(edit.content, message.content)) return false;
+  if (message.deleted_at || (message.edited_at && message.edited_at > at)) return undefined;
+  if (edit.content && sameJson(edit.content, message.content)) return undefined;
   row.revisions.push({ text: message.text, content: message.content, at });
   const content: Content = edit.content ?? { kind: "system", event: "deleted" };
   message.content = content;
@@ -116,35 +127,40 @@ export function applyEdit(tables: Tables, edit: Edit, now: Date): boolean {
   message.text = edit.content ? textOf(content) : "";
   if (edit.content) message.edited_at = at;
   else message.deleted_at = at;
-  return true;
+  return message;
 }
 
-/** The status of a reply is that of its slowest part; one failed part fails it. */
-export function refreshStatus(tables: Tables, message_id: string): void {
+/** The status of a reply is that of its slowest part; one failed part fails it. Returns the message when that has moved. */
+export function refreshStatus(tables: Tables, message_id: string): Message | undefined {
   const row = tables.messages.get(message_id);
-  if (!row) return;
+  if (!row) return undefined;
+  const before = row.message.status;
   const statuses = row.parts.map((part) => part.status);
   row.message.status = statuses.includes("failed")
     ? "failed"
     : statuses.sort((a, b) => rank(a) - rank(b))[0]!;
+  return row.message.status === before ? undefined : row.message;
 }
 
-/** Applies what was said about a message before it was here. */
+/** Whether something was said about a message before it was here; that is applied now. */
 export function applyEarly(
   tables: Tables,
   channel: string,
   account: string,
   external_id: string,
   now: Date,
-): void {
+): boolean {
+  let any = false;
   for (const type of ["edit", "receipt"]) {
     const key = `${type} ${externalKey(channel, account, external_id)}`;
     const early: EarlyEvent | undefined = tables.early.get(key);
     if (!early) continue;
     tables.early.delete(key);
     if (early.type === "edit") applyEdit(tables, early.edit, now);
-    else applyReceipt(tables, early.receipt);
+    else applyReceipt(tables, early.receipt, now);
+    any = true;
   }
+  return any;
 }
 
 function isForward(from: DeliveryStatus, to: DeliveryStatus): boolean {

@@ -1,7 +1,7 @@
 import { HubError } from "../../core/errors.ts";
 import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity.ts";
 import type { Session, SessionRef } from "../../core/session.ts";
-import { externalKey, type SessionRow, type Tables } from "./tables.ts";
+import { externalKey, newId, type SessionRow, type Tables } from "./tables.ts";
 
 /** A browser is no person: two of them may be one customer. */
 const TELLS_PEOPLE_APART = [
@@ -122,7 +122,7 @@ function findOwner(tables: Tables, identities: Identities, now: Date): SessionRo
 
 function open(tables: Tables, identities: Identities, channel: string, now: Date): SessionRow {
   const session: SessionRow["session"] = {
-    session_id: crypto.randomUUID(),
+    session_id: newId(tables, now),
     ...identities,
     channel,
     channels: [],
@@ -172,6 +172,8 @@ function merge(tables: Tables, survivor: SessionRow, younger: SessionRow, now: D
   into.data = { ...into.data, ...from.data };
   into.metadata = { ...into.metadata, ...from.metadata };
   into.message_count += from.message_count;
+  if (from.last_activity > into.last_activity) into.last_activity = from.last_activity;
+  if (from.expires_at > into.expires_at) into.expires_at = from.expires_at;
   into.version += 1;
   uniteChannels(survivor, younger);
   survivor.unreachable = [...new Set([...survivor.unreachable, ...younger.unreachable])].sort();

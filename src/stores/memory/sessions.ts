@@ -105,8 +105,14 @@ export function memoryHousekeeping(tables: Tables): Housekeeping {
     async purge(before, limit) {
       const dead = [...tables.sessions.values()]
         .filter(({ session }) => session.ended_at && session.ended_at < before)
+        .sort((a, b) => a.session.ended_at!.getTime() - b.session.ended_at!.getTime())
         .slice(0, limit);
       for (const row of dead) forget(tables, row);
+      const stale = [...tables.early]
+        .filter(([, { created_at }]) => created_at < before)
+        .sort(([, a], [, b]) => a.created_at.getTime() - b.created_at.getTime())
+        .slice(0, limit);
+      for (const [key] of stale) tables.early.delete(key);
       return dead.length;
     },
   };

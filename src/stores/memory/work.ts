@@ -6,25 +6,62 @@ export function claimTurn(tables: Tables, row: SessionRow, now: Date): Turn | un
   const head = row.turns[0];
   if (!head || head.due_at > now) return undefined;
   if (row.turns.some((turn) => turn.state === "running" && turn.due_at > now)) return undefined;
-  head.state = "running";
   head.attempt += 1;
-  head.due_at = leaseEnd(tables, now);
-  return toTurn(tables, row, head);
+  head.leader = undefined;
+  const batch = tables.settings.batch ? followersOf(row, head) : [];
+  for (const turn of [head, ...batch]) {
+    turn.state = "running";
+    turn.due_at = later(now, tables.settings.leaseMs);
+    if (turn !== head) turn.leader = head;
+  }
+  return toTurn(tables, row, head, batch);
 }
 
-/** Claims the next delivery of a line: the earliest unsettled one of the session and channel, if it is due. */
+/** Claims the next delivery of a line: the earliest unsettled one of the session and channel, if it is due or soon will be. */
 export function claimDelivery(
   tables: Tables,
   row: SessionRow,
   channel: string,
   now: Date,
 ): Delivery | undefined {
+  const { leaseMs, patienceMs = 0 } = tables.settings;
+  const patient = later(now, patienceMs);
   const head = row.deliveries.find(({ delivery }) => delivery.channel === channel);
-  if (!head || head.due_at > now) return undefined;
+  if (!head || head.due_at > (head.state === "pending" ? patient : now)) return undefined;
+  const from = head.state === "pending" && head.due_at > now ? head.due_at : now;
+  const send_at = takeSlot(tables, head, from, patient);
+  if (send_at > patient) {
+    head.state = "pending";
+    head.due_at = send_at;
+    return undefined;
+  }
   head.state = "sending";
   head.delivery.attempt += 1;
-  head.due_at = leaseEnd(tables, now);
-  return copy(head.delivery);
+  head.due_at = later(send_at, leaseMs);
+  return send_at > now ? { ...copy(head.delivery), send_at } : copy(head.delivery);
+}
+
+/** Those behind the head that can be answered together with it: from the same address, with nothing else in between. */
+function followersOf(row: SessionRow, head: TurnRow): TurnRow[] {
+  const line = lineOf(head);
+  const behind = row.turns.slice(1);
+  const other = behind.findIndex((turn) => lineOf(turn) !== line);
+  return other < 0 ? behind : behind.slice(0, other);
+}
+
+function lineOf({ channel, account, address }: TurnRow): string {
+  return JSON.stringify([channel, account, Object.entries(address).sort()]);
+}
+
+/** The next free slot of the delivery's account, taken unless it lies further ahead than anybody waits for. */
+function takeSlot(tables: Tables, { delivery }: DeliveryRow, from: Date, patient: Date): Date {
+  const rate = tables.settings.pace?.[delivery.channel];
+  if (rate === undefined) return from;
+  const key = JSON.stringify([delivery.channel, delivery.account]);
+  const free = tables.paces.get(key);
+  const slot = free && free > from ? free : from;
+  if (slot <= patient) tables.paces.set(key, later(slot, 1000 / rate));
+  return slot;
 }
 
 /** The turn that this claim still holds. */
@@ -33,11 +70,15 @@ export function heldTurn(tables: Tables, claim: Turn): TurnRow | undefined {
   return row?.state === "running" && row.attempt === claim.attempt ? row : undefined;
 }
 
-/** Ends a turn; its session has it no longer before it. */
+/** Ends a turn and those answered with it; its session has them no longer before it. */
 export function finishTurn(tables: Tables, turn: TurnRow, state: "done" | "dead"): SessionRow {
-  turn.state = state;
   const row = tables.sessions.get(turn.session_id)!;
-  row.turns = row.turns.filter((other) => other !== turn);
+  const done = row.turns.filter((other) => other === turn || other.leader === turn);
+  for (const one of done) {
+    one.state = state;
+    if (state === "dead") one.failure = turn.failure;
+  }
+  row.turns = row.turns.filter((other) => !done.includes(other));
   return row;
 }
 
@@ -49,16 +90,19 @@ export function finishDelivery(tables: Tables, delivery: DeliveryRow, state: "se
   return row;
 }
 
-function toTurn(tables: Tables, row: SessionRow, turn: TurnRow): Turn {
-  const { message } = tables.messages.get(turn.message_id)!;
+function toTurn(tables: Tables, row: SessionRow, turn: TurnRow, followers: readonly TurnRow[]): Turn {
+  const messages = [turn, ...followers].map(({ message_id }) =>
+    copy(tables.messages.get(message_id)!.message),
+  );
   const { history } = tables.settings;
   const earlier =
-    history > 0 ? row.messages.filter((other) => other.message.seq < message.seq).slice(-history) : [];
+    history > 0 ? row.messages.filter((other) => other.message.seq < turn.seq).slice(-history) : [];
   return {
     turn_id: turn.turn_id,
     attempt: turn.attempt,
     session: copy(row.session),
-    message: copy(message),
+    message: messages.at(-1)!,
+    messages,
     channel: turn.channel,
     ...(turn.account !== undefined && { account: turn.account }),
     address: turn.address,
@@ -66,6 +110,6 @@ function toTurn(tables: Tables, row: SessionRow, turn: TurnRow): Turn {
   };
 }
 
-function leaseEnd(tables: Tables, now: Date): Date {
-  return new Date(now.getTime() + tables.settings.leaseMs);
+function later(from: Date, ms: number): Date {
+  return new Date(from.getTime() + ms);
 }

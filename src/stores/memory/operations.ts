@@ -1,0 +1,106 @@
+import type { Due, Operations } from "../../core/ports.ts";
+import type { DeadLetter, Failure } from "../../core/turn.ts";
+import { refreshStatus } from "./messages.ts";
+import { copy, type DeliveryRow, type Tables, type TurnRow } from "./tables.ts";
+import { claimDelivery, claimTurn } from "./work.ts";
+
+/** What operators see and set right. */
+export function memoryOperations(tables: Tables): Operations {
+  return {
+    async deadLetters(after, limit) {
+      const turns = [...tables.turns.values()].filter((row) => row.state === "dead").map(ofTurn);
+      const deliveries = [...tables.deliveries.values()]
+        .filter((row) => row.state === "dead")
+        .map(ofDelivery);
+      return [...turns, ...deliveries]
+        .filter(({ id }) => after === undefined || id > after)
+        .sort((a, b) => (a.id < b.id ? -1 : 1))
+        .slice(0, limit);
+    },
+
+    async retry(id, now) {
+      const turn = tables.turns.get(id);
+      if (turn?.state === "dead") return { found: true, ...retryTurn(tables, turn, now) };
+      const delivery = tables.deliveries.get(id);
+      if (delivery?.state === "dead") return { found: true, ...retryDelivery(tables, delivery, now) };
+      return { found: false };
+    },
+
+    async metrics() {
+      const rows = [...tables.sessions.values()];
+      const turns = rows.flatMap((row) => row.turns);
+      const deliveries = rows.flatMap((row) => row.deliveries);
+      return copy({
+        counters: Object.fromEntries(tables.counters),
+        open_turns: turns.length,
+        open_deliveries: deliveries.length,
+        oldest_turn_at: oldest(turns)!,
+        oldest_delivery_at: oldest(deliveries)!,
+      });
+    },
+  };
+}
+
+function retryTurn(tables: Tables, turn: TurnRow, now: Date): Due {
+  const row = tables.sessions.get(turn.session_id)!;
+  Object.assign(turn, { state: "pending", attempt: 0, due_at: now, leader: undefined, failure: undefined });
+  row.turns = [...row.turns, turn].sort((a, b) => a.seq - b.seq);
+  const claimed = claimTurn(tables, row, now);
+  return { turns: claimed ? [claimed] : [], deliveries: [] };
+}
+
+function retryDelivery(tables: Tables, retried: DeliveryRow, now: Date): Due {
+  const { session_id, channel, message_id } = retried.delivery;
+  const row = tables.sessions.get(session_id)!;
+  retried.delivery.attempt = 0;
+  Object.assign(retried, {
+    state: "pending",
+    due_at: now,
+    status: "pending",
+    external_id: undefined,
+    failure: undefined,
+  });
+  row.deliveries = [...row.deliveries, retried].sort((a, b) => a.seq - b.seq);
+  refreshStatus(tables, message_id);
+  const claimed = claimDelivery(tables, row, channel, now);
+  return { turns: [], deliveries: claimed ? [claimed] : [] };
+}
+
+function ofTurn({
+  turn_id,
+  session_id,
+  message_id,
+  channel,
+  attempt,
+  failure,
+  created_at,
+}: TurnRow): DeadLetter {
+  return {
+    id: turn_id,
+    type: "turn",
+    session_id,
+    message_id,
+    channel,
+    attempt,
+    ...(failure as Failure),
+    created_at,
+  };
+}
+
+function ofDelivery({ delivery, failure, created_at }: DeliveryRow): DeadLetter {
+  const { delivery_id, session_id, message_id, channel, attempt } = delivery;
+  return {
+    id: delivery_id,
+    type: "delivery",
+    session_id,
+    message_id,
+    channel,
+    attempt,
+    ...(failure as Failure),
+    created_at,
+  };
+}
+
+function oldest(rows: readonly { created_at: Date }[]): Date | undefined {
+  return rows.map((row) => row.created_at).sort((a, b) => a.getTime() - b.getTime())[0];
+}

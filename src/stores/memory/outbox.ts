@@ -1,0 +1,110 @@
+import type { Message } from "../../core/message.ts";
+import type { Settled } from "../../core/ports.ts";
+import type { OutboundReply, Outcome, Turn } from "../../core/turn.ts";
+import { addMessage, applyEarly, refreshStatus } from "./messages.ts";
+import {
+  copy,
+  count,
+  type DeliveryRow,
+  externalKey,
+  newId,
+  observe,
+  type SessionRow,
+  type Tables,
+} from "./tables.ts";
+import { finishDelivery } from "./work.ts";
+
+/** Saves a reply, with a delivery for each of its parts. */
+export function addReply(
+  tables: Tables,
+  row: SessionRow,
+  claim: Turn,
+  { content, parts }: OutboundReply,
+  now: Date,
+): Message {
+  const { channel, account, address } = claim;
+  const blocked = parts.length > 0 && row.unreachable.includes(channel);
+  const status = parts.length === 0 ? "sent" : blocked ? "failed" : "pending";
+  const said = {
+    channel,
+    account,
+    content,
+    direction: "outbound",
+    role: "assistant",
+    reply_to: claim.message.message_id,
+    status,
+  } as const;
+  const reply = addMessage(tables, row, said, now);
+  const { message_id, session_id } = reply.message;
+  for (const part of parts) {
+    const delivery_id = newId(tables, now);
+    const added: DeliveryRow = {
+      delivery: copy({
+        delivery_id,
+        message_id,
+        session_id,
+        attempt: 0,
+        channel,
+        account: account!,
+        address,
+        content: part,
+      }),
+      seq: tables.seq,
+      state: blocked ? "dead" : "pending",
+      due_at: now,
+      status: blocked ? "failed" : "pending",
+      ...(blocked && { failure: { code: "rejected", reason: "blocked" } }),
+      created_at: now,
+    };
+    tables.deliveries.set(delivery_id, added);
+    reply.parts.push(added);
+    if (!blocked) row.deliveries.push(added);
+  }
+  return reply.message;
+}
+
+/** Records how an attempt ended, unless a newer one is under way; returns the line that may go on. */
+export function settleOne(
+  tables: Tables,
+  outcome: Outcome,
+  changed: Settled["changed"][number][],
+  now: Date,
+): { row: SessionRow; channel: string } | undefined {
+  const settled = tables.deliveries.get(outcome.delivery_id);
+  if (settled?.state !== "sending" || settled.delivery.attempt !== outcome.attempt) return undefined;
+  const { channel, account, session_id, message_id } = settled.delivery;
+  const row = tables.sessions.get(session_id)!;
+  count(tables, `deliveries|${channel}|${outcome.state === "pending" ? "failed" : outcome.state}`);
+  settled.failure = outcome.state === "sent" ? undefined : { code: outcome.code, reason: outcome.reason };
+  if (outcome.state === "pending") {
+    settled.state = "pending";
+    settled.due_at = outcome.retry_at;
+    return { row, channel };
+  }
+  finishDelivery(tables, settled, outcome.state);
+  settled.status = outcome.state === "sent" ? "sent" : "failed";
+  if (settled.failure?.reason === "blocked") setReachable(row, channel, false);
+  let moved = refreshStatus(tables, message_id);
+  if (outcome.state === "sent") {
+    observe(tables, "deliver_ms", channel, settled.created_at, now);
+    settled.external_id = outcome.external_id;
+    if (outcome.external_id !== undefined && account !== undefined) {
+      const key = externalKey(channel, account, outcome.external_id);
+      const other = tables.deliveriesByExternalId.get(key);
+      if (!other || other.seq < settled.seq) tables.deliveriesByExternalId.set(key, settled);
+      if (applyEarly(tables, channel, account, outcome.external_id, now))
+        moved = tables.messages.get(message_id)?.message;
+    }
+  }
+  if (moved) changed.push({ session_id: moved.session_id, message_id, status: moved.status! });
+  return { row, channel };
+}
+
+/** Whether it changed that a customer may be written to on a channel. */
+export function setReachable(row: SessionRow, channel: string, reachable: boolean): boolean {
+  if (row.unreachable.includes(channel) !== reachable) return false;
+  row.unreachable = reachable
+    ? row.unreachable.filter((name) => name !== channel)
+    : [...row.unreachable, channel].sort();
+  return true;
+}

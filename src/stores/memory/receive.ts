@@ -1,0 +1,177 @@
+import { IDENTITY_KINDS, type Identities } from "../../core/identity.ts";
+import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../core/message.ts";
+import type { Kept, Received } from "../../core/ports.ts";
+import type { Turn } from "../../core/turn.ts";
+import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
+import { setReachable } from "./outbox.ts";
+import { findActive, findLive, resolve, settleIdentities, touch } from "./people.ts";
+import {
+  copy,
+  count,
+  externalKey,
+  type MessageRow,
+  newId,
+  type SessionRow,
+  type Tables,
+  type TurnRow,
+} from "./tables.ts";
+import { claimTurn } from "./work.ts";
+
+/** Throws when a message names a session that is not active, before anything of its webhook is taken in. */
+export function refuseDead(tables: Tables, item: Kept, now: Date): void {
+  if (item.type !== "message") return;
+  const { from } = item.message;
+  if ("token_hash" in from || "session_id" in from) findLive(tables, from, now);
+}
+
+/** Takes in one thing that a webhook said. */
+export function receiveOne(tables: Tables, item: Kept, now: Date): Received {
+  switch (item.type) {
+    case "message":
+      return receiveMessage(tables, item.message, now);
+    case "echo":
+      return applied("echo", receiveEcho(tables, item.echo, now));
+    case "receipt": {
+      const message = applyReceipt(tables, item.receipt, now);
+      if (message) count(tables, `receipts|${item.receipt.channel}|${item.receipt.status}`);
+      return applied("receipt", message);
+    }
+    case "edit":
+      return receiveEdit(tables, item.edit, now);
+    case "identity_change": {
+      const owner = findPerson(tables, item.change.from, now);
+      if (owner) settleIdentities(tables, owner, item.change.to, now);
+      return { type: "identity_change", applied: owner !== undefined };
+    }
+    case "reachability": {
+      const { channel, who, reachable } = item.reachability;
+      const row = findPerson(tables, who, now);
+      return { type: "reachability", applied: row ? setReachable(row, channel, reachable) : false };
+    }
+  }
+}
+
+function applied(
+  type: "echo" | "receipt" | "edit",
+  message: Message | undefined,
+): Exclude<Received, { type: "message" }> {
+  return message ? { type, applied: true, message: copy(message) } : { type, applied: false };
+}
+
+/** For a bot that hears of edits, an edited message that is not waiting for its turn anyway gets one. */
+function receiveEdit(tables: Tables, edit: Edit, now: Date): Received {
+  const message = applyEdit(tables, edit, now);
+  const result = applied("edit", message);
+  if (!message || !edit.wakes || !edit.address || message.direction === "outbound") return result;
+  const row = tables.sessions.get(message.session_id)!;
+  if (
+    row.session.status !== "active" ||
+    row.turns.some(({ message_id }) => message_id === message.message_id)
+  )
+    return result;
+  const turn = addTurn(tables, row, message, edit.account, edit.address, now);
+  return turn ? { ...result, turn } : result;
+}
+
+/** Adds a turn for the message, and claims the session's next one: this, unless another waits or runs. */
+function addTurn(
+  tables: Tables,
+  row: SessionRow,
+  message: Message,
+  account: string | undefined,
+  address: Address,
+  now: Date,
+): Turn | undefined {
+  const { message_id, seq, channel } = message;
+  const turn: TurnRow = {
+    turn_id: newId(tables, now),
+    session_id: row.session.session_id,
+    seq,
+    message_id,
+    channel,
+    account,
+    address,
+    state: "pending",
+    attempt: 0,
+    due_at: now,
+    created_at: now,
+  };
+  tables.turns.set(turn.turn_id, turn);
+  row.turns = [...row.turns, turn].sort((a, b) => a.seq - b.seq);
+  return claimTurn(tables, row, now);
+}
+
+function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Received {
+  const { channel, account, external_id, from, content, sent_at } = inbound;
+  const known =
+    account === undefined
+      ? undefined
+      : tables.messagesByExternalId.get(externalKey(channel, account, external_id));
+  if (known) return duplicate(tables, known, now);
+  const row =
+    "token_hash" in from || "session_id" in from
+      ? findLive(tables, from, now)
+      : resolve(tables, from, channel, now);
+  const { session_id } = row.session;
+  const repeated = tables.messagesByExternalId.get(externalKey(channel, account ?? session_id, external_id));
+  if (repeated) return duplicate(tables, repeated, now);
+  touch(tables, row, channel, now);
+  setReachable(row, channel, true);
+  const reply_to = replyTarget(tables, inbound, session_id);
+  const { message } = addMessage(
+    tables,
+    row,
+    { channel, account, external_id, content, direction: "inbound", role: "user", reply_to, sent_at },
+    now,
+  );
+  const turn = inbound.wakes ? addTurn(tables, row, message, account, inbound.address, now) : undefined;
+  count(tables, `received|${channel}`);
+  return {
+    type: "message",
+    message: copy(message),
+    session: copy(row.session),
+    duplicate: false,
+    ...(turn && { turn }),
+  };
+}
+
+function duplicate(tables: Tables, { message }: MessageRow, now: Date): Received {
+  count(tables, `duplicates|${message.channel}`);
+  const row = tables.sessions.get(message.session_id)!;
+  const turn = claimTurn(tables, row, now);
+  return {
+    type: "message",
+    message: copy(message),
+    session: copy(row.session),
+    duplicate: true,
+    ...(turn && { turn }),
+  };
+}
+
+function receiveEcho(tables: Tables, echo: EchoMessage, now: Date): Message | undefined {
+  const { channel, account, external_id, to, content, sent_at } = echo;
+  if (account === undefined || tables.messagesByExternalId.has(externalKey(channel, account, external_id)))
+    return undefined;
+  const row = findPerson(tables, to, now);
+  const said = {
+    channel,
+    account,
+    external_id,
+    content,
+    sent_at,
+    direction: "outbound",
+    role: "operator",
+    status: "sent",
+  } as const;
+  return row && addMessage(tables, row, said, now).message;
+}
+
+/** The first active session that any of the identities finds, strongest first. */
+export function findPerson(tables: Tables, identities: Identities, now: Date): SessionRow | undefined {
+  for (const kind of IDENTITY_KINDS) {
+    const value = identities[kind];
+    const row = value === undefined ? undefined : findActive(tables, kind, value, now);
+    if (row) return row;
+  }
+  return undefined;
+}
