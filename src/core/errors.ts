@@ -2,6 +2,9 @@
 export const ERROR_CODES = {
   unauthorized: 401,
   forbidden: 403,
+  verification_required: 403,
+  code_invalid: 403,
+  password_invalid: 401,
   malformed: 400,
   session_not_found: 404,
   session_expired: 404,

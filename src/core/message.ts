@@ -16,6 +16,10 @@ export interface InboundMessage {
   readonly external_id: string;
   /** Who sent it: everything the platform or a vouched caller proves, or the session itself. */
   readonly from: Identities | SessionRef;
+  /** The identities are only claimed (a phone typed at a kiosk): they find or open only a session nobody has proven. */
+  readonly asserted?: boolean;
+  /** SHA-256 of a link token in it, which proves that its sender is the person at the page that showed it. */
+  readonly link_hash?: string;
   /** Where the reply goes. */
   readonly address: Address;
   readonly content: Content;

@@ -1,4 +1,4 @@
-import type { Identities } from "./identity.ts";
+import type { Identities, IdentityKind } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
 import type { Address, DeliveryStatus, Inbound, Message } from "./message.ts";
 import type { Session, SessionRef } from "./session.ts";
@@ -115,6 +115,8 @@ export interface StartSession {
   readonly data?: JsonObject;
   /** SHA-256 of the device's new token. */
   readonly token_hash: string;
+  /** The identities are only claimed: see `InboundMessage.asserted`. Throws `verification_required`. */
+  readonly asserted?: boolean;
 }
 
 export interface SessionChanges {
@@ -161,6 +163,111 @@ export interface Sessions {
   signOut(token_hash: string, now: Date): Promise<boolean>;
   /** Messages after the cursor in order, of a session in any state by id, or of a live token's session. */
   messages(of: SessionRef, after: number, limit: number, now: Date): Promise<Page & { session_id: string }>;
+}
+
+/** A device that holds a session's token. */
+export interface Device {
+  readonly device_id: string;
+  readonly channel: string;
+  readonly created_at: Date;
+  readonly last_used_at: Date;
+  /** It is the one that asks. */
+  readonly current: boolean;
+}
+
+/** A way to reach a customer that they have used before. */
+export interface KnownAddress {
+  readonly channel: string;
+  readonly account?: string;
+  readonly address: Address;
+  readonly used_at: Date;
+}
+
+/**
+ * How people prove who they are beside what platforms sign. One method is one round trip. Every method takes the same
+ * work, and so the same time, whether or not the person exists. Throws `too_many_requests` with a wait past its limits.
+ */
+export interface Proofs {
+  /** Makes `code_hash` the phone's one live code. Returns the addresses it can be sent to, newest first: none for a stranger. */
+  requestCode(
+    request: { phone: string; code_hash: string; salt: string; limit_keys: readonly string[] },
+    now: Date,
+  ): Promise<KnownAddress[]>;
+  /** The salt to hash a code with; always one. */
+  codeSalt(phone: string): Promise<string>;
+  /**
+   * Proves the phone. Of a live token: that session and the phone's become one; else the phone's session, found or
+   * opened. `new_token_hash` becomes the device's token and `token_hash` dies. Throws `code_invalid`.
+   */
+  confirmCode(
+    proof: { phone: string; code_hash: string; token_hash?: string; new_token_hash: string; channel: string },
+    now: Date,
+  ): Promise<Session>;
+  /** Binds a link token to the session of a device, for ten minutes and one use. Throws as `Sessions.restore`. */
+  createLink(link: { token_hash: string; link_hash: string }, now: Date): Promise<{ expires_at: Date }>;
+  /** Sets the password of the session's proven phone. Throws `verification_required` without a proven phone, or when there is one already and no code was confirmed lately. */
+  signUp(signup: { token_hash: string; password: string }, now: Date): Promise<void>;
+  /** Throws `password_invalid`. */
+  changePassword(
+    change: { token_hash: string; password: string; new_password: string },
+    now: Date,
+  ): Promise<void>;
+  /** As `confirmCode`, with a password. Throws `password_invalid`. */
+  logIn(
+    login: {
+      phone: string;
+      password: string;
+      token_hash?: string;
+      new_token_hash: string;
+      channel: string;
+      limit_keys: readonly string[];
+    },
+    now: Date,
+  ): Promise<Session>;
+  /** Of a live token, or of a session by id (operators). */
+  devices(of: SessionRef, now: Date): Promise<Device[]>;
+  /** Lets a device's token die; returns its hash for the cache, or undefined when there is no such device. */
+  revokeDevice(of: SessionRef, device_id: string, now: Date): Promise<string | undefined>;
+  /** The identity leaves the session; later messages from it open another one. */
+  unlink(token_hash: string, kind: IdentityKind, now: Date): Promise<Session>;
+}
+
+/** What a shop owes the people it keeps data of. Each call leaves a line in the audit, without content. */
+export interface Privacy {
+  /** One page of everything kept of a customer (by `customer_id`, or one session): sessions, then messages. */
+  export(
+    of: CustomerRef,
+    after: string | undefined,
+    limit: number,
+    actor: string,
+    now: Date,
+  ): Promise<ExportPage>;
+  /** Erases content and identities, keeps counts. Returns the hashes of the tokens that died, for the cache. */
+  erase(
+    of: CustomerRef,
+    actor: string,
+    now: Date,
+  ): Promise<{ sessions: number; messages: number; token_hashes: string[] }>;
+  audit(after: string | undefined, limit: number): Promise<AuditLine[]>;
+}
+
+export type CustomerRef = { readonly customer_id: string } | { readonly session_id: string };
+
+export interface ExportPage {
+  readonly sessions: readonly Session[];
+  readonly messages: readonly Message[];
+  /** Absent on the last page. */
+  readonly after?: string;
+}
+
+export interface AuditLine {
+  readonly audit_id: string;
+  readonly at: Date;
+  /** Who did it: a key's name, never the key. */
+  readonly actor: string;
+  readonly action: string;
+  readonly subject: string;
+  readonly details: JsonObject;
 }
 
 /** What operators see and set right. One method is one round trip; errors as in `Conversations`. */

@@ -1,0 +1,111 @@
+import { OpenAPIHono } from "@hono/zod-openapi";
+import { cors } from "hono/cors";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import { routePath } from "hono/route";
+import { secureHeaders } from "hono/secure-headers";
+import { HubError, toHubError } from "../core/errors.ts";
+import { withTimeout } from "../core/timeout.ts";
+import { addDocs } from "./docs.ts";
+import { onError, onMethodNotAllowed, onNotFound, refuseInvalid } from "./errors.ts";
+import { addHealth } from "./health.ts";
+import { addMessages } from "./messages.ts";
+import {
+  type App,
+  type AppOptions,
+  exchangeOf,
+  type HttpContext,
+  type HttpEnv,
+  LONGEST_WAIT_S,
+  limitsOf,
+} from "./request.ts";
+import { addEnd } from "./sessions/end.ts";
+import { addRestore } from "./sessions/restore.ts";
+import { addStart } from "./sessions/start.ts";
+import { addUpdate } from "./sessions/update.ts";
+import { addCallerWebhooks, addPlatformWebhooks } from "./webhooks.ts";
+
+/** The hub's HTTP side: every route of DESIGN.md, the way to it and the errors behind it. */
+export function createApp(options: AppOptions): App {
+  const app: App = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid });
+  app.onError(onError);
+  app.notFound(onNotFound);
+  app.use(observe(options));
+  app.use(
+    secureHeaders({
+      xFrameOptions: "DENY",
+      contentSecurityPolicy: {
+        defaultSrc: ["'none'"],
+        styleSrc: ["'unsafe-inline'"],
+        baseUri: ["'none'"],
+        formAction: ["'none'"],
+        frameAncestors: ["'none'"],
+      },
+    }),
+  );
+  app.use(
+    cors({
+      origin: options.corsOrigins.includes("*") ? "*" : [...options.corsOrigins],
+      allowMethods: ["GET", "POST"],
+      allowHeaders: [
+        "Authorization",
+        "Content-Type",
+        "If-Match",
+        "X-API-Key",
+        "X-Request-Id",
+        "X-Session-Token",
+      ],
+      exposeHeaders: ["ETag", "Retry-After", "X-Request-Id"],
+      maxAge: 86_400,
+    }),
+  );
+  app.use(methodNotAllowed({ app, onMethodNotAllowed }));
+  app.use(guard(options));
+
+  addStart(app, options);
+  addRestore(app, options);
+  addUpdate(app, options);
+  addEnd(app, options);
+  addMessages(app, options);
+  addPlatformWebhooks(app, options);
+  addCallerWebhooks(app, options);
+  addHealth(app, options);
+  addDocs(app, options);
+  return app;
+}
+
+/** Names the request, writes its one log line, and closes what it opened. */
+function observe(options: AppOptions) {
+  return async (c: HttpContext, next: () => Promise<void>) => {
+    const started = Date.now();
+    const { exchange, settle } = exchangeOf(options, c);
+    c.set("exchange", exchange);
+    await next();
+    c.header("X-Request-Id", exchange.id);
+    if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
+    const { status } = c.res;
+    options.log(status === 503 ? "warn" : status >= 500 ? "error" : "info", "request", {
+      request_id: exchange.id,
+      method: c.req.method,
+      route: routePath(c, -1),
+      status,
+      duration_ms: Date.now() - started,
+      ...exchange.facts,
+    });
+    settle();
+  };
+}
+
+/** Serves nothing half configured, and answers in time whatever hangs. */
+function guard(options: AppOptions) {
+  const { requestMs } = limitsOf(options);
+  return async (c: HttpContext, next: () => Promise<void>) => {
+    if (options.misconfigured && c.req.path !== "/health")
+      throw new HubError("misconfigured", options.misconfigured, { retryAfterMs: 60_000 });
+    const wait = Math.min(Math.max(Number(c.req.query("wait")) || 0, 0), LONGEST_WAIT_S);
+    try {
+      await withTimeout(requestMs + wait * 1_000, "request_timeout", () => next());
+    } catch (error) {
+      throw toHubError(error);
+    }
+  };
+}

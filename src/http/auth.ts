@@ -1,0 +1,53 @@
+import { HubError } from "../core/errors.ts";
+import { isOneOf, sha256Hex } from "../core/signature.ts";
+
+/** Who an API key may be. An empty list closes its scope. */
+type Scope = "kiosk" | "web" | "admin";
+export type Keys = Readonly<Record<Scope, readonly string[]>>;
+
+/** Who calls: a device by its session token, a trusted system by its API key, both, or anybody. */
+export interface Caller {
+  readonly token_hash?: string;
+  /** What the API key opens; an admin key opens everything. `undefined` without a key. */
+  readonly scopes?: ReadonlySet<Scope>;
+}
+
+const TOKEN_PREFIX = "hst_";
+const SCOPES: readonly Scope[] = ["kiosk", "web", "admin"];
+const LONGEST = 512;
+
+/** Reads `Authorization: Bearer`, `X-Session-Token` and `X-API-Key`. Throws `unauthorized` for a key that is none. */
+export async function callerOf(headers: Headers, keys: Keys): Promise<Caller> {
+  const bearer = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
+  const isToken = bearer?.startsWith(TOKEN_PREFIX);
+  const token = headers.get("x-session-token") || (isToken ? bearer : undefined);
+  const key = headers.get("x-api-key") || (isToken ? undefined : bearer);
+  if ((token?.length ?? 0) > LONGEST || (key?.length ?? 0) > LONGEST)
+    throw new HubError("unauthorized", "the credentials are not of this hub");
+  return {
+    ...(token && { token_hash: await sha256Hex(token) }),
+    ...(key && { scopes: await scopesOf(key, keys) }),
+  };
+}
+
+async function scopesOf(key: string, keys: Keys): Promise<ReadonlySet<Scope>> {
+  const scopes = new Set<Scope>();
+  for (const scope of SCOPES) if (await isOneOf(key, keys[scope])) scopes.add(scope);
+  if (scopes.size === 0) throw new HubError("unauthorized", "the API key is not valid");
+  return scopes.has("admin") ? new Set(SCOPES) : scopes;
+}
+
+/** The SHA-256 of the caller's session token. Throws `unauthorized` without one. */
+export async function tokenOf(headers: Headers, keys: Keys): Promise<string> {
+  const { token_hash } = await callerOf(headers, keys);
+  if (token_hash) return token_hash;
+  throw new HubError("unauthorized", "a session token is needed: Authorization: Bearer or X-Session-Token");
+}
+
+/** A new session token and what the store keeps of it. */
+export async function mintToken(): Promise<{ session_token: string; token_hash: string }> {
+  const bytes = crypto.getRandomValues(new Uint8Array(32));
+  const text = btoa(String.fromCharCode(...bytes));
+  const session_token = TOKEN_PREFIX + text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  return { session_token, token_hash: await sha256Hex(session_token) };
+}

@@ -1,0 +1,47 @@
+import type { MiddlewareHandler } from "hono";
+import { HubError } from "../core/errors.ts";
+import { parseJson } from "../core/json.ts";
+
+/** How far past its limit a streamed body is read and thrown away: a proxy still sending may never see our answer. */
+const DRAINED = 32 * 1024 * 1024;
+
+/** A request's bytes, refused with `payload_too_large` past `limit`, whatever its headers claim. */
+export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
+  if (!request.body) return new Uint8Array();
+  if (Number(request.headers.get("content-length")) > limit) throw tooLarge(limit);
+  const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
+  const chunks: Uint8Array[] = [];
+  let size = 0;
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    size += next.value.byteLength;
+    if (size <= limit) chunks.push(next.value);
+    else if (size > limit + DRAINED) await reader.cancel();
+  }
+  if (size > limit) throw tooLarge(limit);
+  return chunks.length === 1 ? chunks[0]! : joined(chunks, size);
+}
+
+/** Lets only bounded JSON through, cleaned of what no store can keep; validation reads it from there. */
+export function jsonBody(limit: number): MiddlewareHandler {
+  return async (c, next) => {
+    if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
+      throw new HubError("unsupported_media_type", "the body must be application/json");
+    const value = parseJson(await readBody(c.req.raw, limit));
+    c.req.bodyCache.text = Promise.resolve(JSON.stringify(value)) as never;
+    await next();
+  };
+}
+
+function tooLarge(limit: number): HubError {
+  return new HubError("payload_too_large", `the body is larger than ${limit} bytes`);
+}
+
+function joined(chunks: readonly Uint8Array[], size: number): Uint8Array {
+  const bytes = new Uint8Array(size);
+  let offset = 0;
+  for (const chunk of chunks) {
+    bytes.set(chunk, offset);
+    offset += chunk.byteLength;
+  }
+  return bytes;
+}

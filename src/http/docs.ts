@@ -1,0 +1,110 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { json, security } from "./describe.ts";
+import { page } from "./docs/page.ts";
+import { problems } from "./errors.ts";
+import type { App, AppOptions } from "./request.ts";
+
+const SECURITY_SCHEMES = {
+  bearer: {
+    type: "http",
+    scheme: "bearer",
+    description: "A session token (`hst_…`), or an API key.",
+  },
+  sessionToken: {
+    type: "apiKey",
+    in: "header",
+    name: "X-Session-Token",
+    description: "The token that `/session/start` gave this device.",
+  },
+  apiKey: {
+    type: "apiKey",
+    in: "header",
+    name: "X-API-Key",
+    description: "A kiosk, web or admin key. The admin key opens what the others open.",
+  },
+  telegramSecret: {
+    type: "apiKey",
+    in: "header",
+    name: "X-Telegram-Bot-Api-Secret-Token",
+    description: "The secret that was given to `setWebhook`.",
+  },
+  whatsappSignature: {
+    type: "apiKey",
+    in: "header",
+    name: "X-Hub-Signature-256",
+    description: "`sha256=` and the HMAC-SHA256 of the body's bytes under the app secret, in hex.",
+  },
+} as const;
+
+const TAGS = [
+  { name: "Sessions", description: "One customer's window of talk, shared by all channels." },
+  { name: "Messages", description: "What was said, on every channel, in order." },
+  { name: "Webhooks", description: "Where messages come in." },
+  { name: "Operation", description: "Running and describing the hub." },
+];
+
+const INFO = {
+  title: "Session hub",
+  description:
+    "One customer, one session, on Telegram, WhatsApp, kiosk and web. JSON in and out. Every error is " +
+    '`{"error":{"code","message","request_id"}}`; act on `code`, which is stable. A 503 carries `Retry-After`: nothing ' +
+    "was saved, send it again. `X-Request-Id` comes back on every answer and names it in the logs.",
+  license: { name: "MIT", identifier: "MIT" },
+};
+
+/** Registers the API description, for programs and for people, made from the schemas that check the requests. */
+export function addDocs(app: App, options: AppOptions): void {
+  for (const [name, scheme] of Object.entries(SECURITY_SCHEMES))
+    app.openAPIRegistry.registerComponent("securitySchemes", name, scheme);
+
+  let document: ReturnType<typeof app.getOpenAPI31Document> | undefined;
+  const describe = () =>
+    (document ??= app.getOpenAPI31Document({
+      openapi: "3.1.0",
+      info: { ...INFO, version: options.version },
+      servers: [{ url: "/" }],
+      tags: TAGS,
+    }));
+
+  const shared = { method: "get" as const, tags: ["Operation"], security: security.nobody };
+  const openapi = createRoute({
+    ...shared,
+    path: "/openapi.json",
+    summary: "This API as OpenAPI 3.1",
+    responses: { 200: json("The document.", z.looseObject({ openapi: z.string() })), ...problems() },
+  });
+  app.openapi(openapi, (c) => {
+    c.header("Cache-Control", "public, max-age=300");
+    return c.json(describe() as never, 200);
+  });
+
+  const docs = createRoute({
+    ...shared,
+    path: "/docs",
+    summary: "This API as a page",
+    responses: {
+      200: { description: "The page.", content: { "text/html": { schema: z.string() } } },
+      ...problems(),
+    },
+  });
+  app.openapi(docs, (c) => {
+    c.header("Cache-Control", "public, max-age=300");
+    return c.html(page(describe()), 200);
+  });
+
+  const root = createRoute({
+    ...shared,
+    path: "/",
+    summary: "What this is",
+    responses: {
+      200: json(
+        "Where to go.",
+        z.object({ name: z.string(), version: z.string(), docs: z.string(), openapi: z.string() }),
+      ),
+      ...problems(),
+    },
+  });
+  app.openapi(root, (c) =>
+    c.json({ name: "session-hub", version: options.version, docs: "/docs", openapi: "/openapi.json" }, 200),
+  );
+}

@@ -1,0 +1,92 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { HubError } from "../core/errors.ts";
+import type { Page } from "../core/ports.ts";
+import { callerOf, tokenOf } from "./auth.ts";
+import { json, security } from "./describe.ts";
+import { problems } from "./errors.ts";
+import { poll } from "./poll.ts";
+import { type App, type AppOptions, LONGEST_WAIT_S } from "./request.ts";
+import { messageSchema, viewMessage } from "./shapes.ts";
+
+const paging = {
+  after: z
+    .string()
+    .regex(/^\d{1,15}$/, "must be a cursor of this hub")
+    .default("0")
+    .openapi({ description: "The cursor of the page before; without it, from the beginning." }),
+  limit: z.coerce.number().int().min(1).max(200).default(50),
+};
+
+const pageSchema = z.object({
+  messages: z.array(messageSchema),
+  cursor: z.string().openapi({ description: "Opaque: give it back as `after`." }),
+  more: z.boolean().openapi({ description: "Whether the next page has something now." }),
+});
+
+/** Registers a session's messages, for the device that holds its token and for operators. */
+export function addMessages(app: App, options: AppOptions): void {
+  const own = createRoute({
+    method: "get",
+    path: "/session/messages",
+    tags: ["Messages"],
+    summary: "Read the session's messages",
+    description:
+      "In order. With `wait` and nothing new, the answer comes when there is, or empty when time is up.",
+    security: security.token,
+    request: {
+      query: z.object({ ...paging, wait: z.coerce.number().min(0).max(LONGEST_WAIT_S).default(0) }),
+    },
+    responses: {
+      200: json("A page of messages.", pageSchema),
+      ...problems("malformed", "unauthorized", "session_not_found", "session_expired"),
+    },
+  });
+  app.openapi(own, async (c) => {
+    const token_hash = await tokenOf(c.req.raw.headers, options.keys);
+    const { after, limit, wait } = c.req.valid("query");
+    const hub = c.var.exchange.hub();
+    const page = await poll(
+      () => hub.store.sessions.messages({ token_hash }, Number(after), limit, hub.now()),
+      (seen) => seen.messages.length > 0,
+      wait * 1_000,
+      c.req.raw.signal,
+    );
+    c.var.exchange.facts.session_id = page.session_id;
+    return c.json(viewPage(page), 200);
+  });
+
+  const history = createRoute({
+    method: "get",
+    path: "/api/sessions/{id}/messages",
+    tags: ["Messages"],
+    summary: "Read any session's history",
+    description: "With an admin key any session, in any state; with a token its own session.",
+    security: [...security.token, { apiKey: [] }],
+    request: { params: z.object({ id: z.uuid() }), query: z.object(paging) },
+    responses: {
+      200: json("A page of messages.", pageSchema),
+      ...problems("malformed", "unauthorized", "forbidden", "session_not_found", "session_expired"),
+    },
+  });
+  app.openapi(history, async (c) => {
+    const { id } = c.req.valid("param");
+    const { after, limit } = c.req.valid("query");
+    const { token_hash, scopes } = await callerOf(c.req.raw.headers, options.keys);
+    const isAdmin = scopes?.has("admin") ?? false;
+    if (!isAdmin && !token_hash)
+      throw scopes
+        ? new HubError("forbidden", "history needs an admin key")
+        : new HubError("unauthorized", "history needs an admin key or the session's own token");
+    const ref = isAdmin || !token_hash ? { session_id: id.toLowerCase() } : { token_hash };
+    const hub = c.var.exchange.hub();
+    const page = await hub.store.sessions.messages(ref, Number(after), limit, hub.now());
+    if (!isAdmin && page.session_id !== id.toLowerCase())
+      throw new HubError("forbidden", "this token belongs to another session");
+    c.var.exchange.facts.session_id = page.session_id;
+    return c.json(viewPage(page), 200);
+  });
+}
+
+function viewPage(page: Page): z.infer<typeof pageSchema> {
+  return { messages: page.messages.map(viewMessage), cursor: String(page.cursor), more: page.more };
+}

@@ -1,0 +1,58 @@
+import type { Hub } from "../core/hub.ts";
+import type { Message } from "../core/message.ts";
+import { pause, poll } from "./poll.ts";
+
+const PAGE = 200;
+/** A redelivery of something old has many messages after it; its replies are near. */
+const PAGES = 5;
+
+/**
+ * The replies to an inbound message, waited for until `waitMs` are over or the caller hangs up. `answering` ends when
+ * the bot has had its turn here; without it somebody else holds the session's turn, and the store is asked until then.
+ */
+export async function repliesTo(
+  hub: Hub,
+  message: Message,
+  waitMs: number,
+  signal: AbortSignal,
+  answering?: Promise<unknown>,
+): Promise<Message[]> {
+  const started = Date.now();
+  let answered = false;
+  const watched = answering?.then(() => {
+    answered = true;
+  });
+  if (watched) await pause(waitMs, signal, watched);
+  const left = Math.max(0, waitMs - (Date.now() - started));
+  const seen = await poll(
+    async () => {
+      const isLast = answered;
+      return { isLast, replies: await look(hub, message) };
+    },
+    ({ isLast, replies }) => isLast || replies.length > 0,
+    left,
+    signal,
+  );
+  return seen.replies;
+}
+
+async function look(hub: Hub, message: Message): Promise<Message[]> {
+  const replies: Message[] = [];
+  let after = message.seq;
+  for (let page = 0; page < PAGES; page++) {
+    const { messages, cursor, more } = await hub.store.sessions.messages(
+      { session_id: message.session_id },
+      after,
+      PAGE,
+      hub.now(),
+    );
+    replies.push(...messages.filter((one) => isReply(one, message)));
+    if (!more || replies.length > 0) break;
+    after = cursor;
+  }
+  return replies;
+}
+
+function isReply(one: Message, to: Message): boolean {
+  return one.direction === "outbound" && one.reply_to === to.message_id;
+}

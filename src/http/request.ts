@@ -1,0 +1,127 @@
+import { type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { Context } from "hono";
+import type { Hub } from "../core/hub.ts";
+import type { Log } from "../core/ports.ts";
+import type { Keys } from "./auth.ts";
+
+/** What the composition root gives the routes. */
+export interface AppOptions {
+  /** The hub for one request, made when a route first needs it. */
+  readonly open: (c: Context) => Hub;
+  /** Called once a request and everything it left running have ended. */
+  readonly close?: (hub: Hub) => Promise<void>;
+  readonly log: Log;
+  readonly version: string;
+  readonly keys: Keys;
+  readonly corsOrigins: readonly string[];
+  /** The name of every channel there is, on or off: what a session's `channel` may say. */
+  readonly channels: readonly string[];
+  /** What the kiosk and web channels read, for the API description; they check it themselves. */
+  readonly callerMessage?: z.ZodType;
+  /** Two letters for phones without a prefix. */
+  readonly country?: string;
+  /** Names of what the hub stands on, for operators. */
+  readonly backends: { readonly store: string; readonly cache: string };
+  /** Why nothing may be served, naming the variable. */
+  readonly misconfigured?: string;
+  readonly limits?: Partial<HttpLimits>;
+}
+
+export interface HttpLimits {
+  /** Every answer comes within this time, plus the `wait` a caller asked for. */
+  readonly requestMs: number;
+  readonly bodyBytes: number;
+  /** `data` and `metadata` of one call, each, as JSON. */
+  readonly documentBytes: number;
+}
+
+/** The most seconds a caller may ask an answer to be held. */
+export const LONGEST_WAIT_S = 25;
+
+/** The limits an app works within. */
+export function limitsOf(options: AppOptions): HttpLimits {
+  return { requestMs: 4_900, bodyBytes: 1024 * 1024, documentBytes: 64 * 1024, ...options.limits };
+}
+
+/** A `channel` that a caller names. */
+export function channelName(options: AppOptions) {
+  return z.enum(options.channels as [string, ...string[]]).openapi({ example: options.channels[0] });
+}
+
+/** One HTTP call on its way through. */
+export interface Exchange {
+  readonly id: string;
+  readonly hub: () => Hub;
+  /** Lets work go on after the answer; what it throws is logged and harms nobody. */
+  readonly later: (work: Promise<unknown>) => Promise<void>;
+  /** What the request's log line says beside the usual: ids, codes and counts. */
+  readonly facts: Record<string, unknown>;
+}
+
+export type HttpEnv = { Variables: { exchange: Exchange } };
+export type App = OpenAPIHono<HttpEnv>;
+export type HttpContext = Context<HttpEnv>;
+
+/** The exchange of one request, and a function that closes its hub when all is over. */
+export function exchangeOf(options: AppOptions, c: HttpContext): { exchange: Exchange; settle: () => void } {
+  const waitUntil = waitUntilOf(c);
+  const given = c.req.header("x-request-id");
+  const id = given && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+  const running = new Set<Promise<void>>();
+  let hub: Hub | undefined;
+
+  function later(work: Promise<unknown>): Promise<void> {
+    const watched: Promise<void> = work.then(
+      () => void running.delete(watched),
+      (error: unknown) => {
+        running.delete(watched);
+        options.log("error", "background.failed", { request_id: id, ...describe(error) });
+      },
+    );
+    running.add(watched);
+    waitUntil(watched);
+    return watched;
+  }
+
+  async function close(opened: Hub): Promise<void> {
+    while (running.size > 0) await Promise.all(running);
+    await options.close?.(opened);
+  }
+
+  return {
+    exchange: { id, hub: () => (hub ??= options.open(c)), later, facts: {} },
+    settle: () => {
+      if (hub && options.close) waitUntil(close(hub).catch((error) => closeFailed(options.log, id, error)));
+    },
+  };
+}
+
+/** What a log may say of a thrown value: its name, code and place, never its message. */
+export function describe(error: unknown): Record<string, unknown> {
+  if (!(error instanceof Error)) return { error: typeof error };
+  const { code, reason } = error as { code?: unknown; reason?: unknown };
+  return {
+    error: error.name,
+    ...(typeof code === "string" && { code }),
+    ...(typeof reason === "string" && { reason }),
+    at: error.stack
+      ?.split("\n")
+      .filter((line) => /^\s+at .*:\d+:\d+\)?$/.test(line))
+      .slice(0, 4)
+      .map((line) => line.trim()),
+  };
+}
+
+function closeFailed(log: Log, request_id: string, error: unknown): void {
+  log("warn", "close.failed", { request_id, ...describe(error) });
+}
+
+/** Workers end what a request left behind unless told; Node lets it run, and Hono throws when asked. */
+function waitUntilOf(c: HttpContext): (work: Promise<unknown>) => void {
+  try {
+    const context = c.executionCtx;
+    return (work) => context.waitUntil(work);
+  } catch {
+    return () => {};
+  }
+}

@@ -1,0 +1,80 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { HubError } from "../../core/errors.ts";
+import { callerOf, mintToken } from "../auth.ts";
+import { jsonBody } from "../body.ts";
+import { json, security } from "../describe.ts";
+import { problems } from "../errors.ts";
+import { type App, type AppOptions, channelName, limitsOf } from "../request.ts";
+import { sessionSchema } from "../shapes.ts";
+import { clientDocument, documentSchema } from "./document.ts";
+import { present } from "./present.ts";
+import { vouchable, vouchedFor } from "./vouched.ts";
+
+/** Registers `POST /session/start`: a device's session and its token. */
+export function addStart(app: App, options: AppOptions): void {
+  const limits = limitsOf(options);
+  const route = createRoute({
+    method: "post",
+    path: "/session/start",
+    tags: ["Sessions"],
+    summary: "Begin a session",
+    description:
+      "With an API key, `phone`, `telegram_chat_id` and `customer_id` say who the customer is: their active session " +
+      "is restored, else a new one opens. Without a key these three are refused, and a new anonymous session opens. " +
+      "Every call gives the device a token of its own. Unknown fields are ignored.",
+    security: [...security.key, ...security.nobody],
+    middleware: jsonBody(limits.bodyBytes),
+    request: {
+      body: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: z.object({
+              channel: channelName(options),
+              phone: vouchable.phone.nullish(),
+              telegram_chat_id: z.union([vouchable.telegram_chat_id, z.int()]).nullish(),
+              customer_id: z
+                .union([z.string().min(1).max(128), z.int()])
+                .nullish()
+                .openapi({ description: "Kept as text." }),
+              data: documentSchema.nullish(),
+            }),
+          },
+        },
+      },
+    },
+    responses: {
+      200: json(
+        "The session, and the device's token, which is shown only here.",
+        z.object({ session_token: z.string(), session: sessionSchema }),
+      ),
+      ...problems("malformed", "unauthorized", "payload_too_large", "unsupported_media_type"),
+    },
+  });
+
+  app.openapi(route, async (c) => {
+    const body = c.req.valid("json");
+    const { scopes } = await callerOf(c.req.raw.headers, options.keys);
+    const vouched = vouchedFor(body, options.country);
+    const isVouched = Object.keys(vouched).length > 0;
+    if (!scopes && (isVouched || body.customer_id != null))
+      throw new HubError(
+        "unauthorized",
+        "phone, telegram_chat_id and customer_id need an API key to vouch for them",
+      );
+    c.var.exchange.facts.channel = body.channel;
+    const { session_token, token_hash } = await mintToken();
+    const hub = c.var.exchange.hub();
+    const session = await hub.store.sessions.start(
+      {
+        identities: isVouched ? vouched : { visitor_id: crypto.randomUUID() },
+        channel: body.channel,
+        ...(body.customer_id != null && { customer_id: String(body.customer_id) }),
+        ...(body.data && { data: clientDocument("data", body.data, limits.documentBytes) }),
+        token_hash,
+      },
+      hub.now(),
+    );
+    return c.json({ session_token, session: present(c, token_hash, session) }, 200);
+  });
+}

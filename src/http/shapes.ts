@@ -1,0 +1,111 @@
+import { z } from "@hono/zod-openapi";
+import { contentSchema } from "../core/content.ts";
+import type { Message } from "../core/message.ts";
+import type { Session } from "../core/session.ts";
+
+const instant = z.string().openapi({ format: "date-time" });
+const document = z.record(z.string(), z.unknown());
+// Core's schema may be older than the method `openapi`, which only new ones have.
+const content = contentSchema.clone().openapi("Content");
+
+/** A session as callers see it: every column, `null` where there is nothing. */
+export const sessionSchema = z
+  .object({
+    session_id: z.uuid(),
+    phone: z.string().nullable().openapi({ description: "E.164" }),
+    telegram_chat_id: z.string().nullable(),
+    whatsapp_user_id: z.string().nullable(),
+    visitor_id: z.string().nullable(),
+    customer_id: z.string().nullable(),
+    channel: z.string().openapi({ description: "Where it began." }),
+    channels: z.array(z.string()).openapi({ description: "Each channel once, in order of first use." }),
+    status: z.enum(["active", "logged_out", "expired", "merged"]),
+    merged_into: z.uuid().nullable(),
+    language: z.string().nullable(),
+    data: document.openapi({ description: "What the frontends keep, and a copy of `channels`." }),
+    metadata: document,
+    version: z.int().openapi({ description: "What `If-Match` is compared with; also the ETag." }),
+    message_count: z.int(),
+    rating: z.int().nullable(),
+    feedback: z.string().nullable(),
+    summary: z.string().nullable(),
+    created_at: instant,
+    updated_at: instant,
+    last_activity: instant,
+    expires_at: instant,
+    ended_at: instant.nullable(),
+  })
+  .openapi("Session");
+
+/** A message as callers see it. */
+export const messageSchema = z
+  .object({
+    message_id: z.uuid(),
+    session_id: z.uuid(),
+    seq: z.int(),
+    channel: z.string(),
+    external_id: z.string().nullable(),
+    direction: z.enum(["inbound", "outbound"]),
+    role: z.enum(["user", "assistant", "operator", "system"]),
+    kind: z.string(),
+    text: z.string(),
+    content,
+    reply_to: z.string().nullable(),
+    status: z.enum(["pending", "sent", "delivered", "read", "played", "failed"]).nullable(),
+    sent_at: instant.nullable(),
+    created_at: instant,
+    edited_at: instant.nullable(),
+    deleted_at: instant.nullable(),
+  })
+  .openapi("Message");
+
+/** The session in the shape of `sessionSchema`. */
+export function viewSession(session: Session): z.infer<typeof sessionSchema> {
+  return {
+    session_id: session.session_id,
+    phone: session.phone ?? null,
+    telegram_chat_id: session.telegram_chat_id ?? null,
+    whatsapp_user_id: session.whatsapp_user_id ?? null,
+    visitor_id: session.visitor_id ?? null,
+    customer_id: session.customer_id ?? null,
+    channel: session.channel,
+    channels: [...session.channels],
+    status: session.status,
+    merged_into: session.merged_into ?? null,
+    language: session.language ?? null,
+    data: { ...session.data, channels: session.channels },
+    metadata: session.metadata,
+    version: session.version,
+    message_count: session.message_count,
+    rating: session.rating ?? null,
+    feedback: session.feedback ?? null,
+    summary: session.summary ?? null,
+    created_at: session.created_at.toISOString(),
+    updated_at: session.updated_at.toISOString(),
+    last_activity: session.last_activity.toISOString(),
+    expires_at: session.expires_at.toISOString(),
+    ended_at: session.ended_at?.toISOString() ?? null,
+  };
+}
+
+/** The message in the shape of `messageSchema`. */
+export function viewMessage(message: Message): z.infer<typeof messageSchema> {
+  return {
+    message_id: message.message_id,
+    session_id: message.session_id,
+    seq: message.seq,
+    channel: message.channel,
+    external_id: message.external_id ?? null,
+    direction: message.direction,
+    role: message.role,
+    kind: message.kind,
+    text: message.text,
+    content: message.content,
+    reply_to: message.reply_to ?? null,
+    status: message.status ?? null,
+    sent_at: message.sent_at?.toISOString() ?? null,
+    created_at: message.created_at.toISOString(),
+    edited_at: message.edited_at?.toISOString() ?? null,
+    deleted_at: message.deleted_at?.toISOString() ?? null,
+  };
+}

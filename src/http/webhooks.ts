@@ -1,0 +1,161 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { type Accepted, accept } from "../core/accept.ts";
+import { answer } from "../core/answer.ts";
+import { HubError } from "../core/errors.ts";
+import type { WebhookRequest } from "../core/ports.ts";
+import { readBody } from "./body.ts";
+import { json, security } from "./describe.ts";
+import { problems } from "./errors.ts";
+import { repliesTo } from "./replies.ts";
+import { type App, type AppOptions, type HttpContext, LONGEST_WAIT_S, limitsOf } from "./request.ts";
+import { messageSchema, sessionSchema, viewMessage, viewSession } from "./shapes.ts";
+
+const anyObject = { type: "object" as const };
+
+/** Registers where platforms deliver: https://core.telegram.org/bots/api#setwebhook and WhatsApp's Cloud API webhooks. */
+export function addPlatformWebhooks(app: App, options: AppOptions): void {
+  const { bodyBytes } = limitsOf(options);
+  for (const name of ["telegram", "whatsapp"]) {
+    const proof = name === "telegram" ? "telegramSecret" : "whatsappSignature";
+    const deliver = createRoute({
+      method: "post",
+      path: `/webhooks/${name}`,
+      tags: ["Webhooks"],
+      summary: `Updates from ${name}`,
+      description: "Acknowledged once everything in it is saved; otherwise the platform sends it again.",
+      security: [{ [proof]: [] }],
+      request: { body: { required: true, content: { "application/json": { schema: anyObject } } } },
+      responses: {
+        200: json("Saved.", z.object({})),
+        ...problems("malformed", "unauthorized", "not_found", "payload_too_large"),
+      },
+    });
+    app.openapi(deliver, async (c) => {
+      await take(c, name, await webhookRequest(c, bodyBytes));
+      return c.json({}, 200);
+    });
+  }
+
+  const handshake = createRoute({
+    method: "get",
+    path: "/webhooks/whatsapp",
+    tags: ["Webhooks"],
+    summary: "Subscription handshake of whatsapp",
+    security: security.nobody,
+    request: {
+      query: z.object({
+        "hub.mode": z.string().max(64).optional(),
+        "hub.verify_token": z.string().max(512).optional(),
+        "hub.challenge": z.string().max(512).optional(),
+      }),
+    },
+    responses: {
+      200: {
+        description: "The challenge, as it came.",
+        content: { "text/plain": { schema: z.string() } },
+      },
+      ...problems("malformed", "forbidden", "not_found"),
+    },
+  });
+  app.openapi(handshake, async (c) => {
+    const channel = c.var.exchange.hub().channels.whatsapp;
+    c.var.exchange.facts.channel = "whatsapp";
+    if (!channel?.challenge) throw new HubError("not_found", "channel whatsapp is not configured");
+    const challenge = channel.challenge(await webhookRequest(c, bodyBytes));
+    if (challenge === undefined) throw new HubError("malformed", "query: not a subscription handshake");
+    return c.text(challenge, 200);
+  });
+}
+
+/** Registers where kiosks and web pages post what customers say, and may wait for the answer. */
+export function addCallerWebhooks(app: App, options: AppOptions): void {
+  const { bodyBytes } = limitsOf(options);
+  if (options.callerMessage) app.openAPIRegistry.register("CallerMessage", options.callerMessage.clone());
+  const schema = options.callerMessage ? { $ref: "#/components/schemas/CallerMessage" } : anyObject;
+  for (const name of ["kiosk", "web"]) {
+    const post = createRoute({
+      method: "post",
+      path: `/webhooks/${name}`,
+      tags: ["Webhooks"],
+      summary: `A customer's message from the ${name}`,
+      description:
+        `With a ${name} key for a \`phone\` or a \`session\`, or with the session's own token. \`external_id\` makes it ` +
+        "safe to send again: the same one in the same session is stored and answered once. With `wait` the answer " +
+        "comes when the bot's replies are there, or without them when time is up; they are then in the messages.",
+      security: [...security.key, ...security.token],
+      request: {
+        query: z.object({ wait: z.coerce.number().min(0).max(LONGEST_WAIT_S).default(0) }),
+        body: { required: true, content: { "application/json": { schema } } },
+      },
+      responses: {
+        200: json(
+          "Saved.",
+          z.object({
+            message: messageSchema,
+            session: sessionSchema,
+            duplicate: z.boolean().openapi({ description: "It was here before; nothing changed." }),
+            replies: z.array(messageSchema).optional().openapi({ description: "Only with `wait`." }),
+          }),
+        ),
+        ...problems(
+          "malformed",
+          "unauthorized",
+          "not_found",
+          "session_not_found",
+          "session_expired",
+          "payload_too_large",
+          "unsupported_media_type",
+        ),
+      },
+    });
+    app.openapi(post, async (c) => {
+      if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
+        throw new HubError("unsupported_media_type", "the body must be application/json");
+      const { wait } = c.req.valid("query");
+      const { results, answering } = await take(c, name, await webhookRequest(c, bodyBytes));
+      const received = results.find((result) => result.type === "message");
+      if (!received) throw new HubError("malformed", "the body holds no message");
+      const { message, session, duplicate } = received;
+      c.var.exchange.facts.session_id = session.session_id;
+      const saved = { message: viewMessage(message), session: viewSession(session), duplicate };
+      if (wait === 0) return c.json(saved, 200);
+      const hub = c.var.exchange.hub();
+      const replies = await repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering);
+      return c.json({ ...saved, replies: replies.map(viewMessage) }, 200);
+    });
+  }
+}
+
+/** Saves a webhook and sets its turns going; `answering` ends when all of them have. */
+async function take(
+  c: HttpContext,
+  name: string,
+  request: WebhookRequest,
+): Promise<Accepted & { answering?: Promise<unknown> }> {
+  const { exchange } = c.var;
+  exchange.facts.channel = name;
+  const hub = exchange.hub();
+  const accepted = await accept(hub, name, request);
+  count(exchange.facts, accepted);
+  const answers = accepted.turns.map((turn) => exchange.later(answer(hub, turn)));
+  return answers.length > 0 ? { ...accepted, answering: Promise.all(answers) } : accepted;
+}
+
+async function webhookRequest(c: HttpContext, limit: number): Promise<WebhookRequest> {
+  return {
+    method: c.req.method,
+    query: new URL(c.req.url).searchParams,
+    headers: c.req.raw.headers,
+    body: await readBody(c.req.raw, limit),
+  };
+}
+
+function count(facts: Record<string, unknown>, { results, ignored }: Accepted): void {
+  facts.received = results.length;
+  const duplicates = results.filter((result) => result.type === "message" && result.duplicate).length;
+  if (duplicates > 0) facts.duplicates = duplicates;
+  if (ignored.length === 0) return;
+  const reasons: Record<string, number> = {};
+  for (const { reason } of ignored) reasons[reason] = (reasons[reason] ?? 0) + 1;
+  facts.ignored = reasons;
+}
