@@ -31,6 +31,9 @@ const telegram = `http://127.0.0.1:${ports.TELEGRAM_EMULATOR_PORT}`;
 const whatsapp = `http://127.0.0.1:${ports.WHATSAPP_EMULATOR_PORT}`;
 const keyOf = (name: string) => ({ "x-api-key": vars[name]!.split(",")[0]! });
 
+/** Calls that say something: not read marks, not typing. */
+const WORDS = "method=text,sendMessage";
+
 const digits = `55119${randomInt(50_000_000, 99_999_999)}`;
 const phone = `+${digits}`;
 const chat = { id: randomInt(100_000_000, 999_999_999), type: "private" };
@@ -153,10 +156,12 @@ function write(channel: string, body: object, headers: Record<string, string>) {
 
 /** What the bot sends to this chat after the customer has acted. */
 async function reply(emulator: string, chat_id: string, act: () => Promise<unknown>): Promise<string> {
-  const before = await get<{ sent: Sent[] }>(`${emulator}/_sent?chat_id=${chat_id}`);
+  const before = await get<{ sent: Sent[] }>(`${emulator}/_sent?chat_id=${chat_id}&${WORDS}`);
   await act();
   const after = before.sent.at(-1)?.n ?? 0;
-  const { sent } = await get<{ sent: Sent[] }>(`${emulator}/_sent?chat_id=${chat_id}&after=${after}&wait=10`);
+  const { sent } = await get<{ sent: Sent[] }>(
+    `${emulator}/_sent?chat_id=${chat_id}&${WORDS}&after=${after}&wait=10`,
+  );
   const text = sent.find((one) => one.text)?.text;
   if (text === undefined) throw new Error("no reply reached the customer within 10 s");
   return text;

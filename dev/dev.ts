@@ -1,5 +1,5 @@
 /** `npm run dev`: the whole hub on this machine. `-- --fresh` empties its state first. */
-import { parseArgs, styleText } from "node:util";
+import { parseArgs, stripVTControlCharacters, styleText } from "node:util";
 import { localKeys } from "./services/supabase.ts";
 import { localSettings } from "./settings.ts";
 import { forget, type Stack, startStack } from "./stack.ts";
@@ -28,7 +28,7 @@ try {
         say(`  ${styleText("green", "ready")}  ${part.padEnd(22)} ${Math.round(took!)} ms`);
     },
     workerLog: (line) => {
-      if (!line || line.startsWith("[wrangler:info]")) return;
+      if (!line || stripVTControlCharacters(line).startsWith("[wrangler:info]")) return;
       if (stack) say(styleText("dim", `worker | ${line}`));
     },
   });
