@@ -10,7 +10,7 @@ const ROUTES = [
   "GET /openapi.json",
   "GET /session/messages",
   "GET /session/restore",
-  "GET /webhooks/whatsapp",
+  "GET /webhooks/{channel}",
   "POST /session/end",
   "POST /session/signout",
   "POST /session/start",

@@ -22,17 +22,13 @@ const SECURITY_SCHEMES = {
     name: "X-API-Key",
     description: "A kiosk, web or admin key. The admin key opens what the others open.",
   },
-  telegramSecret: {
-    type: "apiKey",
-    in: "header",
-    name: "X-Telegram-Bot-Api-Secret-Token",
-    description: "The secret that was given to `setWebhook`.",
-  },
-  whatsappSignature: {
+  platform: {
     type: "apiKey",
     in: "header",
     name: "X-Hub-Signature-256",
-    description: "`sha256=` and the HMAC-SHA256 of the body's bytes under the app secret, in hex.",
+    description:
+      "Each platform proves its webhooks in its own way: WhatsApp by this header (`sha256=` and the HMAC-SHA256 of the " +
+      "body's bytes under the app secret, in hex), Telegram by `X-Telegram-Bot-Api-Secret-Token`.",
   },
 } as const;
 

@@ -7,23 +7,36 @@ import { readBody } from "./body.ts";
 import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";
 import { repliesTo } from "./replies.ts";
-import { type App, type AppOptions, type HttpContext, LONGEST_WAIT_S, limitsOf } from "./request.ts";
+import {
+  type App,
+  type AppOptions,
+  channelName,
+  type HttpContext,
+  LONGEST_WAIT_S,
+  limitsOf,
+} from "./request.ts";
 import { messageSchema, sessionSchema, viewMessage, viewSession } from "./shapes.ts";
 
 const anyObject = { type: "object" as const };
 
-/** Registers where platforms deliver: https://core.telegram.org/bots/api#setwebhook and WhatsApp's Cloud API webhooks. */
+/** Channels whose messages are posted by programs of ours. */
+const CALLERS = ["kiosk", "web"];
+
+/**
+ * Registers where platforms deliver, one route for each in the list of channels:
+ * https://core.telegram.org/bots/api#setwebhook and WhatsApp's Cloud API webhooks among them.
+ */
 export function addPlatformWebhooks(app: App, options: AppOptions): void {
   const { bodyBytes } = limitsOf(options);
-  for (const name of ["telegram", "whatsapp"]) {
-    const proof = name === "telegram" ? "telegramSecret" : "whatsappSignature";
+  const platforms = options.channels.filter((name) => !CALLERS.includes(name));
+  for (const name of platforms) {
     const deliver = createRoute({
       method: "post",
       path: `/webhooks/${name}`,
       tags: ["Webhooks"],
       summary: `Updates from ${name}`,
       description: "Acknowledged once everything in it is saved; otherwise the platform sends it again.",
-      security: [{ [proof]: [] }],
+      security: [{ platform: [] }],
       request: { body: { required: true, content: { "application/json": { schema: anyObject } } } },
       responses: {
         200: json("Saved.", z.object({})),
@@ -36,13 +49,21 @@ export function addPlatformWebhooks(app: App, options: AppOptions): void {
     });
   }
 
+  addHandshake(app, options);
+}
+
+/** Registers where a platform checks that the webhook is ours before it subscribes: Meta's `hub.challenge`. */
+function addHandshake(app: App, options: AppOptions): void {
+  const { bodyBytes } = limitsOf(options);
   const handshake = createRoute({
     method: "get",
-    path: "/webhooks/whatsapp",
+    path: "/webhooks/{channel}",
     tags: ["Webhooks"],
-    summary: "Subscription handshake of whatsapp",
+    summary: "Subscription handshake",
+    description: "For platforms that check the webhook before they subscribe: whatsapp.",
     security: security.nobody,
     request: {
+      params: z.object({ channel: channelName(options) }),
       query: z.object({
         "hub.mode": z.string().max(64).optional(),
         "hub.verify_token": z.string().max(512).optional(),
@@ -58,9 +79,10 @@ export function addPlatformWebhooks(app: App, options: AppOptions): void {
     },
   });
   app.openapi(handshake, async (c) => {
-    const channel = c.var.exchange.hub().channels.whatsapp;
-    c.var.exchange.facts.channel = "whatsapp";
-    if (!channel?.challenge) throw new HubError("not_found", "channel whatsapp is not configured");
+    const { channel: name } = c.req.valid("param");
+    const channel = c.var.exchange.hub().channels[name];
+    c.var.exchange.facts.channel = name;
+    if (!channel?.challenge) throw new HubError("not_found", `channel ${name} has no handshake here`);
     const challenge = channel.challenge(await webhookRequest(c, bodyBytes));
     if (challenge === undefined) throw new HubError("malformed", "query: not a subscription handshake");
     return c.text(challenge, 200);
@@ -72,7 +94,7 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
   const { bodyBytes } = limitsOf(options);
   if (options.callerMessage) app.openAPIRegistry.register("CallerMessage", options.callerMessage.clone());
   const schema = options.callerMessage ? { $ref: "#/components/schemas/CallerMessage" } : anyObject;
-  for (const name of ["kiosk", "web"]) {
+  for (const name of CALLERS) {
     const post = createRoute({
       method: "post",
       path: `/webhooks/${name}`,
