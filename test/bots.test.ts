@@ -53,6 +53,7 @@ function turnOf(message: Message, more: Partial<Turn> = {}): Turn {
     attempt: 2,
     session,
     message,
+    messages: [message],
     channel: message.channel,
     account: "100000000000001",
     address: { phone: "secret-address" },
@@ -175,6 +176,7 @@ describe("webhook", () => {
         expires_at: "2026-11-08T10:05:00.000Z",
       },
       message: { ...said("Olá 👋"), created_at: "2026-11-01T10:05:00.000Z" },
+      messages: [{ ...said("Olá 👋"), created_at: "2026-11-01T10:05:00.000Z" }],
       history: [
         {
           ...said("earlier", { seq: 1 }),
@@ -188,6 +190,21 @@ describe("webhook", () => {
 
   test("asks for 20 earlier messages", () => {
     expect(webhook({ BOT_WEBHOOK_URL: "https://bot.test/", BOT_WEBHOOK_SECRET: secret }).history).toBe(20);
+  });
+
+  test("takes waiting messages together and hears of edits and reactions only when told to", () => {
+    const env = { BOT_WEBHOOK_URL: "https://bot.test/", BOT_WEBHOOK_SECRET: secret };
+    expect(webhook(env)).toMatchObject({ batch: false, hears: { edits: false, reactions: false } });
+    expect(webhook({ ...env, BOT_BATCH: "true", BOT_HEARS: "edits,reactions" })).toMatchObject({
+      batch: true,
+      hears: { edits: true, reactions: true },
+    });
+    expect(webhook({ ...env, BOT_HEARS: "reactions" })).toMatchObject({
+      hears: { edits: false, reactions: true },
+    });
+    expect(() => webhook({ ...env, BOT_HEARS: "gossip" })).toThrow(
+      "BOT_HEARS must be a list of edits and reactions",
+    );
   });
 
   test("is believed by the check that the docs give to bot authors", async () => {

@@ -17,6 +17,12 @@ const settingsSchema = z.object({
     .string()
     .refine(isAllowedUrl, "must be an https URL without credentials (http on loopback only)"),
   BOT_WEBHOOK_SECRET: z.string().min(16, "must have at least 16 characters"),
+  BOT_BATCH: z.stringbool("must be true or false").default(false),
+  BOT_HEARS: z
+    .string()
+    .regex(/^((edits|reactions)(,(?=.)|$))*$/, "must be a list of edits and reactions")
+    .default("")
+    .transform((text) => ({ edits: text.includes("edits"), reactions: text.includes("reactions") })),
 });
 
 const answerSchema = z.object({
@@ -35,9 +41,11 @@ export default function webhook(env: Env, now: () => Date = () => new Date()): B
   const settings = settingsOf("BOT=webhook", settingsSchema, env);
   if (!settings)
     throw new HubError("misconfigured", "BOT=webhook needs BOT_WEBHOOK_URL and BOT_WEBHOOK_SECRET");
-  const { BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret } = settings;
+  const { BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret, BOT_BATCH: batch, BOT_HEARS: hears } = settings;
   return {
     history: HISTORY,
+    batch,
+    hears,
     async reply(turn, signal) {
       const request = await signed(turn, secret, now());
       try {
@@ -51,8 +59,8 @@ export default function webhook(env: Env, now: () => Date = () => new Date()): B
 }
 
 async function signed(turn: Turn, secret: string, now: Date) {
-  const { turn_id, attempt, session, message, history } = turn;
-  const body = JSON.stringify({ turn_id, attempt, session, message, history });
+  const { turn_id, attempt, session, message, messages, history } = turn;
+  const body = JSON.stringify({ turn_id, attempt, session, message, messages, history });
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const signature = await hmacHex(secret, new TextEncoder().encode(`${timestamp}.${body}`));
   return {
