@@ -65,6 +65,7 @@ async function play(): Promise<void> {
   const chatted = await write("web", { external_id: randomUUID(), text: "Is the coffee fresh?" }, token);
   step(`web      asks; the bot answers: ${chatted.replies[0]?.text}`, chatted.session, session_id, ["web"]);
 
+  say(`   (KIOSK_PHONE_POLICY is ${vars.KIOSK_PHONE_POLICY}: the kiosk's word for the phone is enough here)`);
   const kiosk = await post<{ session_token: string; session: Session }>(
     `${hub}/session/start`,
     { phone, channel: "kiosk" },

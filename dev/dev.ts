@@ -92,6 +92,10 @@ function table({ settings, postgres, supabase, redis, telegram, whatsapp, worker
   say("");
   for (const [name, url, keys] of rows)
     say(`  ${styleText("bold", name.padEnd(width(0)))}  ${url.padEnd(width(1))}  ${keys}`);
+  if (vars.KIOSK_PHONE_POLICY === "trust")
+    say(
+      "\n  KIOSK_PHONE_POLICY=trust: a phone typed at the kiosk is believed. A deployed hub wants it proven (verify).",
+    );
   say(
     `\n  State lies in ${settings.dir}; the sweep runs every ${settings.sweepSeconds} s. In another terminal: npm run demo. Ctrl-C stops everything.\n`,
   );

@@ -26,6 +26,7 @@ export type PortName = keyof typeof PORTS;
 
 /** Every setting of the hub that `npm run dev` passes on from its environment. */
 const PASSED_ON = [
+  "KIOSK_PHONE_POLICY",
   "TELEGRAM_BOT_TOKEN",
   "TELEGRAM_WEBHOOK_SECRET",
   "TELEGRAM_API_ROOT",
@@ -48,6 +49,11 @@ const PASSED_ON = [
   "REDIS_SESSION_TTL",
   "SESSION_TTL_HOURS",
   "SESSION_RETENTION_DAYS",
+  "KIOSK_IDLE_SECONDS",
+  "TELEGRAM_BOT_USERNAME",
+  "WHATSAPP_DISPLAY_PHONE_NUMBER",
+  "WHATSAPP_CODE_TEMPLATE",
+  "WHATSAPP_CODE_LANGUAGE",
   "DEFAULT_COUNTRY",
   "DEFAULT_LANGUAGE",
   "LANGUAGE_MODE",
@@ -76,14 +82,18 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
       KIOSK_API_KEY: "dev-kiosk-key",
       WEB_API_KEY: "dev-web-key",
       ADMIN_API_KEY: "dev-admin-key",
+      // So that a phone typed at the kiosk finds its session at once; a deployed hub asks for proof.
+      KIOSK_PHONE_POLICY: "trust",
       TELEGRAM_BOT_TOKEN: "1000001:dev-telegram-token",
       TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret",
       TELEGRAM_API_ROOT: at("TELEGRAM_EMULATOR_PORT"),
+      TELEGRAM_BOT_USERNAME: "hub_bot",
       WHATSAPP_ACCESS_TOKEN: "dev-whatsapp-token",
       WHATSAPP_APP_SECRET: "dev-app-secret",
       WHATSAPP_VERIFY_TOKEN: "dev-verify-token",
       WHATSAPP_PHONE_NUMBER_ID: "100000000000001",
       WHATSAPP_API_ROOT: at("WHATSAPP_EMULATOR_PORT"),
+      WHATSAPP_DISPLAY_PHONE_NUMBER: "15550001111",
       SUPABASE_URL: at("SUPABASE_PORT"),
       SUPABASE_SERVICE_ROLE_KEY: localKeys.serviceRoleKey,
       UPSTASH_REDIS_REST_URL: at("UPSTASH_PORT"),

@@ -21,6 +21,8 @@ export interface LocalWorker {
   /** Fires the cron trigger, and waits for the sweep to end. */
   sweep(): Promise<void>;
   stop(): Promise<void>;
+  /** Ends it between any two lines, as the edge may (`kill -9`). */
+  kill(): Promise<void>;
   readonly gone: Promise<void>;
 }
 
@@ -36,7 +38,10 @@ export async function startWorker({
   log = () => {},
 }: WorkerOptions): Promise<LocalWorker> {
   const config = await writeConfig(dir, vars, databaseUrl);
-  const wrangler = join(dirname(createRequire(import.meta.url).resolve("wrangler/package.json")), "bin/wrangler.js");
+  const wrangler = join(
+    dirname(createRequire(import.meta.url).resolve("wrangler/package.json")),
+    "bin/wrangler.js",
+  );
   const args = [
     "dev",
     "--config",
@@ -71,6 +76,10 @@ export async function startWorker({
       await answer.arrayBuffer();
     },
     stop: () => stop(child, gone),
+    kill: async () => {
+      signal(child, "SIGKILL");
+      await gone;
+    },
   };
   // The last resort, when this process ends without stopping it.
   process.once("exit", () => signal(child, "SIGKILL"));

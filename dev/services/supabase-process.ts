@@ -7,6 +7,13 @@ import { postgrestError } from "./postgrest-error.ts";
 import { runService } from "./process.ts";
 import { localKeys, type SupabaseOptions } from "./supabase.ts";
 
+// postgres 3.4 writes into a socket that is gone when a connection is cut between two ticks, outside of any promise
+// (nextWrite in its connection.js). The call itself has already failed; the real service lives on, and so do we.
+process.on("uncaughtException", (error) => {
+  console.error(error);
+  if (!error.stack?.includes("nextWrite")) process.exit(1);
+});
+
 runService(async ({ port, databaseUrl, poolSize = 30 }: Omit<SupabaseOptions, "log">) => {
   await assertPortFree(port, "SUPABASE_PORT");
   const connection = createPostgresConnection({
@@ -21,6 +28,9 @@ runService(async ({ port, databaseUrl, poolSize = 30 }: Omit<SupabaseOptions, "l
       },
     },
   });
+  // Once it sees row level security, the server grants every table to the API roles. Supabase itself leaves the rights as
+  // the migrations set them; and first calls at once would fail over each other's grants.
+  (connection as unknown as { rlsState: string }).rlsState = "active"; // private to the library
   const normalize = connection.normalizeDbError.bind(connection);
   connection.normalizeDbError = (error) => postgrestError(normalize(error));
 

@@ -1,10 +1,11 @@
 import { backoffMs } from "./backoff.ts";
-import { deliver } from "./deliver.ts";
-import { HubError, toHubError } from "./errors.ts";
+import { deliver, type Tally } from "./deliver.ts";
+import { failureOf, HubError, toHubError } from "./errors.ts";
 import type { Hub } from "./hub.ts";
+import { persist } from "./persist.ts";
 import type { Completed } from "./ports.ts";
 import { withTimeout } from "./timeout.ts";
-import type { OutboundReply, Reply, Turn } from "./turn.ts";
+import type { Failure, OutboundReply, Reply, Turn } from "./turn.ts";
 
 /** Longer than a platform shows typing would be wasted; the bot is not kept waiting for it. */
 const ATTEND_MS = 5_000;
@@ -14,70 +15,112 @@ const ATTEND_MS = 5_000;
  * is cut off here is found by the sweep.
  */
 export async function answer(hub: Hub, first: Turn): Promise<void> {
-  let turn: Turn | undefined = first;
-  while (turn) {
-    const began = hub.now();
-    attend(hub, turn);
-    const completed: Completed = await answerOne(hub, turn, began);
-    if (completed.messages.length > 0)
-      hub.live.publish(completed.messages[0]!.session_id, { type: "messages" });
-    await deliver(hub, completed.deliveries);
-    turn = completed.next;
+  const attending: Promise<void>[] = [];
+  try {
+    let turn: Turn | undefined = first;
+    while (turn) {
+      attending.push(attend(hub, turn));
+      turn = await answerOne(hub, turn);
+    }
+  } finally {
+    // Whoever waits for us keeps them from being cut off; they hold nobody up before.
+    await Promise.all(attending);
   }
 }
 
 /** Shows that we are at work, beside the work: neither waits for the other, and its failure is only logged. */
-function attend(hub: Hub, { session, message, channel: name, address }: Turn): void {
+async function attend(hub: Hub, { session, message, channel: name, address }: Turn): Promise<void> {
   hub.live.publish(session.session_id, { type: "typing", channel: name });
   const channel = hub.channels[name];
   const external_id = message.external_id;
   if (!channel || external_id === undefined) return;
-  withTimeout(ATTEND_MS, "attend_timeout", (signal) => channel.attend(address, external_id, signal)).catch(
-    (thrown) => {
-      const { code, reason } = toHubError(thrown);
-      hub.log("warn", "attend.failed", { channel: name, session_id: session.session_id, code, reason });
-    },
-  );
+  try {
+    await withTimeout(ATTEND_MS, "attend_timeout", (signal) => channel.attend(address, external_id, signal));
+  } catch (thrown) {
+    const { code, reason } = toHubError(thrown);
+    hub.log("warn", "attend.failed", { channel: name, session_id: session.session_id, code, reason });
+  }
 }
 
-async function answerOne(hub: Hub, turn: Turn, began: Date): Promise<Completed> {
-  const { conversations } = hub.store;
-  const ids = {
-    turn_id: turn.turn_id,
-    session_id: turn.session.session_id,
-    channel: turn.channel,
-    attempt: turn.attempt,
+/** How a turn ended here; `unsaved` when the store did not take it, and its lease brings it back. */
+type Ending = "done" | "failed" | "dead" | "stale" | "unsaved";
+
+/** One turn, from the bot to the last part that is ours to send; returns the session's next one. Leaves one log line. */
+async function answerOne(hub: Hub, turn: Turn): Promise<Turn | undefined> {
+  const tally: Tally = { parts_sent: 0, parts_failed: 0, parts_dead: 0 };
+  const times: Record<string, number> = {};
+  let outcome: Ending = "unsaved";
+  let replies = 0;
+  let failure: Failure | undefined;
+  const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
+    const began = hub.now().getTime();
+    return work().finally(() => {
+      times[name] = hub.now().getTime() - began;
+    });
   };
-  let replies: Reply[];
+  try {
+    const asked = await timed("bot_ms", () => ask(hub, turn));
+    if ("failure" in asked) failure = asked.failure;
+    else replies = asked.replies.length;
+    const completed = await timed("save_ms", () => save(hub, turn, asked));
+    outcome = completed.stale ? "stale" : "replies" in asked ? "done" : asked.retryAt ? "failed" : "dead";
+    if (completed.messages.length > 0)
+      hub.live.publish(completed.messages[0]!.session_id, { type: "messages" });
+    await timed("send_ms", () => deliver(hub, completed.deliveries, tally));
+    return completed.next;
+  } catch (thrown) {
+    failure = failureOf(toHubError(thrown));
+    throw thrown;
+  } finally {
+    hub.log(outcome === "dead" ? "error" : outcome === "done" && !failure ? "info" : "warn", "turn", {
+      turn_id: turn.turn_id,
+      session_id: turn.session.session_id,
+      message_id: turn.message.message_id,
+      channel: turn.channel,
+      attempt: turn.attempt,
+      outcome,
+      ...failure,
+      messages: turn.messages.length,
+      replies,
+      ...tally,
+      ...times,
+    });
+  }
+}
+
+/** What came of asking the bot. */
+type Asked = { readonly replies: readonly OutboundReply[] } | Refused;
+
+interface Refused {
+  readonly failure: Failure;
+  /** When to ask again; without it the turn is a dead letter. */
+  readonly retryAt?: Date;
+}
+
+async function ask(hub: Hub, turn: Turn): Promise<Asked> {
   try {
     if (turn.attempt > hub.limits.turnAttempts)
       throw new HubError("rejected", "given up", { reason: "abandoned" });
-    replies = await withTimeout(hub.limits.botMs, "bot_timeout", (signal) => hub.bot.reply(turn, signal));
+    const replies = await withTimeout(hub.limits.botMs, "bot_timeout", (signal) =>
+      hub.bot.reply(turn, signal),
+    );
+    return { replies: outbound(hub, turn, replies) };
   } catch (thrown) {
     const error = toHubError(thrown);
-    const failure = { code: error.code, reason: error.reason ?? error.code };
-    const dead = error.code === "rejected" || turn.attempt >= hub.limits.turnAttempts;
-    const now = hub.now();
+    const failure = failureOf(error);
+    if (error.code === "rejected" || turn.attempt >= hub.limits.turnAttempts) return { failure };
     const wait = Math.max(backoffMs(turn.attempt), error.retryAfterMs ?? 0);
-    hub.log(dead ? "error" : "warn", "turn.failed", {
-      ...ids,
-      ...failure,
-      dead,
-      bot_ms: now.getTime() - began.getTime(),
-    });
-    return conversations.fail(turn, failure, dead ? undefined : new Date(now.getTime() + wait), now);
+    return { failure, retryAt: new Date(hub.now().getTime() + wait) };
   }
-  const answered = hub.now();
-  const completed = await conversations.complete(turn, outbound(hub, turn, replies), answered);
-  hub.log("info", "turn.completed", {
-    ...ids,
-    messages: turn.messages.length,
-    replies: replies.length,
-    stale: completed.stale,
-    bot_ms: answered.getTime() - began.getTime(),
-    save_ms: hub.now().getTime() - answered.getTime(),
-  });
-  return completed;
+}
+
+function save(hub: Hub, turn: Turn, asked: Asked): Promise<Completed> {
+  const { conversations } = hub.store;
+  return persist(hub, () =>
+    "failure" in asked
+      ? conversations.fail(turn, asked.failure, asked.retryAt, hub.now())
+      : conversations.complete(turn, asked.replies, hub.now()),
+  );
 }
 
 function outbound(hub: Hub, turn: Turn, replies: readonly Reply[]): OutboundReply[] {

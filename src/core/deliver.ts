@@ -1,25 +1,36 @@
 import { backoffMs } from "./backoff.ts";
-import { HubError, toHubError } from "./errors.ts";
+import { failureOf, HubError, toHubError } from "./errors.ts";
 import type { Hub } from "./hub.ts";
+import { persist } from "./persist.ts";
 import type { Channel } from "./ports.ts";
 import { withTimeout } from "./timeout.ts";
 import type { Delivery, Outcome } from "./turn.ts";
+
+/** What became of the attempts so far; for a log line, so it grows while they are made. */
+export interface Tally {
+  parts_sent: number;
+  parts_failed: number;
+  parts_dead: number;
+}
 
 /**
  * Sends claimed deliveries and settles each as soon as the platform has answered, which hands over the one behind it:
  * of one session and channel only the first unsettled delivery is ever claimed, so nothing overtakes it.
  */
-export async function deliver(hub: Hub, claimed: readonly Delivery[]): Promise<void> {
+export async function deliver(hub: Hub, claimed: readonly Delivery[], tally?: Tally): Promise<void> {
   const lastSentAt = new Map<string, number>();
   let waiting = claimed;
   while (waiting.length > 0) {
     const outcomes = await Promise.all(waiting.map((delivery) => attempt(hub, delivery, lastSentAt)));
-    const settled = await hub.store.conversations.settle(outcomes, hub.now());
+    if (tally) for (const { state } of outcomes) tally[COUNTED[state]]++;
+    const settled = await persist(hub, () => hub.store.conversations.settle(outcomes, hub.now()));
     for (const { session_id, message_id, status } of settled.changed)
       hub.live.publish(session_id, { type: "status", message_id, status });
     waiting = settled.deliveries;
   }
 }
+
+const COUNTED = { sent: "parts_sent", pending: "parts_failed", dead: "parts_dead" } as const;
 
 async function attempt(hub: Hub, delivery: Delivery, lastSentAt: Map<string, number>): Promise<Outcome> {
   const { delivery_id, attempt } = delivery;
@@ -36,10 +47,17 @@ async function attempt(hub: Hub, delivery: Delivery, lastSentAt: Map<string, num
     return { ...id, state: "sent", external_id: await send(hub, channel, delivery) };
   } catch (thrown) {
     const error = toHubError(thrown);
-    const failure = { code: error.code, reason: error.reason ?? error.code };
+    const failure = failureOf(error);
     const dead = error.code === "rejected" || attempt >= hub.limits.deliveryAttempts;
-    const { session_id, channel } = delivery;
-    hub.log(dead ? "error" : "warn", "delivery.failed", { ...id, session_id, channel, ...failure, dead });
+    const { session_id, message_id, channel } = delivery;
+    hub.log(dead ? "error" : "warn", "delivery.failed", {
+      ...id,
+      session_id,
+      message_id,
+      channel,
+      ...failure,
+      dead,
+    });
     if (dead) return { ...id, state: "dead", ...failure };
     const wait = Math.max(backoffMs(attempt), error.retryAfterMs ?? 0);
     return { ...id, state: "pending", retry_at: new Date(hub.now().getTime() + wait), ...failure };
