@@ -5,32 +5,42 @@ import { channels as makers } from "./channels/index.ts";
 import { type Config, configOf } from "./config.ts";
 import { HubError } from "./core/errors.ts";
 import { DEFAULT_LIMITS, type Hub } from "./core/hub.ts";
-import type { Bot, Channel, Live, Log, SessionCache, Store, StoreSettings } from "./core/ports.ts";
+import type { Bot, Channel, Log, SessionCache, Store, StoreSettings } from "./core/ports.ts";
 import type { Env } from "./core/settings.ts";
+import { standbyOf } from "./core/standby.ts";
 import { sweep } from "./core/sweep.ts";
 import { createApp } from "./http/app.ts";
+import type { Limiter, Limiters } from "./http/limits.ts";
+import { liveRooms, noLive } from "./http/live/publisher.ts";
+import { liveRoom } from "./http/live/room.ts";
 import type { App } from "./http/request.ts";
+import { circuitBreaker } from "./stores/breaker.ts";
+import { upstashJournal } from "./stores/journal.ts";
+import { loggedCall } from "./stores/logged.ts";
 import { memoryStore } from "./stores/memory.ts";
 import { postgresCalls } from "./stores/postgres.ts";
-import { sqlStore } from "./stores/sql.ts";
+import { type SqlCall, sqlStore } from "./stores/sql.ts";
 import { supabaseCalls } from "./stores/supabase.ts";
 import { noCache, upstashCache } from "./stores/upstash.ts";
 
 /** Longer than the bot's limit, so that a turn is never claimed twice while its bot is still thinking. */
 const LEASE_MS = 60_000;
+/** A call to the database that takes longer has failed: sooner where a journal must still have time to take it. */
+const STORE_MS = 4_500;
+const STORE_MS_BEFORE_JOURNAL = 2_500;
 /** A delivery that may go this soon is waited for; a later one is left to the sweep. */
 const PATIENCE_MS = 10_000;
-/** No device holds a connection open: all find what is new by cursor. */
-const live: Live = { publish: () => {} };
 const SWEEP = { batch: 20, batches: 5, sessions: 500 };
 
 /** The hub put together from its settings, once per isolate. */
 interface Assembly {
   readonly app: App;
   readonly retentionMs: number;
-  /** A hub for one event; `close` ends the connections that belong to it. */
-  readonly open: () => { hub: Hub; close: () => Promise<void> };
+  /** A hub for one event, which `waitUntil` keeps alive; `close` ends the connections that belong to it. */
+  readonly open: (log: Log, waitUntil: WaitUntil) => { hub: Hub; close: () => Promise<void> };
 }
+
+type WaitUntil = (work: Promise<unknown>) => void;
 
 const assemblies = new WeakMap<Env, Assembly>();
 
@@ -39,9 +49,9 @@ export default {
     return assemblyOf(env).app.fetch(request, env, context);
   },
 
-  async scheduled(_event, env) {
+  async scheduled(_event, env, context) {
     const { open, retentionMs } = assemblyOf(env);
-    const { hub, close } = open();
+    const { hub, close } = open(log, (work) => context.waitUntil(work));
     try {
       await sweep(hub, { ...SWEEP, retentionMs });
     } finally {
@@ -49,6 +59,12 @@ export default {
     }
   },
 } satisfies ExportedHandler<Env>;
+
+/** The Durable Object class behind the `LIVE` binding: one session's open devices. */
+export const LiveRoom = liveRoom((env) => {
+  const { hub, close } = assemblyOf(env).open(log, () => {});
+  return { store: hub.store, close };
+}, log);
 
 function assemblyOf(env: Env): Assembly {
   let assembly = assemblies.get(env);
@@ -69,17 +85,18 @@ function assemble(env: Env): Assembly {
   }
   const bot = config && attempt(problems, () => botOf(config, env));
   if (problems.length > 0) log("error", "misconfigured", { problems });
+  const rooms = env.LIVE as DurableObjectNamespace | undefined;
 
   const openHub =
     config && bot && problems.length === 0
-      ? hubOpener(config, channels, bot)
+      ? hubOpener(config, channels, bot, rooms)
       : () => {
           throw new HubError("misconfigured", problems.join("; "));
         };
   const closers = new WeakMap<Hub, () => Promise<void>>();
   const app = createApp({
-    open: () => {
-      const { hub, close } = openHub();
+    open: (c, requestLog) => {
+      const { hub, close } = openHub(requestLog, (work) => c.executionCtx.waitUntil(work));
       closers.set(hub, close);
       return hub;
     },
@@ -91,28 +108,47 @@ function assemble(env: Env): Assembly {
     channels: Object.keys(makers),
     callerMessage: callerMessageSchema,
     backends: { store: config?.backend.name ?? "none", cache: config?.upstash ? "upstash" : "none" },
+    ...(rooms && { rooms }),
     ...(config?.country && { country: config.country }),
+    ...(config && { kioskPhones: config.kioskPhones, scanTo: config.scanTo }),
+    limiters: limitersOf(env),
     ...(problems.length > 0 && { misconfigured: problems.join("; ") }),
   });
   return { app, open: openHub, retentionMs: config?.retentionMs ?? 0 };
 }
 
-function hubOpener(config: Config, channels: Record<string, Channel>, bot: Bot): Assembly["open"] {
+function hubOpener(
+  config: Config,
+  channels: Record<string, Channel>,
+  bot: Bot,
+  rooms: DurableObjectNamespace | undefined,
+): Assembly["open"] {
   const openStore = storeOpener(config, bot, channels);
   const cache: SessionCache = config.upstash
-    ? upstashCache({ ...config.upstash, ttlSeconds: config.cacheTtlSeconds, log })
+    ? upstashCache({
+        ...config.upstash,
+        ttlSeconds: config.cacheTtlSeconds,
+        kioskIdleMs: config.kioskIdleMs,
+        log,
+      })
     : noCache;
-  return () => {
-    const { store, close } = openStore();
+  const standby =
+    config.upstash && config.backend.name !== "memory"
+      ? standbyOf(upstashJournal(config.upstash), config)
+      : undefined;
+  return (log, waitUntil) => {
+    const { store, close } = openStore(log);
     const hub: Hub = {
       channels,
       store,
       cache,
+      ...(standby && { standby }),
       bot,
-      live,
+      live: rooms ? liveRooms(rooms, waitUntil, log) : noLive,
       log,
       now: () => new Date(),
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      later: waitUntil,
       limits: DEFAULT_LIMITS,
     };
     return { hub, close };
@@ -121,15 +157,16 @@ function hubOpener(config: Config, channels: Record<string, Channel>, bot: Bot):
 
 /** One store for the isolate where that can be; a Postgres connection belongs to the request that opened it. */
 function storeOpener(
-  { backend, sessionTtlMs, language }: Config,
+  { backend, upstash, sessionTtlMs, kioskIdleMs, language }: Config,
   { history, batch = false }: Bot,
   channels: Record<string, Channel>,
-): () => { store: Store; close: () => Promise<void> } {
+): (log: Log) => { store: Store; close: () => Promise<void> } {
   const pace = Object.fromEntries(
     Object.entries(channels).flatMap(([name, { perSecond }]) => (perSecond ? [[name, perSecond]] : [])),
   );
   const settings: StoreSettings = {
     sessionTtlMs,
+    kioskIdleMs,
     leaseMs: LEASE_MS,
     history,
     batch,
@@ -137,22 +174,46 @@ function storeOpener(
     patienceMs: PATIENCE_MS,
     ...(language && { language }),
   };
+  const timeoutMs = upstash ? STORE_MS_BEFORE_JOURNAL : STORE_MS;
+  const { wrap, state: breaker } = circuitBreaker({ log });
+  const sql = (call: SqlCall, log: Log): Store => ({
+    ...sqlStore(wrap(loggedCall(call, log)), settings),
+    breaker,
+  });
   if (backend.name === "postgres")
-    return () => {
-      const { call, close } = postgresCalls(backend.connectionString, { max: 1 });
-      return { store: sqlStore(call, settings), close };
+    return (log) => {
+      const { call, close } = postgresCalls(backend.connectionString, { max: 1, timeoutMs });
+      return { store: sql(call, log), close };
     };
-  if (backend.name === "memory")
-    log("warn", "store.memory", { message: "memory store: everything is forgotten at restart" });
-  const store =
-    backend.name === "memory" ? memoryStore(settings) : sqlStore(supabaseCalls(backend), settings);
-  return () => ({ store, close: async () => {} });
+  const close = async () => {};
+  if (backend.name === "supabase") {
+    const call = supabaseCalls({ ...backend, timeoutMs });
+    return (log) => ({ store: sql(call, log), close });
+  }
+  log("warn", "store.memory", { message: "memory store: everything is forgotten at restart" });
+  const store = memoryStore(settings);
+  return () => ({ store, close });
 }
 
 function botOf({ bot }: Config, env: Env): Bot {
   const make = Object.hasOwn(bots, bot) ? bots[bot] : undefined;
   if (!make) throw new HubError("misconfigured", `BOT must be one of ${Object.keys(bots).join(", ")}`);
   return make(env);
+}
+
+/** The rate limits that are bound; each that is not is off. */
+function limitersOf({ ENTRY_LIMITER, CALLER_LIMITER }: Env): Limiters {
+  const missing = Object.entries({ ENTRY_LIMITER, CALLER_LIMITER }).flatMap(([name, one]) =>
+    one ? [] : name,
+  );
+  if (missing.length > 0)
+    log("warn", "limits.off", {
+      message: `no binding ${missing.join(", ")}: networks may call as often as they like`,
+    });
+  return {
+    ...(ENTRY_LIMITER !== undefined && { entry: ENTRY_LIMITER as Limiter }),
+    ...(CALLER_LIMITER !== undefined && { caller: CALLER_LIMITER as Limiter }),
+  };
 }
 
 /** Collects what is misconfigured, so that all of it can be named at once. */

@@ -64,7 +64,9 @@ export const callerMessageSchema = z.object({
     .string()
     .max(MAX_PHONE)
     .optional()
-    .describe("The customer's phone, vouched for by the API key; E.164, or as dialled in DEFAULT_COUNTRY"),
+    .describe(
+      "The customer's phone, as the API key vouches or claims; E.164, or as dialled in DEFAULT_COUNTRY",
+    ),
   session: z.uuid().optional().describe("The session_id of the customer's active session"),
   text: z.string().min(1).max(MAX_TEXT).optional().describe("Short for a content of kind text"),
   content: callerContentSchema
@@ -83,6 +85,14 @@ export const callerMessageSchema = z.object({
 
 type CallerMessage = z.infer<typeof callerMessageSchema>;
 
+/** Who may post for customers. */
+export interface CallerKeys {
+  /** Their word for a phone or a session is taken. */
+  readonly vouch: readonly string[];
+  /** They may only claim a phone, as somebody typed it. */
+  readonly claim?: readonly string[];
+}
+
 /** A setting with API keys, comma-separated for rotation; none when it is absent. */
 export const apiKeys = z
   .string()
@@ -98,16 +108,19 @@ export const country = z
   .string()
   .regex(/^[A-Z]{2}$/, "must be a country as two capital letters")
   .optional();
+/** The setting that says whether a kiosk's key vouches for what is typed there. */
+export const phonePolicy = z.enum(["trust", "verify"], "must be trust or verify").default("verify");
 
 /**
  * A channel whose messages are posted by programs of ours, and whose customers fetch their replies themselves.
  * Believes an API key (`X-API-Key` or a bearer), which vouches for a phone or names a session, and a session token
  * (`X-Session-Token` or a bearer, `hst_…`), which speaks for its own session; the store checks that it is alive.
- * With both, the key must be right and the token says who speaks.
+ * With both, the key must be right and the token says who speaks. A key that may only claim makes an asserted message
+ * of a phone, and `verification_required` of a session's id.
  */
 export function callerChannel(
   name: string,
-  keys: readonly string[],
+  { vouch, claim = [] }: CallerKeys,
   defaultCountry: string | undefined,
 ): Channel {
   return {
@@ -115,15 +128,21 @@ export function callerChannel(
       const { key, token } = credentials(headers);
       const believed =
         (key !== undefined || token !== undefined) &&
-        (key === undefined || (await isOneOf(key, keys))) &&
+        (key === undefined || (await isOneOf(key, [...vouch, ...claim]))) &&
         (token === undefined || TOKEN.test(token));
       if (!believed) throw new HubError("unauthorized", `no API key for ${name} and no session token`);
     },
 
     async parse({ headers, body }) {
       const posted = read(parseJson(body));
-      const { token } = credentials(headers);
-      const from = token === undefined ? vouchedFor(posted, defaultCountry) : await ownSession(posted, token);
+      const { key, token } = credentials(headers);
+      const asserted = token === undefined && !(await isOneOf(key ?? "", vouch));
+      const from = token === undefined ? spokenFor(posted, defaultCountry) : await ownSession(posted, token);
+      if (asserted && "session_id" in from)
+        throw new HubError(
+          "verification_required",
+          "session: post with the session's own token; a kiosk's key does not open a session by its id",
+        );
       const content = contentOf(posted);
       const message: InboundMessage = {
         channel: name,
@@ -132,6 +151,7 @@ export function callerChannel(
         address: {},
         content,
         wakes: content.kind !== "reaction",
+        ...(asserted && { asserted }),
         ...(posted.reply_to !== undefined && { reply_to: posted.reply_to }),
         ...(posted.sent_at !== undefined && { sent_at: instant(posted.sent_at) }),
       };
@@ -142,6 +162,10 @@ export function callerChannel(
 
     /** Their devices are told live. */
     async attend() {},
+
+    async sendCode() {
+      throw new HubError("rejected", `nobody is written to on ${name}`, { reason: "fetched_by_customer" });
+    },
 
     async send() {
       throw new HubError("rejected", `customers on ${name} fetch their replies`, {
@@ -168,7 +192,7 @@ function read(body: unknown): CallerMessage {
   throw malformed((free < 0 ? path : path.slice(0, free + 1)).join(".") || "body", message);
 }
 
-function vouchedFor({ phone, session }: CallerMessage, defaultCountry: string | undefined) {
+function spokenFor({ phone, session }: CallerMessage, defaultCountry: string | undefined) {
   if ((phone === undefined) === (session === undefined))
     throw malformed("phone", "with an API key, exactly one of phone and session is needed");
   if (session !== undefined) return { session_id: session.toLowerCase() };

@@ -1,17 +1,22 @@
 import { z } from "zod";
 import type { Channel } from "../core/ports.ts";
 import { type Env, settingsOf } from "../core/settings.ts";
-import { apiKeys, callerChannel, country } from "./caller.ts";
+import { apiKeys, callerChannel, country, phonePolicy } from "./caller.ts";
 
 const settingsSchema = z.object({
   KIOSK_API_KEY: apiKeys,
   ADMIN_API_KEY: apiKeys,
   DEFAULT_COUNTRY: country,
+  KIOSK_PHONE_POLICY: phonePolicy,
 });
 
 /** Kiosks in shops: always on, since a session token needs no setting. */
 export default function kiosk(env: Env): Channel {
   const settings = settingsOf("kiosk", settingsSchema, env);
-  const keys = [...(settings?.KIOSK_API_KEY ?? []), ...(settings?.ADMIN_API_KEY ?? [])];
+  const { KIOSK_API_KEY: kiosks = [], ADMIN_API_KEY: admins = [] } = settings ?? {};
+  const keys =
+    settings?.KIOSK_PHONE_POLICY === "trust"
+      ? { vouch: [...kiosks, ...admins] }
+      : { vouch: admins, claim: kiosks };
   return callerChannel("kiosk", keys, settings?.DEFAULT_COUNTRY);
 }

@@ -12,6 +12,6 @@ const settingsSchema = z.object({
 /** Chats on web pages: always on, since a session token needs no setting. */
 export default function web(env: Env): Channel {
   const settings = settingsOf("web", settingsSchema, env);
-  const keys = [...(settings?.WEB_API_KEY ?? []), ...(settings?.ADMIN_API_KEY ?? [])];
-  return callerChannel("web", keys, settings?.DEFAULT_COUNTRY);
+  const vouch = [...(settings?.WEB_API_KEY ?? []), ...(settings?.ADMIN_API_KEY ?? [])];
+  return callerChannel("web", { vouch }, settings?.DEFAULT_COUNTRY);
 }

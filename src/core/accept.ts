@@ -1,5 +1,8 @@
+import { announce } from "./announce.ts";
+import { receive } from "./degraded.ts";
 import { HubError } from "./errors.ts";
 import type { Hub } from "./hub.ts";
+import { withoutLinkToken } from "./link.ts";
 import type { Inbound } from "./message.ts";
 import type { Bot, Kept, Received, WebhookRequest } from "./ports.ts";
 import type { Turn } from "./turn.ts";
@@ -9,11 +12,13 @@ export interface Accepted {
   readonly ignored: readonly Extract<Inbound, { type: "ignored" }>[];
   /** Ours to answer now, outside the request. */
   readonly turns: readonly Turn[];
+  /** False while it only stands in the journal: then `results` holds just the messages of callers, as far as known. */
+  readonly persisted: boolean;
 }
 
 /**
- * Takes one webhook in: believed, read, and everything in it saved by one call to the store. When this resolves it is
- * durable and may be acknowledged. Throws `unauthorized`, `malformed`, `unavailable`, or what `receive` throws.
+ * Takes one webhook in: believed, read, and everything in it saved by one call to the store, or to the journal while the
+ * store is down. When this resolves it is durable and may be acknowledged. Throws `unauthorized`, `malformed`, `unavailable`, or what `receive` throws.
  */
 export async function accept(hub: Hub, name: string, request: WebhookRequest): Promise<Accepted> {
   const channel = hub.channels[name];
@@ -24,23 +29,12 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
   const ignored: Extract<Inbound, { type: "ignored" }>[] = [];
   for (const item of inbound) {
     if (item.type === "ignored") ignored.push(item);
-    else kept.push(heard(hub.bot, item));
+    else kept.push(heard(hub.bot, await withoutLinkToken(item)));
   }
-  const results = kept.length > 0 ? await hub.store.conversations.receive(kept, hub.now()) : [];
-  const turns = results.flatMap(({ turn }) => turn ?? []);
-  for (const result of results) announce(hub, result);
-  return { results, ignored, turns };
-}
-
-/** Tells the session's open devices what has come. */
-function announce({ live }: Hub, result: Received): void {
-  const { message } = result;
-  if (!message || (result.type === "message" && result.duplicate)) return;
-  if (result.type === "edit" || result.type === "receipt")
-    live.publish(message.session_id, { type: "message", message });
-  else live.publish(message.session_id, { type: "messages" });
-  if (result.type === "message")
-    live.publish(message.session_id, { type: "session", session: result.session });
+  if (kept.length === 0) return { results: [], ignored, turns: [], persisted: true };
+  const { value: results, persisted } = await receive(hub, kept);
+  if (persisted) for (const result of results) announce(hub, result);
+  return { results, ignored, turns: results.flatMap(({ turn }) => turn ?? []), persisted };
 }
 
 /** Edits and reactions wake only a bot that wants to hear of them. */

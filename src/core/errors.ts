@@ -52,3 +52,8 @@ export function toHubError(error: unknown): HubError {
   const name = error instanceof Error ? error.name : typeof error;
   return new HubError("internal", `unexpected ${name}`, { reason: name, cause: error });
 }
+
+/** What is kept of an error: our code, and the platform's or the database's own, else ours again. */
+export function failureOf({ code, reason }: HubError): { code: ErrorCode; reason: string } {
+  return { code, reason: reason ?? code };
+}

@@ -1,16 +1,21 @@
 import type { Bot, Channel, Live, Log, SessionCache, Store } from "./ports.ts";
+import type { Standby } from "./standby.ts";
 
 /** Everything the verbs work with: the parts that the composition root has put together. */
 export interface Hub {
   readonly channels: Readonly<Record<string, Channel>>;
   readonly store: Store;
   readonly cache: SessionCache;
+  /** What carries the hub while the store is down; absent without Upstash, and then the hub answers 503. */
+  readonly standby?: Standby;
   readonly bot: Bot;
   readonly live: Live;
   readonly log: Log;
   /** The one clock; tests set it. */
   readonly now: () => Date;
   readonly sleep: (ms: number) => Promise<void>;
+  /** Lets work go on after what is being done now. It never rejects. */
+  readonly later?: (work: Promise<unknown>) => void;
   readonly limits: Limits;
 }
 

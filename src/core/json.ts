@@ -44,6 +44,20 @@ export function cleanDeep<T>(value: T): T {
   ) as T;
 }
 
+/** JSON merge patch (RFC 7396) on an object: null removes, objects merge, the rest replaces. */
+export function mergePatch(target: Json | undefined, patch: JsonObject): JsonObject {
+  const merged = new Map<string, Json>(
+    target && typeof target === "object" && !Array.isArray(target) ? Object.entries(target) : [],
+  );
+  for (const [key, value] of Object.entries(patch)) {
+    if (value === null) merged.delete(key);
+    else if (typeof value === "object" && !Array.isArray(value))
+      merged.set(key, mergePatch(merged.get(key), value as JsonObject));
+    else merged.set(key, value);
+  }
+  return Object.fromEntries(merged);
+}
+
 function isDeeper(value: unknown, levels: number): boolean {
   if (value === null || typeof value !== "object") return false;
   if (levels === 0) return true;

@@ -1,6 +1,8 @@
+import type { Content } from "./content.ts";
 import type { Identities, IdentityKind } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
 import type { Address, DeliveryStatus, Inbound, Message } from "./message.ts";
+import type { Notices } from "./notices.ts";
 import type { Session, SessionRef } from "./session.ts";
 import type { DeadLetter, Delivery, Failure, OutboundReply, Outcome, Reply, Turn } from "./turn.ts";
 
@@ -26,6 +28,11 @@ export interface Channel {
    */
   send(to: Address, part: Reply, signal: AbortSignal): Promise<string>;
   /**
+   * Sends a one-time code, which is part of no history. Throws as `send`; where the platform lets us write only to whom
+   * it last heard of lately, `to.used_at` says when, and `rejected` that it is too long ago.
+   */
+  sendCode(to: KnownAddress, code: string, now: Date, signal: AbortSignal): Promise<void>;
+  /**
    * Shows the customer that their message was seen and is being answered, as far as the platform can: read mark, typing,
    * an answered button. Best effort: nobody waits for it, and what it throws is logged.
    */
@@ -41,26 +48,43 @@ export interface Channel {
 /** Everything of one webhook that is kept, in its order. */
 export type Kept = Exclude<Inbound, { type: "ignored" }>;
 
+/** What a proof of who somebody is has changed beside their own session; each absent when there is nothing. */
+export interface Effects {
+  /** Sessions that it showed to be another one's, and that were merged into it. */
+  readonly merged?: readonly string[];
+  /** Hashes of tokens that died: anybody may have held them before the session was somebody's. */
+  readonly closed?: readonly string[];
+  /** Sessions that lost an identity, and have a message more that says so. */
+  readonly told?: readonly string[];
+  /** Notices, ours to send now. */
+  readonly deliveries?: readonly Delivery[];
+}
+
+/** A session as a device gets it. */
+export type Opened = Session & Effects;
+
 /** What became of one kept thing. */
-export type Received =
-  | {
-      readonly type: "message";
-      readonly message: Message;
-      readonly session: Session;
-      /** It was here before; nothing changed. */
-      readonly duplicate: boolean;
-      /** Ours to answer now: this message's turn or an earlier unfinished one of its session. */
-      readonly turn?: Turn;
-    }
-  /** `applied` is false when what it speaks of is not known here, is newer already, or has no session. */
-  | {
-      readonly type: "echo" | "receipt" | "edit" | "identity_change" | "reachability";
-      readonly applied: boolean;
-      /** The message that is new or has changed. */
-      readonly message?: Message;
-      /** An edit that wakes the bot. */
-      readonly turn?: Turn;
-    };
+export type Received = Effects &
+  (
+    | {
+        readonly type: "message";
+        readonly message: Message;
+        readonly session: Session;
+        /** It was here before; nothing changed. */
+        readonly duplicate: boolean;
+        /** Ours to answer now: this message's turn or an earlier unfinished one of its session. */
+        readonly turn?: Turn;
+      }
+    /** `applied` is false when what it speaks of is not known here, is newer already, or has no session. */
+    | {
+        readonly type: "echo" | "receipt" | "edit" | "identity_change" | "reachability";
+        readonly applied: boolean;
+        /** The message that is new or has changed. */
+        readonly message?: Message;
+        /** An edit that wakes the bot. */
+        readonly turn?: Turn;
+      }
+  );
 
 /** What follows a turn: of each line of deliveries (session and channel) the first is ours to send now. */
 export interface Completed {
@@ -95,7 +119,9 @@ export interface Conversations {
   /**
    * For each message: resolves, opens or merges the session, saves the message once, appends the channel, slides the
    * expiry, and claims the session's next turn when none is running. All of a webhook in one transaction, results in
-   * its order. Throws `session_not_found` or `session_expired` when a message names a session that is not active.
+   * its order. A message with a `link_hash` joins its sender to the session that waits for it, is kept as what came of
+   * it (`linked` or `link_failed`), and is answered with a notice. Throws `session_not_found` or `session_expired` when
+   * a message names a session that is not active, and `verification_required` when it claims one it may not have.
    */
   receive(kept: readonly Kept[], now: Date): Promise<Received[]>;
   /** Saves the replies with their deliveries, ends the turn, and hands over what comes next. */
@@ -113,8 +139,13 @@ export interface StartSession {
   readonly channel: string;
   readonly customer_id?: string;
   readonly data?: JsonObject;
-  /** SHA-256 of the device's new token. */
-  readonly token_hash: string;
+  /** SHA-256 of the device's new token; absent when nobody is to get one. */
+  readonly token_hash?: string;
+  /**
+   * The id under which the session was promised while the store was down: that of the session if one opens, else it
+   * leads to the session that was there.
+   */
+  readonly session_id?: string;
   /** The identities are only claimed: see `InboundMessage.asserted`. Throws `verification_required`. */
   readonly asserted?: boolean;
 }
@@ -145,16 +176,17 @@ export interface Page {
 /** The sessions that frontends hold tokens of. One method is one round trip; errors as in `Conversations`. */
 export interface Sessions {
   /** The active session of any of the identities, or a new one; with the device's token attached. */
-  start(start: StartSession, now: Date): Promise<Session>;
+  start(start: StartSession, now: Date): Promise<Opened>;
   /**
    * Slides the session and appends the channel. Throws `session_not_found` (unknown, ended, signed out) or
-   * `session_expired`. By identities, `token_hash` becomes the device's new token.
+   * `session_expired`. By identities, `token_hash` becomes the device's new token; by asserted ones only a session that
+   * nobody has proven is found, and `verification_required` is thrown when there is another.
    */
   restore(
-    who: { token_hash: string; identities?: Identities },
+    who: { token_hash: string; identities?: Identities; asserted?: boolean },
     channel: string | undefined,
     now: Date,
-  ): Promise<Session>;
+  ): Promise<Opened>;
   /** Applies the changes in the database and slides the session. Throws as `restore`, and `version_conflict`. */
   update(token_hash: string, changes: SessionChanges, now: Date): Promise<Session>;
   /** Ends the session on every channel; its tokens die. Returns them for the cache. Throws as `restore`. */
@@ -184,17 +216,16 @@ export interface KnownAddress {
 }
 
 /**
- * How people prove who they are beside what platforms sign. One method is one round trip. Every method takes the same
- * work, and so the same time, whether or not the person exists. Throws `too_many_requests` with a wait past its limits.
+ * How people prove who they are beside what platforms sign. One method is one round trip. What it takes to answer does
+ * not tell whether a phone is known. Throws `too_many_requests` with a wait past its limits. A limit key says who asks:
+ * `ip:` or `device:` and a hash; phones are counted without one.
  */
 export interface Proofs {
-  /** Makes `code_hash` the phone's one live code. Returns the addresses it can be sent to, newest first: none for a stranger. */
+  /** Makes `code_hash` the phone's one live code. Returns where it can be sent, newest first: nowhere for a stranger. */
   requestCode(
-    request: { phone: string; code_hash: string; salt: string; limit_keys: readonly string[] },
+    request: { phone: string; code_hash: string; limit_keys: readonly string[] },
     now: Date,
   ): Promise<KnownAddress[]>;
-  /** The salt to hash a code with; always one. */
-  codeSalt(phone: string): Promise<string>;
   /**
    * Proves the phone. Of a live token: that session and the phone's become one; else the phone's session, found or
    * opened. `new_token_hash` becomes the device's token and `token_hash` dies. Throws `code_invalid`.
@@ -202,17 +233,26 @@ export interface Proofs {
   confirmCode(
     proof: { phone: string; code_hash: string; token_hash?: string; new_token_hash: string; channel: string },
     now: Date,
-  ): Promise<Session>;
-  /** Binds a link token to the session of a device, for ten minutes and one use. Throws as `Sessions.restore`. */
-  createLink(link: { token_hash: string; link_hash: string }, now: Date): Promise<{ expires_at: Date }>;
+  ): Promise<Opened>;
+  /**
+   * Binds a link token to a device and its session, for ten minutes and one use. With `new_token_hash` that becomes the
+   * device's token, and whoever else holds the old one is not there when the person comes. Throws as `Sessions.restore`.
+   */
+  createLink(
+    link: { token_hash: string; link_hash: string; new_token_hash?: string },
+    now: Date,
+  ): Promise<{ expires_at: Date }>;
   /** Sets the password of the session's proven phone. Throws `verification_required` without a proven phone, or when there is one already and no code was confirmed lately. */
   signUp(signup: { token_hash: string; password: string }, now: Date): Promise<void>;
-  /** Throws `password_invalid`. */
+  /** Throws `verification_required` without a proven phone, and `password_invalid`. */
   changePassword(
     change: { token_hash: string; password: string; new_password: string },
     now: Date,
   ): Promise<void>;
-  /** As `confirmCode`, with a password. Throws `password_invalid`. */
+  /**
+   * As `confirmCode`, with a password; but a session that is somebody's already is left, not joined: another person
+   * may be logging in. Throws `password_invalid`.
+   */
   logIn(
     login: {
       phone: string;
@@ -223,12 +263,12 @@ export interface Proofs {
       limit_keys: readonly string[];
     },
     now: Date,
-  ): Promise<Session>;
-  /** Of a live token, or of a session by id (operators). */
+  ): Promise<Opened>;
+  /** Of a live token, or of a session by id (operators); the oldest first. Throws as `Sessions.restore`. */
   devices(of: SessionRef, now: Date): Promise<Device[]>;
   /** Lets a device's token die; returns its hash for the cache, or undefined when there is no such device. */
   revokeDevice(of: SessionRef, device_id: string, now: Date): Promise<string | undefined>;
-  /** The identity leaves the session; later messages from it open another one. */
+  /** The identity leaves the session; later messages from it open another one. Throws as `Sessions.restore`. */
   unlink(token_hash: string, kind: IdentityKind, now: Date): Promise<Session>;
 }
 
@@ -242,22 +282,41 @@ export interface Privacy {
     actor: string,
     now: Date,
   ): Promise<ExportPage>;
-  /** Erases content and identities, keeps counts. Returns the hashes of the tokens that died, for the cache. */
-  erase(
-    of: CustomerRef,
-    actor: string,
-    now: Date,
-  ): Promise<{ sessions: number; messages: number; token_hashes: string[] }>;
+  /** Erases content and identities, keeps counts. Returns what became empty, and the hashes of tokens that died. */
+  erase(of: CustomerRef, actor: string, now: Date): Promise<Erased>;
+  /** Lines in order, after the one with id `after`. */
   audit(after: string | undefined, limit: number): Promise<AuditLine[]>;
 }
 
 export type CustomerRef = { readonly customer_id: string } | { readonly session_id: string };
 
+/** A session with all that is kept beside its row. */
+export interface ExportedSession extends Session {
+  readonly addresses: readonly KnownAddress[];
+  readonly devices: readonly Omit<Device, "current">[];
+  /** Channels on which the customer has blocked us. */
+  readonly unreachable: readonly string[];
+  /** Whether its phone has a password. */
+  readonly has_password: boolean;
+}
+
+/** A message with what it said before it was edited or deleted. */
+export interface ExportedMessage extends Message {
+  readonly revisions: readonly { readonly text: string; readonly content: Content; readonly at: Date }[];
+}
+
 export interface ExportPage {
-  readonly sessions: readonly Session[];
-  readonly messages: readonly Message[];
+  readonly sessions: readonly ExportedSession[];
+  readonly messages: readonly ExportedMessage[];
   /** Absent on the last page. */
   readonly after?: string;
+}
+
+export interface Erased {
+  readonly sessions: number;
+  readonly messages: number;
+  readonly session_ids: readonly string[];
+  readonly token_hashes: readonly string[];
 }
 
 export interface AuditLine {
@@ -292,10 +351,22 @@ export interface Metrics {
 
 /** Bounded work on sessions nobody touches any more. */
 export interface Housekeeping {
-  /** Marks active sessions past their expiry. Returns how many. */
+  /** Marks active sessions past their expiry, and forgets codes, links and limits that count no more. Returns how many sessions. */
   expire(now: Date, limit: number): Promise<number>;
-  /** Deletes sessions that died before `before`, with their messages. Returns how many. */
-  purge(before: Date, limit: number): Promise<number>;
+  /**
+   * Deletes sessions that died before `before`, with their messages, and what else `retention` names; at most `limit` of
+   * each. Returns how many sessions. With `retention` it leaves a line in the audit when it deleted anything.
+   */
+  purge(before: Date, limit: number, retention?: Retention): Promise<number>;
+}
+
+/** What is deleted though its session lives. */
+export interface Retention {
+  readonly now: Date;
+  /** Messages said before, but for those still to be answered or sent; their count stays. */
+  readonly messages_before?: Date;
+  /** Passwords that let nobody in since. */
+  readonly passwords_before?: Date;
 }
 
 /** What a session's open devices are told at once. */
@@ -308,6 +379,8 @@ export type LiveEvent =
   /** The bot is at work on a message of this channel. */
   | { readonly type: "typing"; readonly channel: string }
   | { readonly type: "session"; readonly session: Session }
+  /** The session has merged with another one: its devices belong to the survivor, with a history they have not seen. */
+  | { readonly type: "moved" }
   /** The session has ended, or this device's token has died (without one: every device's). */
   | { readonly type: "closed"; readonly token_hash?: string };
 
@@ -317,11 +390,19 @@ export interface Live {
   publish(session_id: string, event: LiveEvent): void;
 }
 
-/** Sessions by token, near and forgetful. Never asked where its answer could be wrong; never fails a request. */
+/**
+ * Sessions by token, by id and by the identities they hold, near and forgetful. Asked only while the store does not
+ * answer; never fails a request.
+ */
 export interface SessionCache {
-  get(token_hash: string): Promise<Session | undefined>;
-  put(token_hash: string, session: Session): Promise<void>;
-  drop(token_hashes: readonly string[]): Promise<void>;
+  get(who: SessionRef | { readonly identities: Identities }): Promise<Session | undefined>;
+  /**
+   * Remembers the session as it is now, for all that find it and for this token, which has just been used unless `used`
+   * says no. Tokens that die without use are forgotten in time.
+   */
+  put(token_hash: string | undefined, session: Session, options?: { readonly used?: boolean }): Promise<void>;
+  /** Forgets the tokens; with `sessions` also what they lead to, with all that finds it. */
+  drop(token_hashes: readonly string[], options?: { readonly sessions?: boolean }): Promise<void>;
 }
 
 /** Where state lives. */
@@ -330,9 +411,15 @@ export interface Store {
   readonly sessions: Sessions;
   readonly housekeeping: Housekeeping;
   readonly operations: Operations;
+  readonly proofs: Proofs;
+  readonly privacy: Privacy;
   /** Resolves when the store answers; throws `unavailable`. */
   ping(): Promise<void>;
+  /** Whether calls go through, fail at once, or one may try; absent where nothing can break. */
+  readonly breaker?: () => BreakerState;
 }
+
+export type BreakerState = "closed" | "open" | "half_open";
 
 /** What a store needs to know beside its calls. */
 export interface StoreSettings {
@@ -349,6 +436,10 @@ export interface StoreSettings {
   /** Messages per second that a channel takes in all, for those that say so. */
   readonly pace?: Readonly<Record<string, number>>;
   readonly language?: string;
+  /** How long a kiosk's token lives without use; absent means as long as its session. */
+  readonly kioskIdleMs?: number;
+  /** What customers are told of their identities. */
+  readonly notices?: Notices;
 }
 
 /** Whatever answers. An empty list means it stays silent. */

@@ -14,6 +14,8 @@ export interface Session extends Identities {
   readonly channels: readonly string[];
   readonly status: SessionStatus;
   readonly merged_into?: string;
+  /** There while its phone is only claimed: typed at a kiosk, and proven by nobody. */
+  readonly phone_proven?: false;
   readonly language?: string;
   /** Cart and whatever the frontends keep. */
   readonly data: JsonObject;

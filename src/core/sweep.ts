@@ -1,6 +1,10 @@
 import { answer } from "./answer.ts";
 import { deliver } from "./deliver.ts";
+import { failureOf, toHubError } from "./errors.ts";
 import type { Hub } from "./hub.ts";
+import { replay } from "./replay.ts";
+
+const REPLAY_MS = 10_000;
 
 export interface SweepLimits {
   /** Turns and deliveries claimed at a time, each. */
@@ -14,14 +18,20 @@ export interface SweepLimits {
 }
 
 export interface Swept {
+  /** Entries of the journal that the store has now. */
+  readonly replayed: number;
   readonly turns: number;
   readonly deliveries: number;
   readonly expired: number;
   readonly purged: number;
 }
 
-/** Picks up what was dropped: unanswered turns, due deliveries; then marks and purges dead sessions. Bounded work per run. */
+/**
+ * Picks up what was dropped: what waits in the journal, unanswered turns, due deliveries; then marks and purges dead
+ * sessions. Bounded work per run.
+ */
 export async function sweep(hub: Hub, limits: SweepLimits): Promise<Swept> {
+  const replayed = await drain(hub, limits);
   let turns = 0;
   let deliveries = 0;
   for (let batch = 0; batch < limits.batches; batch++) {
@@ -39,9 +49,21 @@ export async function sweep(hub: Hub, limits: SweepLimits): Promise<Swept> {
     new Date(hub.now().getTime() - limits.retentionMs),
     limits.sessions,
   );
-  const swept = { turns, deliveries, expired, purged };
+  const swept = { replayed, turns, deliveries, expired, purged };
   hub.log("info", "sweep", swept);
   return swept;
+}
+
+/** Takes the journal to the store, and answers each batch before the next: an answer takes a while, and holds a lease. */
+async function drain(hub: Hub, { batch, batches }: SweepLimits): Promise<number> {
+  let replayed = 0;
+  for (let done = 0; hub.standby && done < batches; done++) {
+    const { taken, turns, empty } = await replay(hub, hub.standby, { entries: batch, ms: REPLAY_MS });
+    replayed += taken;
+    await Promise.all(turns.map((turn) => guarded(hub, () => answer(hub, turn))));
+    if (empty || taken === 0) break;
+  }
+  return replayed;
 }
 
 /** One customer's trouble must not stop the others'; the claim's lease brings the work back. */
@@ -49,7 +71,7 @@ async function guarded(hub: Hub, work: () => Promise<void>): Promise<void> {
   try {
     await work();
   } catch (error) {
-    hub.log("error", "sweep.dropped", { error: error instanceof Error ? error.name : typeof error });
+    hub.log("error", "sweep.dropped", failureOf(toHubError(error)));
   }
 }
 

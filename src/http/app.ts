@@ -5,10 +5,20 @@ import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
+import { addDeadLetters } from "./dead-letters.ts";
 import { addDocs } from "./docs.ts";
 import { onError, onMethodNotAllowed, onNotFound, refuseInvalid } from "./errors.ts";
 import { addHealth } from "./health.ts";
+import { addDevices } from "./identity/devices.ts";
+import { addLink } from "./identity/link.ts";
+import { addPasswords } from "./identity/passwords.ts";
+import { addUnlink } from "./identity/unlink.ts";
+import { addVerify } from "./identity/verify.ts";
+import { limitRates } from "./limits.ts";
+import { addLive } from "./live/route.ts";
 import { addMessages } from "./messages.ts";
+import { addMetrics } from "./metrics.ts";
+import { addPrivacy } from "./privacy/routes.ts";
 import {
   type App,
   type AppOptions,
@@ -45,7 +55,7 @@ export function createApp(options: AppOptions): App {
   app.use(
     cors({
       origin: options.corsOrigins.includes("*") ? "*" : [...options.corsOrigins],
-      allowMethods: ["GET", "POST"],
+      allowMethods: ["GET", "POST", "DELETE"],
       allowHeaders: [
         "Authorization",
         "Content-Type",
@@ -60,15 +70,25 @@ export function createApp(options: AppOptions): App {
   );
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.use(guard(options));
+  app.use(limitRates(options));
 
   addStart(app, options);
   addRestore(app, options);
   addUpdate(app, options);
   addEnd(app, options);
+  addVerify(app, options);
+  addLink(app, options);
+  addPasswords(app, options);
+  addDevices(app, options);
+  addUnlink(app, options);
   addMessages(app, options);
+  addLive(app, options);
   addPlatformWebhooks(app, options);
   addCallerWebhooks(app, options);
+  addPrivacy(app, options);
+  addDeadLetters(app, options);
   addHealth(app, options);
+  addMetrics(app, options);
   addDocs(app, options);
   return app;
 }

@@ -10,6 +10,8 @@ export interface Caller {
   readonly token_hash?: string;
   /** What the API key opens; an admin key opens everything. `undefined` without a key. */
   readonly scopes?: ReadonlySet<Scope>;
+  /** The API key's name in the audit: its scope and the beginning of its SHA-256. */
+  readonly actor?: string;
 }
 
 const TOKEN_PREFIX = "hst_";
@@ -26,15 +28,24 @@ export async function callerOf(headers: Headers, keys: Keys): Promise<Caller> {
     throw new HubError("unauthorized", "the credentials are not of this hub");
   return {
     ...(token && { token_hash: await sha256Hex(token) }),
-    ...(key && { scopes: await scopesOf(key, keys) }),
+    ...(key && (await holderOf(key, keys))),
   };
 }
 
-async function scopesOf(key: string, keys: Keys): Promise<ReadonlySet<Scope>> {
+async function holderOf(key: string, keys: Keys): Promise<Required<Pick<Caller, "scopes" | "actor">>> {
   const scopes = new Set<Scope>();
   for (const scope of SCOPES) if (await isOneOf(key, keys[scope])) scopes.add(scope);
   if (scopes.size === 0) throw new HubError("unauthorized", "the API key is not valid");
-  return scopes.has("admin") ? new Set(SCOPES) : scopes;
+  const actor = `${[...scopes].at(-1)}:${(await sha256Hex(key)).slice(0, 8)}`;
+  return { scopes: scopes.has("admin") ? new Set(SCOPES) : scopes, actor };
+}
+
+/** The admin key's name in the audit. Throws `unauthorized` without a key and `forbidden` for one of another scope. */
+export async function adminOf(headers: Headers, keys: Keys): Promise<string> {
+  const { scopes, actor } = await callerOf(headers, keys);
+  if (!scopes || !actor) throw new HubError("unauthorized", "an admin key is needed");
+  if (!scopes.has("admin")) throw new HubError("forbidden", "an admin key is needed");
+  return actor;
 }
 
 /** The SHA-256 of the caller's session token. Throws `unauthorized` without one. */
@@ -46,8 +57,12 @@ export async function tokenOf(headers: Headers, keys: Keys): Promise<string> {
 
 /** A new session token and what the store keeps of it. */
 export async function mintToken(): Promise<{ session_token: string; token_hash: string }> {
-  const bytes = crypto.getRandomValues(new Uint8Array(32));
-  const text = btoa(String.fromCharCode(...bytes));
-  const session_token = TOKEN_PREFIX + text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const session_token = TOKEN_PREFIX + randomText(32);
   return { session_token, token_hash: await sha256Hex(session_token) };
+}
+
+/** That many random bytes as base64url. */
+export function randomText(bytes: number): string {
+  const text = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes))));
+  return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
 }

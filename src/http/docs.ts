@@ -22,6 +22,12 @@ const SECURITY_SCHEMES = {
     name: "X-API-Key",
     description: "A kiosk, web or admin key. The admin key opens what the others open.",
   },
+  webSocketProtocol: {
+    type: "apiKey",
+    in: "header",
+    name: "Sec-WebSocket-Protocol",
+    description: "Two subprotocols: `hub.v1` and a session token.",
+  },
   platform: {
     type: "apiKey",
     in: "header",
@@ -34,8 +40,10 @@ const SECURITY_SCHEMES = {
 
 const TAGS = [
   { name: "Sessions", description: "One customer's window of talk, shared by all channels." },
+  { name: "Identity", description: "How people prove who they are, and take that back." },
   { name: "Messages", description: "What was said, on every channel, in order." },
   { name: "Webhooks", description: "Where messages come in." },
+  { name: "Privacy", description: "What a shop owes the people it keeps data of." },
   { name: "Operation", description: "Running and describing the hub." },
 ];
 

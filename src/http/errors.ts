@@ -7,6 +7,9 @@ import { describe, type HttpContext, type HttpEnv } from "./request.ts";
 const MEANINGS: Record<ErrorCode, string> = {
   unauthorized: "the credentials are missing or wrong",
   forbidden: "the credentials do not open this",
+  verification_required: "who this is must be proven first: by code, password or scan; the message says how",
+  code_invalid: "the code is wrong, was used, is too old, or was guessed at too often",
+  password_invalid: "phone and password do not belong together",
   malformed: "the request cannot be read; the message names the field",
   session_not_found: "no such session, or it ended or signed out",
   session_expired: "the session lay idle past its lifetime",
@@ -23,6 +26,12 @@ const MEANINGS: Record<ErrorCode, string> = {
   unavailable: "a dependency is down or slow; nothing was saved, send it again after Retry-After",
 };
 
+/** What the caller can do about it. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  verification_required:
+    ". To prove it: a code (POST /session/verify), a password (POST /auth/login), or a scan (POST /session/link)",
+};
+
 const errorSchema = z
   .object({
     error: z.object({
@@ -35,7 +44,14 @@ const errorSchema = z
 
 /** The error answers of an operation for the API description; what any operation can answer is added. */
 export function problems(...codes: readonly ErrorCode[]): Record<never, never> {
-  const all = new Set<ErrorCode>([...codes, "internal", "misconfigured", "throttled", "unavailable"]);
+  const all = new Set<ErrorCode>([
+    ...codes,
+    "too_many_requests",
+    "internal",
+    "misconfigured",
+    "throttled",
+    "unavailable",
+  ]);
   const byStatus = Object.groupBy(all, (code) => String(ERROR_CODES[code]));
   return Object.fromEntries(
     Object.entries(byStatus).map(([status, group = []]) => [
@@ -56,15 +72,11 @@ export function onError(thrown: unknown, c: HttpContext): Response {
   if (error.reason) facts.reason = error.reason;
   if (error.code === "internal") Object.assign(facts, describe(error.cause ?? error), { code: "internal" });
   const headers: Record<string, string> = {};
-  if (ERROR_CODES[error.code] === 503)
+  if ([429, 503].includes(ERROR_CODES[error.code]))
     headers["Retry-After"] = String(Math.max(1, Math.ceil((error.retryAfterMs ?? 3_000) / 1_000)));
-  if (error.code === "unauthorized") headers["WWW-Authenticate"] = "Bearer";
-  return answer(
-    c,
-    error.code,
-    error.code === "internal" ? "something went wrong here" : error.message,
-    headers,
-  );
+  if (ERROR_CODES[error.code] === 401) headers["WWW-Authenticate"] = "Bearer";
+  const message = error.code === "internal" ? "something went wrong here" : error.message;
+  return answer(c, error.code, message + (HINTS[error.code] ?? ""), headers);
 }
 
 /** Answers a path that no route has. */

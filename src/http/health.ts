@@ -1,8 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { toHubError } from "../core/errors.ts";
+import type { BreakerState, Store } from "../core/ports.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { callerOf } from "./auth.ts";
 import { json, security } from "./describe.ts";
+import { secondsSince } from "./metrics.ts";
 import type { App, AppOptions, HttpContext } from "./request.ts";
 
 const PROBE_MS = 3_000;
@@ -12,6 +14,27 @@ const probeSchema = z.object({
   ok: z.boolean(),
   latency_ms: z.number(),
   code: z.string().optional().openapi({ description: "What is wrong." }),
+  breaker: z.enum(["closed", "open", "half_open"]).optional().openapi({
+    description:
+      "Whether this isolate asks the database: `open` means that it does not, for a second or two.",
+  }),
+});
+
+const workSchema = z.object({
+  open_turns: z.int().openapi({ description: "Messages that are not answered yet." }),
+  oldest_turn_age_s: z.number(),
+  open_deliveries: z.int().openapi({ description: "Parts of replies that are not sent yet." }),
+  oldest_delivery_age_s: z.number(),
+});
+
+const journalSchema = z.object({
+  depth: z.int().optional().openapi({ description: "What waits to be taken to the database, in order." }),
+  oldest_age_ms: z.number().optional(),
+  aside: z
+    .int()
+    .optional()
+    .openapi({ description: "What the database refused for good; see docs/operations.md." }),
+  code: z.string().optional().openapi({ description: "Why it cannot be looked at." }),
 });
 
 const healthSchema = z.object({
@@ -19,7 +42,9 @@ const healthSchema = z.object({
   version: z.string(),
   misconfigured: z.string().optional().openapi({ description: "Why nothing else is served." }),
   store: probeSchema.optional(),
+  work: workSchema.optional().openapi({ description: "What is unfinished, while the store answers." }),
   cache: z.object({ backend: z.string() }).optional(),
+  journal: journalSchema.optional().openapi({ description: "What came while the database was down." }),
 });
 
 /** Registers `GET /health`: alive and which version; with an admin key, what the hub stands on. */
@@ -29,7 +54,8 @@ export function addHealth(app: App, options: AppOptions): void {
     path: "/health",
     tags: ["Operation"],
     summary: "Liveness",
-    description: "Always 200 while the Worker lives. An admin key adds the store and the cache.",
+    description:
+      "Always 200 while the Worker lives. An admin key adds the store, the cache, the journal and what is unfinished.",
     security: [...security.nobody, ...security.key],
     responses: { 200: json("Alive.", healthSchema) },
   });
@@ -37,10 +63,22 @@ export function addHealth(app: App, options: AppOptions): void {
     const { version, misconfigured } = options;
     if (!(await isAdmin(c, options)))
       return c.json({ status: misconfigured ? ("degraded" as const) : ("ok" as const), version }, 200);
-    const store = await probe(c, options);
-    const status = misconfigured || !store.ok ? ("degraded" as const) : ("ok" as const);
+    const [store, work, journal] = await Promise.all([probe(c, options), unfinished(c), waiting(c)]);
+    const status =
+      misconfigured || !store.ok || journal?.code || journal?.depth ? ("degraded" as const) : ("ok" as const);
     const cache = { backend: options.backends.cache };
-    return c.json({ status, version, ...(misconfigured && { misconfigured }), store, cache }, 200);
+    return c.json(
+      {
+        status,
+        version,
+        ...(misconfigured && { misconfigured }),
+        store,
+        ...(work && { work }),
+        cache,
+        ...(journal && { journal }),
+      },
+      200,
+    );
   });
 }
 
@@ -58,11 +96,55 @@ async function isAdmin(c: HttpContext, options: AppOptions): Promise<boolean> {
 async function probe(c: HttpContext, options: AppOptions): Promise<z.infer<typeof probeSchema>> {
   const backend = options.backends.store;
   const started = Date.now();
+  let store: Store | undefined;
   try {
-    await withTimeout(PROBE_MS, "store_timeout", async () => c.var.exchange.hub().store.ping());
-    return { backend, ok: true, latency_ms: Date.now() - started };
+    ({ store } = c.var.exchange.hub());
+    await withTimeout(PROBE_MS, "store_timeout", store.ping);
+    return { backend, ok: true, latency_ms: Date.now() - started, ...breakerOf(store) };
   } catch (thrown) {
     const { code, reason } = toHubError(thrown);
-    return { backend, ok: false, latency_ms: Date.now() - started, code: reason ?? code };
+    return {
+      backend,
+      ok: false,
+      latency_ms: Date.now() - started,
+      code: reason ?? code,
+      ...breakerOf(store),
+    };
+  }
+}
+
+function breakerOf(store: Store | undefined): { breaker?: BreakerState } {
+  return store?.breaker ? { breaker: store.breaker() } : {};
+}
+
+/** What waits for the store; undefined without a journal. */
+async function waiting(c: HttpContext): Promise<z.infer<typeof journalSchema> | undefined> {
+  try {
+    const { standby, now } = c.var.exchange.hub();
+    if (!standby) return undefined;
+    const { depth, oldest_at, aside } = await standby.journal.depth();
+    const age = oldest_at && Math.max(0, now().getTime() - oldest_at.getTime());
+    return { depth, ...(age !== undefined && { oldest_age_ms: age }), aside };
+  } catch (thrown) {
+    const { code, reason } = toHubError(thrown);
+    return { code: reason ?? code };
+  }
+}
+
+/** What the store has still to do; undefined when it does not answer, which its probe tells. */
+async function unfinished(c: HttpContext): Promise<z.infer<typeof workSchema> | undefined> {
+  try {
+    const hub = c.var.exchange.hub();
+    const now = hub.now();
+    const asked = withTimeout(PROBE_MS, "store_timeout", () => hub.store.operations.metrics(now));
+    const { open_turns, open_deliveries, oldest_turn_at, oldest_delivery_at } = await asked;
+    return {
+      open_turns,
+      oldest_turn_age_s: secondsSince(oldest_turn_at, now),
+      open_deliveries,
+      oldest_delivery_age_s: secondsSince(oldest_delivery_at, now),
+    };
+  } catch {
+    return undefined;
   }
 }

@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { lookUp } from "../core/degraded.ts";
 import { HubError } from "../core/errors.ts";
 import type { Page } from "../core/ports.ts";
 import { callerOf, tokenOf } from "./auth.ts";
@@ -8,12 +9,15 @@ import { poll } from "./poll.ts";
 import { type App, type AppOptions, LONGEST_WAIT_S } from "./request.ts";
 import { messageSchema, viewMessage } from "./shapes.ts";
 
+/** Where to go on reading. */
+export const cursorSchema = z
+  .string()
+  .regex(/^\d{1,15}$/, "must be a cursor of this hub")
+  .default("0")
+  .openapi({ description: "The cursor of what came before; without it, from the beginning." });
+
 const paging = {
-  after: z
-    .string()
-    .regex(/^\d{1,15}$/, "must be a cursor of this hub")
-    .default("0")
-    .openapi({ description: "The cursor of the page before; without it, from the beginning." }),
+  after: cursorSchema,
   limit: z.coerce.number().int().min(1).max(200).default(50),
 };
 
@@ -46,7 +50,7 @@ export function addMessages(app: App, options: AppOptions): void {
     const { after, limit, wait } = c.req.valid("query");
     const hub = c.var.exchange.hub();
     const page = await poll(
-      () => hub.store.sessions.messages({ token_hash }, Number(after), limit, hub.now()),
+      () => lookUp(hub, () => hub.store.sessions.messages({ token_hash }, Number(after), limit, hub.now())),
       (seen) => seen.messages.length > 0,
       wait * 1_000,
       c.req.raw.signal,

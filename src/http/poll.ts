@@ -1,9 +1,9 @@
 const FIRST_PAUSE_MS = 100;
-const LONGEST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 1_000;
 
 /**
  * Calls `look` until it finds something, `waitMs` are over or the caller hangs up; then returns what it saw last.
- * Pauses grow, so that 25 s cost under twenty calls.
+ * Pauses grow to a second, so that 25 s cost under thirty calls.
  */
 export async function poll<T>(
   look: () => Promise<T>,

@@ -46,13 +46,18 @@ async function look(hub: Hub, message: Message): Promise<Message[]> {
       PAGE,
       hub.now(),
     );
-    replies.push(...messages.filter((one) => isReply(one, message)));
+    const answered = answeredBy(hub, message, messages);
+    replies.push(...messages.filter((one) => one.direction === "outbound" && one.reply_to === answered));
     if (!more || replies.length > 0) break;
     after = cursor;
   }
   return replies;
 }
 
-function isReply(one: Message, to: Message): boolean {
-  return one.direction === "outbound" && one.reply_to === to.message_id;
+/** The message that the replies name: this one, or for a bot that takes messages together the last of its batch. */
+function answeredBy({ bot }: Hub, message: Message, after: readonly Message[]): string {
+  const isReplyTo = (id: string) => after.some((one) => one.direction === "outbound" && one.reply_to === id);
+  if (!bot.batch || isReplyTo(message.message_id)) return message.message_id;
+  const sameLine = after.filter((one) => one.direction === "inbound" && one.channel === message.channel);
+  return sameLine.find((one) => isReplyTo(one.message_id))?.message_id ?? message.message_id;
 }

@@ -3,23 +3,31 @@ import type { Context } from "hono";
 import type { Hub } from "../core/hub.ts";
 import type { Log } from "../core/ports.ts";
 import type { Keys } from "./auth.ts";
+import type { Limiters } from "./limits.ts";
 
 /** What the composition root gives the routes. */
 export interface AppOptions {
-  /** The hub for one request, made when a route first needs it. */
-  readonly open: (c: Context) => Hub;
+  /** The hub for one request, made when a route first needs it; `log` names the request in each of its lines. */
+  readonly open: (c: Context, log: Log) => Hub;
   /** Called once a request and everything it left running have ended. */
   readonly close?: (hub: Hub) => Promise<void>;
   readonly log: Log;
   readonly version: string;
   readonly keys: Keys;
   readonly corsOrigins: readonly string[];
+  /** The Durable Objects in which open devices meet, one per session; absent when there are none. */
+  readonly rooms?: DurableObjectNamespace;
   /** The name of every channel there is, on or off: what a session's `channel` may say. */
   readonly channels: readonly string[];
   /** What the kiosk and web channels read, for the API description; they check it themselves. */
   readonly callerMessage?: z.ZodType;
   /** Two letters for phones without a prefix. */
   readonly country?: string;
+  /** Whether a kiosk's API key vouches for the phone that somebody typed there. Without it, it does not. */
+  readonly kioskPhones?: "trust" | "verify";
+  /** Where customers scan to: the bot's username on Telegram, our number's digits on WhatsApp. */
+  readonly scanTo?: { readonly telegram?: string; readonly whatsapp?: string };
+  readonly limiters?: Limiters;
   /** Names of what the hub stands on, for operators. */
   readonly backends: { readonly store: string; readonly cache: string };
   /** Why nothing may be served, naming the variable. */
@@ -67,7 +75,9 @@ export function exchangeOf(options: AppOptions, c: HttpContext): { exchange: Exc
   const waitUntil = waitUntilOf(c);
   const given = c.req.header("x-request-id");
   const id = given && /^[A-Za-z0-9._-]{1,64}$/.test(given) ? given : crypto.randomUUID();
+  const log: Log = (level, event, fields) => options.log(level, event, { request_id: id, ...fields });
   const running = new Set<Promise<void>>();
+  let opened: Hub | undefined;
   let hub: Hub | undefined;
 
   function later(work: Promise<unknown>): Promise<void> {
@@ -75,12 +85,17 @@ export function exchangeOf(options: AppOptions, c: HttpContext): { exchange: Exc
       () => void running.delete(watched),
       (error: unknown) => {
         running.delete(watched);
-        options.log("error", "background.failed", { request_id: id, ...describe(error) });
+        log("error", "background.failed", describe(error));
       },
     );
     running.add(watched);
     waitUntil(watched);
     return watched;
+  }
+
+  function open(): Hub {
+    opened = options.open(c, log);
+    return { ...opened, later };
   }
 
   async function close(opened: Hub): Promise<void> {
@@ -89,9 +104,10 @@ export function exchangeOf(options: AppOptions, c: HttpContext): { exchange: Exc
   }
 
   return {
-    exchange: { id, hub: () => (hub ??= options.open(c)), later, facts: {} },
+    exchange: { id, hub: () => (hub ??= open()), later, facts: {} },
     settle: () => {
-      if (hub && options.close) waitUntil(close(hub).catch((error) => closeFailed(options.log, id, error)));
+      if (opened && options.close)
+        waitUntil(close(opened).catch((error) => log("warn", "close.failed", describe(error))));
     },
   };
 }
@@ -110,10 +126,6 @@ export function describe(error: unknown): Record<string, unknown> {
       .slice(0, 4)
       .map((line) => line.trim()),
   };
-}
-
-function closeFailed(log: Log, request_id: string, error: unknown): void {
-  log("warn", "close.failed", { request_id, ...describe(error) });
 }
 
 /** Workers end what a request left behind unless told; Node lets it run, and Hono throws when asked. */

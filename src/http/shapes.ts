@@ -3,16 +3,20 @@ import { contentSchema } from "../core/content.ts";
 import type { Message } from "../core/message.ts";
 import type { Session } from "../core/session.ts";
 
-const instant = z.string().openapi({ format: "date-time" });
+/** A point in time, ISO 8601 in UTC. */
+export const instant = z.string().openapi({ format: "date-time" });
 const document = z.record(z.string(), z.unknown());
-// Core's schema may be older than the method `openapi`, which only new ones have.
-const content = contentSchema.clone().openapi("Content");
+/** What was said, by kind. Cloned, for core's schema may be older than the method `openapi`, which only new ones have. */
+export const contentShape = contentSchema.clone().openapi("Content");
 
 /** A session as callers see it: every column, `null` where there is nothing. */
 export const sessionSchema = z
   .object({
     session_id: z.uuid(),
     phone: z.string().nullable().openapi({ description: "E.164" }),
+    phone_proven: z
+      .boolean()
+      .openapi({ description: "False while the phone was only typed at a kiosk: it proves nothing then." }),
     telegram_chat_id: z.string().nullable(),
     whatsapp_user_id: z.string().nullable(),
     visitor_id: z.string().nullable(),
@@ -49,7 +53,7 @@ export const messageSchema = z
     role: z.enum(["user", "assistant", "operator", "system"]),
     kind: z.string(),
     text: z.string(),
-    content,
+    content: contentShape,
     reply_to: z.string().nullable(),
     status: z.enum(["pending", "sent", "delivered", "read", "played", "failed"]).nullable(),
     sent_at: instant.nullable(),
@@ -64,6 +68,7 @@ export function viewSession(session: Session): z.infer<typeof sessionSchema> {
   return {
     session_id: session.session_id,
     phone: session.phone ?? null,
+    phone_proven: session.phone_proven ?? true,
     telegram_chat_id: session.telegram_chat_id ?? null,
     whatsapp_user_id: session.whatsapp_user_id ?? null,
     visitor_id: session.visitor_id ?? null,

@@ -15,9 +15,19 @@ import {
   LONGEST_WAIT_S,
   limitsOf,
 } from "./request.ts";
+import { persisted } from "./sessions/present.ts";
 import { messageSchema, sessionSchema, viewMessage, viewSession } from "./shapes.ts";
 
 const anyObject = { type: "object" as const };
+
+/** A webhook may hold hundreds of messages; a log line names this many. */
+const NAMED = 20;
+
+/** A message whose place in the order only the database can tell. */
+const heardSchema = z.object({
+  ...messageSchema.shape,
+  seq: z.int().nullable().openapi({ description: "`null` in an answer that is not persisted." }),
+});
 
 /** Channels whose messages are posted by programs of ours. */
 const CALLERS = ["kiosk", "web"];
@@ -113,15 +123,17 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         200: json(
           "Saved.",
           z.object({
-            message: messageSchema,
+            message: heardSchema,
             session: sessionSchema,
             duplicate: z.boolean().openapi({ description: "It was here before; nothing changed." }),
             replies: z.array(messageSchema).optional().openapi({ description: "Only with `wait`." }),
+            persisted,
           }),
         ),
         ...problems(
           "malformed",
           "unauthorized",
+          "verification_required",
           "not_found",
           "session_not_found",
           "session_expired",
@@ -134,12 +146,16 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
       if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
         throw new HubError("unsupported_media_type", "the body must be application/json");
       const { wait } = c.req.valid("query");
-      const { results, answering } = await take(c, name, await webhookRequest(c, bodyBytes));
+      const { results, answering, persisted } = await take(c, name, await webhookRequest(c, bodyBytes));
       const received = results.find((result) => result.type === "message");
       if (!received) throw new HubError("malformed", "the body holds no message");
       const { message, session, duplicate } = received;
       c.var.exchange.facts.session_id = session.session_id;
       const saved = { message: viewMessage(message), session: viewSession(session), duplicate };
+      if (!persisted) {
+        const unsaved = { ...saved, message: { ...saved.message, seq: null }, persisted };
+        return c.json(wait === 0 ? unsaved : { ...unsaved, replies: [] }, 200);
+      }
       if (wait === 0) return c.json(saved, 200);
       const hub = c.var.exchange.hub();
       const replies = await repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering);
@@ -172,8 +188,15 @@ async function webhookRequest(c: HttpContext, limit: number): Promise<WebhookReq
   };
 }
 
-function count(facts: Record<string, unknown>, { results, ignored }: Accepted): void {
+function count(facts: Record<string, unknown>, { results, ignored, turns, persisted }: Accepted): void {
+  if (!persisted) facts.persisted = false;
   facts.received = results.length;
+  facts.turns = turns.length;
+  const messages = results.flatMap(({ message }) => message ?? []);
+  if (messages.length > 0) {
+    facts.session_ids = [...new Set(messages.map(({ session_id }) => session_id))].slice(0, NAMED);
+    facts.message_ids = messages.map(({ message_id }) => message_id).slice(0, NAMED);
+  }
   const duplicates = results.filter((result) => result.type === "message" && result.duplicate).length;
   if (duplicates > 0) facts.duplicates = duplicates;
   if (ignored.length === 0) return;

@@ -1,6 +1,8 @@
 import type { Store, StoreSettings } from "../core/ports.ts";
 import { memoryConversations } from "./memory/conversations.ts";
 import { memoryOperations } from "./memory/operations.ts";
+import { memoryPrivacy } from "./memory/privacy.ts";
+import { memoryProofs } from "./memory/proofs.ts";
 import { memoryHousekeeping, memorySessions } from "./memory/sessions.ts";
 import { newTables } from "./memory/tables.ts";
 
@@ -12,6 +14,8 @@ export function memoryStore(settings: StoreSettings): Store {
     sessions: memorySessions(tables),
     housekeeping: memoryHousekeeping(tables),
     operations: memoryOperations(tables),
+    proofs: memoryProofs(tables),
+    privacy: memoryPrivacy(tables),
     ping: async () => {},
   };
 }

@@ -22,32 +22,45 @@ export function postgresCalls(
   connectionString: string,
   { max, timeoutMs = 4_500 }: PostgresOptions,
 ): PostgresCalls {
-  const sql = postgres(connectionString, {
-    max,
-    fetch_types: false,
-    connect_timeout: Math.ceil(timeoutMs / 1000),
-    idle_timeout: 60,
-    onnotice: () => {},
-    connection: { application_name: "session-hub", statement_timeout: timeoutMs },
-  });
+  const connect = () =>
+    postgres(connectionString, {
+      max,
+      fetch_types: false,
+      connect_timeout: Math.ceil(timeoutMs / 1000),
+      idle_timeout: 60,
+      // Whoever calls decides when to try again; a driver that waits up to 20 s would make callers wait for a database
+      // that is back.
+      backoff: false,
+      onnotice: () => {},
+      connection: { application_name: "session-hub", statement_timeout: timeoutMs },
+    });
+  let pool = connect();
   return {
     async call(name, argument) {
+      const sql = pool;
       try {
         const query = sql.unsafe<[{ answer: Row }]>(
           `select public.${name}($1::text::jsonb) as answer`,
           [JSON.stringify(argument)],
-          {
-            prepare: true,
-          },
+          { prepare: true },
         );
         const [row] = await withTimeout(timeoutMs, "store_timeout", () => query);
         return row!.answer;
       } catch (error) {
+        if (isTimeout(error) && sql === pool) {
+          // The driver would hand the silent connection the next calls. Those under way keep their own limit.
+          pool = connect();
+          void sql.end({ timeout: Math.ceil(timeoutMs / 1000) });
+        }
         throw fail(error);
       }
     },
-    close: () => sql.end({ timeout: 5 }),
+    close: () => pool.end({ timeout: 5 }),
   };
+}
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof HubError && error.reason === "store_timeout";
 }
 
 function fail(error: unknown): HubError {

@@ -1,6 +1,15 @@
 import { type Content, textOf } from "../core/content.ts";
 import type { Message } from "../core/message.ts";
-import type { Metrics } from "../core/ports.ts";
+import type {
+  AuditLine,
+  Device,
+  Effects,
+  ExportedMessage,
+  ExportedSession,
+  KnownAddress,
+  Metrics,
+  Opened,
+} from "../core/ports.ts";
 import type { Session } from "../core/session.ts";
 import type { DeadLetter, Delivery, Turn } from "../core/turn.ts";
 
@@ -19,6 +28,9 @@ const INSTANTS = [
   "send_at",
   "oldest_turn_at",
   "oldest_delivery_at",
+  "used_at",
+  "last_used_at",
+  "at",
 ];
 
 /** Content as its three columns: its kind, the words a bot reads, and the typed rest. */
@@ -31,6 +43,50 @@ export function toColumns(content: Content): { kind: string; text: string; conte
 
 export function toSession(row: Row): Session {
   return plain(row) as unknown as Session;
+}
+
+/** A session that a call gave to a device, with what else the call has changed. */
+export function toOpened(row: Row): Opened {
+  return { ...toSession(row.session as Row), ...toEffects(row) };
+}
+
+/** What a call has changed beside the session it was about. */
+export function toEffects({ merged, closed, told, deliveries }: Row): Effects {
+  return {
+    ...(merged != null && { merged: merged as string[] }),
+    ...(closed != null && { closed: closed as string[] }),
+    ...(told != null && { told: told as string[] }),
+    ...(deliveries != null && { deliveries: (deliveries as Row[]).map(toDelivery) }),
+  };
+}
+
+export function toAddress(row: Row): KnownAddress {
+  return plain(row) as unknown as KnownAddress;
+}
+
+export function toDevice(row: Row): Device {
+  return plain(row) as unknown as Device;
+}
+
+export function toAuditLine(row: Row): AuditLine {
+  return plain(row) as unknown as AuditLine;
+}
+
+export function toExportedSession({ addresses, devices, ...row }: Row): ExportedSession {
+  return {
+    ...(plain(row) as unknown as ExportedSession),
+    addresses: (addresses as Row[]).map(toAddress),
+    devices: (devices as Row[]).map(toDevice),
+  };
+}
+
+export function toExportedMessage({ revisions, ...row }: Row): ExportedMessage {
+  const before = (revisions as Row[]).map(({ text, kind, content, at }) => ({
+    text: text as string,
+    content: toContent({ kind, text, content }),
+    at: new Date(at as string),
+  }));
+  return { ...toMessage(row), revisions: before };
 }
 
 export function toMessage(row: Row): Message {

@@ -21,7 +21,8 @@ export function supabaseCalls({ url, key, timeoutMs = 4_500 }: SupabaseOptions):
     const { data, error, status } = await client.rpc(name, { p: argument });
     if (error) {
       const reason = error.code || (status ? `http_${status}` : "unreachable");
-      throw new HubError("unavailable", "the database did not answer", { reason });
+      const cause = { status, message: error.message };
+      throw new HubError("unavailable", "the database did not answer", { reason, cause });
     }
     return data as Row;
   };

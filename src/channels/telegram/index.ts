@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { HubError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
+import { codeText } from "../../core/notices.ts";
 import type { Channel } from "../../core/ports.ts";
 import { type Env, settingsOf } from "../../core/settings.ts";
 import { sameSecret } from "../../core/signature.ts";
@@ -50,6 +51,10 @@ export default function telegram(env: Env): Channel | undefined {
     split: ({ text }) => splitText(text, LONGEST_TEXT).map((part) => ({ kind: "text", text: part })),
 
     send: (to, { text }, signal) => api.send(to, text, signal),
+
+    async sendCode({ address }, code, _now, signal) {
+      await api.send(address, codeText(code), signal);
+    },
 
     attend: (to, _external_id, signal) => api.attend(to, signal),
 

@@ -49,6 +49,32 @@ export async function sendText(api: Api, to: Address, body: string, signal: Abor
   return sentSchema.safeParse(answer).data?.messages[0]?.id ?? `unread:${crypto.randomUUID()}`;
 }
 
+/**
+ * Sends a one-time code by an authentication template, whose text is Meta's own and whose button copies the code.
+ * https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/authentication-templates
+ */
+export async function sendCodeTemplate(
+  api: Api,
+  to: Address,
+  { name, language }: { readonly name: string; readonly language: string },
+  code: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { phone_number_id, ...recipient } = addressSchema.safeParse(to).data ?? nowhere();
+  const parameters = [{ type: "text", text: code }];
+  const components = [
+    { type: "body", parameters },
+    { type: "button", sub_type: "url", index: "0", parameters },
+  ];
+  const template = { name, language: { code: language }, components };
+  await post(
+    api,
+    phone_number_id,
+    { recipient_type: "individual", ...recipient, type: "template", template },
+    signal,
+  );
+}
+
 /** Marks a customer's message as read and shows that we type, for 25 seconds or until we answer. */
 export async function showTyping(
   api: Api,

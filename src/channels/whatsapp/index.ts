@@ -1,15 +1,18 @@
 import { z } from "zod";
 import { HubError } from "../../core/errors.ts";
 import { parseJson } from "../../core/json.ts";
+import { codeText } from "../../core/notices.ts";
 import type { Channel } from "../../core/ports.ts";
 import { type Env, settingsOf } from "../../core/settings.ts";
 import { equalText, isHmac } from "../../core/signature.ts";
 import { splitText } from "../../core/split.ts";
-import { sendText, showTyping } from "./api.ts";
+import { sendCodeTemplate, sendText, showTyping } from "./api.ts";
 import { readWebhook } from "./webhook.ts";
 
 const SIGNATURE_HEADER = "x-hub-signature-256";
 const LONGEST_TEXT = 4096;
+/** How long after a customer's last message anything but a template reaches them, with a minute to spare. */
+const WINDOW_MS = 24 * 3_600_000 - 60_000;
 
 const envSchema = z.object({
   WHATSAPP_ACCESS_TOKEN: z.string().regex(/^[\x21-\x7e]+$/, "must be one word"),
@@ -21,6 +24,14 @@ const envSchema = z.object({
     .string()
     .regex(/^v\d+\.\d+$/, "must look like v25.0")
     .default("v25.0"),
+  WHATSAPP_CODE_TEMPLATE: z
+    .string()
+    .regex(/^[a-z0-9_]{1,512}$/, "must be a template's name")
+    .optional(),
+  WHATSAPP_CODE_LANGUAGE: z
+    .string()
+    .regex(/^[a-z]{2,3}(_[A-Z]{2})?$/, "must be a language such as de or en_US")
+    .default("en_US"),
 });
 
 /**
@@ -65,6 +76,17 @@ export default function whatsapp(env: Env): Channel | undefined {
     split: (reply) => splitText(reply.text, LONGEST_TEXT).map((text) => ({ ...reply, text })),
 
     send: (to, part, signal) => sendText(api, { ...ours, ...to }, part.text, signal),
+
+    async sendCode({ address, used_at }, code, now, signal) {
+      const to = { ...ours, ...address };
+      const { WHATSAPP_CODE_TEMPLATE: name, WHATSAPP_CODE_LANGUAGE: language } = settings;
+      if (name) await sendCodeTemplate(api, to, { name, language }, code, signal);
+      else if (now.getTime() - used_at.getTime() < WINDOW_MS) await sendText(api, to, codeText(code), signal);
+      else
+        throw new HubError("rejected", "the window is closed, and there is no WHATSAPP_CODE_TEMPLATE", {
+          reason: "window_closed",
+        });
+    },
 
     attend: (to, external_id, signal) => showTyping(api, { ...ours, ...to }, external_id, signal),
   };

@@ -1,11 +1,15 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { close } from "../../core/degraded.ts";
+import { toHubError } from "../../core/errors.ts";
+import type { Hub } from "../../core/hub.ts";
+import type { SessionRef } from "../../core/session.ts";
 import { tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import type { App, AppOptions } from "../request.ts";
 import { sessionSchema, viewSession } from "../shapes.ts";
 
-/** Registers `POST /session/end`, for every channel, and `POST /session/signout`, for one device. */
+/** Registers `POST /session/end`, for every channel, and `POST /session/signout` (`/auth/logout`), for one device. */
 export function addEnd(app: App, options: AppOptions): void {
   const end = createRoute({
     method: "post",
@@ -23,30 +27,50 @@ export function addEnd(app: App, options: AppOptions): void {
     const token_hash = await tokenOf(c.req.raw.headers, options.keys);
     const { exchange } = c.var;
     const hub = exchange.hub();
-    const { session, token_hashes } = await hub.store.sessions.end(token_hash, hub.now());
+    const ask = () => hub.store.sessions.end(token_hash, hub.now());
+    const { session, token_hashes } = await close(hub, token_hash, ask);
     exchange.facts.session_id = session.session_id;
-    void exchange.later(hub.cache.drop([...new Set([token_hash, ...token_hashes])]));
+    void exchange.later(hub.cache.drop([...new Set([token_hash, ...token_hashes])], { sessions: true }));
+    hub.live.publish(session.session_id, { type: "closed" });
     return c.json({ session: viewSession(session) }, 200);
   });
 
-  const signout = createRoute({
-    method: "post",
-    path: "/session/signout",
-    tags: ["Sessions"],
-    summary: "Sign this device out",
-    description: "Its token dies, the session lives on. Signing out twice is no error.",
-    security: security.token,
-    responses: {
-      200: json("Whether the token was still alive.", z.object({ signed_out: z.boolean() })),
-      ...problems("unauthorized"),
-    },
-  });
-  app.openapi(signout, async (c) => {
-    const token_hash = await tokenOf(c.req.raw.headers, options.keys);
-    const { exchange } = c.var;
-    const hub = exchange.hub();
-    const signed_out = await hub.store.sessions.signOut(token_hash, hub.now());
-    void exchange.later(hub.cache.drop([token_hash]));
-    return c.json({ signed_out }, 200);
-  });
+  for (const path of ["/session/signout", "/auth/logout"]) {
+    const signout = createRoute({
+      method: "post",
+      path,
+      tags: [path === "/auth/logout" ? "Identity" : "Sessions"],
+      summary: "Sign this device out",
+      description: "Its token dies, the session lives on. Signing out twice is no error.",
+      security: security.token,
+      responses: {
+        200: json("Whether the token was still alive.", z.object({ signed_out: z.boolean() })),
+        ...problems("unauthorized"),
+      },
+    });
+    app.openapi(signout, async (c) => {
+      const token_hash = await tokenOf(c.req.raw.headers, options.keys);
+      const { exchange } = c.var;
+      const hub = exchange.hub();
+      const { session_id, signed_out } = await close(hub, token_hash, async () => ({
+        session_id: await sessionOf(hub, { token_hash }),
+        signed_out: await hub.store.sessions.signOut(token_hash, hub.now()),
+      }));
+      if (session_id) hub.live.publish(session_id, { type: "closed", token_hash });
+      void exchange.later(hub.cache.drop([token_hash]));
+      return c.json({ signed_out }, 200);
+    });
+  }
+}
+
+/** The session in whose room a device may be; undefined when its token opens none. */
+export async function sessionOf({ store, now }: Hub, of: SessionRef): Promise<string | undefined> {
+  try {
+    const { session_id } = await store.sessions.messages(of, Number.MAX_SAFE_INTEGER, 1, now());
+    return session_id;
+  } catch (error) {
+    const { code } = toHubError(error);
+    if (code === "session_not_found" || code === "session_expired") return undefined;
+    throw error;
+  }
 }

@@ -1,12 +1,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { restore } from "../../core/degraded.ts";
 import { HubError } from "../../core/errors.ts";
 import { callerOf, mintToken } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, channelName } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
-import { present } from "./present.ts";
-import { vouchable, vouchedFor } from "./vouched.ts";
+import { persisted, presentTaken } from "./present.ts";
+import { isKiosk, onlyClaims, vouchable, vouchedFor } from "./vouched.ts";
 
 /** Registers `GET /session/restore`: a session found again, by its token or by a vouched identity. */
 export function addRestore(app: App, options: AppOptions): void {
@@ -17,7 +18,8 @@ export function addRestore(app: App, options: AppOptions): void {
     summary: "Find a session again",
     description:
       "By the device's token; or, with an API key, by `phone` or `telegram_chat_id`, which gives the device a new " +
-      "token. Slides the expiry and appends `channel` to the session's channels.",
+      "token. Slides the expiry and appends `channel` to the session's channels. Unless KIOSK_PHONE_POLICY is `trust`, a " +
+      "kiosk's key finds only sessions that nobody has proven; others are `verification_required`.",
     security: [...security.token, { apiKey: [] }],
     request: {
       query: z.object({
@@ -29,9 +31,15 @@ export function addRestore(app: App, options: AppOptions): void {
     responses: {
       200: json(
         "The session; with a token only where it was found without one.",
-        z.object({ session_token: z.string().optional(), session: sessionSchema }),
+        z.object({ session_token: z.string().optional(), session: sessionSchema, persisted }),
       ),
-      ...problems("malformed", "unauthorized", "session_not_found", "session_expired"),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "verification_required",
+        "session_not_found",
+        "session_expired",
+      ),
     },
   });
 
@@ -42,8 +50,7 @@ export function addRestore(app: App, options: AppOptions): void {
     const hub = c.var.exchange.hub();
     if (caller.token_hash) {
       const { token_hash } = caller;
-      const session = await hub.store.sessions.restore({ token_hash }, query.channel, hub.now());
-      return c.json({ session: present(c, token_hash, session) }, 200);
+      return c.json(presentTaken(c, token_hash, await restore(hub, { token_hash }, query.channel)), 200);
     }
     if (!caller.scopes) throw new HubError("unauthorized", "a session token or an API key is needed");
     // A plus sign that nobody escaped arrives as a space.
@@ -53,8 +60,10 @@ export function addRestore(app: App, options: AppOptions): void {
     );
     if (Object.keys(identities).length === 0)
       throw new HubError("malformed", "query: phone or telegram_chat_id is needed beside an API key");
+    const asserted = onlyClaims(caller, query, options);
     const { session_token, token_hash } = await mintToken();
-    const session = await hub.store.sessions.restore({ token_hash, identities }, query.channel, hub.now());
-    return c.json({ session_token, session: present(c, token_hash, session) }, 200);
+    const channel = query.channel ?? (isKiosk(caller) ? "kiosk" : undefined);
+    const session = await restore(hub, { token_hash, identities, ...(asserted && { asserted }) }, channel);
+    return c.json({ session_token, ...presentTaken(c, token_hash, session) }, 200);
   });
 }

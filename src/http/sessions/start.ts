@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { start } from "../../core/degraded.ts";
 import { HubError } from "../../core/errors.ts";
 import { callerOf, mintToken } from "../auth.ts";
 import { jsonBody } from "../body.ts";
@@ -7,8 +8,8 @@ import { problems } from "../errors.ts";
 import { type App, type AppOptions, channelName, limitsOf } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
-import { present } from "./present.ts";
-import { vouchable, vouchedFor } from "./vouched.ts";
+import { persisted, presentTaken } from "./present.ts";
+import { onlyClaims, vouchable, vouchedFor } from "./vouched.ts";
 
 /** Registers `POST /session/start`: a device's session and its token. */
 export function addStart(app: App, options: AppOptions): void {
@@ -21,7 +22,9 @@ export function addStart(app: App, options: AppOptions): void {
     description:
       "With an API key, `phone`, `telegram_chat_id` and `customer_id` say who the customer is: their active session " +
       "is restored, else a new one opens. Without a key these three are refused, and a new anonymous session opens. " +
-      "Every call gives the device a token of its own. Unknown fields are ignored.",
+      "A kiosk's key vouches only where KIOSK_PHONE_POLICY is `trust`; else it opens a session for a phone that is new, " +
+      "and `verification_required` says that this phone's owner must prove it: by `/session/verify`, `/auth/login` or " +
+      "`/session/link`. Every call gives the device a token of its own. Unknown fields are ignored.",
     security: [...security.key, ...security.nobody],
     middleware: jsonBody(limits.bodyBytes),
     request: {
@@ -46,35 +49,43 @@ export function addStart(app: App, options: AppOptions): void {
     responses: {
       200: json(
         "The session, and the device's token, which is shown only here.",
-        z.object({ session_token: z.string(), session: sessionSchema }),
+        z.object({ session_token: z.string(), session: sessionSchema, persisted }),
       ),
-      ...problems("malformed", "unauthorized", "payload_too_large", "unsupported_media_type"),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "forbidden",
+        "verification_required",
+        "payload_too_large",
+        "unsupported_media_type",
+      ),
     },
   });
 
   app.openapi(route, async (c) => {
     const body = c.req.valid("json");
-    const { scopes } = await callerOf(c.req.raw.headers, options.keys);
+    const caller = await callerOf(c.req.raw.headers, options.keys);
     const vouched = vouchedFor(body, options.country);
     const isVouched = Object.keys(vouched).length > 0;
-    if (!scopes && (isVouched || body.customer_id != null))
+    if (!caller.scopes && (isVouched || body.customer_id != null))
       throw new HubError(
         "unauthorized",
         "phone, telegram_chat_id and customer_id need an API key to vouch for them",
       );
+    const asserted = onlyClaims(caller, body, options);
+    if (asserted && body.channel !== "kiosk")
+      throw new HubError("forbidden", "channel: a kiosk's key opens sessions of the channel kiosk");
     c.var.exchange.facts.channel = body.channel;
     const { session_token, token_hash } = await mintToken();
     const hub = c.var.exchange.hub();
-    const session = await hub.store.sessions.start(
-      {
-        identities: isVouched ? vouched : { visitor_id: crypto.randomUUID() },
-        channel: body.channel,
-        ...(body.customer_id != null && { customer_id: String(body.customer_id) }),
-        ...(body.data && { data: clientDocument("data", body.data, limits.documentBytes) }),
-        token_hash,
-      },
-      hub.now(),
-    );
-    return c.json({ session_token, session: present(c, token_hash, session) }, 200);
+    const session = await start(hub, {
+      identities: isVouched ? vouched : { visitor_id: crypto.randomUUID() },
+      channel: body.channel,
+      ...(body.customer_id != null && { customer_id: String(body.customer_id) }),
+      ...(body.data && { data: clientDocument("data", body.data, limits.documentBytes) }),
+      token_hash,
+      ...(asserted && isVouched && { asserted }),
+    });
+    return c.json({ session_token, ...presentTaken(c, token_hash, session) }, 200);
   });
 }

@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { update } from "../../core/degraded.ts";
 import { HubError } from "../../core/errors.ts";
 import type { SessionChanges } from "../../core/ports.ts";
 import { tokenOf } from "../auth.ts";
@@ -8,7 +9,7 @@ import { problems } from "../errors.ts";
 import { type App, type AppOptions, channelName, limitsOf } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
-import { present } from "./present.ts";
+import { persisted, presentTaken } from "./present.ts";
 
 const text = z.string().min(1).max(32_768);
 
@@ -52,7 +53,7 @@ export function addUpdate(app: App, options: AppOptions): void {
       body: { required: true, content: { "application/json": { schema: bodySchema } } },
     },
     responses: {
-      200: json("The session after the change.", z.object({ session: sessionSchema })),
+      200: json("The session after the change.", z.object({ session: sessionSchema, persisted })),
       ...problems(
         "malformed",
         "unauthorized",
@@ -79,8 +80,9 @@ export function addUpdate(app: App, options: AppOptions): void {
       ...(if_version !== undefined && { if_version }),
     };
     const hub = c.var.exchange.hub();
-    const session = await hub.store.sessions.update(token_hash, changes, hub.now());
-    return c.json({ session: present(c, token_hash, session) }, 200);
+    const taken = await update(hub, token_hash, changes);
+    if (changes.message && taken.persisted) hub.live.publish(taken.value.session_id, { type: "messages" });
+    return c.json(presentTaken(c, token_hash, taken), 200);
   });
 }
 

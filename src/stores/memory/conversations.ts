@@ -2,8 +2,8 @@ import type { Completed, Conversations, Settled } from "../../core/ports.ts";
 import type { Turn } from "../../core/turn.ts";
 import { addReply, settleOne } from "./outbox.ts";
 import { receiveOne, refuseDead } from "./receive.ts";
-import { copy, count, observe, type SessionRow, type Tables } from "./tables.ts";
-import { claimDelivery, claimTurn, finishTurn, heldTurn } from "./work.ts";
+import { atOnce, copy, count, observe, type SessionRow, type Tables, takeEffects } from "./tables.ts";
+import { claimDelivery, claimTurn, finishTurn, heldTurn, isDue } from "./work.ts";
 
 const STALE: Completed = { stale: true, messages: [], deliveries: [] };
 
@@ -11,8 +11,12 @@ const STALE: Completed = { stale: true, messages: [], deliveries: [] };
 export function memoryConversations(tables: Tables): Conversations {
   return {
     async receive(kept, now) {
+      takeEffects(tables);
       for (const item of kept) refuseDead(tables, item, now);
-      return kept.map((item) => receiveOne(tables, item, now));
+      return kept.map((item) => {
+        const result = receiveOne(tables, item, now);
+        return { ...result, ...takeEffects(tables) };
+      });
     },
 
     async complete(claim, replies, now) {
@@ -42,7 +46,7 @@ export function memoryConversations(tables: Tables): Conversations {
         for (const one of row.turns.filter((other) => other === turn || other.leader === turn)) {
           one.state = "pending";
           one.leader = undefined;
-          one.due_at = one === turn ? retryAt : now;
+          one.due_at = one === turn ? retryAt : atOnce(now);
         }
       }
       return { stale: false, messages: [], deliveries: [], ...nextTurn(tables, row, now) };
@@ -73,9 +77,12 @@ export function memoryConversations(tables: Tables): Conversations {
         turns: firstOf(limit, oldestFirst(heads), (head) =>
           claimTurn(tables, tables.sessions.get(head.session_id)!, now),
         ),
-        deliveries: firstOf(limit, oldestFirst(lines), ({ delivery }) =>
-          claimDelivery(tables, tables.sessions.get(delivery.session_id)!, delivery.channel, now),
-        ),
+        deliveries: oldestFirst(lines.filter((head) => isDue(tables, head, now)))
+          .slice(0, limit)
+          .flatMap(
+            ({ delivery }) =>
+              claimDelivery(tables, tables.sessions.get(delivery.session_id)!, delivery.channel, now) ?? [],
+          ),
       };
     },
   };

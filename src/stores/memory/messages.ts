@@ -19,6 +19,7 @@ const RANK: Record<Exclude<DeliveryStatus, "failed">, number> = {
 };
 
 interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "content"> {
+  message_id?: string | undefined;
   account?: string | undefined;
   external_id?: string | undefined;
   reply_to?: string | undefined;
@@ -30,11 +31,11 @@ interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "c
 export function addMessage(
   tables: Tables,
   row: SessionRow,
-  { account, ...given }: NewMessage,
+  { account, message_id, ...given }: NewMessage,
   now: Date,
 ): MessageRow {
   const message = copy({
-    message_id: newId(tables, now),
+    message_id: message_id ?? newId(tables, now),
     session_id: row.session.session_id,
     seq: ++tables.seq,
     kind: given.content.kind,

@@ -1,7 +1,7 @@
 import type { Due, Operations } from "../../core/ports.ts";
 import type { DeadLetter, Failure } from "../../core/turn.ts";
 import { refreshStatus } from "./messages.ts";
-import { copy, type DeliveryRow, type Tables, type TurnRow } from "./tables.ts";
+import { atOnce, copy, type DeliveryRow, inOrder, type Tables, type TurnRow } from "./tables.ts";
 import { claimDelivery, claimTurn } from "./work.ts";
 
 /** What operators see and set right. */
@@ -43,8 +43,14 @@ export function memoryOperations(tables: Tables): Operations {
 
 function retryTurn(tables: Tables, turn: TurnRow, now: Date): Due {
   const row = tables.sessions.get(turn.session_id)!;
-  Object.assign(turn, { state: "pending", attempt: 0, due_at: now, leader: undefined, failure: undefined });
-  row.turns = [...row.turns, turn].sort((a, b) => a.seq - b.seq);
+  Object.assign(turn, {
+    state: "pending",
+    attempt: 0,
+    due_at: atOnce(now),
+    leader: undefined,
+    failure: undefined,
+  });
+  row.turns = [...row.turns, turn].sort(inOrder);
   const claimed = claimTurn(tables, row, now);
   return { turns: claimed ? [claimed] : [], deliveries: [] };
 }
@@ -52,10 +58,12 @@ function retryTurn(tables: Tables, turn: TurnRow, now: Date): Due {
 function retryDelivery(tables: Tables, retried: DeliveryRow, now: Date): Due {
   const { session_id, channel, message_id } = retried.delivery;
   const row = tables.sessions.get(session_id)!;
+  for (const [key, other] of tables.deliveriesByExternalId)
+    if (other === retried) tables.deliveriesByExternalId.delete(key);
   retried.delivery.attempt = 0;
   Object.assign(retried, {
     state: "pending",
-    due_at: now,
+    due_at: atOnce(now),
     status: "pending",
     external_id: undefined,
     failure: undefined,

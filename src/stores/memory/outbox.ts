@@ -1,12 +1,14 @@
-import type { Message } from "../../core/message.ts";
+import type { Address, Message } from "../../core/message.ts";
 import type { Settled } from "../../core/ports.ts";
-import type { OutboundReply, Outcome, Turn } from "../../core/turn.ts";
+import type { OutboundReply, Outcome, Reply, Turn } from "../../core/turn.ts";
 import { addMessage, applyEarly, refreshStatus } from "./messages.ts";
 import {
+  atOnce,
   copy,
   count,
   type DeliveryRow,
   externalKey,
+  type MessageRow,
   newId,
   observe,
   type SessionRow,
@@ -35,7 +37,20 @@ export function addReply(
     status,
   } as const;
   const reply = addMessage(tables, row, said, now);
-  const { message_id, session_id } = reply.message;
+  addDeliveries(tables, row, reply, { account, address, parts }, now);
+  return reply.message;
+}
+
+/** Puts the parts of a message into the outbox; on a channel where the customer has blocked us they are dead at once. */
+export function addDeliveries(
+  tables: Tables,
+  row: SessionRow,
+  message: MessageRow,
+  { account, address, parts }: { account: string | undefined; address: Address; parts: readonly Reply[] },
+  now: Date,
+): void {
+  const { message_id, session_id, channel } = message.message;
+  const blocked = row.unreachable.includes(channel);
   for (const part of parts) {
     const delivery_id = newId(tables, now);
     const added: DeliveryRow = {
@@ -51,16 +66,15 @@ export function addReply(
       }),
       seq: tables.seq,
       state: blocked ? "dead" : "pending",
-      due_at: now,
+      due_at: atOnce(now),
       status: blocked ? "failed" : "pending",
       ...(blocked && { failure: { code: "rejected", reason: "blocked" } }),
       created_at: now,
     };
     tables.deliveries.set(delivery_id, added);
-    reply.parts.push(added);
+    message.parts.push(added);
     if (!blocked) row.deliveries.push(added);
   }
-  return reply.message;
 }
 
 /** Records how an attempt ended, unless a newer one is under way; returns the line that may go on. */

@@ -1,14 +1,14 @@
 import { HubError } from "../../core/errors.ts";
 import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity.ts";
+import { NOTICES } from "../../core/notices.ts";
 import type { Session, SessionRef } from "../../core/session.ts";
-import { externalKey, newId, type SessionRow, type Tables } from "./tables.ts";
-
-/** A browser is no person: two of them may be one customer. */
-const TELLS_PEOPLE_APART = [
-  "telegram_chat_id",
-  "whatsapp_user_id",
-  "phone",
-] as const satisfies IdentityKind[];
+import { dropLostAddresses, knownAddresses } from "./addresses.ts";
+import { areApart, isSomebody, PERSONAL, provenOf } from "./identities.ts";
+import { byAge, merge } from "./merge.ts";
+import { tell } from "./notices.ts";
+import { followPhone } from "./passwords.ts";
+import { newId, type SessionRow, type Tables } from "./tables.ts";
+import { closeTokens, tokenOf, useToken } from "./tokens.ts";
 
 /** The active session of an identity. One that is past its expiry is marked so and not found. */
 export function findActive(
@@ -26,10 +26,17 @@ export function findActive(
   return undefined;
 }
 
-/** The session that a token or id stands for. Throws `session_not_found` or `session_expired` unless it is active. */
+/** As `lookUp`, and a token is used by it. */
 export function findLive(tables: Tables, ref: SessionRef, now: Date): SessionRow {
-  const id = "token_hash" in ref ? tables.tokens.get(ref.token_hash) : ref.session_id;
-  const row = follow(tables, id);
+  const row = lookUp(tables, ref, now);
+  if ("token_hash" in ref) useToken(tables.tokens.get(ref.token_hash)!, now);
+  return row;
+}
+
+/** The session that a token or id stands for. Throws `session_not_found` or `session_expired` unless it is active. */
+export function lookUp(tables: Tables, ref: SessionRef, now: Date): SessionRow {
+  const token = "token_hash" in ref ? tokenOf(tables, ref.token_hash, now) : undefined;
+  const row = follow(tables, "token_hash" in ref ? token?.session_id : ref.session_id);
   if (!row) throw new HubError("session_not_found", "there is no such session");
   const { status, expires_at } = row.session;
   if (status === "expired" || (status === "active" && expires_at <= now))
@@ -50,17 +57,62 @@ export function follow(tables: Tables, id: string | undefined): SessionRow | und
  * The strongest identity says who it is. A session found by a weaker one is the same person's unless it holds
  * another value of something that tells people apart; then only that identity moves, for its proof is newer.
  */
-export function resolve(tables: Tables, identities: Identities, channel: string, now: Date): SessionRow {
+export function resolve(
+  tables: Tables,
+  identities: Identities,
+  channel: string,
+  now: Date,
+  promised?: string,
+): SessionRow {
   const owner = findOwner(tables, identities, now);
-  return settleIdentities(tables, owner, identities, now) ?? open(tables, identities, channel, now);
+  return settleIdentities(tables, owner, identities, now) ?? open(tables, identities, channel, now, promised);
 }
 
-/** Gives a session's person these identities, merging or stripping whoever holds them. Undefined when nobody does. */
+/**
+ * The session of somebody who only claims a phone: one that has been claimed the same way and used nowhere else, or a
+ * new one. Throws `verification_required` when the phone is somebody's.
+ */
+export function claim(
+  tables: Tables,
+  identities: Identities,
+  channel: string,
+  now: Date,
+  promised?: string,
+): SessionRow {
+  refuseClaim(tables, identities, channel, now);
+  const row = findActive(tables, "phone", identities.phone!, now);
+  return row ?? open(tables, { ...identities, phone_proven: false }, channel, now, promised);
+}
+
+/** Throws `verification_required` unless a session with these claimed identities may be found or opened. */
+export function refuseClaim(
+  tables: Tables,
+  identities: Identities,
+  channel: string | undefined,
+  now: Date,
+): void {
+  const { phone, ...others } = identities;
+  const isFree = [...tables.sessions.values()].every(
+    ({ session }) =>
+      session.status !== "active" ||
+      session.phone !== phone ||
+      session.expires_at <= now ||
+      isClaimable(session, channel),
+  );
+  if (phone === undefined || Object.keys(others).length > 0 || !isFree)
+    throw new HubError("verification_required", "who this is has to be proven first");
+}
+
+/**
+ * Gives a session's person these identities, merging or stripping whoever holds them. Undefined when nobody does.
+ * `keep` is the token through which the proof came: others of a session that was nobody's may be anybody's, and die.
+ */
 export function settleIdentities(
   tables: Tables,
   owner: SessionRow | undefined,
   identities: Identities,
   now: Date,
+  keep?: string,
 ): SessionRow | undefined {
   const holders = new Set<SessionRow>();
   for (const kind of IDENTITY_KINDS) {
@@ -68,35 +120,52 @@ export function settleIdentities(
     const row = value === undefined ? undefined : findActive(tables, kind, value, now);
     if (row && row !== owner) holders.add(row);
   }
-  let known: Identities = { ...(owner && identitiesOf(owner.session)), ...identities };
+  let known: Identities = { ...(owner && provenOf(owner.session)), ...identities };
   const same = owner ? [owner] : [];
   for (const row of [...holders].sort(byAge)) {
-    if (
-      TELLS_PEOPLE_APART.every(
-        (kind) =>
-          row.session[kind] === undefined || known[kind] === undefined || row.session[kind] === known[kind],
-      )
-    ) {
-      known = { ...identitiesOf(row.session), ...known };
+    const proven = provenOf(row.session);
+    if (areApart(proven, known)) strip(tables, row, identities, now);
+    else {
+      known = { ...proven, ...known };
       same.push(row);
-    } else strip(row.session, identities, now);
+    }
   }
   const [survivor, ...younger] = same.sort(byAge);
   if (!survivor) return undefined;
-  for (const row of younger) merge(tables, survivor, row, now);
+  const phones = same.flatMap(({ session }) => provenOf(session).phone ?? []);
+  if (isSomebody(known))
+    for (const row of same) if (!isSomebody(provenOf(row.session))) closeTokens(tables, row, keep);
+  for (const row of younger) {
+    merge(tables, survivor, row, owner);
+    retire(row.session, "merged", now);
+  }
+  const { session } = survivor;
   for (const kind of IDENTITY_KINDS) {
     const value = identities[kind];
-    if (value !== undefined) survivor.session[kind] = value;
+    if (value !== undefined) session[kind] = value;
   }
+  if (identities.phone !== undefined) delete session.phone_proven;
+  else if (isSomebody(known)) dropClaim(session);
+  dropLostAddresses(survivor);
+  followPhone(tables, survivor, phones, now);
   return survivor;
 }
 
-/** Marks the session as used on a channel now. */
+/** Lets the id of a session that was promised lead to this one. */
+export function leadTo(tables: Tables, row: SessionRow, promised: string, channel: string, now: Date): void {
+  if (tables.sessions.has(promised)) return;
+  const { session } = open(tables, {}, channel, now, promised);
+  session.merged_into = row.session.session_id;
+  retire(session, "merged", now);
+  session.version = 1;
+}
+
+/** Marks the session as used on a channel now. What comes late, from the journal, moves nothing back. */
 export function touch(tables: Tables, row: SessionRow, channel: string | undefined, now: Date): void {
   const { session } = row;
-  session.last_activity = now;
-  session.updated_at = now;
-  session.expires_at = new Date(now.getTime() + tables.settings.sessionTtlMs);
+  session.last_activity = latest(session.last_activity, now);
+  session.updated_at = latest(session.updated_at, now);
+  session.expires_at = latest(session.expires_at, new Date(now.getTime() + tables.settings.sessionTtlMs));
   if (channel !== undefined && !session.channels.includes(channel)) {
     session.channels = [...session.channels, channel];
     row.channels_since.push(now);
@@ -115,14 +184,21 @@ export function retire(
   session.version += 1;
 }
 
-function findOwner(tables: Tables, identities: Identities, now: Date): SessionRow | undefined {
+/** The active session of the strongest of the identities. */
+export function findOwner(tables: Tables, identities: Identities, now: Date): SessionRow | undefined {
   const anchor = IDENTITY_KINDS.find((kind) => identities[kind] !== undefined);
   return anchor && findActive(tables, anchor, identities[anchor]!, now);
 }
 
-function open(tables: Tables, identities: Identities, channel: string, now: Date): SessionRow {
+function open(
+  tables: Tables,
+  identities: Identities & Pick<Session, "phone_proven">,
+  channel: string,
+  now: Date,
+  promised?: string,
+): SessionRow {
   const session: SessionRow["session"] = {
-    session_id: newId(tables, now),
+    session_id: promised === undefined || tables.sessions.has(promised) ? newId(tables, now) : promised,
     ...identities,
     channel,
     channels: [],
@@ -141,95 +217,50 @@ function open(tables: Tables, identities: Identities, channel: string, now: Date
     session,
     channels_since: [],
     unreachable: [],
+    addresses: new Map(),
     messages: [],
     turns: [],
     deliveries: [],
   };
   tables.sessions.set(session.session_id, row);
+  followPhone(tables, row, [], now);
   return row;
 }
 
-function strip(session: SessionRow["session"], identities: Identities, now: Date): void {
-  for (const kind of IDENTITY_KINDS)
-    if (identities[kind] !== undefined && session[kind] === identities[kind]) delete session[kind];
+/** Whether who claims a session's phone may have it: it is nobody's, and used only where it was claimed. */
+function isClaimable({ phone_proven, channels, ...session }: Session, channel: string | undefined): boolean {
+  return (
+    [...channels, channel ?? session.channel].every((name) => name === session.channel) &&
+    phone_proven === false
+  );
+}
+
+/** A phone that somebody claimed does not become that of who they turn out to be. */
+function dropClaim(session: SessionRow["session"]): void {
+  if (session.phone_proven !== false) return;
+  delete session.phone;
+  delete session.phone_proven;
+}
+
+/** Takes from a session what is proven to be another person's now, and tells its own. */
+function strip(tables: Tables, row: SessionRow, identities: Identities, now: Date): void {
+  const { session } = row;
+  const lost = IDENTITY_KINDS.filter(
+    (kind) => identities[kind] !== undefined && session[kind] === identities[kind],
+  );
+  const phones = lost.includes("phone") ? [] : [session.phone ?? []].flat();
+  for (const kind of lost) delete session[kind];
   session.updated_at = now;
   session.version += 1;
+  dropLostAddresses(row);
+  if (lost.includes("phone")) tables.passwords.delete(identities.phone!);
+  followPhone(tables, row, phones, now);
+  if (!PERSONAL.some((kind) => lost.includes(kind))) return;
+  const { phone_moved, account_moved } = tables.settings.notices ?? NOTICES;
+  tell(tables, row, lost.includes("phone") ? phone_moved : account_moved, knownAddresses(row), now);
+  tables.effects.told.push(session.session_id);
 }
 
-function merge(tables: Tables, survivor: SessionRow, younger: SessionRow, now: Date): void {
-  const into = survivor.session;
-  const from = younger.session;
-  for (const key of [
-    ...IDENTITY_KINDS,
-    "customer_id",
-    "language",
-    "rating",
-    "feedback",
-    "summary",
-  ] as const) {
-    if (into[key] === undefined && from[key] !== undefined) Object.assign(into, { [key]: from[key] });
-  }
-  into.data = { ...into.data, ...from.data };
-  into.metadata = { ...into.metadata, ...from.metadata };
-  into.message_count += from.message_count;
-  if (from.last_activity > into.last_activity) into.last_activity = from.last_activity;
-  if (from.expires_at > into.expires_at) into.expires_at = from.expires_at;
-  into.version += 1;
-  uniteChannels(survivor, younger);
-  survivor.unreachable = [...new Set([...survivor.unreachable, ...younger.unreachable])].sort();
-  moveBelongings(tables, survivor, younger);
-  from.message_count = 0;
-  from.merged_into = into.session_id;
-  retire(from, "merged", now);
-}
-
-function uniteChannels(survivor: SessionRow, younger: SessionRow): void {
-  const uses = [survivor, younger].flatMap((row) =>
-    row.session.channels.map((name, i) => ({ name, since: row.channels_since[i]! })),
-  );
-  uses.sort((a, b) => a.since.getTime() - b.since.getTime());
-  const first = uses.filter((use, i) => uses.findIndex((other) => other.name === use.name) === i);
-  survivor.session.channels = first.map((use) => use.name);
-  survivor.channels_since = first.map((use) => use.since);
-}
-
-/** A caller's id that both sessions know keeps its own session's scope, so that both messages stay. */
-function moveBelongings(tables: Tables, survivor: SessionRow, younger: SessionRow): void {
-  const from = younger.session.session_id;
-  const into = survivor.session.session_id;
-  for (const row of younger.messages) {
-    const { channel, external_id } = row.message;
-    if (row.account === undefined && external_id !== undefined) {
-      const key = externalKey(channel, into, external_id);
-      if (tables.messagesByExternalId.has(key)) row.account = from;
-      else {
-        tables.messagesByExternalId.delete(externalKey(channel, from, external_id));
-        tables.messagesByExternalId.set(key, row);
-      }
-    }
-    row.message.session_id = into;
-  }
-  for (const turn of tables.turns.values()) if (turn.session_id === from) turn.session_id = into;
-  for (const { delivery } of tables.deliveries.values())
-    if (delivery.session_id === from) delivery.session_id = into;
-  for (const [hash, id] of tables.tokens) if (id === from) tables.tokens.set(hash, into);
-  survivor.messages = [...survivor.messages, ...younger.messages].sort(
-    (a, b) => a.message.seq - b.message.seq,
-  );
-  survivor.turns = [...survivor.turns, ...younger.turns].sort((a, b) => a.seq - b.seq);
-  survivor.deliveries = [...survivor.deliveries, ...younger.deliveries].sort((a, b) => a.seq - b.seq);
-  younger.messages = [];
-  younger.turns = [];
-  younger.deliveries = [];
-}
-
-function identitiesOf(session: Session): Identities {
-  return Object.fromEntries(
-    IDENTITY_KINDS.flatMap((kind) => (session[kind] === undefined ? [] : [[kind, session[kind]]])),
-  );
-}
-
-function byAge(a: SessionRow, b: SessionRow): number {
-  const difference = a.session.created_at.getTime() - b.session.created_at.getTime();
-  return difference || (a.session.session_id < b.session.session_id ? -1 : 1);
+function latest(a: Date, b: Date): Date {
+  return a > b ? a : b;
 }

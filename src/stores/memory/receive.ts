@@ -1,14 +1,21 @@
+import type { Content } from "../../core/content.ts";
 import { IDENTITY_KINDS, type Identities } from "../../core/identity.ts";
 import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../core/message.ts";
+import { NOTICES } from "../../core/notices.ts";
 import type { Kept, Received } from "../../core/ports.ts";
 import type { Turn } from "../../core/turn.ts";
+import { keepAddress } from "./addresses.ts";
+import { redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
+import { tell } from "./notices.ts";
 import { setReachable } from "./outbox.ts";
-import { findActive, findLive, resolve, settleIdentities, touch } from "./people.ts";
+import { claim, findActive, findLive, refuseClaim, resolve, settleIdentities, touch } from "./people.ts";
 import {
+  atOnce,
   copy,
   count,
   externalKey,
+  inOrder,
   type MessageRow,
   newId,
   type SessionRow,
@@ -20,8 +27,9 @@ import { claimTurn } from "./work.ts";
 /** Throws when a message names a session that is not active, before anything of its webhook is taken in. */
 export function refuseDead(tables: Tables, item: Kept, now: Date): void {
   if (item.type !== "message") return;
-  const { from } = item.message;
-  if ("token_hash" in from || "session_id" in from) findLive(tables, from, now);
+  const { from, channel, asserted, came_at = now } = item.message;
+  if ("token_hash" in from || "session_id" in from) findLive(tables, from, came_at);
+  else if (asserted) refuseClaim(tables, from, channel, came_at);
 }
 
 /** Takes in one thing that a webhook said. */
@@ -93,38 +101,41 @@ function addTurn(
     address,
     state: "pending",
     attempt: 0,
-    due_at: now,
+    due_at: atOnce(now),
     created_at: now,
   };
   tables.turns.set(turn.turn_id, turn);
-  row.turns = [...row.turns, turn].sort((a, b) => a.seq - b.seq);
+  row.turns = [...row.turns, turn].sort(inOrder);
   return claimTurn(tables, row, now);
 }
 
 function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Received {
-  const { channel, account, external_id, from, content, sent_at } = inbound;
+  const { channel, account, external_id, address, sent_at, message_id, came_at = now } = inbound;
   const known =
     account === undefined
       ? undefined
       : tables.messagesByExternalId.get(externalKey(channel, account, external_id));
   if (known) return duplicate(tables, known, now);
-  const row =
-    "token_hash" in from || "session_id" in from
-      ? findLive(tables, from, now)
-      : resolve(tables, from, channel, now);
+  const { row, content, notice } = joined(tables, inbound, came_at);
   const { session_id } = row.session;
   const repeated = tables.messagesByExternalId.get(externalKey(channel, account ?? session_id, external_id));
   if (repeated) return duplicate(tables, repeated, now);
-  touch(tables, row, channel, now);
+  touch(tables, row, channel, came_at);
   setReachable(row, channel, true);
+  if (!inbound.asserted) keepAddress(row, inbound, came_at);
+  const role = notice === undefined ? "user" : "system";
   const reply_to = replyTarget(tables, inbound, session_id);
   const { message } = addMessage(
     tables,
     row,
-    { channel, account, external_id, content, direction: "inbound", role: "user", reply_to, sent_at },
-    now,
+    { message_id, channel, account, external_id, content, direction: "inbound", role, reply_to, sent_at },
+    came_at,
   );
-  const turn = inbound.wakes ? addTurn(tables, row, message, account, inbound.address, now) : undefined;
+  const turn = inbound.wakes ? addTurn(tables, row, message, account, address, now) : undefined;
+  if (notice !== undefined) {
+    const reachable = Object.keys(address).length > 0;
+    tell(tables, row, notice, reachable ? [copy({ channel, account: account!, address })] : [], now);
+  }
   count(tables, `received|${channel}`);
   return {
     type: "message",
@@ -133,6 +144,24 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Rec
     duplicate: false,
     ...(turn && { turn }),
   };
+}
+
+/** The session that a message belongs to, after whatever it proves, and what is kept of it. */
+function joined(
+  tables: Tables,
+  { from, channel, asserted, content, link_hash }: InboundMessage,
+  now: Date,
+): { row: SessionRow; content: Content; notice?: string } {
+  const find = () =>
+    "token_hash" in from || "session_id" in from
+      ? findLive(tables, from, now)
+      : (asserted ? claim : resolve)(tables, from, channel, now);
+  if (link_hash === undefined) return { row: find(), content };
+  const { linked, link_failed } = tables.settings.notices ?? NOTICES;
+  const isProven = !asserted && !("token_hash" in from || "session_id" in from);
+  const row = isProven ? redeemLink(tables, link_hash, from, now) : undefined;
+  if (row) return { row, content: { kind: "system", event: "linked" }, notice: linked };
+  return { row: find(), content: { kind: "system", event: "link_failed" }, notice: link_failed };
 }
 
 function duplicate(tables: Tables, { message }: MessageRow, now: Date): Received {
@@ -171,7 +200,8 @@ export function findPerson(tables: Tables, identities: Identities, now: Date): S
   for (const kind of IDENTITY_KINDS) {
     const value = identities[kind];
     const row = value === undefined ? undefined : findActive(tables, kind, value, now);
-    if (row) return row;
+    // Who is spoken of here has said nothing: a phone that somebody typed is not found by it.
+    if (row && !(kind === "phone" && row.session.phone_proven === false)) return row;
   }
   return undefined;
 }

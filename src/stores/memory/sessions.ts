@@ -1,35 +1,51 @@
 import { HubError } from "../../core/errors.ts";
-import { IDENTITY_KINDS } from "../../core/identity.ts";
-import type { Json, JsonObject } from "../../core/json.ts";
+import { IDENTITY_KINDS, type Identities } from "../../core/identity.ts";
+import { mergePatch } from "../../core/json.ts";
 import type { Housekeeping, Sessions } from "../../core/ports.ts";
+import { FORGET_MS } from "./limits.ts";
 import { addMessage } from "./messages.ts";
-import { findActive, findLive, follow, resolve, retire, touch } from "./people.ts";
-import { copy, externalKey, type SessionRow, type Tables } from "./tables.ts";
+import {
+  claim,
+  findActive,
+  findLive,
+  follow,
+  leadTo,
+  lookUp,
+  refuseClaim,
+  resolve,
+  retire,
+  settleIdentities,
+  touch,
+} from "./people.ts";
+import { addAudit } from "./privacy.ts";
+import { copy, externalKey, later, type SessionRow, type Tables, takeEffects } from "./tables.ts";
+import { giveToken } from "./tokens.ts";
 
 /** The sessions as frontends use them. */
 export function memorySessions(tables: Tables): Sessions {
   return {
-    async start({ identities, channel, customer_id, data, token_hash }, now) {
-      const row = resolve(tables, identities, channel, now);
+    async start({ identities, channel, customer_id, data, token_hash, session_id, asserted }, now) {
+      takeEffects(tables);
+      const row = (asserted ? claim : resolve)(tables, identities, channel, now, session_id);
       touch(tables, row, channel, now);
       if (customer_id !== undefined) row.session.customer_id = customer_id;
       if (data !== undefined) row.session.data = mergePatch(row.session.data, data);
       if (row.session.created_at < now && (customer_id !== undefined || data !== undefined))
         row.session.version += 1;
-      tables.tokens.set(token_hash, row.session.session_id);
-      return copy(row.session);
+      if (token_hash !== undefined) giveToken(tables, token_hash, row, channel, now);
+      if (session_id !== undefined) leadTo(tables, row, session_id, channel, now);
+      return { ...copy(row.session), ...takeEffects(tables) };
     },
 
-    async restore({ token_hash, identities }, channel, now) {
+    async restore({ token_hash, identities, asserted }, channel, now) {
+      takeEffects(tables);
       const row = identities
-        ? IDENTITY_KINDS.map(
-            (kind) => identities[kind] && findActive(tables, kind, identities[kind], now),
-          ).find((found) => found)
+        ? findVouched(tables, identities, asserted ?? false, channel, now)
         : findLive(tables, { token_hash }, now);
       if (!row) throw new HubError("session_not_found", "there is no such session");
       touch(tables, row, channel, now);
-      tables.tokens.set(token_hash, row.session.session_id);
-      return copy(row.session);
+      if (identities) giveToken(tables, token_hash, row, channel, now);
+      return { ...copy(row.session), ...takeEffects(tables) };
     },
 
     async update(token_hash, changes, now) {
@@ -69,7 +85,7 @@ export function memorySessions(tables: Tables): Sessions {
       const { session } = findLive(tables, { token_hash }, now);
       retire(session, "logged_out", now);
       const token_hashes = [...tables.tokens]
-        .filter(([, id]) => id === session.session_id)
+        .filter(([, { session_id }]) => session_id === session.session_id)
         .map(([hash]) => hash)
         .sort();
       for (const hash of token_hashes) tables.tokens.delete(hash);
@@ -81,7 +97,7 @@ export function memorySessions(tables: Tables): Sessions {
     },
 
     async messages(of, after, limit, now) {
-      const row = "token_hash" in of ? findLive(tables, of, now) : follow(tables, of.session_id);
+      const row = "token_hash" in of ? lookUp(tables, of, now) : follow(tables, of.session_id);
       if (!row) throw new HubError("session_not_found", "there is no such session");
       const { session_id } = row.session;
       const newer = row.messages.filter(({ message }) => message.seq > after);
@@ -89,6 +105,25 @@ export function memorySessions(tables: Tables): Sessions {
       return { session_id, messages, cursor: messages.at(-1)?.seq ?? after, more: newer.length > limit };
     },
   };
+}
+
+/** The session that a caller's word finds. A phone that was only claimed is proven by it, unless it is a claim itself. */
+function findVouched(
+  tables: Tables,
+  identities: Identities,
+  asserted: boolean,
+  channel: string | undefined,
+  now: Date,
+): SessionRow | undefined {
+  if (asserted) refuseClaim(tables, identities, channel, now);
+  for (const kind of IDENTITY_KINDS) {
+    const value = identities[kind];
+    const row = value === undefined ? undefined : findActive(tables, kind, value, now);
+    if (!row) continue;
+    const isClaim = kind === "phone" && row.session.phone_proven === false;
+    return isClaim && !asserted ? settleIdentities(tables, row, { phone: value! }, now) : row;
+  }
+  return undefined;
 }
 
 /** What dies of age. */
@@ -99,10 +134,14 @@ export function memoryHousekeeping(tables: Tables): Housekeeping {
         .filter(({ session }) => session.status === "active" && session.expires_at <= now)
         .slice(0, limit);
       for (const { session } of overdue) retire(session, "expired", now);
+      for (const [phone, code] of tables.codes) if (code.expires_at <= now) tables.codes.delete(phone);
+      for (const [hash, link] of tables.links) if (link.expires_at <= now) tables.links.delete(hash);
+      for (const [key, { ends_at }] of tables.limits)
+        if (later(ends_at, FORGET_MS) <= now) tables.limits.delete(key);
       return overdue.length;
     },
 
-    async purge(before, limit) {
+    async purge(before, limit, retention) {
       const dead = [...tables.sessions.values()]
         .filter(({ session }) => session.ended_at && session.ended_at < before)
         .sort((a, b) => a.session.ended_at!.getTime() - b.session.ended_at!.getTime())
@@ -113,15 +152,60 @@ export function memoryHousekeeping(tables: Tables): Housekeeping {
         .sort(([, a], [, b]) => a.created_at.getTime() - b.created_at.getTime())
         .slice(0, limit);
       for (const [key] of stale) tables.early.delete(key);
+      if (retention) {
+        const { now, messages_before, passwords_before } = retention;
+        const messages = messages_before ? forgetMessages(tables, messages_before, limit) : 0;
+        const passwords = passwords_before ? forgetPasswords(tables, passwords_before, limit) : 0;
+        const details = { sessions: dead.length, messages, passwords };
+        if (dead.length + messages + passwords > 0)
+          addAudit(tables, { actor: "retention", action: "purge", of: "retention", details }, now);
+      }
       return dead.length;
     },
   };
 }
 
+/** Deletes old messages, but for those still to be answered or sent. Returns how many. */
+function forgetMessages(tables: Tables, before: Date, limit: number): number {
+  const old = [...tables.messages.values()]
+    .filter(({ message }) => message.created_at < before && !isAtWork(tables, message.message_id))
+    .slice(0, limit);
+  for (const { message, parts } of old) {
+    const { message_id, session_id } = message;
+    const row = tables.sessions.get(session_id)!;
+    row.messages = row.messages.filter((other) => other.message !== message);
+    tables.messages.delete(message_id);
+    for (const [key, other] of tables.messagesByExternalId)
+      if (other.message === message) tables.messagesByExternalId.delete(key);
+    for (const [key, other] of tables.deliveriesByExternalId)
+      if (parts.includes(other)) tables.deliveriesByExternalId.delete(key);
+    for (const { delivery } of parts) tables.deliveries.delete(delivery.delivery_id);
+    for (const [id, turn] of tables.turns) if (turn.message_id === message_id) tables.turns.delete(id);
+  }
+  return old.length;
+}
+
+function isAtWork({ turns, deliveries }: Tables, message_id: string): boolean {
+  return (
+    [...turns.values()].some(
+      (turn) => turn.message_id === message_id && ["pending", "running"].includes(turn.state),
+    ) ||
+    [...deliveries.values()].some(
+      ({ delivery, state }) => delivery.message_id === message_id && ["pending", "sending"].includes(state),
+    )
+  );
+}
+
+function forgetPasswords({ passwords }: Tables, before: Date, limit: number): number {
+  const old = [...passwords].filter(([, { updated_at }]) => updated_at < before).slice(0, limit);
+  for (const [phone] of old) passwords.delete(phone);
+  return old.length;
+}
+
 function forget(tables: Tables, row: SessionRow): void {
   const { session_id } = row.session;
   tables.sessions.delete(session_id);
-  for (const [hash, id] of tables.tokens) if (id === session_id) tables.tokens.delete(hash);
+  for (const [hash, token] of tables.tokens) if (token.session_id === session_id) tables.tokens.delete(hash);
   for (const [key, { message }] of tables.messagesByExternalId)
     if (message.session_id === session_id) tables.messagesByExternalId.delete(key);
   for (const [key, { delivery }] of tables.deliveriesByExternalId)
@@ -131,18 +215,4 @@ function forget(tables: Tables, row: SessionRow): void {
   for (const [key, turn] of tables.turns) if (turn.session_id === session_id) tables.turns.delete(key);
   for (const [key, { delivery }] of tables.deliveries)
     if (delivery.session_id === session_id) tables.deliveries.delete(key);
-}
-
-/** JSON merge patch (RFC 7396) on an object: null removes, objects merge, the rest replaces. */
-function mergePatch(target: Json | undefined, patch: JsonObject): JsonObject {
-  const merged = new Map<string, Json>(
-    target && typeof target === "object" && !Array.isArray(target) ? Object.entries(target) : [],
-  );
-  for (const [key, value] of Object.entries(patch)) {
-    if (value === null) merged.delete(key);
-    else if (typeof value === "object" && !Array.isArray(value))
-      merged.set(key, mergePatch(merged.get(key), value as JsonObject));
-    else merged.set(key, value);
-  }
-  return Object.fromEntries(merged);
 }

@@ -1,6 +1,7 @@
 import type { Content } from "../../core/content.ts";
+import type { Identities } from "../../core/identity.ts";
 import type { Address, DeliveryStatus, Edit, Message, Receipt } from "../../core/message.ts";
-import type { StoreSettings } from "../../core/ports.ts";
+import type { AuditLine, Effects, KnownAddress, StoreSettings } from "../../core/ports.ts";
 import type { Session } from "../../core/session.ts";
 import type { Delivery, Failure } from "../../core/turn.ts";
 
@@ -13,12 +14,52 @@ export interface SessionRow {
   channels_since: Date[];
   /** Channels on which the customer has blocked us. */
   unreachable: string[];
+  /** The last address of each channel that has one, by channel. */
+  addresses: Map<string, AddressRow>;
   /** In the order they came. */
   messages: MessageRow[];
   /** The unfinished ones, earliest first. */
   turns: TurnRow[];
   /** The unsettled ones, earliest first. */
   deliveries: DeliveryRow[];
+}
+
+/** It holds as long as the session has every identity that it came with. */
+export interface AddressRow extends KnownAddress {
+  via: Identities;
+}
+
+/** A row of `session_tokens`. */
+export interface TokenRow {
+  session_id: string;
+  device_id: string;
+  channel: string;
+  created_at: Date;
+  last_used_at: Date;
+  /** When a code was confirmed with it. */
+  confirmed_at?: Date | undefined;
+}
+
+export interface CodeRow {
+  code_hash: string;
+  /** Wrong ones. */
+  attempts: number;
+  expires_at: Date;
+}
+
+/** A link token waits for the person at the device with this token. */
+export interface LinkRow {
+  token_hash: string;
+  created_at: Date;
+  expires_at: Date;
+  used_at?: Date;
+}
+
+export interface PasswordRow {
+  digest: string;
+  /** Who set it, beside the phone: it is not the password of the next owner of a phone number. */
+  owner: Identities;
+  updated_at: Date;
 }
 
 export interface MessageRow {
@@ -69,8 +110,17 @@ export type EarlyEvent = { created_at: Date } & (
 export interface Tables {
   settings: StoreSettings;
   sessions: Map<string, SessionRow>;
-  /** Token hash to session id. */
-  tokens: Map<string, string>;
+  /** By the token's hash. */
+  tokens: Map<string, TokenRow>;
+  /** By phone. */
+  codes: Map<string, CodeRow>;
+  /** By the link token's hash. */
+  links: Map<string, LinkRow>;
+  /** By phone. */
+  passwords: Map<string, PasswordRow>;
+  /** What was tried how often, and until when that counts. */
+  limits: Map<string, { count: number; ends_at: Date }>;
+  audit: AuditLine[];
   messages: Map<string, MessageRow>;
   /** By `externalKey`. */
   messagesByExternalId: Map<string, MessageRow>;
@@ -82,6 +132,8 @@ export interface Tables {
   /** The next free slot of a channel's account. */
   paces: Map<string, Date>;
   counters: Map<string, number>;
+  /** What has changed elsewhere by what is being done. */
+  effects: { -readonly [K in keyof Effects]-?: NonNullable<Effects[K]>[number][] };
   seq: number;
 }
 
@@ -90,6 +142,11 @@ export function newTables(settings: StoreSettings): Tables {
     settings,
     sessions: new Map(),
     tokens: new Map(),
+    codes: new Map(),
+    links: new Map(),
+    passwords: new Map(),
+    limits: new Map(),
+    audit: [],
     messages: new Map(),
     messagesByExternalId: new Map(),
     turns: new Map(),
@@ -98,13 +155,34 @@ export function newTables(settings: StoreSettings): Tables {
     early: new Map(),
     paces: new Map(),
     counters: new Map(),
+    effects: { merged: [], closed: [], told: [], deliveries: [] },
     seq: 0,
   };
+}
+
+/** What has changed elsewhere since this was last asked. */
+export function takeEffects(tables: Tables): Effects {
+  const { effects } = tables;
+  tables.effects = { merged: [], closed: [], told: [], deliveries: [] };
+  return Object.fromEntries(Object.entries(effects).filter(([, list]) => list.length > 0));
 }
 
 /** What a platform's id is unique within: channel and account, or the session where callers choose ids. */
 export function externalKey(channel: string, scope: string | undefined, external_id: string): string {
   return JSON.stringify([channel, scope, external_id]);
+}
+
+/**
+ * Since when new work is due: a minute before it came, so that it is handed over by callers too whose clock is behind, or
+ * who looked at it before they had to wait.
+ */
+export function atOnce(now: Date): Date {
+  return new Date(now.getTime() - 60_000);
+}
+
+/** The order in which a session's turns are answered: that of their messages. */
+export function inOrder(a: TurnRow, b: TurnRow): number {
+  return a.seq - b.seq || (a.turn_id < b.turn_id ? -1 : 1);
 }
 
 /** A row as the outside may see it: a copy, without the keys that hold nothing. */
@@ -117,6 +195,11 @@ export function newId(tables: Tables, now: Date): string {
   const time = now.getTime().toString(16).padStart(12, "0");
   const count = (++tables.seq).toString(16).padStart(12, "0");
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${count}`;
+}
+
+/** So much later. */
+export function later(from: Date, ms: number): Date {
+  return new Date(from.getTime() + ms);
 }
 
 /** Adds to what /metrics tells. */

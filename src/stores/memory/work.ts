@@ -27,7 +27,7 @@ export function claimDelivery(
   const { leaseMs, patienceMs = 0 } = tables.settings;
   const patient = later(now, patienceMs);
   const head = row.deliveries.find(({ delivery }) => delivery.channel === channel);
-  if (!head || head.due_at > (head.state === "pending" ? patient : now)) return undefined;
+  if (!head || !isDue(tables, head, now)) return undefined;
   const from = head.state === "pending" && head.due_at > now ? head.due_at : now;
   const send_at = takeSlot(tables, head, from, patient);
   if (send_at > patient) {
@@ -39,6 +39,11 @@ export function claimDelivery(
   head.delivery.attempt += 1;
   head.due_at = later(send_at, leaseMs);
   return send_at > now ? { ...copy(head.delivery), send_at } : copy(head.delivery);
+}
+
+/** Whether a delivery may be claimed: it waits and its time is near, or whoever held it has let go. */
+export function isDue({ settings }: Tables, { state, due_at }: DeliveryRow, now: Date): boolean {
+  return due_at <= (state === "pending" ? later(now, settings.patienceMs ?? 0) : now);
 }
 
 /** Those behind the head that can be answered together with it: from the same address, with nothing else in between. */
@@ -67,7 +72,7 @@ function takeSlot(tables: Tables, { delivery }: DeliveryRow, from: Date, patient
 /** The turn that this claim still holds. */
 export function heldTurn(tables: Tables, claim: Turn): TurnRow | undefined {
   const row = tables.turns.get(claim.turn_id);
-  return row?.state === "running" && row.attempt === claim.attempt ? row : undefined;
+  return row?.state === "running" && !row.leader && row.attempt === claim.attempt ? row : undefined;
 }
 
 /** Ends a turn and those answered with it; its session has them no longer before it. */

@@ -1,0 +1,99 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { answer } from "../core/answer.ts";
+import { deliver } from "../core/deliver.ts";
+import { ERROR_CODES, type ErrorCode, HubError } from "../core/errors.ts";
+import type { DeadLetter } from "../core/turn.ts";
+import { adminOf } from "./auth.ts";
+import { json, security } from "./describe.ts";
+import { problems } from "./errors.ts";
+import type { App, AppOptions } from "./request.ts";
+
+const deadLetterSchema = z
+  .object({
+    id: z.uuid(),
+    type: z.enum(["turn", "delivery"]).openapi({
+      description: "A message that the bot could not answer, or a reply that the platform did not take.",
+    }),
+    session_id: z.uuid(),
+    message_id: z.uuid().openapi({ description: "The inbound message of a turn, the reply of a delivery." }),
+    channel: z.string(),
+    attempt: z.int().openapi({ description: "How often it was tried." }),
+    code: z
+      .enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]])
+      .openapi({ description: "The hub's code of the last failure." }),
+    reason: z.string().openapi({ description: "The platform's or the bot's own code, or the hub's." }),
+    created_at: z.string().openapi({ format: "date-time" }),
+  })
+  .openapi("DeadLetter");
+
+/** Registers what operators see and do of the turns and deliveries that the hub stopped trying. */
+export function addDeadLetters(app: App, options: AppOptions): void {
+  const shared = { tags: ["Operation"], security: security.key };
+  const list = createRoute({
+    ...shared,
+    method: "get",
+    path: "/api/dead-letters",
+    summary: "List dead letters",
+    description:
+      "Turns and deliveries that the hub stopped trying, in the order they began, with the reason. Holds no content.",
+    request: {
+      query: z.object({
+        after: z.uuid().optional().openapi({ description: "The cursor of the page before." }),
+        limit: z.coerce.number().int().min(1).max(200).default(50),
+      }),
+    },
+    responses: {
+      200: json(
+        "A page of dead letters.",
+        z.object({
+          dead_letters: z.array(deadLetterSchema),
+          cursor: z
+            .string()
+            .nullable()
+            .openapi({ description: "Opaque: give it back as `after`; `null` where there is nothing." }),
+          more: z.boolean().openapi({ description: "Whether the next page has something now." }),
+        }),
+      ),
+      ...problems("malformed", "unauthorized", "forbidden"),
+    },
+  });
+  app.openapi(list, async (c) => {
+    await adminOf(c.req.raw.headers, options.keys);
+    const { after, limit } = c.req.valid("query");
+    const { operations } = c.var.exchange.hub().store;
+    const found = await operations.deadLetters(after?.toLowerCase(), limit + 1);
+    const page = found.slice(0, limit);
+    const cursor = page.at(-1)?.id ?? after ?? null;
+    return c.json({ dead_letters: page.map(view), cursor, more: found.length > limit }, 200);
+  });
+
+  const retry = createRoute({
+    ...shared,
+    method: "post",
+    path: "/api/dead-letters/{id}/retry",
+    summary: "Try a dead letter again",
+    description:
+      "Its attempts are forgotten. It is tried at once, after the answer, or when what its session does now is done.",
+    request: { params: z.object({ id: z.uuid() }) },
+    responses: {
+      200: json("It is due again.", z.object({ retried: z.literal(true) })),
+      ...problems("malformed", "unauthorized", "forbidden", "not_found"),
+    },
+  });
+  app.openapi(retry, async (c) => {
+    await adminOf(c.req.raw.headers, options.keys);
+    const id = c.req.valid("param").id.toLowerCase();
+    const { exchange } = c.var;
+    exchange.facts.dead_letter_id = id;
+    const hub = exchange.hub();
+    const retried = await hub.store.operations.retry(id, hub.now());
+    if (!retried.found) throw new HubError("not_found", "there is no such dead letter");
+    for (const turn of retried.turns) void exchange.later(answer(hub, turn));
+    void exchange.later(deliver(hub, retried.deliveries));
+    return c.json({ retried: true as const }, 200);
+  });
+}
+
+function view({ created_at, ...letter }: DeadLetter): z.infer<typeof deadLetterSchema> {
+  return { ...letter, created_at: created_at.toISOString() };
+}

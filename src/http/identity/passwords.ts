@@ -1,0 +1,141 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { lookUp } from "../../core/degraded.ts";
+import { logIn } from "../../core/verify.ts";
+import { callerOf, tokenOf } from "../auth.ts";
+import { jsonBody } from "../body.ts";
+import { json, security } from "../describe.ts";
+import { problems } from "../errors.ts";
+import { type App, type AppOptions, channelName, limitsOf } from "../request.ts";
+import { phoneOf, vouchable } from "../sessions/vouched.ts";
+import { sessionSchema } from "../shapes.ts";
+import { limitKeys } from "./limit-keys.ts";
+import { proven } from "./prove.ts";
+
+const LONGEST = 1_024;
+const SHORTEST = 10;
+
+/** One spelling for what different keyboards send: https://www.rfc-editor.org/rfc/rfc8265#section-4.2 */
+const given = z
+  .string()
+  .min(1)
+  .max(LONGEST)
+  .transform((text) => text.normalize("NFC"));
+const chosen = given
+  .refine((text) => [...text].length >= SHORTEST, `must be at least ${SHORTEST} characters`)
+  .openapi({ description: "At least 10 characters of any kind; long ones are welcome.", format: "password" });
+const known = given.openapi({ format: "password" });
+
+/** Registers the password that a customer may set, the same on all channels. */
+export function addPasswords(app: App, options: AppOptions): void {
+  const middleware = jsonBody(limitsOf(options).bodyBytes);
+  const body = <S extends z.ZodType>(schema: S) => ({
+    body: { required: true, content: { "application/json": { schema } } },
+  });
+
+  const signup = createRoute({
+    method: "post",
+    path: "/auth/signup",
+    tags: ["Identity"],
+    summary: "Set a password",
+    description:
+      "For the phone that this session has proven. A forgotten one is set anew the same way, within ten minutes after " +
+      "the phone was proven by a code on this device; otherwise an existing one is changed with `/auth/password`.",
+    security: security.token,
+    middleware,
+    request: body(z.object({ password: chosen })),
+    responses: {
+      200: json("The password is set.", z.object({ password: z.literal("set") })),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "verification_required",
+        "session_not_found",
+        "session_expired",
+        "payload_too_large",
+        "unsupported_media_type",
+      ),
+    },
+  });
+  app.openapi(signup, async (c) => {
+    const token_hash = await tokenOf(c.req.raw.headers, options.keys);
+    const hub = c.var.exchange.hub();
+    const { password } = c.req.valid("json");
+    await lookUp(hub, () => hub.store.proofs.signUp({ token_hash, password }, hub.now()));
+    return c.json({ password: "set" as const }, 200);
+  });
+
+  const change = createRoute({
+    method: "post",
+    path: "/auth/password",
+    tags: ["Identity"],
+    summary: "Change the password",
+    security: security.token,
+    middleware,
+    request: body(z.object({ password: known, new_password: chosen })),
+    responses: {
+      200: json("The new password holds.", z.object({ password: z.literal("changed") })),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "password_invalid",
+        "verification_required",
+        "session_not_found",
+        "session_expired",
+        "payload_too_large",
+        "unsupported_media_type",
+      ),
+    },
+  });
+  app.openapi(change, async (c) => {
+    const token_hash = await tokenOf(c.req.raw.headers, options.keys);
+    const hub = c.var.exchange.hub();
+    const given = c.req.valid("json");
+    await lookUp(hub, () => hub.store.proofs.changePassword({ token_hash, ...given }, hub.now()));
+    return c.json({ password: "changed" as const }, 200);
+  });
+
+  const login = createRoute({
+    method: "post",
+    path: "/auth/login",
+    tags: ["Identity"],
+    summary: "Log in",
+    description:
+      "Restores or opens the session of the phone and appends `channel`. With the device's token an anonymous session " +
+      "goes along: its cart, say. The answer tells nothing about which phones are known; after five wrong passwords " +
+      "it takes longer each time.",
+    security: [...security.nobody, ...security.token],
+    middleware,
+    request: body(z.object({ phone: vouchable.phone, password: known, channel: channelName(options) })),
+    responses: {
+      200: json(
+        "The session, and the device's new token; the one it held is dead.",
+        z.object({ session_token: z.string(), session: sessionSchema }),
+      ),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "password_invalid",
+        "payload_too_large",
+        "unsupported_media_type",
+      ),
+    },
+  });
+  app.openapi(login, async (c) => {
+    const { channel, password, ...body } = c.req.valid("json");
+    const { token_hash } = await callerOf(c.req.raw.headers, options.keys);
+    const phone = phoneOf(body.phone, options.country);
+    c.var.exchange.facts.channel = channel;
+    const limit_keys = await limitKeys(c.req.raw.headers, token_hash);
+    const answer = await proven(c, token_hash, (hub, new_token_hash) =>
+      logIn(hub, {
+        phone,
+        password,
+        channel,
+        new_token_hash,
+        limit_keys,
+        ...(token_hash && { token_hash }),
+      }),
+    );
+    return c.json(answer, 200);
+  });
+}

@@ -1,0 +1,22 @@
+import type { Hub } from "../../core/hub.ts";
+import type { Session } from "../../core/session.ts";
+import { mintToken } from "../auth.ts";
+import type { HttpContext } from "../request.ts";
+import { present } from "../sessions/present.ts";
+
+/**
+ * A session for somebody who has just proven who they are, with the device's new token; `before` is the hash of the
+ * token it held, which is dead afterwards.
+ */
+export async function proven(
+  c: HttpContext,
+  before: string | undefined,
+  prove: (hub: Hub, new_token_hash: string) => Promise<Session>,
+) {
+  const { exchange } = c.var;
+  const hub = exchange.hub();
+  const { session_token, token_hash } = await mintToken();
+  const session = await prove(hub, token_hash);
+  if (before) void exchange.later(hub.cache.drop([before]));
+  return { session_token, session: present(c, token_hash, session) };
+}

@@ -1,0 +1,35 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { lookUp } from "../../core/degraded.ts";
+import { IDENTITY_KINDS } from "../../core/identity.ts";
+import { tokenOf } from "../auth.ts";
+import { json, security } from "../describe.ts";
+import { problems } from "../errors.ts";
+import type { App, AppOptions } from "../request.ts";
+import { present } from "../sessions/present.ts";
+import { sessionSchema } from "../shapes.ts";
+
+/** Registers `DELETE /session/identities/:kind`: a channel that the customer takes out of their session. */
+export function addUnlink(app: App, options: AppOptions): void {
+  const route = createRoute({
+    method: "delete",
+    path: "/session/identities/{kind}",
+    tags: ["Identity"],
+    summary: "Unlink an identity",
+    description:
+      "It leaves the session, and we no longer write to it; what it says from now on opens another session. The " +
+      "device's token goes on. Unlinking what is not there is no error.",
+    security: security.token,
+    request: { params: z.object({ kind: z.enum(IDENTITY_KINDS) }) },
+    responses: {
+      200: json("The session without it.", z.object({ session: sessionSchema })),
+      ...problems("malformed", "unauthorized", "session_not_found", "session_expired"),
+    },
+  });
+  app.openapi(route, async (c) => {
+    const token_hash = await tokenOf(c.req.raw.headers, options.keys);
+    const hub = c.var.exchange.hub();
+    const { kind } = c.req.valid("param");
+    const session = await lookUp(hub, () => hub.store.proofs.unlink(token_hash, kind, hub.now()));
+    return c.json({ session: present(c, token_hash, session) }, 200);
+  });
+}

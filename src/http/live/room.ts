@@ -1,0 +1,174 @@
+import { toHubError } from "../../core/errors.ts";
+import type { Log, Store } from "../../core/ports.ts";
+import type { Env } from "../../core/settings.ts";
+import { catchUp } from "./catch-up.ts";
+import { connectionOf, hangUp, isDoubtful, isOpen, remember, send } from "./connection.ts";
+import { type Notice, PROTOCOL, type RoomEvent } from "./frames.ts";
+import { newest } from "./newest.ts";
+
+const MOST_CONNECTIONS = 32;
+/** Devices have nothing to say but `ping`. */
+const LONGEST_MESSAGE = 1024;
+/** How often a room looks whether its devices' tokens live, and for what nobody told it. */
+const CHECK_MS = 5 * 60_000;
+const FIRST_RETRY_MS = 1_000;
+const LONGEST_RETRY_MS = 60_000;
+
+/** A store for one look, and how to hang up after it. */
+interface OpenStore {
+  readonly store: Store;
+  readonly close: () => Promise<void>;
+}
+
+/** Who connects, as told by the Worker that has checked the token. */
+export interface Guest {
+  readonly session_id: string;
+  readonly token_hash: string;
+  readonly after: number;
+  /** Whether it asked for the subprotocol. */
+  readonly asked: boolean;
+}
+
+/** The header in which a room is told who connects. */
+export const GUEST_HEADER = "x-hub-guest";
+
+/**
+ * The Durable Object class of one session's open devices, asleep between events. Told of messages, it reads the store
+ * after each device's cursor: however such news overtake each other, nothing is missed, doubled or out of order.
+ * https://developers.cloudflare.com/durable-objects/best-practices/websockets/
+ */
+export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
+  return class LiveRoom {
+    readonly #context: DurableObjectState;
+    readonly #env: Env;
+    readonly #isNews = newest();
+    readonly #inbox: RoomEvent[] = [];
+    #poked = false;
+    #busy = false;
+    #failures = 0;
+
+    constructor(context: DurableObjectState, env: Env) {
+      this.#context = context;
+      this.#env = env;
+      context.setWebSocketAutoResponse(new WebSocketRequestResponsePair("ping", "pong"));
+    }
+
+    async fetch(request: Request): Promise<Response> {
+      const guest = request.headers.get(GUEST_HEADER);
+      if (guest) return this.#admit(JSON.parse(guest) as Guest);
+      if (this.#sockets().length > 0) {
+        for (const event of (await request.json()) as RoomEvent[]) {
+          if (event.type === "messages") this.#poked = true;
+          // At once: behind the look it could come after the reply that it announces.
+          else if (event.type === "typing") this.#pass(event);
+          else this.#inbox.push(event);
+        }
+        this.#poked ||= this.#inbox.length > 0 && this.#sockets().some(isInDoubt);
+        this.#context.waitUntil(this.#work());
+      }
+      return new Response(null, { status: 204 });
+    }
+
+    webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
+      const length = typeof message === "string" ? message.length : message.byteLength;
+      if (length > LONGEST_MESSAGE) hangUp(socket, "tooLong");
+    }
+
+    /** The runtime leaves it to us to answer a device that hangs up; without that it waits. */
+    webSocketClose(socket: WebSocket): void {
+      socket.close();
+    }
+
+    /** Checks every token again, and looks for what nobody told. */
+    async alarm(): Promise<void> {
+      if (this.#sockets().length === 0) return;
+      await this.#context.storage.setAlarm(Date.now() + CHECK_MS * (0.8 + 0.4 * Math.random()));
+      this.#poked = true;
+      await this.#work();
+    }
+
+    #admit({ session_id, token_hash, after, asked }: Guest): Response {
+      const sockets = this.#sockets().sort((a, b) => connectionOf(a).since - connectionOf(b).since);
+      for (const socket of sockets.slice(0, Math.max(0, sockets.length + 1 - MOST_CONNECTIONS)))
+        hangUp(socket, "crowded");
+      const { 0: client, 1: server } = new WebSocketPair();
+      this.#context.acceptWebSocket(server, [token_hash]);
+      remember(server, { session_id, token_hash, since: Date.now(), cursor: after, ready: false, seen: 0 });
+      this.#poked = true;
+      this.#context.waitUntil(Promise.all([this.#work(), this.#keepWatch()]));
+      return new Response(null, {
+        status: 101,
+        webSocket: client,
+        ...(asked && { headers: { "Sec-WebSocket-Protocol": PROTOCOL } }),
+      });
+    }
+
+    async #keepWatch(): Promise<void> {
+      const { storage } = this.#context;
+      if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + CHECK_MS);
+    }
+
+    /** One at a time: what comes meanwhile waits, and many pokes make one look. */
+    async #work(): Promise<void> {
+      if (this.#busy) return;
+      this.#busy = true;
+      try {
+        while (this.#poked || this.#inbox.length > 0) {
+          if (this.#poked) await this.#look();
+          for (const event of this.#inbox.splice(0)) this.#heed(event);
+        }
+      } finally {
+        this.#busy = false;
+      }
+    }
+
+    /** Brings all devices up to date; a store that does not answer is asked again later. */
+    async #look(): Promise<void> {
+      this.#poked = false;
+      try {
+        await this.#withStore(({ sessions }) => catchUp(this.#sockets(), sessions));
+        this.#failures = 0;
+      } catch (thrown) {
+        const { code, reason } = toHubError(thrown);
+        log("warn", "live.look_failed", { session_id: this.#context.id.name, code, reason });
+        const wait = Math.min(LONGEST_RETRY_MS, FIRST_RETRY_MS * 2 ** this.#failures++);
+        await this.#context.storage.setAlarm(Date.now() + wait);
+      }
+    }
+
+    async #withStore(work: (store: Store) => Promise<void>): Promise<void> {
+      const { store, close } = open(this.#env);
+      try {
+        await work(store);
+      } finally {
+        await close();
+      }
+    }
+
+    #heed(event: RoomEvent): void {
+      if (event.type === "messages") return;
+      if (event.type === "closed")
+        for (const socket of this.#context.getWebSockets(event.token_hash)) hangUp(socket, "closed");
+      else if (event.type === "moved") for (const socket of this.#sockets()) hangUp(socket, "moved");
+      else if (this.#isNews(event)) this.#pass(event);
+    }
+
+    /** A message beyond a device's cursor comes to it as it then is; a change to it would be one of nothing. */
+    #pass(notice: Notice): void {
+      const frame = JSON.stringify(notice);
+      for (const socket of this.#sockets()) {
+        const { cursor, ready } = connectionOf(socket);
+        if (!ready || (notice.type === "changed" && notice.message.seq > cursor)) continue;
+        if (notice.type === "typing" || !isInDoubt(socket)) send(socket, [frame]);
+      }
+    }
+
+    #sockets(): WebSocket[] {
+      return this.#context.getWebSockets().filter(isOpen);
+    }
+  };
+}
+
+function isInDoubt(socket: WebSocket): boolean {
+  return isDoubtful(connectionOf(socket), Date.now());
+}

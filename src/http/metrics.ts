@@ -1,0 +1,180 @@
+import { createRoute, z } from "@hono/zod-openapi";
+import { failureOf, toHubError } from "../core/errors.ts";
+import type { Metrics } from "../core/ports.ts";
+import type { JournalDepth } from "../core/standby.ts";
+import { adminOf } from "./auth.ts";
+import { security } from "./describe.ts";
+import { problems } from "./errors.ts";
+import { type Family, PROMETHEUS_TYPE, prometheusText, type Sample } from "./prometheus.ts";
+import type { App, AppOptions } from "./request.ts";
+
+/** A counter of the store, by its name there; `by` is its second label with every value it takes. */
+interface Counter {
+  readonly name: string;
+  readonly help: string;
+  readonly by?: readonly [label: string, ...values: string[]];
+}
+
+const COUNTERS: Readonly<Record<string, Counter>> = {
+  received: { name: "hub_messages_received_total", help: "Messages of customers that were saved." },
+  duplicates: {
+    name: "hub_messages_duplicate_total",
+    help: "Messages of customers that came again and changed nothing.",
+  },
+  turns: {
+    name: "hub_turns_total",
+    help: "How turns ended: done, failed (tried again later) or dead.",
+    by: ["outcome", "done", "failed", "dead"],
+  },
+  deliveries: {
+    name: "hub_deliveries_total",
+    help: "How attempts to send ended: sent, failed (tried again later) or dead.",
+    by: ["state", "sent", "failed", "dead"],
+  },
+  receipts: {
+    name: "hub_receipts_total",
+    help: "Receipts of platforms that changed something.",
+    by: ["status", "sent", "delivered", "read", "played", "failed"],
+  },
+};
+
+const HISTOGRAMS: Readonly<Record<string, Omit<Counter, "by">>> = {
+  answer_ms: {
+    name: "hub_answer_seconds",
+    help: "From the time a message was saved until its replies were, retries included.",
+  },
+  deliver_ms: {
+    name: "hub_delivery_seconds",
+    help: "From the time a reply was saved until the platform took it, retries included.",
+  },
+};
+
+/** The upper bounds of the store's buckets; every series has them all, or sums over channels would not add up. */
+const BOUNDS_MS = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000];
+
+/** Registers `GET /metrics` for Prometheus. The store counts, so that no figure depends on which isolate is asked. */
+export function addMetrics(app: App, options: AppOptions): void {
+  const route = createRoute({
+    method: "get",
+    path: "/metrics",
+    tags: ["Operation"],
+    summary: "Metrics for Prometheus",
+    description:
+      "Text format 0.0.4. Answers while the store is down too, then with `hub_store_up 0` and without what it counts.",
+    security: security.key,
+    responses: {
+      200: { description: "The metrics.", content: { "text/plain": { schema: z.string() } } },
+      ...problems("unauthorized", "forbidden"),
+    },
+  });
+  app.openapi(route, async (c) => {
+    await adminOf(c.req.raw.headers, options.keys);
+    const { hub: open, facts } = c.var.exchange;
+    const hub = open();
+    const now = hub.now();
+    const { standby } = hub;
+    const [metrics, journal] = await Promise.all([
+      asked(facts, () => hub.store.operations.metrics(now)),
+      standby && asked(facts, () => standby.journal.depth()),
+    ]);
+    const families = [
+      gauge("hub_build_info", "Which version runs.", 1, { version: options.version }),
+      gauge("hub_store_up", "Whether the store answers.", metrics ? 1 : 0),
+      ...(standby ? [gauge("hub_journal_up", "Whether the journal answers.", journal ? 1 : 0)] : []),
+      ...(journal ? waiting(journal, now) : []),
+      ...(metrics ? told(metrics, options.channels, now) : []),
+    ];
+    return c.text(prometheusText(families), 200, { "Content-Type": PROMETHEUS_TYPE });
+  });
+}
+
+/** What is asked, or undefined where it does not answer: one that is down must not hide the other. */
+async function asked<T>(facts: Record<string, unknown>, work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (thrown) {
+    Object.assign(facts, failureOf(toHubError(thrown)));
+    return undefined;
+  }
+}
+
+function waiting({ depth, oldest_at, aside }: JournalDepth, now: Date): Family[] {
+  return [
+    gauge("hub_journal_depth", "Calls that wait in the journal for the store.", depth),
+    gauge("hub_journal_age_seconds", "How long the oldest of them has waited.", secondsSince(oldest_at, now)),
+    gauge("hub_journal_set_aside", "Calls that the store refused for good, kept for an operator.", aside),
+  ];
+}
+
+function told(metrics: Metrics, channels: readonly string[], now: Date): Family[] {
+  const { counters, open_turns, open_deliveries, oldest_turn_at, oldest_delivery_at } = metrics;
+  return [
+    ...Object.keys(COUNTERS).map((key) => counter(key, counters, channels)),
+    ...Object.keys(HISTOGRAMS).map((key) => histogram(key, counters, channels)),
+    gauge("hub_open_turns", "Messages that are not answered yet.", open_turns),
+    gauge("hub_open_deliveries", "Parts of replies that are not sent yet.", open_deliveries),
+    gauge(
+      "hub_oldest_turn_age_seconds",
+      "How long the oldest of them has waited.",
+      secondsSince(oldest_turn_at, now),
+    ),
+    gauge(
+      "hub_oldest_delivery_age_seconds",
+      "How long the oldest of them has waited.",
+      secondsSince(oldest_delivery_at, now),
+    ),
+  ];
+}
+
+/** All series from the beginning, as zeros: Prometheus cannot see one rise that begins at 1. */
+function counter(key: string, counters: Metrics["counters"], channels: readonly string[]): Family {
+  const { name, help, by } = COUNTERS[key]!;
+  const [label, ...values] = by ?? [];
+  const series = new Map<string, number>();
+  for (const channel of channels)
+    for (const value of label ? values : [""]) series.set(label ? `${channel}|${value}` : channel, 0);
+  for (const [labels, value] of under(key, counters)) series.set(labels, value);
+  const samples = [...series].map(([labels, value]): Sample => {
+    const [channel = "", second = ""] = labels.split("|");
+    return { labels: { channel, ...(label && { [label]: second }) }, value };
+  });
+  return { name, type: "counter", help, samples };
+}
+
+function histogram(key: string, counters: Metrics["counters"], channels: readonly string[]): Family {
+  const { name, help } = HISTOGRAMS[key]!;
+  const buckets = new Map(under(`${key}.le`, counters));
+  const sums = new Map(under(`${key}.sum`, counters));
+  const samples = [...new Set([...channels, ...sums.keys()])].flatMap((channel): Sample[] => {
+    let count = 0;
+    const cumulative = [...BOUNDS_MS, "inf"].map((bound): Sample => {
+      count += buckets.get(`${channel}|${bound}`) ?? 0;
+      const le = typeof bound === "number" ? String(bound / 1_000) : "+Inf";
+      return { suffix: "_bucket", labels: { channel, le }, value: count };
+    });
+    return [
+      ...cumulative,
+      { suffix: "_sum", labels: { channel }, value: (sums.get(channel) ?? 0) / 1_000 },
+      { suffix: "_count", labels: { channel }, value: count },
+    ];
+  });
+  return { name, type: "histogram", help, samples };
+}
+
+/** The store's counters `key|…`, by what follows. */
+function under(key: string, counters: Metrics["counters"]): [string, number][] {
+  const prefix = `${key}|`;
+  return Object.entries(counters)
+    .filter(([name]) => name.startsWith(prefix))
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([name, value]) => [name.slice(prefix.length), value]);
+}
+
+function gauge(name: string, help: string, value: number, labels?: Record<string, string>): Family {
+  return { name, type: "gauge", help, samples: [{ ...(labels && { labels }), value }] };
+}
+
+/** How long something has waited; 0 when nothing does. */
+export function secondsSince(since: Date | undefined, now: Date): number {
+  return since ? Math.max(0, (now.getTime() - since.getTime()) / 1_000) : 0;
+}

@@ -1,0 +1,89 @@
+import { HubError } from "../core/errors.ts";
+import type { Log } from "../core/ports.ts";
+import type { Row } from "./rows.ts";
+import { COLLISIONS, type SqlCall, type SqlFunction } from "./sql.ts";
+
+/** Of a call's argument, what says which rows it was about: ids of ours, and how much it held. */
+const IDS = ["turn_id", "session_id", "id", "attempt", "limit"];
+
+/** What operators do about an error, by its SQLSTATE or PostgREST code. */
+const ADVICE: Readonly<Record<string, string>> = {
+  "25006": "the database is read-only: is its disk full?",
+  "28000": "the connection string's user or password is wrong",
+  "28P01": "the connection string's user or password is wrong",
+  "3D000": "the connection string names a database that is not there",
+  "42501": "this user may not: use the service role's key, or the owner's connection string",
+  "42703": "the schema and the Worker differ: run npm run migrate",
+  "42P01": "the schema and the Worker differ: run npm run migrate",
+  "53100": "the database's disk is full",
+  "53300": "the database has too many connections",
+  "57014": "the call took too long: look for locks and for a database too small",
+  PGRST003: "Supabase's REST API found no free connection in time",
+  PGRST301: "SUPABASE_SERVICE_ROLE_KEY is not a key of this project",
+  http_401: "SUPABASE_SERVICE_ROLE_KEY is not a key of this project",
+};
+
+/**
+ * The same calls, with a log line for each that fails: the function, the codes, the ids of what it was about and, for a
+ * bad schema, what is wrong with it. Nothing of what the rows hold.
+ */
+export function loggedCall(call: SqlCall, log: Log): SqlCall {
+  return async (name, argument) => {
+    const began = Date.now();
+    try {
+      return await call(name, argument);
+    } catch (error) {
+      const collided = error instanceof HubError && COLLISIONS.has(error.reason ?? "");
+      log(collided ? "info" : "error", collided ? "store.collided" : "store.failed", {
+        function: name,
+        ...told(error, name),
+        ...idsOf(argument),
+        duration_ms: Date.now() - began,
+      });
+      throw error;
+    }
+  };
+}
+
+function told(error: unknown, name: SqlFunction): Row {
+  if (!(error instanceof HubError)) return { code: "internal" };
+  const { code, reason = code } = error;
+  const database = (error.cause ?? {}) as Row;
+  const words = aboutSchema(reason) && typeof database.message === "string" ? database.message : undefined;
+  const missing = /^(42883|PGRST202)$/.test(reason)
+    ? `${/\bfunction (?:public\.)?(\w+)/.exec(words ?? "")?.[1] ?? name} is missing: run npm run migrate`
+    : undefined;
+  return {
+    code,
+    reason,
+    status: database.status,
+    table: database.table_name,
+    column: database.column_name,
+    constraint: database.constraint_name,
+    at: placesIn(database.where),
+    schema: words?.slice(0, 200),
+    advice: missing ?? ADVICE[reason],
+  };
+}
+
+/** Whether an error's words speak of tables, columns and functions only; those of other errors may quote a row. */
+function aboutSchema(reason: string): boolean {
+  return /^(42|3F)|^PGRST2/.test(reason);
+}
+
+/** The functions and lines of Postgres' context, which may quote a row too. */
+function placesIn(where: unknown): string[] | undefined {
+  if (typeof where !== "string") return undefined;
+  return [...where.matchAll(/function (?:public\.)?(\w+)\([^)]*\)(?: line (\d+))?/g)].map(([, name, line]) =>
+    line ? `${name}:${line}` : String(name),
+  );
+}
+
+function idsOf(argument: Row): Row {
+  const ids: Row = Object.fromEntries(IDS.flatMap((key) => (key in argument ? [[key, argument[key]]] : [])));
+  if (Array.isArray(argument.items)) ids.items = argument.items.map(({ type }: Row) => type);
+  if (Array.isArray(argument.outcomes))
+    ids.delivery_ids = argument.outcomes.map(({ delivery_id }: Row) => delivery_id);
+  if (Array.isArray(argument.replies)) ids.replies = argument.replies.length;
+  return ids;
+}

@@ -1,0 +1,27 @@
+import type { KnownAddress } from "../../core/ports.ts";
+import { addMessage } from "./messages.ts";
+import { addDeliveries } from "./outbox.ts";
+import type { SessionRow, Tables } from "./tables.ts";
+import { claimDelivery } from "./work.ts";
+
+/**
+ * Says something to a customer in the hub's own name: once at each of these addresses, or, when there is none, in the
+ * history, where their devices find it.
+ */
+export function tell(
+  tables: Tables,
+  row: SessionRow,
+  text: string,
+  addresses: readonly Omit<KnownAddress, "used_at">[],
+  now: Date,
+): void {
+  const said = { content: { kind: "text", text }, direction: "outbound", role: "system" } as const;
+  if (addresses.length === 0)
+    addMessage(tables, row, { ...said, channel: row.session.channel, status: "sent" }, now);
+  for (const { channel, account, address } of addresses) {
+    const message = addMessage(tables, row, { ...said, channel, account, status: "pending" }, now);
+    addDeliveries(tables, row, message, { account, address, parts: [said.content] }, now);
+    const delivery = claimDelivery(tables, row, channel, now);
+    if (delivery) tables.effects.deliveries.push(delivery);
+  }
+}

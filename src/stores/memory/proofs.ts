@@ -1,0 +1,180 @@
+import { HubError } from "../../core/errors.ts";
+import { limitsOn } from "../../core/limits.ts";
+import { passwordDigest } from "../../core/password.ts";
+import type { Opened, Proofs } from "../../core/ports.ts";
+import { dropLostAddresses, knownAddresses } from "./addresses.ts";
+import { isSomebody, provenOf } from "./identities.ts";
+import { addFailure, clearFailures, refuseLocked, takeLimits } from "./limits.ts";
+import { addLink } from "./links.ts";
+import { followPhone, ownerOf } from "./passwords.ts";
+import { findLive, follow, resolve, settleIdentities, touch } from "./people.ts";
+import { copy, later, type SessionRow, type Tables, takeEffects } from "./tables.ts";
+import { exchangeToken, giveToken, isIdle, tokenOf } from "./tokens.ts";
+
+const CODE_MS = 5 * 60_000;
+const CODE_ATTEMPTS = 5;
+/** How long a confirmed code lets its device set a password anew. */
+const RESET_MS = 10 * 60_000;
+
+/** How people prove who they are, said in the plainest way. */
+export function memoryProofs(tables: Tables): Proofs {
+  return {
+    async requestCode({ phone, code_hash, limit_keys }, now) {
+      takeLimits(tables, limitsOn("code", [`phone:${phone}`, ...limit_keys]), now);
+      tables.codes.set(phone, { code_hash, attempts: 0, expires_at: later(now, CODE_MS) });
+      const row = [...tables.sessions.values()].find(
+        ({ session }) =>
+          session.status === "active" && provenOf(session).phone === phone && session.expires_at > now,
+      );
+      return row ? knownAddresses(row) : [];
+    },
+
+    async confirmCode({ code_hash, ...proof }, now) {
+      takeEffects(tables);
+      const { phone } = proof;
+      const code = tables.codes.get(phone);
+      const isAlive = code && code.expires_at > now && code.attempts < CODE_ATTEMPTS;
+      if (!isAlive || code.code_hash !== code_hash) {
+        if (isAlive) code.attempts += 1;
+        throw new HubError("code_invalid", "the code is wrong or no longer valid");
+      }
+      tables.codes.delete(phone);
+      return provePhone(tables, { ...proof, by: "code" }, now);
+    },
+
+    async createLink({ token_hash, link_hash, new_token_hash }, now) {
+      takeEffects(tables);
+      touch(tables, findLive(tables, { token_hash }, now), undefined, now);
+      if (new_token_hash !== undefined) exchangeToken(tables, token_hash, new_token_hash);
+      return addLink(tables, link_hash, new_token_hash ?? token_hash, now);
+    },
+
+    async signUp({ token_hash, password }, now) {
+      const digest = await passwordDigest(password);
+      const row = findLive(tables, { token_hash }, now);
+      const phone = phoneOf(row);
+      const { confirmed_at } = tables.tokens.get(token_hash)!;
+      const isProven = confirmed_at !== undefined && later(confirmed_at, RESET_MS) > now;
+      if (tables.passwords.has(phone) && !isProven)
+        throw new HubError("verification_required", "there is a password; confirm a code to set another");
+      touch(tables, row, undefined, now);
+      clearFailures(tables, phone);
+      tables.passwords.set(phone, { digest, owner: ownerOf(row), updated_at: now });
+    },
+
+    async changePassword({ token_hash, password, new_password }, now) {
+      const [digest, new_digest] = await Promise.all([password, new_password].map(passwordDigest));
+      const row = findLive(tables, { token_hash }, now);
+      const phone = phoneOf(row);
+      checkPassword(tables, phone, digest!, now);
+      touch(tables, row, undefined, now);
+      tables.passwords.set(phone, { digest: new_digest!, owner: ownerOf(row), updated_at: now });
+    },
+
+    async logIn({ password, limit_keys, ...proof }, now) {
+      const digest = await passwordDigest(password);
+      takeEffects(tables);
+      takeLimits(tables, limitsOn("login", limit_keys), now);
+      checkPassword(tables, proof.phone, digest, now);
+      return provePhone(tables, { ...proof, by: "password" }, now);
+    },
+
+    async devices(of, now) {
+      const { session } = findLive(tables, of, now);
+      return [...tables.tokens]
+        .filter(([, token]) => token.session_id === session.session_id && !isIdle(tables, token, now))
+        .map(([hash, { device_id, channel, created_at, last_used_at }]) => ({
+          device_id,
+          channel,
+          created_at,
+          last_used_at,
+          current: "token_hash" in of && of.token_hash === hash,
+        }))
+        .sort(
+          (a, b) => a.created_at.getTime() - b.created_at.getTime() || (a.device_id < b.device_id ? -1 : 1),
+        );
+    },
+
+    async revokeDevice(of, device_id, now) {
+      const { session } = findLive(tables, of, now);
+      for (const [hash, token] of tables.tokens) {
+        if (token.session_id !== session.session_id || token.device_id !== device_id) continue;
+        tables.tokens.delete(hash);
+        return hash;
+      }
+      return undefined;
+    },
+
+    async unlink(token_hash, kind, now) {
+      const row = findLive(tables, { token_hash }, now);
+      touch(tables, row, undefined, now);
+      const { session } = row;
+      if (session[kind] === undefined) return copy(session);
+      const phones = [session.phone ?? []].flat();
+      if (kind === "phone") {
+        if (session.phone_proven !== false) tables.passwords.delete(session.phone!);
+        delete session.phone_proven;
+      }
+      delete session[kind];
+      session.version += 1;
+      dropLostAddresses(row);
+      followPhone(tables, row, phones, now);
+      return copy(session);
+    },
+  };
+}
+
+interface PhoneProof {
+  readonly phone: string;
+  readonly by: "code" | "password";
+  readonly token_hash?: string;
+  readonly new_token_hash: string;
+  readonly channel: string;
+}
+
+/** Makes the person at a device and the owner of a phone one, and gives the device a new token. */
+function provePhone(tables: Tables, proof: PhoneProof, now: Date): Opened {
+  const { phone, by, token_hash, new_token_hash, channel } = proof;
+  const here = token_hash === undefined ? undefined : liveDevice(tables, token_hash, now);
+  // Whoever logs in, or stands at a kiosk, may be another person than the one who was here before.
+  const isOpen = here && !isSomebody(provenOf(here.row.session));
+  const joins = here && (isOpen || (by === "code" && here.channel !== "kiosk"));
+  const row =
+    (joins && settleIdentities(tables, here.row, { phone }, now, token_hash)) ||
+    resolve(tables, { phone }, channel, now);
+  touch(tables, row, channel, now);
+  if (here) exchangeToken(tables, token_hash!, new_token_hash);
+  const token = giveToken(tables, new_token_hash, row, channel, now);
+  if (by === "code") token.confirmed_at = now;
+  return { ...copy(row.session), ...takeEffects(tables) };
+}
+
+/** A live token's session and channel, if it opens one. */
+function liveDevice(
+  tables: Tables,
+  token_hash: string,
+  now: Date,
+): { row: SessionRow; channel: string } | undefined {
+  const token = tokenOf(tables, token_hash, now);
+  const row = follow(tables, token?.session_id);
+  if (!token || row?.session.status !== "active" || row.session.expires_at <= now) return undefined;
+  return { row, channel: token.channel };
+}
+
+/** Throws `password_invalid` or `too_many_requests`, for an unknown phone as for a wrong password. */
+function checkPassword(tables: Tables, phone: string, digest: string, now: Date): void {
+  refuseLocked(tables, phone, now);
+  const kept = tables.passwords.get(phone);
+  if (kept?.digest !== digest) {
+    addFailure(tables, phone, now);
+    throw new HubError("password_invalid", "phone and password do not belong together");
+  }
+  clearFailures(tables, phone);
+  kept.updated_at = now;
+}
+
+function phoneOf({ session }: SessionRow): string {
+  const { phone } = provenOf(session);
+  if (phone !== undefined) return phone;
+  throw new HubError("verification_required", "the session's phone has to be proven first");
+}

@@ -1,0 +1,48 @@
+import { limitsOn } from "../../core/limits.ts";
+import { passwordDigest } from "../../core/password.ts";
+import type { Device, KnownAddress, Proofs } from "../../core/ports.ts";
+import { sha256Hex } from "../../core/signature.ts";
+import { type Row, toAddress, toDevice, toOpened, toSession } from "../rows.ts";
+import type { SqlCall } from "../sql.ts";
+
+/** How people prove who they are, by functions of the database. `common` is what each of them may need beside its own. */
+export function sqlProofs(ask: SqlCall, common: Row): Proofs {
+  return {
+    async requestCode({ phone, code_hash, limit_keys }, now) {
+      const limits = limitsOn("code", [`phone:${await sha256Hex(phone)}`, ...limit_keys]);
+      const { addresses } = await ask("hub_request_code", { now, phone, code_hash, limits });
+      return (addresses as Row[]).map(toAddress) as KnownAddress[];
+    },
+    async confirmCode(proof, now) {
+      return toOpened(await ask("hub_confirm_code", { now, ...common, ...proof }));
+    },
+    async createLink(link, now) {
+      const { expires_at } = await ask("hub_create_link", { now, ...common, ...link });
+      return { expires_at: new Date(expires_at as string) };
+    },
+    async signUp({ token_hash, password }, now) {
+      await ask("hub_sign_up", { now, ...common, token_hash, password: await passwordDigest(password) });
+    },
+    async changePassword({ token_hash, ...given }, now) {
+      const password = await passwordDigest(given.password);
+      const new_password = await passwordDigest(given.new_password);
+      await ask("hub_change_password", { now, ...common, token_hash, password, new_password });
+    },
+    async logIn({ limit_keys, ...login }, now) {
+      const password = await passwordDigest(login.password);
+      const limits = limitsOn("login", limit_keys);
+      return toOpened(await ask("hub_log_in", { now, ...common, ...login, password, limits }));
+    },
+    async devices(of, now) {
+      const { devices } = await ask("hub_devices", { now, ...common, ...of });
+      return (devices as Row[]).map(toDevice) as Device[];
+    },
+    async revokeDevice(of, device_id, now) {
+      const { token_hash } = await ask("hub_revoke_device", { now, ...common, ...of, device_id });
+      return (token_hash as string | null) ?? undefined;
+    },
+    async unlink(token_hash, kind, now) {
+      return toSession((await ask("hub_unlink", { now, ...common, token_hash, kind })).session as Row);
+    },
+  };
+}
