@@ -13,10 +13,12 @@ create table public.sessions (
   whatsapp_user_id text,
   visitor_id text,
   customer_id text,
+  phone_proven boolean not null default true,
   channel text not null,
   channels text[] not null,
   channels_since timestamptz[] not null,
   unreachable text[] not null default '{}',
+  addresses jsonb not null default '{}',
   status text not null default 'active' check (status in ('active', 'logged_out', 'expired', 'merged')),
   merged_into uuid,
   language text,
@@ -40,16 +42,25 @@ create unique index sessions_telegram_chat_id_active on public.sessions (telegra
 create unique index sessions_whatsapp_user_id_active on public.sessions (whatsapp_user_id) where status = 'active';
 create unique index sessions_visitor_id_active on public.sessions (visitor_id) where status = 'active';
 create index sessions_expiry_check on public.sessions (expiry_check_at) where status = 'active';
+create index sessions_customer_id on public.sessions (customer_id) where customer_id is not null;
+create index sessions_merged_into on public.sessions (merged_into) where merged_into is not null;
 create index sessions_ended on public.sessions (ended_at) where status <> 'active';
 
+comment on column public.sessions.phone_proven is 'False while its phone is only claimed: typed at a kiosk, and proven by nobody. Such a session holds no other identity of a person.';
+comment on column public.sessions.addresses is 'Where the customer was heard of last, by channel: {channel: {account, address, used_at, via}}; via are the identities it came with.';
 comment on table public.sessions is 'One customer''s window of talk, on all channels; slides with each activity.';
 
--- token_hash: SHA-256 of the device's token, hex. The token itself is never stored.
+-- token_hash: SHA-256 of the device's token, hex. The token itself is never stored. last_used_at is exact to a second
+-- at a kiosk and to 15 seconds elsewhere; confirmed_at is when a one-time code was confirmed with the token.
 create table public.session_tokens (
   token_hash text primary key,
   session_id uuid not null,
-  created_at timestamptz not null
-);
+  device_id uuid not null default gen_random_uuid(),
+  channel text not null,
+  created_at timestamptz not null,
+  last_used_at timestamptz not null,
+  confirmed_at timestamptz
+) with (fillfactor = 80);
 
 create index session_tokens_session on public.session_tokens (session_id);
 

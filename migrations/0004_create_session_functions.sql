@@ -13,7 +13,10 @@ $$;
 -- The session as the outside may see it: the row without what never leaves the database.
 create function public.hub_session_json(s public.sessions) returns jsonb
 language sql stable parallel safe set search_path = '' as $$
-  select to_jsonb(s) - '{channels_since,unreachable,expiry_check_at}'::text[]
+  select to_jsonb(s) - case when s.phone_proven
+    then '{channels_since,unreachable,expiry_check_at,addresses,phone_proven}'::text[]
+    else '{channels_since,unreachable,expiry_check_at,addresses}'::text[]
+  end
 $$;
 
 -- JSON merge patch (RFC 7396): null removes, objects merge, the rest replaces.
@@ -54,8 +57,8 @@ begin
 end
 $$;
 
--- Locks the active sessions of all these identities, in one order whatever the order of what came in.
-create function public.hub_lock_sessions(p_people jsonb[]) returns void
+-- Locks the active sessions of all these identities, and one more, in one order whatever the order of what came in.
+create function public.hub_lock_sessions(p_people jsonb[], p_also uuid default null) returns void
 language plpgsql volatile set search_path = '' as $$
 begin
   perform 1 from public.sessions s
@@ -66,7 +69,9 @@ begin
       union all
       select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.phone = i ->> 'phone'
       union all
-      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.visitor_id = i ->> 'visitor_id')
+      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.visitor_id = i ->> 'visitor_id'
+      union all
+      select p_also)
     order by s.session_id
     for update;
 end
@@ -77,6 +82,52 @@ create function public.hub_identities(s public.sessions) returns jsonb
 language sql stable parallel safe set search_path = '' as $$
   select jsonb_strip_nulls(jsonb_build_object(
     'telegram_chat_id', s.telegram_chat_id, 'whatsapp_user_id', s.whatsapp_user_id, 'phone', s.phone, 'visitor_id', s.visitor_id))
+$$;
+
+-- The identities that a session holds by proof; a phone that is only claimed is none.
+create function public.hub_proven(s public.sessions) returns jsonb
+language sql stable parallel safe set search_path = '' as $$
+  select case when s.phone_proven then public.hub_identities(s) else public.hub_identities(s) - 'phone' end
+$$;
+
+-- Whether they belong to a person, and not just to a browser.
+create function public.hub_is_somebody(p_identities jsonb) returns boolean
+language sql immutable parallel safe set search_path = '' as $$
+  select p_identities ?| '{telegram_chat_id,whatsapp_user_id,phone}'::text[]
+$$;
+
+-- Whether they cannot be one person's. A browser is no person: two of them may be one customer.
+create function public.hub_are_apart(p_one jsonb, p_other jsonb) returns boolean
+language sql immutable parallel safe set search_path = '' as $$
+  select coalesce(bool_or(p_one ->> k <> p_other ->> k), false)
+  from unnest('{telegram_chat_id,whatsapp_user_id,phone}'::text[]) as k
+$$;
+
+-- Notes what has changed beside the session that a call is about, for who made the call: merged, closed, told, deliveries.
+create function public.hub_add_effect(p_kind text, p_values jsonb) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_effects jsonb := coalesce(nullif(current_setting('hub.effects', true), ''), '{}');
+begin
+  if p_values <> '[]' then
+    v_effects := v_effects || jsonb_build_object(p_kind, coalesce(v_effects -> p_kind, '[]') || p_values);
+    perform set_config('hub.effects', v_effects::text, true);
+  end if;
+end
+$$;
+
+-- What was noted since this was last asked in this transaction.
+create function public.hub_take_effects() returns jsonb
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_effects constant text := current_setting('hub.effects', true);
+begin
+  if v_effects <> '' then
+    perform set_config('hub.effects', '', true);
+    return v_effects;
+  end if;
+  return '{}';
+end
 $$;
 
 -- The active session of one identity, locked; null when there is none. One past its expiry is marked so and not found.
@@ -122,7 +173,8 @@ language sql immutable parallel safe set search_path = '' as $$
   select '{telegram_chat_id,whatsapp_user_id,phone,visitor_id}'::text[]
 $$;
 
--- The first active session that any of the identities finds, strongest first; null when none does.
+-- The first active session that any of the identities finds, strongest first; null when none does. Who is spoken of has
+-- said nothing: a phone that somebody typed is not found by it.
 create function public.hub_find_person(p_identities jsonb, p_now timestamptz) returns uuid
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -132,7 +184,7 @@ begin
   foreach v_kind in array public.hub_identity_kinds() loop
     if p_identities ? v_kind then
       s := public.hub_find_active(v_kind, p_identities ->> v_kind, p_now);
-      if s.session_id is not null then
+      if s.session_id is not null and (v_kind <> 'phone' or s.phone_proven) then
         return s.session_id;
       end if;
     end if;
@@ -141,18 +193,34 @@ begin
 end
 $$;
 
--- Merges the younger session into the survivor. Both are locked. Nothing is deleted.
-create function public.hub_merge_sessions(p_survivor uuid, p_younger uuid, p_now timestamptz) returns void
+-- Merges the younger session into the survivor: its documents win per key, the survivor's other values. What was claimed
+-- by nobody wins against nothing, unless it is where the proof comes from (p_owner). Both are locked. Nothing is deleted.
+create function public.hub_merge_sessions(p_survivor uuid, p_younger uuid, p_owner uuid, p_now timestamptz) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
+  v_older public.sessions;
   y public.sessions;
+  v_first public.sessions;
+  v_second public.sessions;
   v_channels text[];
   v_since timestamptz[];
+  v_weak_older boolean;
+  v_weak_younger boolean;
 begin
+  select * into v_older from public.sessions where session_id = p_survivor;
   update public.sessions
     set status = 'merged', merged_into = p_survivor, ended_at = p_now, updated_at = p_now, version = version + 1
     where session_id = p_younger
     returning * into y;
+  v_weak_older := not v_older.phone_proven and v_older.session_id is distinct from p_owner;
+  v_weak_younger := not y.phone_proven and y.session_id is distinct from p_owner;
+  if v_weak_older and not v_weak_younger then
+    v_first := y;
+    v_second := v_older;
+  else
+    v_first := v_older;
+    v_second := y;
+  end if;
 
   select array_agg(u.channel order by u.since, u.side, u.place), array_agg(u.since order by u.since, u.side, u.place)
     into v_channels, v_since
@@ -170,17 +238,25 @@ begin
     ) u;
 
   update public.sessions s
-    set phone = coalesce(s.phone, y.phone),
-        telegram_chat_id = coalesce(s.telegram_chat_id, y.telegram_chat_id),
-        whatsapp_user_id = coalesce(s.whatsapp_user_id, y.whatsapp_user_id),
-        visitor_id = coalesce(s.visitor_id, y.visitor_id),
-        customer_id = coalesce(s.customer_id, y.customer_id),
-        language = coalesce(s.language, y.language),
-        rating = coalesce(s.rating, y.rating),
-        feedback = coalesce(s.feedback, y.feedback),
-        summary = coalesce(s.summary, y.summary),
-        data = s.data || y.data,
-        metadata = s.metadata || y.metadata,
+    set phone = case when s.phone is null or (not s.phone_proven and y.phone_proven and y.phone is not null) then y.phone else s.phone end,
+        phone_proven = case when s.phone is null or (not s.phone_proven and y.phone_proven and y.phone is not null) then y.phone_proven else s.phone_proven end,
+        telegram_chat_id = coalesce(v_first.telegram_chat_id, v_second.telegram_chat_id),
+        whatsapp_user_id = coalesce(v_first.whatsapp_user_id, v_second.whatsapp_user_id),
+        visitor_id = coalesce(v_first.visitor_id, v_second.visitor_id),
+        customer_id = coalesce(v_first.customer_id, v_second.customer_id),
+        language = coalesce(v_first.language, v_second.language),
+        rating = coalesce(v_first.rating, v_second.rating),
+        feedback = coalesce(v_first.feedback, v_second.feedback),
+        summary = coalesce(v_first.summary, v_second.summary),
+        data = case when v_weak_younger and not v_weak_older then y.data || s.data else s.data || y.data end,
+        metadata = case when v_weak_younger and not v_weak_older then y.metadata || s.metadata else s.metadata || y.metadata end,
+        addresses = (
+          select coalesce(jsonb_object_agg(a.key, a.value), '{}')
+          from (
+            select distinct on (key) key, value
+            from (select 0 as side, key, value from jsonb_each(s.addresses) union all select 1, key, value from jsonb_each(y.addresses)) e
+            order by key, (value ->> 'used_at') collate "C" desc, side
+          ) a),
         message_count = s.message_count + y.message_count,
         last_activity = greatest(s.last_activity, y.last_activity),
         expires_at = greatest(s.expires_at, y.expires_at),
@@ -190,7 +266,7 @@ begin
         unreachable = array(select distinct u from unnest(s.unreachable || y.unreachable) as u order by u)
     where s.session_id = p_survivor;
 
-  update public.sessions set message_count = 0 where session_id = p_younger;
+  update public.sessions set message_count = 0, addresses = '{}' where session_id = p_younger;
 
   -- A caller's id that both sessions know keeps its own session's scope, so that both messages stay.
   update public.messages m
@@ -209,27 +285,33 @@ begin
   update public.turns set session_id = p_survivor where session_id = p_younger and state in ('pending', 'running');
   update public.turns set session_id = p_survivor where session_id = p_younger and state = 'dead';
   update public.session_tokens set session_id = p_survivor where session_id = p_younger;
+  perform public.hub_add_effect('merged', jsonb_build_array(p_younger));
 end
 $$;
 
 -- Gives a person these identities: merges the sessions that hold them where they are the same person's, takes the
 -- identity away where they are not, and writes the identities into the survivor. p_owner may be null. Returns the
--- survivor, or null when nobody was found. The identities are locked by the caller.
-create function public.hub_settle_identities(p_owner uuid, p_identities jsonb, p_now timestamptz) returns uuid
+-- survivor, or null when nobody was found. The identities are locked by the caller. p_keep is the token through which the
+-- proof came: others of a session that was nobody's may be anybody's, and die. p: {now, lease_ms, ..., notices}
+create function public.hub_settle_identities(p_owner uuid, p_identities jsonb, p_keep text, p jsonb) returns uuid
 language plpgsql volatile set search_path = '' as $$
 declare
+  v_now constant timestamptz := p ->> 'now';
   v_kind text;
   v_holders uuid[] := '{}';
   v_same uuid[] := '{}';
   v_known jsonb := p_identities;
+  v_strangers uuid[] := '{}';
+  v_phones text[] := '{}';
+  v_proven jsonb;
+  v_closed jsonb;
   v_survivor uuid;
   v_id uuid;
-  v_apart boolean;
   s public.sessions;
 begin
   foreach v_kind in array public.hub_identity_kinds() loop
     if p_identities ? v_kind then
-      s := public.hub_find_active(v_kind, p_identities ->> v_kind, p_now);
+      s := public.hub_find_active(v_kind, p_identities ->> v_kind, v_now);
       if s.session_id is not null and s.session_id is distinct from p_owner and not s.session_id = any (v_holders) then
         v_holders := v_holders || s.session_id;
       end if;
@@ -238,64 +320,82 @@ begin
 
   if p_owner is not null then
     select * into s from public.sessions where session_id = p_owner for update;
-    v_known := public.hub_identities(s) || v_known;
+    v_proven := public.hub_proven(s);
+    v_known := v_proven || v_known;
     v_same := array[p_owner];
+    v_phones := array_remove(array[v_proven ->> 'phone'], null);
+    if not public.hub_is_somebody(v_proven) then
+      v_strangers := array[p_owner];
+    end if;
   end if;
 
   for s in select * from public.sessions where session_id = any (v_holders) order by created_at, session_id loop
-    select bool_or(public.hub_identities(s) ->> k <> v_known ->> k)
-      into v_apart
-      from unnest('{telegram_chat_id,whatsapp_user_id,phone}'::text[]) as k;
-    if coalesce(v_apart, false) then
-      update public.sessions
-        set phone = case when phone = p_identities ->> 'phone' then null else phone end,
-            telegram_chat_id = case when telegram_chat_id = p_identities ->> 'telegram_chat_id' then null else telegram_chat_id end,
-            whatsapp_user_id = case when whatsapp_user_id = p_identities ->> 'whatsapp_user_id' then null else whatsapp_user_id end,
-            visitor_id = case when visitor_id = p_identities ->> 'visitor_id' then null else visitor_id end,
-            updated_at = p_now,
-            version = version + 1
-        where session_id = s.session_id;
+    v_proven := public.hub_proven(s);
+    if public.hub_are_apart(v_proven, v_known) then
+      perform public.hub_strip(s, p_identities, p);
     else
-      v_known := public.hub_identities(s) || v_known;
+      v_known := v_proven || v_known;
       v_same := v_same || s.session_id;
+      v_phones := array_remove(v_phones || (v_proven ->> 'phone'), null);
+      if not public.hub_is_somebody(v_proven) then
+        v_strangers := v_strangers || s.session_id;
+      end if;
     end if;
   end loop;
+
+  if v_strangers <> '{}' and public.hub_is_somebody(v_known) then
+    with dead as (
+      delete from public.session_tokens where session_id = any (v_strangers) and token_hash is distinct from p_keep
+      returning token_hash, session_id)
+    select coalesce(jsonb_agg(d.token_hash order by x.created_at, x.session_id, d.token_hash), '[]') into v_closed
+      from dead d join public.sessions x on x.session_id = d.session_id;
+    perform public.hub_add_effect('closed', v_closed);
+  end if;
 
   for v_id in select session_id from public.sessions where session_id = any (v_same) order by created_at, session_id loop
     if v_survivor is null then
       v_survivor := v_id;
     else
-      perform public.hub_merge_sessions(v_survivor, v_id, p_now);
+      perform public.hub_merge_sessions(v_survivor, v_id, p_owner, v_now);
     end if;
   end loop;
 
   if v_survivor is not null then
+    -- A phone that somebody claimed does not become that of who they turn out to be.
     update public.sessions
-      set phone = coalesce(p_identities ->> 'phone', phone),
+      set phone = coalesce(p_identities ->> 'phone', case when phone_proven or not public.hub_is_somebody(v_known) then phone end),
+          phone_proven = p_identities ? 'phone' or phone_proven or public.hub_is_somebody(v_known),
           telegram_chat_id = coalesce(p_identities ->> 'telegram_chat_id', telegram_chat_id),
           whatsapp_user_id = coalesce(p_identities ->> 'whatsapp_user_id', whatsapp_user_id),
           visitor_id = coalesce(p_identities ->> 'visitor_id', visitor_id)
-      where session_id = v_survivor;
+      where session_id = v_survivor
+      returning * into s;
+    perform public.hub_drop_lost_addresses(s);
+    perform public.hub_follow_phone(s, v_phones, v_now);
   end if;
   return v_survivor;
 end
 $$;
 
 -- The one session of the person with these identities: found, merged from several, or opened. Touching it is the
--- caller's part. p: {now, ttl_ms, language}
+-- caller's part. p: {now, ttl_ms, language, session_id}; session_id is for the session if one opens.
 create function public.hub_resolve(p_identities jsonb, p_channel text, p jsonb) returns uuid
 language plpgsql volatile set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_anchor text;
   v_id uuid;
+  v_promised uuid := p ->> 'session_id';
   s public.sessions;
 begin
   perform public.hub_lock_sessions(array[p_identities]);
+  if exists (select 1 from public.sessions where session_id = v_promised) then
+    v_promised := null;
+  end if;
   loop
     select k into v_anchor from unnest(public.hub_identity_kinds()) with ordinality as u (k, place) where p_identities ? k order by place limit 1;
     s := public.hub_find_active(v_anchor, p_identities ->> v_anchor, v_now);
-    v_id := public.hub_settle_identities(s.session_id, p_identities, v_now);
+    v_id := public.hub_settle_identities(s.session_id, p_identities, null, p);
     if v_id is not null then
       return v_id;
     end if;
@@ -303,14 +403,15 @@ begin
       session_id, phone, telegram_chat_id, whatsapp_user_id, visitor_id, channel, channels, channels_since, language,
       created_at, updated_at, last_activity, expires_at, expiry_check_at
     ) values (
-      public.hub_uuid(v_now), p_identities ->> 'phone', p_identities ->> 'telegram_chat_id', p_identities ->> 'whatsapp_user_id',
+      coalesce(v_promised, public.hub_uuid(v_now)), p_identities ->> 'phone', p_identities ->> 'telegram_chat_id', p_identities ->> 'whatsapp_user_id',
       p_identities ->> 'visitor_id', p_channel, '{}', '{}', p ->> 'language',
       v_now, v_now, v_now, v_now, v_now + (p ->> 'ttl_ms')::bigint * interval '1 millisecond'
     )
     on conflict do nothing
-    returning session_id into v_id;
-    if v_id is not null then
-      return v_id;
+    returning * into s;
+    if found then
+      perform public.hub_follow_phone(s, '{}', v_now);
+      return s.session_id;
     end if;
     -- A merge elsewhere has just brought one of the identities into another session: look again.
   end loop;
@@ -318,26 +419,33 @@ end
 $$;
 
 -- Marks an active session as used on a channel now, and returns its new row; null when it is not active any more or
--- does not hold all of the given identities. p_messages is how many messages come with it.
-create function public.hub_touch(p_session uuid, p_channel text, p_identities jsonb, p_messages integer, p jsonb) returns public.sessions
+-- does not hold all of the given identities by proof. p_messages is how many messages come with it, p_address where they
+-- came from, if they can be answered there. What comes late, from the journal, moves nothing back.
+create function public.hub_touch(
+  p_session uuid, p_channel text, p_identities jsonb, p_messages integer, p jsonb, p_address jsonb default null
+) returns public.sessions
 language plpgsql volatile set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   s public.sessions;
 begin
   update public.sessions t
-    set last_activity = v_now,
-        updated_at = v_now,
-        expires_at = v_now + (p ->> 'ttl_ms')::bigint * interval '1 millisecond',
+    set last_activity = greatest(t.last_activity, v_now),
+        updated_at = greatest(t.updated_at, v_now),
+        expires_at = greatest(t.expires_at, v_now + (p ->> 'ttl_ms')::bigint * interval '1 millisecond'),
         message_count = t.message_count + p_messages,
         channels = case when p_channel is null or p_channel = any (t.channels) then t.channels else t.channels || p_channel end,
-        channels_since = case when p_channel is null or p_channel = any (t.channels) then t.channels_since else t.channels_since || v_now end
+        channels_since = case when p_channel is null or p_channel = any (t.channels) then t.channels_since else t.channels_since || v_now end,
+        addresses = case
+          when p_address is null or (t.addresses -> p_channel ->> 'used_at') collate "C" > (p_address ->> 'used_at') then t.addresses
+          else t.addresses || jsonb_build_object(p_channel, p_address)
+        end
     where t.session_id = p_session
       and t.status = 'active'
       and (p_identities is null or t.expires_at > v_now)
       and (p_identities is null or p_identities ->> 'telegram_chat_id' is null or p_identities ->> 'telegram_chat_id' = t.telegram_chat_id)
       and (p_identities is null or p_identities ->> 'whatsapp_user_id' is null or p_identities ->> 'whatsapp_user_id' = t.whatsapp_user_id)
-      and (p_identities is null or p_identities ->> 'phone' is null or p_identities ->> 'phone' = t.phone)
+      and (p_identities is null or p_identities ->> 'phone' is null or (p_identities ->> 'phone' = t.phone and t.phone_proven))
       and (p_identities is null or p_identities ->> 'visitor_id' is null or p_identities ->> 'visitor_id' = t.visitor_id)
     returning t.* into s;
   return s;
@@ -360,19 +468,41 @@ begin
 end
 $$;
 
--- The session that a token or id stands for, locked: {"session_id"} or {"error"}, where the session is not active.
--- p_ref: {token_hash} or {session_id}
-create function public.hub_find_live(p_ref jsonb, p_now timestamptz) returns jsonb
+-- The session that a living token opens; null when there is no such token, or it was left lying at a kiosk.
+-- p: {now, kiosk_idle_ms}
+create function public.hub_token_session(p_token_hash text, p jsonb) returns uuid
+language sql stable parallel safe set search_path = '' as $$
+  select session_id from public.session_tokens
+  where token_hash = p_token_hash
+    and (channel <> 'kiosk' or p ->> 'kiosk_idle_ms' is null
+      or last_used_at + (p ->> 'kiosk_idle_ms')::bigint * interval '1 millisecond' > (p ->> 'now')::timestamptz)
+$$;
+
+-- The session that a token or id stands for, locked: {"session_id"} or {"error"}, where the session is not active. A
+-- token is used by it. p_ref: {token_hash} or {session_id}. p: {now, kiosk_idle_ms}
+create function public.hub_find_live(p_ref jsonb, p jsonb) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
+  v_now constant timestamptz := p ->> 'now';
   v_id uuid := (p_ref ->> 'session_id')::uuid;
   s public.sessions;
+  t public.session_tokens;
 begin
   if p_ref ? 'token_hash' then
-    select session_id into v_id from public.session_tokens where token_hash = p_ref ->> 'token_hash';
+    v_id := public.hub_token_session(p_ref ->> 'token_hash', p);
   end if;
   s := public.hub_hold_session(v_id);
-  if s.status = 'active' and s.expires_at > p_now then
+  if s.status = 'active' and s.expires_at > v_now then
+    if p_ref ? 'token_hash' then
+      -- While we waited for the session, the token may have died: of a sign out, or of somebody else's proof.
+      select * into t from public.session_tokens where token_hash = p_ref ->> 'token_hash';
+      if t.session_id is distinct from s.session_id then
+        return '{"error": "session_not_found"}';
+      end if;
+      if t.last_used_at + (case t.channel when 'kiosk' then interval '1 second' else interval '15 seconds' end) <= v_now then
+        update public.session_tokens set last_used_at = v_now where token_hash = t.token_hash;
+      end if;
+    end if;
     return jsonb_build_object('session_id', s.session_id);
   elsif s.status in ('active', 'expired') then
     return '{"error": "session_expired"}';

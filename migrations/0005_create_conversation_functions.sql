@@ -50,6 +50,13 @@ language sql immutable parallel safe set search_path = '' as $$
   from (select greatest(0, (extract(epoch from p_now - p_since) * 1000)::bigint) as ms) o
 $$;
 
+-- Since when new work is due: a minute before it came, so that it is handed over by callers too whose clock is behind, or
+-- who looked at it before they had to wait.
+create function public.hub_at_once(p_now timestamptz) returns timestamptz
+language sql immutable parallel safe set search_path = '' as $$
+  select p_now - interval '1 minute'
+$$;
+
 -- Claims the session's next turn: the earliest unfinished one, if it is due and no other is running. The caller
 -- holds the session's row, or (for the sweep) the turn's.
 create function public.hub_claim_turn(p_session uuid, p jsonb) returns jsonb
@@ -64,7 +71,7 @@ declare
 begin
   select * into t from public.turns
     where session_id = p_session and state in ('pending', 'running')
-    order by seq limit 1;
+    order by seq, turn_id limit 1;
   if t.turn_id is null or t.due_at > v_now then
     return null;
   end if;
@@ -330,7 +337,8 @@ end
 $$;
 
 -- Adds a message to a session whose row is held and whose count is kept by the caller.
--- p_message: {channel, account, external_id, direction, role, kind, text, content, reply_to, status, sent_at}
+-- p_message: {message_id, channel, account, external_id, direction, role, kind, text, content, reply_to, status, sent_at};
+-- a new message_id is made where there is none.
 create function public.hub_add_message(p_session uuid, p_message jsonb, p_now timestamptz) returns public.messages
 language plpgsql volatile set search_path = '' as $$
 declare
@@ -339,7 +347,7 @@ begin
   insert into public.messages (
     message_id, session_id, channel, account, external_id, direction, role, kind, text, content, reply_to, status, sent_at, created_at
   ) values (
-    public.hub_uuid(p_now), p_session, p_message ->> 'channel', p_message ->> 'account', p_message ->> 'external_id',
+    coalesce((p_message ->> 'message_id')::uuid, public.hub_uuid(p_now)), p_session, p_message ->> 'channel', p_message ->> 'account', p_message ->> 'external_id',
     p_message ->> 'direction', p_message ->> 'role', p_message ->> 'kind', p_message ->> 'text', p_message -> 'content',
     p_message ->> 'reply_to', p_message ->> 'status', (p_message ->> 'sent_at')::timestamptz, p_now
   ) returning * into m;
@@ -381,7 +389,7 @@ begin
       public.hub_uuid(v_now), s.session_id, m.seq, m.message_id, m.channel, m.account, p_address,
       case when v_free then 'running' else 'pending' end,
       case when v_free then 1 else 0 end,
-      case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else v_now end,
+      case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else public.hub_at_once(v_now) end,
       v_now
     ) returning * into t;
   if v_free then
@@ -395,16 +403,23 @@ $$;
 create function public.hub_receive_edit(p_edit jsonb, p jsonb) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
-  v_result jsonb := public.hub_apply_edit(p_edit, (p ->> 'now')::timestamptz);
+  v_result jsonb;
   v_turn jsonb;
   s public.sessions;
   m public.messages;
 begin
+  if (p_edit ->> 'wakes')::boolean then
+    -- The session before the message, as a merge takes them.
+    s := public.hub_hold_session((
+      select session_id from public.messages
+      where channel = p_edit ->> 'channel' and coalesce(account, session_id::text) = p_edit ->> 'account'
+        and external_id = p_edit ->> 'external_id'));
+  end if;
+  v_result := public.hub_apply_edit(p_edit, (p ->> 'now')::timestamptz);
   if (v_result ->> 'applied')::boolean and (p_edit ->> 'wakes')::boolean and p_edit -> 'address' is not null
     and v_result -> 'message' ->> 'direction' = 'inbound'
   then
     select * into m from public.messages where message_id = (v_result -> 'message' ->> 'message_id')::uuid;
-    select * into s from public.sessions where session_id = m.session_id for update;
     if s.status = 'active' and not exists (
       select 1 from public.turns where session_id = s.session_id and state in ('pending', 'running') and message_id = m.message_id)
     then
@@ -437,17 +452,27 @@ $$;
 create function public.hub_receive_message(p_message jsonb, p jsonb) returns jsonb
 language plpgsql volatile set search_path = '' as $$
 declare
-  v_now constant timestamptz := p ->> 'now';
+  v_then constant jsonb := case when p_message ? 'came_at' then p || jsonb_build_object('now', p_message -> 'came_at') else p end;
+  v_now constant timestamptz := v_then ->> 'now';
   v_channel constant text := p_message ->> 'channel';
   v_account constant text := p_message ->> 'account';
   v_external_id constant text := p_message ->> 'external_id';
-  v_identities constant jsonb := p_message -> 'identities';
+  v_identities jsonb := p_message -> 'identities';
+  v_address jsonb;
+  v_notice text;
   v_live jsonb;
   v_id uuid;
   v_turn jsonb;
   s public.sessions;
   m public.messages;
 begin
+  if v_identities is null then
+    v_live := public.hub_find_live(p_message, v_then);
+    if v_live ? 'error' then
+      return v_live;
+    end if;
+    v_id := v_live ->> 'session_id';
+  end if;
   if v_account is not null then
     select * into m from public.messages
       where channel = v_channel and coalesce(account, session_id::text) = v_account and external_id = v_external_id;
@@ -455,14 +480,23 @@ begin
       return public.hub_repeat_message(m, p);
     end if;
   end if;
-
-  if v_identities is null then
-    v_live := public.hub_find_live(p_message, v_now);
+  if (p_message ->> 'asserted')::boolean and v_identities is not null then
+    v_live := public.hub_claim(v_identities, v_channel, v_then);
     if v_live ? 'error' then
       return v_live;
     end if;
     v_id := v_live ->> 'session_id';
-  else
+    v_identities := null;
+  end if;
+  if p_message ? 'link_hash' then
+    v_notice := 'link_failed';
+    if v_identities is not null then
+      v_id := public.hub_redeem_link(p_message ->> 'link_hash', v_identities, v_then);
+      if v_id is not null then
+        v_notice := 'linked';
+      end if;
+    end if;
+  elsif v_identities is not null then
     -- Most messages come from one person in one session that already knows them: found by one look and locked by its
     -- own update. Anything else goes the long way.
     select session_id into v_id from (
@@ -480,10 +514,10 @@ begin
     if v_identities is not null then
       select session_id into v_id from public.sessions
         where session_id = v_id and status = 'active' and expires_at > v_now
-          and public.hub_identities(sessions) @> v_identities
+          and public.hub_proven(sessions) @> v_identities
         for update;
       if v_id is null then
-        v_id := public.hub_resolve(v_identities, v_channel, p);
+        v_id := public.hub_resolve(v_identities, v_channel, v_then);
       end if;
     end if;
     select * into m from public.messages
@@ -493,10 +527,16 @@ begin
     end if;
   end if;
 
-  s := public.hub_touch(v_id, v_channel, case when v_account is not null then v_identities end, 1, p);
+  if v_identities is not null and p_message -> 'address' <> '{}' then
+    -- A chat is reached by its id alone, whatever else was said there.
+    v_address := jsonb_build_object(
+      'account', v_account, 'address', p_message -> 'address', 'used_at', v_then -> 'now',
+      'via', case when v_identities ? 'telegram_chat_id' then v_identities - '{whatsapp_user_id,phone,visitor_id}'::text[] else v_identities end);
+  end if;
+  s := public.hub_touch(v_id, v_channel, case when v_account is not null then v_identities end, 1, v_then, v_address);
   if s.session_id is null then
-    v_id := public.hub_resolve(v_identities, v_channel, p);
-    s := public.hub_touch(v_id, v_channel, null, 1, p);
+    v_id := public.hub_resolve(v_identities, v_channel, v_then);
+    s := public.hub_touch(v_id, v_channel, null, 1, v_then, v_address);
   end if;
   if v_channel = any (s.unreachable) then
     update public.sessions set unreachable = array_remove(unreachable, v_channel) where session_id = s.session_id returning * into s;
@@ -505,12 +545,20 @@ begin
   m := public.hub_add_message(
     s.session_id,
     p_message || jsonb_build_object(
-      'direction', 'inbound', 'role', 'user',
-      'reply_to', case when p_message ->> 'reply_to' is not null then public.hub_reply_target(p_message, s.session_id) end),
+      'direction', 'inbound', 'role', case when v_notice is null then 'user' else 'system' end,
+      'reply_to', case when p_message ->> 'reply_to' is not null then public.hub_reply_target(p_message, s.session_id) end)
+      || case when v_notice is null then '{}' else jsonb_build_object(
+        'kind', 'system', 'text', v_notice, 'content', jsonb_build_object('event', v_notice)) end,
     v_now);
 
   if (p_message ->> 'wakes')::boolean then
     v_turn := public.hub_add_turn(s, m, p_message -> 'address', p);
+  end if;
+  if v_notice is not null then
+    perform public.hub_tell(
+      s.session_id, p -> 'notices' ->> v_notice,
+      case when p_message -> 'address' <> '{}' then jsonb_build_array(p_message) else '[]' end, p);
+    select * into s from public.sessions where session_id = s.session_id;
   end if;
   return jsonb_build_object('type', 'message', 'message', public.hub_message_json(m), 'session', public.hub_session_json(s), 'duplicate', false, 'turn', v_turn);
 end
@@ -540,16 +588,19 @@ end
 $$;
 
 -- Takes in everything of one webhook, in its order and in one transaction.
--- p: {now, ttl_ms, lease_ms, history, language, items}. Items by type:
+-- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, address, kind, text, content,
---                     reply_to, sent_at, wakes}
+--                     reply_to, sent_at, wakes, asserted, link_hash, came_at, message_id}; asserted identities are only
+--                     claimed, link_hash proves that its sender is at the device that showed the link, and came_at is
+--                     when it came, where that was before now
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
 --   identity_change  {identities, to}
 --   reachability     {channel, identities, reachable}
--- Returns {results}: for a message {type, message, session, duplicate, turn}, else {type, applied, message, turn};
--- or {error: session_not_found | session_expired} when a message names a session that is not active.
+-- Returns {results}: for a message {type, message, session, duplicate, turn, merged, closed, told, deliveries}, else
+-- {type, applied, message, turn, merged, ...}; or {error: session_not_found | session_expired | verification_required}
+-- when a message names a session that is not active or claims one it may not have.
 create function public.hub_receive(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -560,6 +611,7 @@ declare
   v_result jsonb;
   v_counts jsonb := '{}';
   v_key text;
+  v_then jsonb;
   v_id uuid;
 begin
   for v_item in select * from jsonb_array_elements(p -> 'items') loop
@@ -577,11 +629,14 @@ begin
   -- A session that is not there refuses the webhook before anything of it is kept.
   if jsonb_array_length(p -> 'items') > 1 then
     for v_item in select * from jsonb_array_elements(p -> 'items') loop
+      v_then := p || jsonb_build_object('now', coalesce(v_item -> 'came_at', p -> 'now'));
       if v_item ->> 'type' = 'message' and not v_item ? 'identities' then
-        v_result := public.hub_find_live(v_item, v_now);
+        v_result := public.hub_find_live(v_item, v_then);
         if v_result ? 'error' then
           return v_result;
         end if;
+      elsif (v_item ->> 'asserted')::boolean and not public.hub_may_claim(v_item -> 'identities', v_item ->> 'channel', v_then) then
+        return '{"error": "verification_required"}';
       end if;
     end loop;
   end if;
@@ -608,7 +663,7 @@ begin
       when 'identity_change' then
         v_id := public.hub_find_person(v_item -> 'identities', v_now);
         if v_id is not null then
-          perform public.hub_settle_identities(v_id, v_item -> 'to', v_now);
+          perform public.hub_settle_identities(v_id, v_item -> 'to', null, p);
         end if;
         v_result := jsonb_build_object('type', 'identity_change', 'applied', v_id is not null);
       when 'reachability' then
@@ -616,6 +671,9 @@ begin
         v_result := jsonb_build_object('type', 'reachability', 'applied',
           v_id is not null and public.hub_set_reachable(v_id, v_item ->> 'channel', (v_item ->> 'reachable')::boolean));
     end case;
+    if current_setting('hub.effects', true) <> '' then
+      v_result := v_result || public.hub_take_effects();
+    end if;
     v_results := v_results || v_result;
   end loop;
   if v_counts <> '{}' then
@@ -725,7 +783,7 @@ begin
     public.hub_uuid(v_now), m.message_id, m.session_id, p_parts, m.channel, m.account, p_address, nullif(p_content, 'null'),
     case when p_blocked then 'dead' when v_free then 'sending' else 'pending' end,
     case when v_free then 1 else 0 end,
-    case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else v_now end,
+    case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else public.hub_at_once(v_now) end,
     case when p_blocked then 'failed' else 'pending' end,
     case when p_blocked then 'rejected' end,
     case when p_blocked then 'blocked' end,
@@ -760,7 +818,7 @@ begin
   end if;
   update public.turns
     set state = t.state, leader = null,
-        due_at = case when t.state = 'pending' then v_now else due_at end,
+        due_at = case when t.state = 'pending' then public.hub_at_once(v_now) else due_at end,
         code = case when t.state = 'dead' then t.code end,
         reason = case when t.state = 'dead' then t.reason end
     where session_id = t.session_id and state = 'running' and leader = t.turn_id;
@@ -864,6 +922,7 @@ create function public.hub_due(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
+  v_patient constant timestamptz := v_now + coalesce((p ->> 'patience_ms')::bigint, 0) * interval '1 millisecond';
   v_turns jsonb := '[]';
   v_deliveries jsonb := '[]';
   v_claim jsonb;
@@ -887,7 +946,7 @@ begin
   end loop;
   for r in
     select d.session_id, d.channel from public.deliveries d
-    where d.state in ('pending', 'sending') and d.due_at <= v_now
+    where d.state in ('pending', 'sending') and d.due_at <= v_patient and (d.state = 'pending' or d.due_at <= v_now)
       and not exists (
         select 1 from public.deliveries e
         where e.session_id = d.session_id and e.channel = d.channel and e.state in ('pending', 'sending') and e.seq < d.seq)

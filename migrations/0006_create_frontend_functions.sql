@@ -2,15 +2,28 @@
 -- Errors come back as {error: session_not_found | session_expired | version_conflict} and change nothing.
 
 -- The active session of any of the identities, or a new one, with the device's token attached.
--- p: {now, ttl_ms, language, identities, channel, customer_id, data, token_hash}. Returns {session}.
+-- p: {now, ttl_ms, language, identities, asserted, channel, customer_id, data, token_hash, session_id, ...}; session_id is
+-- that of the session if one opens, else it is merged into the one that was there. Returns {session, merged, closed, told,
+-- deliveries}, or {error} for asserted identities.
 create function public.hub_start(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
+  v_live jsonb;
+  v_id uuid;
   s public.sessions;
 begin
   perform public.hub_lock_identities(array[p -> 'identities']);
-  s := public.hub_touch(public.hub_resolve(p -> 'identities', p ->> 'channel', p), p ->> 'channel', null, 0, p);
+  if (p ->> 'asserted')::boolean then
+    v_live := public.hub_claim(p -> 'identities', p ->> 'channel', p);
+    if v_live ? 'error' then
+      return v_live;
+    end if;
+    v_id := v_live ->> 'session_id';
+  else
+    v_id := public.hub_resolve(p -> 'identities', p ->> 'channel', p);
+  end if;
+  s := public.hub_touch(v_id, p ->> 'channel', null, 0, p);
   if p ? 'customer_id' or p ? 'data' then
     update public.sessions
       set customer_id = coalesce(p ->> 'customer_id', customer_id),
@@ -19,14 +32,25 @@ begin
       where session_id = s.session_id
       returning * into s;
   end if;
-  insert into public.session_tokens (token_hash, session_id, created_at) values (p ->> 'token_hash', s.session_id, v_now)
-    on conflict (token_hash) do update set session_id = excluded.session_id;
-  return jsonb_build_object('session', public.hub_session_json(s));
+  if p ? 'token_hash' then
+    perform public.hub_give_token(p ->> 'token_hash', s, p ->> 'channel', v_now);
+  end if;
+  -- Whoever was promised another id finds this session under it.
+  if (p ->> 'session_id')::uuid <> s.session_id then
+    insert into public.sessions (
+      session_id, channel, channels, channels_since, status, merged_into,
+      created_at, updated_at, last_activity, expires_at, ended_at, expiry_check_at
+    ) values (
+      (p ->> 'session_id')::uuid, p ->> 'channel', '{}', '{}', 'merged', s.session_id,
+      v_now, v_now, v_now, v_now, v_now, v_now
+    ) on conflict do nothing;
+  end if;
+  return jsonb_build_object('session', public.hub_session_json(s)) || public.hub_take_effects();
 end
 $$;
 
 -- Slides the session of a token, or of the identities (then the token is the device's new one), and appends the channel.
--- p: {now, ttl_ms, token_hash, identities, channel}. Returns {session} or {error}.
+-- p: {now, ttl_ms, token_hash, identities, asserted, channel, ...}. Returns as hub_start, or {error}.
 create function public.hub_restore(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -37,21 +61,23 @@ declare
 begin
   if p ? 'identities' then
     perform public.hub_lock_identities(array[p -> 'identities']);
-    v_id := public.hub_find_person(p -> 'identities', v_now);
-    if v_id is null then
-      return '{"error": "session_not_found"}';
+    v_live := public.hub_find_vouched(p -> 'identities', p);
+    if v_live ? 'error' then
+      return v_live;
     end if;
-    insert into public.session_tokens (token_hash, session_id, created_at) values (p ->> 'token_hash', v_id, v_now)
-      on conflict (token_hash) do update set session_id = excluded.session_id;
+    v_id := v_live ->> 'session_id';
   else
-    v_live := public.hub_find_live(p, v_now);
+    v_live := public.hub_find_live(p, p);
     if v_live ? 'error' then
       return v_live;
     end if;
     v_id := v_live ->> 'session_id';
   end if;
   s := public.hub_touch(v_id, p ->> 'channel', null, 0, p);
-  return jsonb_build_object('session', public.hub_session_json(s));
+  if p ? 'identities' then
+    perform public.hub_give_token(p ->> 'token_hash', s, p ->> 'channel', v_now);
+  end if;
+  return jsonb_build_object('session', public.hub_session_json(s)) || public.hub_take_effects();
 end
 $$;
 
@@ -66,7 +92,7 @@ declare
   v_message jsonb;
   s public.sessions;
 begin
-  v_live := public.hub_find_live(p, v_now);
+  v_live := public.hub_find_live(p, p);
   if v_live ? 'error' then
     return v_live;
   end if;
@@ -110,7 +136,7 @@ declare
   v_tokens jsonb;
   s public.sessions;
 begin
-  v_live := public.hub_find_live(p, v_now);
+  v_live := public.hub_find_live(p, p);
   if v_live ? 'error' then
     return v_live;
   end if;
@@ -145,7 +171,7 @@ declare
   s public.sessions;
 begin
   if p ? 'token_hash' then
-    select session_id into v_id from public.session_tokens where token_hash = p ->> 'token_hash';
+    v_id := public.hub_token_session(p ->> 'token_hash', p);
   end if;
   loop
     select * into s from public.sessions where session_id = v_id;
@@ -175,11 +201,13 @@ begin
 end
 $$;
 
--- Marks active sessions past their expiry. p: {now, limit}. Returns {expired}: how many.
+-- Marks active sessions past their expiry, and deletes codes, links and limits that count no more. p: {now, limit}.
+-- Returns {expired}: how many sessions.
 create function public.hub_expire(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
+  v_limit constant integer := (p ->> 'limit')::int;
   v_expired integer := 0;
   s public.sessions;
 begin
@@ -187,7 +215,7 @@ begin
     select * from public.sessions
     where status = 'active' and expiry_check_at <= v_now
     order by expiry_check_at
-    limit (p ->> 'limit')::int
+    limit v_limit
     for update skip locked
   loop
     if s.expires_at <= v_now then
@@ -199,18 +227,25 @@ begin
       update public.sessions set expiry_check_at = expires_at where session_id = s.session_id;
     end if;
   end loop;
+  delete from public.codes where phone in (select phone from public.codes where expires_at <= v_now limit v_limit for update skip locked);
+  delete from public.links where link_hash in (select link_hash from public.links where expires_at <= v_now limit v_limit for update skip locked);
+  delete from public.limits where key in (
+    select key from public.limits where ends_at <= v_now - interval '24 hours' limit v_limit for update skip locked);
   return jsonb_build_object('expired', v_expired);
 end
 $$;
 
--- Deletes sessions that ended before an instant, with everything of theirs, and events nobody came for.
--- p: {before, limit}. Returns {purged}: how many sessions.
+-- Deletes sessions that ended before an instant, with everything of theirs, and events nobody came for; messages said
+-- before another, but for those that are still at work; and passwords nobody used since a third. Leaves a line in the
+-- audit. p: {before, limit, now, messages_before, passwords_before}. Returns {purged}: how many sessions.
 create function public.hub_purge(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_before constant timestamptz := p ->> 'before';
   v_limit constant integer := (p ->> 'limit')::int;
   v_ids uuid[];
+  v_messages uuid[];
+  v_passwords integer;
 begin
   select array_agg(session_id) into v_ids from (
     select session_id from public.sessions
@@ -226,6 +261,27 @@ begin
   delete from public.sessions where session_id = any (v_ids);
   delete from public.early_events where ctid in (
     select ctid from public.early_events where created_at < v_before order by created_at limit v_limit);
+  select array_agg(message_id) into v_messages from (
+    select m.message_id from public.messages m
+    where m.created_at < (p ->> 'messages_before')::timestamptz
+      and not exists (
+        select 1 from public.turns t where t.session_id = m.session_id and t.state in ('pending', 'running') and t.message_id = m.message_id)
+      and not exists (
+        select 1 from public.deliveries d where d.message_id = m.message_id and d.state in ('pending', 'sending'))
+    limit v_limit
+    for update skip locked
+  ) old;
+  delete from public.deliveries where message_id = any (v_messages);
+  delete from public.turns t using public.messages m
+    where m.message_id = any (v_messages) and t.session_id = m.session_id and t.state = 'dead' and t.message_id = m.message_id;
+  delete from public.messages where message_id = any (v_messages);
+  delete from public.passwords where phone in (
+    select phone from public.passwords where updated_at < (p ->> 'passwords_before')::timestamptz limit v_limit for update skip locked);
+  get diagnostics v_passwords = row_count;
+  if p ? 'now' and (v_ids is not null or v_messages is not null or v_passwords > 0) then
+    perform public.hub_add_audit(p || '{"actor": "retention"}', 'purge', 'retention', jsonb_build_object(
+      'sessions', coalesce(array_length(v_ids, 1), 0), 'messages', coalesce(array_length(v_messages, 1), 0), 'passwords', v_passwords));
+  end if;
   return jsonb_build_object('purged', coalesce(array_length(v_ids, 1), 0));
 end
 $$;

@@ -35,7 +35,7 @@ begin
   -- The session before the turn, and the line before the delivery, as everybody else takes them.
   s := public.hub_hold_session((select session_id from public.turns where turn_id = v_id));
   update public.turns
-    set state = 'pending', attempt = 0, due_at = v_now, leader = null, code = null, reason = null
+    set state = 'pending', attempt = 0, due_at = public.hub_at_once(v_now), leader = null, code = null, reason = null
     where turn_id = v_id and state = 'dead';
   if found then
     v_turn := public.hub_claim_turn(s.session_id, p);
@@ -45,7 +45,7 @@ begin
   end if;
   perform public.hub_lock_line(session_id, channel) from public.deliveries where delivery_id = v_id;
   update public.deliveries
-    set state = 'pending', attempt = 0, due_at = v_now, status = 'pending', external_id = null, code = null, reason = null
+    set state = 'pending', attempt = 0, due_at = public.hub_at_once(v_now), status = 'pending', external_id = null, code = null, reason = null
     where delivery_id = v_id and state = 'dead'
     returning * into d;
   if found then

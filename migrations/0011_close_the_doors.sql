@@ -3,7 +3,7 @@
 
 revoke all on table
   public.sessions, public.session_tokens, public.messages, public.turns, public.deliveries, public.early_events,
-  public.paces, public.counters
+  public.paces, public.counters, public.codes, public.links, public.passwords, public.limits, public.audit
   from public;
 revoke all on sequence public.messages_seq_seq, public.deliveries_seq_seq from public;
 
@@ -27,13 +27,20 @@ begin
     end if;
   end loop;
 
-  foreach v_table in array array['sessions', 'session_tokens', 'messages', 'turns', 'deliveries', 'early_events', 'paces', 'counters'] loop
+  foreach v_table in array array[
+    'sessions', 'session_tokens', 'messages', 'turns', 'deliveries', 'early_events', 'paces', 'counters',
+    'codes', 'links', 'passwords', 'limits', 'audit'
+  ] loop
     foreach v_role in array array['anon', 'authenticated'] loop
       if exists (select 1 from pg_roles where rolname = v_role) then
         execute format('revoke all on table public.%I from %I', v_table, v_role);
       end if;
     end loop;
   end loop;
+
+  if exists (select 1 from pg_roles where rolname = 'service_role') then
+    revoke insert, update, delete, truncate on table public.audit from service_role;
+  end if;
 
   foreach v_role in array array['anon', 'authenticated'] loop
     if exists (select 1 from pg_roles where rolname = v_role) then

@@ -13,7 +13,7 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
   channels: { rooms: ["core"], packages: ["zod", "grammy/web", "@grammyjs/types"] },
   stores: { rooms: ["core"], packages: ["zod", "postgres", "@supabase/supabase-js", "@upstash/redis"] },
   bots: { rooms: ["core"], packages: ["zod"] },
-  http: { rooms: ["core"], packages: ["zod", "hono", "@hono/zod-openapi"] },
+  http: { rooms: ["core"], packages: ["zod", "hono", "@hono/zod-openapi", "qr"] },
 };
 /** Files that only list what their room holds. */
 const LISTS = ["src/channels/index.ts", "src/bots/index.ts"];

@@ -17,6 +17,7 @@ const env = {
   WEB_API_KEY: "web-key",
   ADMIN_API_KEY: "admin-key,",
   DEFAULT_COUNTRY: "BR",
+  KIOSK_PHONE_POLICY: "trust",
 };
 
 function post(body: unknown, headers: Record<string, string> = {}): WebhookRequest {
@@ -353,4 +354,52 @@ test("what callers post can be described in JSON Schema", () => {
     "reply_to",
     "sent_at",
   ]);
+});
+
+describe("a kiosk whose word proves nothing", () => {
+  const strict = kiosk({ ...env, KIOSK_PHONE_POLICY: "verify" });
+  const hello = { external_id: "m-1", phone: "+5511987654321", text: "hello" };
+  const parsed = async (body: object, headers: Record<string, string>) => {
+    await strict.verify(post(body, headers));
+    const [first] = await strict.parse(post(body, headers));
+    return first?.type === "message" ? first.message : undefined;
+  };
+
+  test("is the default", async () => {
+    const { KIOSK_PHONE_POLICY: _, ...rest } = env;
+    const [first] = await kiosk(rest).parse(post(hello, { "x-api-key": "kiosk-key" }));
+    expect(first).toMatchObject({ message: { asserted: true } });
+  });
+
+  test("claims a phone", async () => {
+    expect(await parsed(hello, { "x-api-key": "kiosk-key-new" })).toMatchObject({
+      from: { phone: hello.phone },
+      asserted: true,
+    });
+  });
+
+  test("names no session, whose id is no secret", async () => {
+    const refused = await refusal(
+      parsed({ ...hello, phone: undefined, session: SESSION }, { "x-api-key": "kiosk-key" }),
+    );
+    expect(refused.code).toBe("verification_required");
+  });
+
+  test("posts with a token as that session", async () => {
+    const body = { external_id: "m-1", text: "hello" };
+    for (const headers of [
+      { "x-session-token": TOKEN },
+      { "x-api-key": "kiosk-key", "x-session-token": TOKEN },
+    ]) {
+      const message = await parsed(body, headers);
+      expect(message?.from).toEqual({ token_hash: await sha256Hex(TOKEN) });
+      expect(message).not.toHaveProperty("asserted");
+    }
+  });
+
+  test("is believed where an admin's key speaks", async () => {
+    const message = await parsed(hello, { "x-api-key": "admin-key" });
+    expect(message).toMatchObject({ from: { phone: hello.phone } });
+    expect(message).not.toHaveProperty("asserted");
+  });
 });

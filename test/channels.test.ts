@@ -9,6 +9,7 @@ import { kits } from "./support/channels.ts";
 import {
   type AttendFixture,
   bytesOf,
+  type CodeFixture,
   type Exchange,
   fixturesWith,
   type HandshakeFixture,
@@ -84,6 +85,19 @@ describe.each(Object.keys(kits))("%s", (name) => {
     ]);
   });
 
+  test.for(fixturesWith<CodeFixture>(name, "sendCode"))("sends a code: %s", async ([, fixture]) => {
+    const { address, code, hours } = fixture.sendCode;
+    const used_at = new Date("2026-11-02T08:00:00Z");
+    const now = new Date(used_at.getTime() + hours * 3_600_000);
+    await exchange(
+      fixture,
+      undefined,
+      (ours, signal) => ours.sendCode({ channel: name, address, used_at }, code, now, signal),
+      [code, ...Object.values(address)],
+      fixture.env,
+    );
+  });
+
   test.for(fixturesWith<AttendFixture>(name, "attend"))("attends: %s", async ([, fixture]) => {
     const { to, external_id } = fixture.attend;
     await exchange(
@@ -118,10 +132,14 @@ describe.each(Object.keys(kits))("%s", (name) => {
     value: unknown,
     call: (ours: Channel, signal: AbortSignal) => Promise<unknown>,
     secrets: readonly string[],
+    env: Record<string, string> = {},
   ): Promise<void> {
     const hidden = [...secrets, ...kit.required.map((key) => kit.env(NOBODY)[key]!)];
     await withPlatform([fixture.platform].flat(), async (apiRoot, calls) => {
-      const called = call(make(kit.env(apiRoot))!, AbortSignal.timeout(hangs(fixture) ? 200 : 5_000));
+      const called = call(
+        make({ ...kit.env(apiRoot), ...env })!,
+        AbortSignal.timeout(hangs(fixture) ? 200 : 5_000),
+      );
       const outcome = await called.then((value) => ({ value }), errorOf(hidden));
       expect(outcome).toEqual(fixture.error ? { error: fixture.error } : { value });
       if (fixture.requests) expect(calls).toMatchObject(fixture.requests);

@@ -3,18 +3,38 @@ import { ERROR_CODES } from "../src/core/errors.ts";
 import { begin, post, testHub } from "./support/http.ts";
 
 const ROUTES = [
+  "DELETE /api/customers/{id}",
+  "DELETE /api/sessions/{id}",
+  "DELETE /api/sessions/{id}/devices/{device_id}",
+  "DELETE /session/devices/{device_id}",
+  "DELETE /session/identities/{kind}",
   "GET /",
+  "GET /api/audit",
+  "GET /api/customers/{id}/export",
+  "GET /api/dead-letters",
+  "GET /api/sessions/{id}/devices",
+  "GET /api/sessions/{id}/export",
   "GET /api/sessions/{id}/messages",
   "GET /docs",
   "GET /health",
+  "GET /metrics",
   "GET /openapi.json",
+  "GET /session/devices",
+  "GET /session/live",
   "GET /session/messages",
   "GET /session/restore",
   "GET /webhooks/{channel}",
+  "POST /api/dead-letters/{id}/retry",
+  "POST /auth/login",
+  "POST /auth/logout",
+  "POST /auth/password",
+  "POST /auth/signup",
   "POST /session/end",
+  "POST /session/link",
   "POST /session/signout",
   "POST /session/start",
   "POST /session/update",
+  "POST /session/verify",
   "POST /webhooks/kiosk",
   "POST /webhooks/telegram",
   "POST /webhooks/web",
@@ -47,7 +67,7 @@ describe("the API description", () => {
     ).toEqual(ROUTES);
     const registered = hub.app.routes
       .filter(({ method }) => method !== "ALL")
-      .map(({ method, path }) => `${method} ${path.replace(":id", "{id}")}`);
+      .map(({ method, path }) => `${method} ${path.replaceAll(/:(\w+)/g, "{$1}")}`);
     expect([...new Set(registered)].toSorted()).toEqual(ROUTES);
   });
 
@@ -68,7 +88,8 @@ describe("the API description", () => {
     const tags = document.tags.map(({ name }: any) => name);
     for (const [name, { summary, tags: own, responses, parameters = [] }] of operationsOf(document)) {
       expect([name, summary.length > 0, tags.includes(own[0])]).toEqual([name, true, true]);
-      expect([name, Object.keys(responses)]).toEqual([name, expect.arrayContaining(["200"])]);
+      const good = name === "GET /session/live" ? "101" : "200";
+      expect([name, Object.keys(responses)]).toEqual([name, expect.arrayContaining([good])]);
       if (name !== "GET /health")
         expect([name, Object.keys(responses)]).toEqual([name, expect.arrayContaining(["500", "503"])]);
       for (const [status, { description }] of Object.entries<any>(responses))
@@ -231,6 +252,7 @@ describe("GET /health", () => {
       status: "ok",
       version: "1.2.3",
       store: { backend: "memory", ok: true, latency_ms: expect.any(Number) },
+      work: { open_turns: 0, oldest_turn_age_s: 0, open_deliveries: 0, oldest_delivery_age_s: 0 },
       cache: { backend: "none" },
     });
   });
@@ -255,7 +277,7 @@ describe("a half-configured hub", () => {
     async (route) => {
       const [method, path] = route.split(" ") as [string, string];
       const hub = testHub({}, { misconfigured: problem, open });
-      const response = await hub.request(path.replace("{id}", "1"), { method });
+      const response = await hub.request(path.replaceAll(/\{\w+\}/g, "1"), { method });
       expect(response.status).toBe(503);
       expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
       expect(((await response.json()) as any).error).toMatchObject({

@@ -7,6 +7,10 @@ const ID = "00000000-0000-4000-8000-000000000000";
 const BODIED = [
   "/session/start",
   "/session/update",
+  "/session/verify",
+  "/auth/signup",
+  "/auth/password",
+  "/auth/login",
   "/webhooks/telegram",
   "/webhooks/whatsapp",
   "/webhooks/kiosk",
@@ -26,7 +30,7 @@ beforeAll(async () => {
   routes = Object.entries(document.paths).flatMap(([path, item]) =>
     Object.keys(item as object).map((verb): [string, string] => [
       verb.toUpperCase(),
-      path.replace("{id}", ID),
+      path.replaceAll(/\{\w+\}/g, ID),
     ]),
   );
 });

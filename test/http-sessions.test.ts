@@ -28,6 +28,7 @@ describe("POST /session/start", () => {
     expect(session).toEqual({
       session_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       phone: null,
+      phone_proven: true,
       telegram_chat_id: null,
       whatsapp_user_id: null,
       visitor_id: expect.stringMatching(/^[0-9a-f-]{36}$/),

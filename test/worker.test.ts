@@ -8,6 +8,7 @@ import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import worker from "../src/worker.ts";
 import { post } from "./support/http.ts";
+import { browse } from "./support/live.ts";
 
 const WRANGLER = join("node_modules", "wrangler", "bin", "wrangler.js");
 const QUIET = { ...process.env, CI: "1", WRANGLER_SEND_METRICS: "false", NO_COLOR: "1" };
@@ -68,7 +69,7 @@ describe("the composition root", () => {
   test("sweeps on its schedule", async () => {
     const env = {};
     await fetchWith(env, "/session/start", post({ channel: "web" }));
-    await worker.scheduled({} as never, env);
+    await worker.scheduled({} as never, env, { waitUntil: () => {} } as never);
     expect(lines.at(-1)).toMatchObject({ level: "info", event: "sweep", turns: 0 });
   });
 
@@ -135,6 +136,16 @@ describe("the Worker on workerd, bare, without one setting", () => {
     expect(((await (await waiting).json()) as any).messages[0]).toMatchObject({ text: "Are you there?" });
     const restored = (await (await fetch(`${hub}/session/restore`, { headers: bearer })).json()) as any;
     expect(restored.session.channels).toEqual(["web", "kiosk"]);
+  });
+
+  test("pushes to a device's WebSocket from a room that shares its memory", async () => {
+    const started = await fetch(`${hub}/session/start`, post({ channel: "web" }));
+    const { session_token } = (await started.json()) as any;
+    const device = await browse(hub, session_token);
+    const bearer = { authorization: `Bearer ${session_token}` };
+    await fetch(`${hub}/webhooks/web`, post({ external_id: "1", text: "Hello" }, bearer));
+    await device.until((it) => it.of("message").length === 2);
+    await device.close();
   });
 
   test("answers many sessions at once", async () => {

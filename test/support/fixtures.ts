@@ -43,6 +43,12 @@ export interface SendFixture extends Exchange {
   idMatches?: string;
 }
 
+/** One `sendCode`, `hours` after the customer was last heard of; `env` is set on top of the kit's. */
+export interface CodeFixture extends Exchange {
+  sendCode: { address: Record<string, string>; code: string; hours: number };
+  env?: Record<string, string>;
+}
+
 /** One `attend`. */
 export interface AttendFixture extends Exchange {
   attend: { to: Record<string, string>; external_id: string };
@@ -55,7 +61,7 @@ export interface HandshakeFixture {
   error?: { code: string };
 }
 
-type Fixture = RequestFixture | SendFixture | AttendFixture | HandshakeFixture;
+type Fixture = RequestFixture | SendFixture | CodeFixture | AttendFixture | HandshakeFixture;
 
 /** Every fixture of a channel that has `key`, with its name for `test.for`. */
 export function fixturesWith<T extends Fixture>(channel: string, key: keyof T & string): [string, T][] {

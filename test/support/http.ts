@@ -47,7 +47,9 @@ export function testHub(parts: Partial<Hub> = {}, options: Partial<AppOptions> =
   const clock = { now: new Date("2026-11-02T10:00:00Z") };
   const running = new Set<Promise<unknown>>();
   const channels: Record<string, Channel> = {};
-  for (const [name, make] of Object.entries(makers)) channels[name] = make(ENV)!;
+  const kioskPhones = options.kioskPhones ?? "trust";
+  for (const [name, make] of Object.entries(makers))
+    channels[name] = make({ ...ENV, KIOSK_PHONE_POLICY: kioskPhones })!;
   const cache = recordingCache();
   const log: Hub["log"] = (level, event, fields) => lines.push({ level, event, fields });
   const hub: Hub = {
@@ -63,7 +65,7 @@ export function testHub(parts: Partial<Hub> = {}, options: Partial<AppOptions> =
     ...parts,
   };
   const app = createApp({
-    open: () => hub,
+    open: (_c, requestLog) => ({ ...hub, log: requestLog }),
     log,
     version: "1.2.3",
     keys: { kiosk: ["kiosk-key-1", "kiosk-key-2"], web: ["web-key"], admin: ["admin-key"] },
@@ -71,6 +73,7 @@ export function testHub(parts: Partial<Hub> = {}, options: Partial<AppOptions> =
     channels: Object.keys(makers),
     callerMessage: callerMessageSchema,
     country: "DE",
+    kioskPhones,
     backends: { store: "memory", cache: "none" },
     ...options,
   });
@@ -127,5 +130,11 @@ export async function begin(
 /** Every store method behaves as `fault` says. */
 export function faultyStore(fault: () => Promise<never>): Store {
   const port = new Proxy({}, { get: () => fault });
-  return { conversations: port, sessions: port, housekeeping: port, ping: fault } as unknown as Store;
+  return {
+    conversations: port,
+    sessions: port,
+    housekeeping: port,
+    operations: port,
+    ping: fault,
+  } as unknown as Store;
 }

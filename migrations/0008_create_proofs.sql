@@ -1,0 +1,106 @@
+-- How people prove who they are beside what platforms sign, and the line that every look into their data leaves.
+
+-- One live code per phone, of strangers too. code_hash: SHA-256 over phone and code, hex.
+create table public.codes (
+  phone text primary key,
+  code_hash text not null,
+  attempts smallint not null default 0,
+  created_at timestamptz not null,
+  expires_at timestamptz not null
+);
+
+create index codes_age on public.codes (expires_at);
+
+comment on table public.codes is 'One-time codes that were sent and not yet confirmed. attempts counts wrong ones; five kill it.';
+
+-- A link token waits for the person at the device with this token, and dies with that.
+create table public.links (
+  link_hash text primary key,
+  token_hash text not null,
+  created_at timestamptz not null,
+  expires_at timestamptz not null,
+  used_at timestamptz
+);
+
+create index links_token on public.links (token_hash);
+create index links_age on public.links (expires_at);
+
+comment on table public.links is 'What devices show to be scanned with a messenger, by the hash of its token. For one use.';
+
+-- owner: who set it, beside the phone. A phone number has many owners in its life, a password one.
+create table public.passwords (
+  phone text primary key,
+  password_hash text not null,
+  owner jsonb not null default '{}',
+  updated_at timestamptz not null
+);
+
+create index passwords_age on public.passwords (updated_at);
+
+comment on table public.passwords is 'bcrypt of the SHA-256 of passwords. updated_at is when one was set or let somebody in last.';
+
+-- Keys are made of hashes, never of phones or addresses in clear.
+create table public.limits (
+  key text primary key,
+  count integer not null,
+  ends_at timestamptz not null
+) with (fillfactor = 50);
+
+create index limits_age on public.limits (ends_at);
+
+comment on table public.limits is 'What was tried how often, and until when that counts.';
+
+create table public.audit (
+  audit_id uuid primary key,
+  at timestamptz not null,
+  actor text not null,
+  action text not null,
+  subject text not null,
+  details jsonb not null default '{}'
+);
+
+comment on table public.audit is 'Who exported or erased whose data, and what retention deleted. Holds no content; lines are only ever added.';
+
+create function public.hub_refuse_change() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  raise exception 'the audit is only ever added to' using errcode = 'insufficient_privilege';
+end
+$$;
+
+create trigger audit_append_only before update or delete on public.audit
+  for each row execute function public.hub_refuse_change();
+create trigger audit_append_only_whole before truncate on public.audit
+  for each statement execute function public.hub_refuse_change();
+
+alter table public.codes enable row level security;
+alter table public.links enable row level security;
+alter table public.passwords enable row level security;
+alter table public.limits enable row level security;
+alter table public.audit enable row level security;
+
+-- Supabase keeps pgcrypto in the schema extensions; elsewhere it may be anywhere already.
+do $$
+declare
+  v_schema text;
+begin
+  if not exists (select 1 from pg_extension where extname = 'pgcrypto') then
+    create schema if not exists extensions;
+    create extension pgcrypto with schema extensions;
+  end if;
+  select n.nspname into v_schema
+    from pg_extension e join pg_namespace n on n.oid = e.extnamespace
+    where e.extname = 'pgcrypto';
+  execute format($sql$
+    create function public.hub_hash_password(p_password text) returns text
+    language sql volatile set search_path = '' as 'select %1$I.crypt(p_password, %1$I.gen_salt(''bf'', 10))'
+  $sql$, v_schema);
+  -- Without a hash it takes as long, and is false.
+  execute format($sql$
+    create function public.hub_check_password(p_password text, p_hash text) returns boolean
+    language sql volatile set search_path = '' as
+      'select %1$I.crypt(p_password, coalesce(p_hash, ''$2a$10$0000000000000000000000''))
+        is not distinct from coalesce(p_hash, ''none'')'
+  $sql$, v_schema);
+end
+$$;

@@ -1,0 +1,179 @@
+import { expect, test } from "vitest";
+import { anna, day, desk, hash, type Make, minute, said } from "./given.ts";
+import { annasSession, begin, expectToken, typeIn } from "./proving.ts";
+
+const { phone, telegram_chat_id, whatsapp_user_id } = anna;
+const required = { code: "verification_required" };
+
+/** Phones that somebody typed at a kiosk, and nobody has proven. */
+export function claims(make: Make): void {
+  test("a fresh phone starts at once, and says that it is only claimed", async () => {
+    const store = await desk(make);
+    const session = await typeIn(store, 1, phone, minute(0));
+    expect(session).toMatchObject({ phone, phone_proven: false, channels: ["kiosk"], status: "active" });
+    const { session: heard, turn } = await store.hear(
+      said("kiosk", { phone }, "1", { asserted: true }),
+      minute(1),
+    );
+    expect(heard).toMatchObject({ session_id: session.session_id, phone_proven: false, message_count: 1 });
+    expect(turn?.session.phone_proven).toBe(false);
+    await expectToken(store, hash(1), session.session_id, minute(2));
+  });
+
+  test("typed again it finds what was typed before, by start, restore and message", async () => {
+    const store = await desk(make);
+    const { session_id } = await typeIn(store, 1, phone, minute(0));
+    expect((await typeIn(store, 2, phone, minute(1))).session_id).toBe(session_id);
+    const who = { token_hash: hash(3), identities: { phone }, asserted: true };
+    expect((await store.sessions.restore(who, "kiosk", minute(2))).session_id).toBe(session_id);
+    await expectToken(store, hash(1), session_id, minute(3));
+  });
+
+  test("it does not open what a proven phone holds, and changes nothing of it", async () => {
+    const store = await desk(make);
+    const { session } = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
+    await expect(typeIn(store, 1, phone, minute(1))).rejects.toMatchObject(required);
+    const who = { token_hash: hash(1), identities: { phone }, asserted: true };
+    await expect(store.sessions.restore(who, "kiosk", minute(1))).rejects.toMatchObject(required);
+    const message = said("kiosk", { phone }, "k1", { asserted: true });
+    await expect(store.hear(message, minute(1))).rejects.toMatchObject(required);
+    await expectToken(store, hash(1), undefined, minute(2));
+    const { session: after } = await store.hear(said("whatsapp", { whatsapp_user_id }, "2"), minute(2));
+    expect(after).toMatchObject({ channels: ["whatsapp"], message_count: 2, version: session.version });
+  });
+
+  test("it does not open a claimed session that went on elsewhere", async () => {
+    const store = await desk(make);
+    await typeIn(store, 1, phone, minute(0));
+    await store.sessions.restore({ token_hash: hash(1) }, "web", minute(1));
+    await expect(typeIn(store, 2, phone, minute(2))).rejects.toMatchObject(required);
+    await expect(
+      begin(store, 2, { phone }, minute(2), { channel: "web", asserted: true }),
+    ).rejects.toMatchObject(required);
+  });
+
+  test("nothing but a phone can be claimed", async () => {
+    const store = await desk(make);
+    for (const identities of [{ telegram_chat_id }, { whatsapp_user_id }, { phone, telegram_chat_id }, {}])
+      await expect(
+        begin(store, 1, identities, minute(0), { channel: "kiosk", asserted: true }),
+      ).rejects.toMatchObject(required);
+  });
+
+  test("a webhook with one claim too many is kept not at all", async () => {
+    const store = await desk(make);
+    await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
+    const kept = [
+      said("kiosk", { phone: "+4915112345677" }, "k1", { asserted: true }),
+      said("kiosk", { phone }, "k2", { asserted: true }),
+    ].map((message) => ({ type: "message", message }) as const);
+    await expect(store.conversations.receive(kept, minute(1))).rejects.toMatchObject(required);
+    const { session } = await store.hear({ ...kept[0]!.message, external_id: "k3" }, minute(2));
+    expect(session.message_count).toBe(1);
+  });
+
+  test("a claim finds nothing by itself of a session that ended or expired", async () => {
+    const store = await desk(make);
+    const ended = await typeIn(store, 1, phone, minute(0));
+    await store.sessions.end(hash(1), minute(1));
+    const again = await typeIn(store, 2, phone, minute(2));
+    expect(again.session_id).not.toBe(ended.session_id);
+    const later = await typeIn(store, 3, phone, day(8));
+    expect(later.session_id).not.toBe(again.session_id);
+  });
+
+  test.for([
+    ["a message of its owner", "receive"],
+    ["a caller's word", "start"],
+    ["a caller's word for what is there", "restore"],
+  ] as const)("%s takes a claimed session over: the same session, and dead tokens", async ([, how]) => {
+    const store = await desk(make);
+    const { session_id } = await typeIn(store, 1, phone, minute(0));
+    await typeIn(store, 2, phone, minute(1));
+    await store.sessions.update(hash(1), { data: { cart: ["bread"] } }, minute(2));
+    const proof = {
+      receive: async () => {
+        const message = said("whatsapp", { whatsapp_user_id, phone }, "w1");
+        const { session, closed } = await store.hear(message, minute(3));
+        return { ...session, closed };
+      },
+      start: () => begin(store, 3, { phone }, minute(3)),
+      restore: () => store.sessions.restore({ token_hash: hash(3), identities: { phone } }, "web", minute(3)),
+    };
+    const after = await proof[how]();
+    expect(after).toMatchObject({ session_id, phone, data: { cart: ["bread"] }, closed: [hash(1), hash(2)] });
+    expect(after.phone_proven).toBeUndefined();
+    for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(4));
+    if (how !== "receive") await expectToken(store, hash(3), session_id, minute(4));
+    await expect(typeIn(store, 4, phone, minute(4))).rejects.toMatchObject(required);
+    expect((await proof[how]()).closed).toBeUndefined();
+  });
+
+  test("what somebody put into a claimed session does not overwrite its owner's", async () => {
+    const store = await desk(make);
+    const older = { cart: ["mine"], kept: true };
+    await begin(store, 1, { whatsapp_user_id }, minute(0), { customer_id: "103", data: older });
+    await typeIn(store, 2, phone, minute(1));
+    await store.sessions.update(hash(2), { data: { cart: ["not mine"], note: "new" } }, minute(2));
+    const { session, merged, closed } = await store.hear(
+      said("whatsapp", { whatsapp_user_id, phone }, "1"),
+      minute(3),
+    );
+    expect(session).toMatchObject({ phone, customer_id: "103", data: { ...older, note: "new" } });
+    expect(merged).toHaveLength(1);
+    expect(closed).toEqual([hash(2)]);
+    await expectToken(store, hash(1), session.session_id, minute(4));
+  });
+
+  test("who is only spoken of is not found by a claim", async () => {
+    const store = await desk(make);
+    const { session_id } = await typeIn(store, 1, phone, minute(0));
+    const content = { kind: "text", text: "We have your parcel" } as const;
+    const echo = { channel: "whatsapp", account: "number-1", external_id: "e", to: { phone }, content };
+    expect(await store.tell({ type: "echo", echo }, minute(1))).toBe(false);
+    const reachability = { channel: "whatsapp", who: { phone }, reachable: false };
+    expect(await store.tell({ type: "reachability", reachability }, minute(1))).toBe(false);
+    const change = { channel: "whatsapp", from: { phone }, to: { phone: "+4915112345688" } };
+    expect(await store.tell({ type: "identity_change", change }, minute(1))).toBe(false);
+    expect(await store.history(session_id)).toEqual([]);
+  });
+
+  test("a token that dies while somebody else proves the phone opens nothing in between", async () => {
+    const store = await desk(make);
+    const { session_id } = await typeIn(store, 1, phone, minute(0));
+    const [, update] = await Promise.allSettled([
+      store.hear(said("whatsapp", { whatsapp_user_id, phone }, "w1"), minute(1)),
+      store.sessions.update(hash(1), { data: { planted: true } }, minute(1)),
+    ]);
+    await expectToken(store, hash(1), undefined, minute(2));
+    const { session } = await store.hear(said("whatsapp", { whatsapp_user_id }, "w2"), minute(2));
+    expect(session.session_id).toBe(session_id);
+    expect(session.data.planted).toBe(update.status === "fulfilled" ? true : undefined);
+  });
+
+  test("the last address of each channel is known, and those of strangers are not", async () => {
+    const store = await desk(make);
+    await annasSession(store);
+    await store.hear(
+      said("whatsapp", { whatsapp_user_id }, "w2", { address: { to: "another number of ours" } }),
+      minute(0),
+    );
+    await store.hear(said("web", { phone }, "w3", { address: {} }), minute(1));
+    const page = await store.privacy.export(
+      { session_id: (await begin(store, 1, { phone }, minute(2))).session_id },
+      undefined,
+      9,
+      "me",
+      minute(2),
+    );
+    expect(page.sessions[0]!.addresses).toEqual([
+      { channel: "telegram", account: "bot-1", address: { to: "telegram address" }, used_at: minute(-7) },
+      {
+        channel: "whatsapp",
+        account: "number-1",
+        address: { to: "another number of ours" },
+        used_at: minute(0),
+      },
+    ]);
+  });
+}

@@ -1,0 +1,206 @@
+import { expect, test } from "vitest";
+import { anna, ben, day, desk, hash, type Make, minute, said } from "./given.ts";
+import {
+  annasSession,
+  askCode,
+  begin,
+  bensSession,
+  codeHash,
+  expectToken,
+  giveCode,
+  succeeded,
+  typeIn,
+} from "./proving.ts";
+
+const { phone, telegram_chat_id } = anna;
+const invalid = { code: "code_invalid" };
+
+/** One-time codes. */
+export function codes(make: Make): void {
+  test("a code can go where its owner was heard of, the last place first", async () => {
+    const store = await desk(make);
+    await annasSession(store);
+    const addresses = await askCode(store, phone, "123456", minute(0));
+    expect(addresses).toEqual([
+      { channel: "telegram", account: "bot-1", address: { to: "telegram address" }, used_at: minute(-7) },
+      { channel: "whatsapp", account: "number-1", address: { to: "whatsapp address" }, used_at: minute(-10) },
+    ]);
+    const reachability = { channel: "telegram", who: { telegram_chat_id }, reachable: false };
+    await store.tell({ type: "reachability", reachability }, minute(1));
+    expect(await askCode(store, phone, "123456", minute(1))).toMatchObject([{ channel: "whatsapp" }]);
+  });
+
+  test("it goes nowhere for a stranger, a claim, or a session that is over", async () => {
+    const store = await desk(make);
+    expect(await askCode(store, ben.phone, "123456", minute(0))).toEqual([]);
+    await typeIn(store, 1, ben.phone, minute(0));
+    expect(await askCode(store, ben.phone, "123456", minute(1))).toEqual([]);
+    await annasSession(store);
+    expect(await askCode(store, phone, "123456", day(8))).toEqual([]);
+  });
+
+  test("confirmed without a token it restores the phone's session and appends the channel", async () => {
+    const store = await desk(make);
+    const { session } = await annasSession(store);
+    await askCode(store, phone, "123456", minute(0));
+    const found = await giveCode(store, phone, "123456", 1, minute(1), { channel: "kiosk" });
+    expect(found).toMatchObject({ session_id: session.session_id, data: { cart: ["anna's"] } });
+    expect(found.channels.at(-1)).toBe("kiosk");
+    expect(found.expires_at).toEqual(day(7 + 1 / 1440));
+    await expectToken(store, hash(1), session.session_id, minute(2));
+    await expectToken(store, hash(901), session.session_id, minute(2));
+  });
+
+  test("confirmed for a phone nobody holds it opens a session", async () => {
+    const store = await desk(make);
+    await askCode(store, phone, "123456", minute(0));
+    const session = await giveCode(store, phone, "123456", 1, minute(1));
+    expect(session).toMatchObject({ phone, channel: "web", channels: ["web"] });
+    expect(session.phone_proven).toBeUndefined();
+  });
+
+  test("with the token of an anonymous session that one joins, and other tokens of it die", async () => {
+    const store = await desk(make);
+    const { session } = await annasSession(store);
+    await begin(store, 1, { visitor_id: "v" }, minute(0), { data: { cart: ["new"] } });
+    await begin(store, 2, { visitor_id: "v" }, minute(0));
+    await askCode(store, phone, "123456", minute(1));
+    const mine = await giveCode(store, phone, "123456", 3, minute(2), { token_hash: hash(1) });
+    expect(mine).toMatchObject({
+      session_id: session.session_id,
+      data: { cart: ["new"] },
+      closed: [hash(2), hash(1)],
+    });
+    expect(mine.merged).toHaveLength(1);
+    for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(3));
+    for (const seed of [3, 901]) await expectToken(store, hash(seed), mine.session_id, minute(3));
+  });
+
+  test("the device stays the same one under its new token", async () => {
+    const store = await desk(make);
+    await begin(store, 1, { visitor_id: "v" }, minute(0));
+    const [before] = await store.proofs.devices({ token_hash: hash(1) }, minute(0));
+    await askCode(store, phone, "123456", minute(1));
+    await giveCode(store, phone, "123456", 2, minute(2), { token_hash: hash(1) });
+    expect(await store.proofs.devices({ token_hash: hash(2) }, minute(2))).toEqual([
+      { ...before, last_used_at: minute(2) },
+    ]);
+  });
+
+  test("a claimed session is proven by it, and the kiosk goes on with what was gathered", async () => {
+    const store = await desk(make);
+    const { session_id } = await typeIn(store, 1, phone, minute(0));
+    await typeIn(store, 2, phone, minute(0));
+    await askCode(store, phone, "123456", minute(1));
+    const mine = await giveCode(store, phone, "123456", 3, minute(2), {
+      token_hash: hash(1),
+      channel: "kiosk",
+    });
+    expect(mine).toMatchObject({ session_id, phone, closed: [hash(2), hash(1)] });
+    expect(mine.phone_proven).toBeUndefined();
+  });
+
+  test("a dead token is none: the code still opens the phone's session", async () => {
+    const store = await desk(make, { kioskIdleMs: 60_000 });
+    await begin(store, 1, { visitor_id: "v" }, minute(0), { channel: "kiosk" });
+    await askCode(store, phone, "123456", minute(1));
+    const mine = await giveCode(store, phone, "123456", 2, minute(4), { token_hash: hash(1) });
+    expect(mine).toMatchObject({ phone, channels: ["web"] });
+    expect(mine.visitor_id).toBeUndefined();
+  });
+
+  test("whoever confirms one at a kiosk where somebody else is known joins nobody", async () => {
+    const store = await desk(make);
+    const { session } = await annasSession(store);
+    await begin(store, 1, { telegram_chat_id: "8888" }, minute(0), { channel: "kiosk" });
+    await askCode(store, phone, "123456", minute(1));
+    const mine = await giveCode(store, phone, "123456", 2, minute(1.5), {
+      token_hash: hash(1),
+      channel: "kiosk",
+    });
+    expect(mine).toMatchObject({ session_id: session.session_id, telegram_chat_id });
+    await expectToken(store, hash(1), undefined, minute(2));
+    const other = await store.hear(said("telegram", { telegram_chat_id: "8888" }, "1"), minute(2));
+    expect(other.session.session_id).not.toBe(mine.session_id);
+  });
+
+  test("a phone whose owner is known to be another person comes along without their session", async () => {
+    const store = await desk(make);
+    const { session: annas } = await annasSession(store);
+    const bens = await bensSession(store);
+    await askCode(store, phone, "123456", minute(0));
+    const mine = await giveCode(store, phone, "123456", 3, minute(1), { token_hash: hash(902) });
+    expect(mine).toMatchObject({ session_id: bens.session_id, phone, data: { cart: ["ben's"] } });
+    expect(mine.told).toEqual([annas.session_id]);
+    expect(mine.deliveries).toMatchObject([{ session_id: annas.session_id, channel: "telegram" }]);
+    const { session } = await store.hear(said("telegram", { telegram_chat_id }, "a9"), minute(2));
+    expect(session).toMatchObject({ session_id: annas.session_id, data: { cart: ["anna's"] } });
+    expect(session.phone).toBeUndefined();
+    const notice = (await store.history(annas.session_id)).find(({ role }) => role === "system");
+    expect(notice).toMatchObject({ direction: "outbound", status: "pending", channel: "telegram" });
+    expect(notice!.text).toContain("phone number");
+  });
+
+  test("a code is for one use, and a new one replaces it", async () => {
+    const store = await desk(make);
+    await askCode(store, phone, "111111", minute(0));
+    await askCode(store, phone, "222222", minute(1));
+    await expect(giveCode(store, phone, "111111", 1, minute(2))).rejects.toMatchObject(invalid);
+    await giveCode(store, phone, "222222", 1, minute(2));
+    await expect(giveCode(store, phone, "222222", 2, minute(2))).rejects.toMatchObject(invalid);
+    await expect(giveCode(store, ben.phone, "222222", 2, minute(2))).rejects.toMatchObject(invalid);
+  });
+
+  test("of two who give it at once one gets in", async () => {
+    const store = await desk(make);
+    await askCode(store, phone, "123456", minute(0));
+    const calls = [1, 2, 3].map((seed) => giveCode(store, phone, "123456", seed, minute(1)));
+    expect(await succeeded(calls)).toBe(1);
+  });
+
+  test("it dies after five minutes, and after five wrong ones", async () => {
+    const store = await desk(make);
+    await askCode(store, phone, "123456", minute(0));
+    await expect(giveCode(store, phone, "123456", 1, minute(5))).rejects.toMatchObject(invalid);
+    await askCode(store, phone, "123456", minute(6));
+    for (const digits of ["000001", "000002", "000003", "000004"])
+      await expect(giveCode(store, phone, digits, 1, minute(7))).rejects.toMatchObject(invalid);
+    await giveCode(store, phone, "123456", 1, minute(7));
+    await askCode(store, phone, "123456", minute(8));
+    for (const digits of ["000001", "000002", "000003", "000004", "000005"])
+      await expect(giveCode(store, phone, digits, 1, minute(8))).rejects.toMatchObject(invalid);
+    await expect(giveCode(store, phone, "123456", 1, minute(8))).rejects.toMatchObject(invalid);
+  });
+
+  test("three may be asked for in a quarter of an hour for a phone, known or not", async () => {
+    const store = await desk(make);
+    for (const at of [0, 1, 2]) await askCode(store, phone, "123456", minute(at));
+    await expect(askCode(store, phone, "999999", minute(5))).rejects.toMatchObject({
+      code: "too_many_requests",
+      retryAfterMs: 600_000,
+    });
+    await askCode(store, ben.phone, "123456", minute(5));
+    await askCode(store, phone, "777777", minute(15));
+    await giveCode(store, phone, "777777", 1, minute(15));
+  });
+
+  test("who asks too often is refused before the phone is counted", async () => {
+    const store = await desk(make);
+    const phones = [...Array(6).keys()].map((i) => `+49151123457${i}0`);
+    const keys = [`ip:${hash(1)}`, `device:${hash(2)}`];
+    for (const one of phones.slice(0, 5)) await askCode(store, one, "123456", minute(0), keys);
+    const refused = { code: "too_many_requests" };
+    await expect(askCode(store, phones[5]!, "123456", minute(1), keys)).rejects.toMatchObject(refused);
+    for (let i = 0; i < 3; i++) await askCode(store, phones[5]!, "123456", minute(1), [keys[0]!]);
+    await expect(askCode(store, phones[5]!, "123456", minute(2), [keys[0]!])).rejects.toMatchObject(refused);
+  });
+
+  test("codes, links and limits are forgotten once they count no more", async () => {
+    const store = await desk(make);
+    await askCode(store, phone, "123456", minute(0));
+    await store.housekeeping.expire(day(2), 10);
+    await expect(giveCode(store, phone, "123456", 1, minute(1))).rejects.toMatchObject(invalid);
+    const request = { phone, code_hash: codeHash("1"), limit_keys: [] };
+    for (let i = 0; i < 3; i++) await store.proofs.requestCode(request, minute(1));
+  });
+}

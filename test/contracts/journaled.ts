@@ -1,0 +1,120 @@
+import { expect, test } from "vitest";
+import { anna, DAY, desk, hash, type Make, MINUTE, minute, said } from "./given.ts";
+
+const promised = "5f0c1a52-6f3b-4d0e-9a55-0a4f5f6c7d8e";
+const opening = (identities: object, token?: number) => ({
+  identities,
+  channel: "web",
+  session_id: promised,
+  ...(token !== undefined && { token_hash: hash(token) }),
+});
+
+/** What a store does with what waited in a journal: it came earlier, and something was promised meanwhile. */
+export function journaled(make: Make): void {
+  test("a session opens under the id that was promised, once", async () => {
+    const store = await desk(make);
+    const { sessions } = store;
+    for (const time of [1, 2]) {
+      const { session_id } = await sessions.start(opening({ phone: anna.phone }, 1), minute(time));
+      expect(session_id).toBe(promised);
+    }
+    expect((await sessions.restore({ token_hash: hash(1) }, undefined, minute(3))).session_id).toBe(promised);
+  });
+
+  test("a promised id leads to the session that was there", async () => {
+    const store = await desk(make);
+    const { session } = await store.hear(said("whatsapp", { phone: anna.phone }, "w1"), minute(1));
+    for (const time of [2, 3]) {
+      const started = await store.sessions.start(opening({ phone: anna.phone }), minute(time));
+      expect(started.session_id).toBe(session.session_id);
+    }
+    const { message } = await store.hear(said("web", { session_id: promised }, "k1"), minute(4));
+    expect(message.session_id).toBe(session.session_id);
+    expect(await store.texts(promised)).toEqual(["text of w1", "text of k1"]);
+  });
+
+  test("a promised id that has had its session is not used again", async () => {
+    const store = await desk(make);
+    await store.sessions.start(opening({ phone: anna.phone }, 1), minute(1));
+    await store.sessions.end(hash(1), minute(2));
+    const { session_id } = await store.sessions.start(opening({ phone: anna.phone }, 1), minute(3));
+    expect(session_id).not.toBe(promised);
+    expect((await store.sessions.restore({ token_hash: hash(1) }, undefined, minute(4))).session_id).toBe(
+      session_id,
+    );
+  });
+
+  test("a message keeps when it came and the id it was given, and its turn is ours from now on", async () => {
+    const store = await desk(make);
+    const late = { came_at: minute(1), message_id: promised };
+    const { message, session, turn } = await store.hear(
+      said("whatsapp", { phone: anna.phone }, "w1", late),
+      minute(60),
+    );
+    expect(message).toMatchObject({ message_id: promised, created_at: minute(1) });
+    expect(session).toMatchObject({ created_at: minute(1), last_activity: minute(1) });
+    expect(session.expires_at.getTime()).toBe(minute(1).getTime() + 7 * DAY);
+    expect(turn).toMatchObject({ attempt: 1 });
+    expect((await store.conversations.due(new Date(minute(61).getTime() - 1), 9)).turns).toEqual([]);
+    expect((await store.conversations.due(minute(61), 9)).turns).toMatchObject([{ attempt: 2 }]);
+  });
+
+  test("a message that came before its session expired is part of it", async () => {
+    const store = await desk(make);
+    const { session_id, expires_at } = await store.sessions.start(
+      { identities: { visitor_id: "v" }, channel: "web", token_hash: hash(1) },
+      minute(1),
+    );
+    const came_at = new Date(expires_at.getTime() - MINUTE);
+    const now = new Date(expires_at.getTime() + MINUTE);
+    for (const from of [{ token_hash: hash(1) }, { session_id }, { visitor_id: "v" }]) {
+      const id = Object.keys(from)[0]!;
+      const { session } = await store.hear(said("web", from, id, { came_at }), now);
+      expect(session.session_id).toBe(session_id);
+    }
+  });
+
+  test("what comes late moves nothing back", async () => {
+    const store = await desk(make);
+    const { sessions } = store;
+    await sessions.start(
+      { identities: { phone: anna.phone }, channel: "web", token_hash: hash(1) },
+      minute(1),
+    );
+    const { last_activity, expires_at, updated_at } = await sessions.restore(
+      { token_hash: hash(1) },
+      undefined,
+      minute(50),
+    );
+    const late = { last_activity, expires_at, updated_at };
+    expect(await sessions.update(hash(1), { data: { a: 1 } }, minute(20))).toMatchObject(late);
+    expect(await sessions.restore({ token_hash: hash(1) }, "kiosk", minute(30))).toMatchObject(late);
+    const heard = await store.hear(
+      said("whatsapp", { phone: anna.phone }, "w", { came_at: minute(2) }),
+      minute(60),
+    );
+    expect(heard.session).toMatchObject({ last_activity, expires_at });
+  });
+
+  test("all of a webhook that waited goes in together, each with its own time", async () => {
+    const store = await desk(make);
+    const results = await store.conversations.receive(
+      ["w1", "w2", "w1"].map((id, i) => ({
+        type: "message" as const,
+        message: said("whatsapp", { phone: anna.phone }, id, { came_at: minute(i + 1) }),
+      })),
+      minute(60),
+    );
+    expect(results.map((result) => result.type === "message" && result.duplicate)).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    expect(results.flatMap(({ message }) => message?.created_at ?? [])).toEqual([
+      minute(1),
+      minute(2),
+      minute(1),
+    ]);
+    expect(results.filter(({ turn }) => turn)).toHaveLength(1);
+  });
+}

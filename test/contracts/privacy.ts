@@ -1,0 +1,267 @@
+import { expect, test } from "vitest";
+import type { CustomerRef, ExportedMessage, ExportedSession } from "../../src/core/ports.ts";
+import { anna, ben, DAY, type Desk, day, desk, hash, type Make, minute, reply, said } from "./given.ts";
+import { askCode, begin, bensSession, expectToken, giveCode } from "./proving.ts";
+
+const { phone, telegram_chat_id, whatsapp_user_id } = anna;
+const CUSTOMER = "103";
+
+/** What a shop owes the people it keeps data of. */
+export function privacy(make: Make): void {
+  /** The audit outlives a test: each has an actor of its own. */
+  const actorOf = () => `admin:${crypto.randomUUID()}`;
+
+  async function linesOf(store: Desk, actor: string) {
+    const lines = [];
+    for (let after: string | undefined; ; after = lines.at(-1)!.audit_id) {
+      const page = await store.privacy.audit(after, 50);
+      lines.push(...page);
+      if (page.length < 50) return lines.filter((line) => line.actor === actor);
+    }
+  }
+
+  /** Everything, page by page. */
+  async function exportAll(store: Desk, of: CustomerRef, limit: number, actor = actorOf()) {
+    const sessions: ExportedSession[] = [];
+    const messages: ExportedMessage[] = [];
+    let pages = 0;
+    for (let after: string | undefined; ; ) {
+      const page = await store.privacy.export(of, after, limit, actor, minute(50));
+      expect(page.sessions.length + page.messages.length).toBeLessThanOrEqual(limit);
+      sessions.push(...page.sessions);
+      messages.push(...page.messages);
+      pages++;
+      if (page.after === undefined) return { sessions, messages, pages };
+      after = page.after;
+    }
+  }
+
+  /** Two sessions of one customer, one of them merged from two; one answered message, one edited. */
+  async function customersData(store: Desk) {
+    const first = await begin(store, 1, { phone }, minute(0), { customer_id: CUSTOMER, data: { cart: [1] } });
+    await store.hear(said("telegram", { telegram_chat_id }, "t1"), minute(1));
+    const turn = await store.ask(said("whatsapp", { phone, whatsapp_user_id }, "w1"), minute(2));
+    const { deliveries } = await store.conversations.complete(turn, [reply("an answer")], minute(2));
+    await store.settleAs(deliveries[0]!, { external_id: "sent-1" }, minute(2));
+    const content = { kind: "text", text: "changed" } as const;
+    const edit = { channel: "telegram", account: "bot-1", external_id: "t1", content, at: minute(3) };
+    await store.tell({ type: "edit", edit }, minute(3));
+    await store.hear(said("telegram", { telegram_chat_id, phone }, "t2"), minute(4));
+    await store.sessions.end(hash(1), minute(5));
+    const second = await begin(store, 2, { phone }, minute(6), { customer_id: CUSTOMER });
+    await store.hear(said("web", { token_hash: hash(2) }, "w2"), minute(7));
+    return { first, second };
+  }
+
+  test("an export has everything of a customer, whatever the size of its pages", async () => {
+    const store = await desk(make);
+    const { first, second } = await customersData(store);
+    await store.proofs.signUp({ token_hash: hash(2), password: "long enough" }, minute(8));
+    await bensSession(store);
+    const whole = await exportAll(store, { customer_id: CUSTOMER }, 100);
+    expect(whole.pages).toBe(1);
+    expect(whole.sessions).toHaveLength(3);
+    const at = (id: string) => whole.sessions.find(({ session_id }) => session_id === id)!;
+    expect(at(first.session_id)).toMatchObject({
+      customer_id: CUSTOMER,
+      data: { cart: [1] },
+      status: "logged_out",
+      devices: [],
+      has_password: false,
+    });
+    expect(at(first.session_id).addresses.map(({ channel }) => channel)).toEqual(["telegram", "whatsapp"]);
+    expect(at(second.session_id)).toMatchObject({
+      devices: [{ channel: "web", created_at: minute(6) }],
+      unreachable: [],
+      has_password: true,
+    });
+    const texts = whole.messages.map(({ text }) => text);
+    expect(texts.sort()).toEqual(["an answer", "changed", "text of t2", "text of w1", "text of w2"]);
+    const edited = whole.messages.find(({ text }) => text === "changed")!;
+    expect(edited.revisions).toEqual([
+      { text: "text of t1", content: { kind: "text", text: "text of t1" }, at: minute(3) },
+    ]);
+    for (const limit of [1, 2, 3, 5]) {
+      const paged = await exportAll(store, { customer_id: CUSTOMER }, limit);
+      expect(paged.sessions).toEqual(whole.sessions);
+      expect(paged.messages.map(({ message_id }) => message_id)).toEqual(
+        (await exportAll(store, { customer_id: CUSTOMER }, 100)).messages.map(({ message_id }) => message_id),
+      );
+    }
+  });
+
+  test("one session is exported with all that was merged with it, and an unknown one is empty", async () => {
+    const store = await desk(make);
+    const { first } = await customersData(store);
+    const { sessions } = await exportAll(store, { session_id: first.session_id }, 100);
+    const merged = sessions.find(({ merged_into }) => merged_into === first.session_id)!;
+    expect(await exportAll(store, { session_id: merged.session_id }, 100)).toMatchObject({ sessions });
+    expect(await exportAll(store, { customer_id: "nobody" }, 9)).toMatchObject({
+      sessions: [],
+      messages: [],
+    });
+    expect(await exportAll(store, { session_id: crypto.randomUUID() }, 9)).toMatchObject({ sessions: [] });
+  });
+
+  test("erased content and identities are nowhere, and counts stay", async () => {
+    const store = await desk(make);
+    const { first, second } = await customersData(store);
+    const ids = (await exportAll(store, { customer_id: CUSTOMER }, 100)).sessions.map(
+      ({ session_id }) => session_id,
+    );
+    const bens = await bensSession(store);
+    const erased = await store.privacy.erase({ customer_id: CUSTOMER }, actorOf(), minute(9));
+    expect(erased).toEqual({ sessions: 3, messages: 5, session_ids: ids, token_hashes: [hash(2)] });
+    const left = await exportAll(store, { session_id: first.session_id }, 100);
+    const again = await exportAll(store, { session_id: second.session_id }, 100);
+    const kept = JSON.stringify([left, again]);
+    for (const secret of [
+      phone,
+      telegram_chat_id,
+      whatsapp_user_id,
+      CUSTOMER,
+      "text of",
+      "answer",
+      'address"',
+    ])
+      expect(kept.replaceAll("addresses", "")).not.toContain(secret);
+    for (const message of [...left.messages, ...again.messages])
+      expect(message).toMatchObject({
+        kind: "system",
+        text: "",
+        content: { event: "erased" },
+        revisions: [],
+      });
+    expect(left.sessions.map(({ message_count }) => message_count).sort()).toEqual([0, 4]);
+    expect(again.sessions).toMatchObject([
+      { status: "logged_out", ended_at: minute(9), message_count: 1, data: {} },
+    ]);
+    await expectToken(store, hash(2), undefined, minute(10));
+    await expectToken(store, hash(902), bens.session_id, minute(10));
+    expect((await store.privacy.erase({ customer_id: CUSTOMER }, actorOf(), minute(10))).sessions).toBe(0);
+    const once = await store.privacy.erase({ session_id: first.session_id }, actorOf(), minute(10));
+    expect(once).toMatchObject({ sessions: 2, messages: 0 });
+  });
+
+  test("whoever writes again after it begins anew", async () => {
+    const store = await desk(make);
+    const { second } = await customersData(store);
+    await store.proofs.signUp({ token_hash: hash(2), password: "long enough" }, minute(8));
+    await askCode(store, phone, "123456", minute(8));
+    await store.privacy.erase({ customer_id: CUSTOMER }, actorOf(), minute(9));
+    await expect(giveCode(store, phone, "123456", 5, minute(10))).rejects.toMatchObject({
+      code: "code_invalid",
+    });
+    const { session } = await store.hear(said("telegram", { telegram_chat_id, phone }, "t1"), minute(10));
+    expect(session).toMatchObject({ phone, message_count: 1, data: {} });
+    expect(session.session_id).not.toBe(second.session_id);
+    const login = { phone, password: "long enough", new_token_hash: hash(6), channel: "web", limit_keys: [] };
+    await expect(store.proofs.logIn(login, minute(11))).rejects.toMatchObject({ code: "password_invalid" });
+  });
+
+  test("what was at work for them comes to nothing", async () => {
+    const store = await desk(make);
+    const asked = said("telegram", { telegram_chat_id }, "t1");
+    const turn = await store.ask(asked, minute(0));
+    const { deliveries } = await store.conversations.complete(
+      turn,
+      [reply("1 and 2", ["1", "2"])],
+      minute(0),
+    );
+    const open = await store.ask(said("telegram", { telegram_chat_id }, "t2"), minute(1));
+    const { session_id } = turn.session;
+    await store.privacy.erase({ session_id }, actorOf(), minute(2));
+    expect(await store.conversations.complete(open, [reply("late")], minute(3))).toMatchObject({
+      stale: true,
+    });
+    expect(await store.settleAs(deliveries[0]!, {}, minute(3))).toEqual([]);
+    expect(await store.conversations.due(day(1), 10)).toEqual({ turns: [], deliveries: [] });
+    expect(await store.history(session_id)).toMatchObject([
+      { text: "" },
+      { text: "", status: "failed" },
+      { text: "" },
+    ]);
+    const dead = (await store.operations.deadLetters(undefined, 10)).filter(
+      (one) => one.session_id === session_id,
+    );
+    expect(dead).toMatchObject([{ reason: "erased" }, { reason: "erased" }]);
+  });
+
+  test("a number that is another person's by now keeps its code and password", async () => {
+    const store = await desk(make);
+    const { session_id } = await begin(store, 1, { phone }, minute(0));
+    await store.sessions.end(hash(1), minute(1));
+    await begin(store, 2, { phone, whatsapp_user_id: ben.whatsapp_user_id }, minute(2));
+    await store.proofs.signUp({ token_hash: hash(2), password: "long enough" }, minute(3));
+    await askCode(store, phone, "123456", minute(3));
+    await store.privacy.erase({ session_id }, actorOf(), minute(4));
+    await giveCode(store, phone, "123456", 3, minute(5));
+    const login = { phone, password: "long enough", new_token_hash: hash(6), channel: "web", limit_keys: [] };
+    await store.proofs.logIn(login, minute(5));
+  });
+
+  test("each export and erasure is one line in the audit, in order and without content", async () => {
+    const store = await desk(make);
+    const { second } = await customersData(store);
+    const actor = actorOf();
+    await exportAll(store, { customer_id: CUSTOMER }, 2, actor);
+    await store.privacy.erase({ session_id: second.session_id }, actor, minute(60));
+    await store.privacy.erase({ customer_id: "nobody" }, actor, minute(61));
+    const line = { audit_id: expect.any(String), actor };
+    expect(await linesOf(store, actor)).toEqual([
+      { ...line, at: minute(50), action: "export", subject: `customer:${CUSTOMER}`, details: {} },
+      {
+        ...line,
+        at: minute(60),
+        action: "erase",
+        subject: `session:${second.session_id}`,
+        details: { sessions: 1, messages: 1 },
+      },
+      {
+        ...line,
+        at: minute(61),
+        action: "erase",
+        subject: "customer:nobody",
+        details: { sessions: 0, messages: 0 },
+      },
+    ]);
+  });
+
+  test("retention takes old messages of living sessions, but none at work, and keeps their count", async () => {
+    const store = await desk(make);
+    const turn = await store.ask(said("telegram", { telegram_chat_id }, "t1"), day(0));
+    await store.conversations.complete(turn, [], day(0));
+    const open = await store.ask(said("telegram", { telegram_chat_id }, "t2"), day(1));
+    const at = new Date(day(5).getTime() + Math.floor(Math.random() * DAY));
+    await store.hear(said("telegram", { telegram_chat_id }, "t3", { wakes: false }), at);
+    const retention = { now: at, messages_before: day(4) };
+    expect(await store.housekeeping.purge(day(-30), 10, retention)).toBe(0);
+    expect(await store.texts(turn.session.session_id)).toEqual(["text of t2", "text of t3"]);
+    await store.conversations.complete(open, [], at);
+    await store.housekeeping.purge(day(-30), 10, retention);
+    expect(await store.texts(turn.session.session_id)).toEqual(["text of t3"]);
+    const { session } = await store.hear(said("telegram", { telegram_chat_id }, "t4"), day(6));
+    expect(session.message_count).toBe(4);
+    const lines = (await linesOf(store, "retention")).filter((line) => line.at.getTime() === at.getTime());
+    expect(lines).toMatchObject([
+      { action: "purge", subject: "retention", details: { sessions: 0, messages: 1, passwords: 0 } },
+      { action: "purge", subject: "retention", details: { sessions: 0, messages: 1, passwords: 0 } },
+    ]);
+    expect(await store.housekeeping.purge(day(-30), 10, retention)).toBe(0);
+    expect(
+      (await linesOf(store, "retention")).filter((line) => line.at.getTime() === at.getTime()),
+    ).toHaveLength(2);
+  });
+
+  test("a password that let nobody in for long is forgotten", async () => {
+    const store = await desk(make);
+    const login = { phone, password: "long enough", new_token_hash: hash(6), channel: "web", limit_keys: [] };
+    await begin(store, 1, { phone }, day(0));
+    await store.proofs.signUp({ token_hash: hash(1), password: "long enough" }, day(0));
+    await store.proofs.logIn(login, day(3));
+    await store.housekeeping.purge(day(-30), 10, { now: day(4), passwords_before: day(2) });
+    await store.proofs.logIn({ ...login, new_token_hash: hash(7) }, day(4));
+    await store.housekeeping.purge(day(-30), 10, { now: day(9), passwords_before: day(5) });
+    await expect(store.proofs.logIn(login, day(9))).rejects.toMatchObject({ code: "password_invalid" });
+  });
+}

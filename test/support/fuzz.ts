@@ -1,0 +1,253 @@
+import fc from "fast-check";
+import { hmacHex } from "../../src/core/signature.ts";
+import { fixturesWith, type RequestFixture } from "./fixtures.ts";
+import { ENV } from "./http.ts";
+import { type Operation, sample } from "./openapi.ts";
+
+/** One request to be sent: where, as whom, and what was done to its body, its query and its headers. */
+export interface Shot {
+  readonly operation: number;
+  readonly method: string | undefined;
+  readonly who: number;
+  readonly pick: number;
+  readonly named: Readonly<Record<string, unknown>>;
+  readonly changes: readonly Change[];
+  readonly cut: number | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+/** One node of the body, and what stands in its place; `undefined` takes it away. */
+interface Change {
+  readonly at: number;
+  readonly value: unknown;
+}
+
+const poison = fc.constantFrom<unknown>(
+  "' or 1=1 --",
+  "\u0000",
+  "\ud800",
+  "{}",
+  "%00",
+  "../..",
+  "\r\nX: y",
+  "hst_",
+  "x".repeat(3_000),
+  -1,
+  1e308,
+  -0,
+  2 ** 53,
+  0.1,
+  true,
+  null,
+  [],
+  {},
+  [[[[[[]]]]]],
+  { __proto__: null, constructor: { prototype: { polluted: true } } },
+);
+const odd = fc.oneof(poison, fc.string({ unit: "binary", maxLength: 40 }), fc.jsonValue({ maxDepth: 3 }));
+const word = fc.oneof(
+  fc.constantFrom("", "0", "1", "-1", "true", "null", "kiosk", "web", "%", "+49151", "a,b", "1e9", "∞"),
+  fc.string({ maxLength: 30 }),
+);
+/** What a header may hold at all. */
+const latin = fc.stringMatching(/^[\x20-\x7e]{0,60}$/).map((text) => text.trim());
+
+/** A value for a field of this name, mostly one that means something. */
+function meaning<T>(...good: readonly T[]): fc.Arbitrary<unknown> {
+  return fc.oneof({ weight: 8, arbitrary: fc.constantFrom<unknown>(...good) }, { weight: 1, arbitrary: odd });
+}
+
+const PHONES = ["+4915112340001", "+4915112340066", "+4915112340077", "015112340088", "12"];
+const named = fc.record(
+  {
+    phone: meaning(...PHONES),
+    telegram_chat_id: meaning("11", "66", 77),
+    customer_id: meaning("103", 104),
+    channel: meaning("web", "kiosk", "telegram", "whatsapp"),
+    code: meaning("000000", "123456"),
+    password: meaning("a guessed password", "correct horse battery", "x"),
+    new_password: meaning("another password!", "correct horse battery"),
+    external_id: meaning("e1", "e2", "v1"),
+    text: meaning("Hello", "/start link_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+    session: meaning("{victim}", "{mine}", "00000000-0000-4000-8000-000000000000"),
+    id: meaning("{victim}", "{mine}", "00000000-0000-4000-8000-000000000000", "103"),
+    device_id: meaning("{device}", "00000000-0000-4000-8000-000000000000"),
+    kind: meaning("phone", "telegram_chat_id", "visitor_id"),
+    language: meaning("de", "pt-BR"),
+    data: meaning({ cart: { tea: 1 } }, { a: null }),
+    metadata: meaning({ page: "/" }),
+    reply_to: meaning("e1", "v1"),
+    after: meaning("0", "1", "999999999999"),
+    limit: meaning("1", "50", "200", "0"),
+    new_token: meaning("true", "false"),
+    message: meaning("Hello", { text: "Hello", role: "assistant", external_id: "u1" }),
+  },
+  { requiredKeys: ["phone", "channel", "external_id", "id", "device_id", "kind", "code", "password"] },
+);
+
+/** So many random requests, each to one of so many operations; the same ones for the same seed. */
+export function shots(operations: number, count: number, seed: number): Shot[] {
+  return fc.sample(shot(operations), { numRuns: count, seed });
+}
+
+function shot(operations: number): fc.Arbitrary<Shot> {
+  return fc.record({
+    operation: fc.nat(operations - 1),
+    method: fc.option(fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"), {
+      freq: 30,
+      nil: undefined,
+    }),
+    who: fc.nat(999),
+    pick: fc.nat(30),
+    named: named as fc.Arbitrary<Record<string, unknown>>,
+    changes: fc.oneof(
+      { weight: 3, arbitrary: fc.constant([]) },
+      {
+        weight: 4,
+        arbitrary: fc.array(fc.record({ at: fc.nat(60), value: fc.option(odd, { nil: undefined }) }), {
+          minLength: 1,
+          maxLength: 3,
+        }),
+      },
+    ),
+    cut: fc.option(fc.nat(400), { freq: 20, nil: undefined }),
+    headers: fc.oneof(
+      { weight: 5, arbitrary: fc.constant({}) },
+      {
+        weight: 1,
+        arbitrary: fc.dictionary(
+          fc.constantFrom(
+            "if-match",
+            "origin",
+            "x-request-id",
+            "content-type",
+            "x-forwarded-for",
+            "cookie",
+            "accept",
+          ),
+          latin,
+          { maxKeys: 3 },
+        ),
+      },
+    ),
+    query: fc.oneof(
+      { weight: 5, arbitrary: fc.constant({}) },
+      {
+        weight: 1,
+        arbitrary: fc.dictionary(
+          fc.constantFrom("after", "limit", "phone", "channel", "a[]", "__proto__"),
+          word,
+          {
+            maxKeys: 3,
+          },
+        ),
+      },
+    ),
+  });
+}
+
+/** What a hub knows that a shot may aim at. */
+export interface Targets {
+  readonly victim: string;
+  readonly device: string;
+  readonly mine: () => string;
+}
+
+/** The shot as a request. */
+export async function aim(
+  shot: Shot,
+  operation: Operation,
+  targets: Targets,
+  credentials: Record<string, string>,
+): Promise<[string, RequestInit]> {
+  const aimed = Object.fromEntries(
+    Object.entries(shot.named).map(([name, value]) => [name, aimAt(value, targets)]),
+  );
+  const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name) => encode(aimed[name] ?? "web"));
+  const query = new URLSearchParams(shot.query);
+  for (const { name, in: place } of operation.parameters)
+    if (place === "query" && name in aimed && !query.has(name)) query.set(name, plain(aimed[name]));
+  const method = shot.method ?? operation.method;
+  const body = ["GET", "HEAD"].includes(method) ? undefined : bodyOf(shot, operation, aimed);
+  return [
+    query.size > 0 ? `${path}?${query}` : path,
+    {
+      method,
+      headers: {
+        "content-type": "application/json",
+        ...credentials,
+        ...(await signed(operation.path, body, credentials)),
+        ...shot.headers,
+      },
+      ...(body !== undefined && { body: body as BodyInit }),
+    },
+  ];
+}
+
+function bodyOf(shot: Shot, { body: schema, path }: Operation, aimed: Record<string, unknown>) {
+  if (!schema) return undefined;
+  const channel = /^\/webhooks\/(telegram|whatsapp)$/.exec(path)?.[1];
+  let value = channel ? fixture(channel, shot.pick) : ownWords(sample(schema, aimed, shot.pick), aimed);
+  for (const change of shot.changes) value = changed(value, change);
+  const text = JSON.stringify(value) ?? "";
+  return new TextEncoder().encode(shot.cut === undefined ? text : text.slice(0, shot.cut));
+}
+
+/** Of the two ways to say a message, and of the optional fields, only those that were drawn. */
+function ownWords(value: unknown, aimed: Record<string, unknown>): unknown {
+  if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).filter(([name]) => name in aimed || (name === "content" && !("text" in aimed))),
+  );
+}
+
+function changed(value: unknown, { at, value: put }: Change): unknown {
+  const root = { root: structuredClone(value) };
+  const places: [Record<string, unknown>, string][] = [];
+  const visit = (parent: Record<string, unknown>, key: string) => {
+    places.push([parent, key]);
+    const child = parent[key];
+    if (child !== null && typeof child === "object")
+      for (const name of Object.keys(child)) visit(child as Record<string, unknown>, name);
+  };
+  visit(root, "root");
+  const [parent, key] = places[at % places.length]!;
+  if (put === undefined && parent !== root) delete parent[key];
+  else parent[key] = put ?? null;
+  return root.root;
+}
+
+const fixtures = new Map<string, unknown[]>();
+
+function fixture(channel: string, pick: number): unknown {
+  let bodies = fixtures.get(channel);
+  if (!bodies) {
+    bodies = fixturesWith<RequestFixture>(channel, "request").map(([, { request }]) => request.body ?? {});
+    fixtures.set(channel, bodies);
+  }
+  return bodies[(pick * 7) % bodies.length];
+}
+
+/** What a platform shows with its webhook, when the caller is one. */
+async function signed(path: string, body: Uint8Array | undefined, credentials: Record<string, string>) {
+  if (!("x-platform" in credentials)) return {};
+  if (path === "/webhooks/telegram")
+    return { "x-telegram-bot-api-secret-token": ENV.TELEGRAM_WEBHOOK_SECRET };
+  const hex = await hmacHex(ENV.WHATSAPP_APP_SECRET, body ?? new Uint8Array());
+  return { "x-hub-signature-256": `sha256=${hex}` };
+}
+
+function aimAt(value: unknown, { victim, device, mine }: Targets): unknown {
+  if (value === "{victim}") return victim;
+  if (value === "{device}") return device;
+  return value === "{mine}" ? mine() : value;
+}
+
+function plain(value: unknown): string {
+  return (typeof value === "string" ? value : (JSON.stringify(value) ?? "")).slice(0, 2_000).toWellFormed();
+}
+
+function encode(value: unknown): string {
+  return encodeURIComponent(plain(value)) || "x";
+}
