@@ -18,7 +18,8 @@ export interface Accepted {
 
 /**
  * Takes one webhook in: believed, read, and everything in it saved by one call to the store, or to the journal while the
- * store is down. When this resolves it is durable and may be acknowledged. Throws `unauthorized`, `malformed`, `unavailable`, or what `receive` throws.
+ * store is down. When this resolves it is durable and may be acknowledged. Throws `unauthorized`, `malformed`,
+ * `unavailable`, or what `receive` throws.
  */
 export async function accept(hub: Hub, name: string, request: WebhookRequest): Promise<Accepted> {
   const channel = hub.channels[name];

@@ -53,6 +53,11 @@ const word = fc.oneof(
 /** What a header may hold at all. */
 const latin = fc.stringMatching(/^[\x20-\x7e]{0,60}$/).map((text) => text.trim());
 
+/** Something once in so many times, else nothing. */
+function rarely<T>(times: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
+  return fc.oneof({ weight: times - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
+}
+
 /** A value for a field of this name, mostly one that means something. */
 function meaning<T>(...good: readonly T[]): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 8, arbitrary: fc.constantFrom<unknown>(...good) }, { weight: 1, arbitrary: odd });
@@ -72,18 +77,18 @@ const named = fc.record(
     text: meaning("Hello", "/start link_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
     session: meaning("{victim}", "{mine}", "00000000-0000-4000-8000-000000000000"),
     id: meaning("{victim}", "{mine}", "00000000-0000-4000-8000-000000000000", "103"),
-    device_id: meaning("{device}", "00000000-0000-4000-8000-000000000000"),
+    device_id: meaning("{device}", "{own}", "{own}", "00000000-0000-4000-8000-000000000000"),
     kind: meaning("phone", "telegram_chat_id", "visitor_id"),
     language: meaning("de", "pt-BR"),
     data: meaning({ cart: { tea: 1 } }, { a: null }),
     metadata: meaning({ page: "/" }),
     reply_to: meaning("e1", "v1"),
-    after: meaning("0", "1", "999999999999"),
+    after: meaning("0", "1", "999999999999", "00000000-0000-4000-8000-000000000000"),
     limit: meaning("1", "50", "200", "0"),
     new_token: meaning("true", "false"),
     message: meaning("Hello", { text: "Hello", role: "assistant", external_id: "u1" }),
   },
-  { requiredKeys: ["phone", "channel", "external_id", "id", "device_id", "kind", "code", "password"] },
+  { requiredKeys: ["channel", "external_id", "id", "device_id", "kind", "password"] },
 );
 
 /** So many random requests, each to one of so many operations; the same ones for the same seed. */
@@ -93,12 +98,9 @@ export function shots(operations: number, count: number, seed: number): Shot[] {
 
 function shot(operations: number): fc.Arbitrary<Shot> {
   return fc.record({
-    operation: fc.nat(operations - 1),
-    method: fc.option(fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"), {
-      freq: 30,
-      nil: undefined,
-    }),
-    who: fc.nat(999),
+    operation: fc.noBias(fc.nat(operations - 1)),
+    method: rarely(30, fc.constantFrom("GET", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "HEAD")),
+    who: fc.noBias(fc.nat(999)),
     pick: fc.nat(30),
     named: named as fc.Arbitrary<Record<string, unknown>>,
     changes: fc.oneof(
@@ -111,7 +113,7 @@ function shot(operations: number): fc.Arbitrary<Shot> {
         }),
       },
     ),
-    cut: fc.option(fc.nat(400), { freq: 20, nil: undefined }),
+    cut: rarely(20, fc.nat(400)),
     headers: fc.oneof(
       { weight: 5, arbitrary: fc.constant({}) },
       {
@@ -152,6 +154,8 @@ export interface Targets {
   readonly victim: string;
   readonly device: string;
   readonly mine: () => string;
+  /** A device of one's own. */
+  readonly own: () => string;
 }
 
 /** The shot as a request. */
@@ -238,8 +242,9 @@ async function signed(path: string, body: Uint8Array | undefined, credentials: R
   return { "x-hub-signature-256": `sha256=${hex}` };
 }
 
-function aimAt(value: unknown, { victim, device, mine }: Targets): unknown {
+function aimAt(value: unknown, { victim, device, mine, own }: Targets): unknown {
   if (value === "{victim}") return victim;
+  if (value === "{own}") return own();
   if (value === "{device}") return device;
   return value === "{mine}" ? mine() : value;
 }
