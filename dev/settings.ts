@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { localKeys } from "./services/supabase.ts";
 
 /** Where each part of the local stack listens and keeps its files. */
@@ -24,44 +26,12 @@ const PORTS = {
 
 export type PortName = keyof typeof PORTS;
 
-/** Every setting of the hub that `npm run dev` passes on from its environment. */
-const PASSED_ON = [
-  "KIOSK_PHONE_POLICY",
-  "TELEGRAM_BOT_TOKEN",
-  "TELEGRAM_WEBHOOK_SECRET",
-  "TELEGRAM_API_ROOT",
-  "WHATSAPP_ACCESS_TOKEN",
-  "WHATSAPP_APP_SECRET",
-  "WHATSAPP_VERIFY_TOKEN",
-  "WHATSAPP_PHONE_NUMBER_ID",
-  "WHATSAPP_API_ROOT",
-  "WHATSAPP_API_VERSION",
-  "KIOSK_API_KEY",
-  "WEB_API_KEY",
-  "ADMIN_API_KEY",
-  "CORS_ORIGINS",
-  "CONVERSATION_STORAGE_BACKEND",
-  "FEATURE_SUPABASE_WRITE",
-  "SUPABASE_URL",
-  "SUPABASE_SERVICE_ROLE_KEY",
-  "UPSTASH_REDIS_REST_URL",
-  "UPSTASH_REDIS_REST_TOKEN",
-  "REDIS_SESSION_TTL",
-  "SESSION_TTL_HOURS",
-  "SESSION_RETENTION_DAYS",
-  "KIOSK_IDLE_SECONDS",
-  "TELEGRAM_BOT_USERNAME",
-  "WHATSAPP_DISPLAY_PHONE_NUMBER",
-  "WHATSAPP_CODE_TEMPLATE",
-  "WHATSAPP_CODE_LANGUAGE",
-  "DEFAULT_COUNTRY",
-  "DEFAULT_LANGUAGE",
-  "LANGUAGE_MODE",
-  "ALLOWED_LANGUAGES",
-  "BOT",
-  "BOT_WEBHOOK_URL",
-  "BOT_WEBHOOK_SECRET",
-];
+/** Every setting of the hub: what `.dev.vars.example` names, also where it stands behind a comment sign. */
+const SETTINGS = [
+  ...readFileSync(join(import.meta.dirname, "../.dev.vars.example"), "utf8").matchAll(
+    /^(?:# )?([A-Z][A-Z0-9_]+)=/gm,
+  ),
+].map(([, name]) => name!);
 
 /** The local stack's settings from the environment. Throws on a port that is none. */
 export function localSettings(env: Readonly<Record<string, string | undefined>>): LocalSettings {
@@ -70,7 +40,7 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
   ) as Record<PortName, number>;
   const at = (port: PortName) => `http://127.0.0.1:${ports[port]}`;
   const given = Object.fromEntries(
-    PASSED_ON.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
+    SETTINGS.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
   );
   return {
     dir: env.LOCAL_DIR || ".local",
