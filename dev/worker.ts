@@ -51,6 +51,9 @@ export async function startWorker({
     "--ip",
     "127.0.0.1",
     "--local",
+    // Any free port: two Workers that start at once would both take the standard one, and one of them would end.
+    "--inspector-port",
+    "0",
     "--persist-to",
     join(dir, "worker"),
   ];

@@ -587,6 +587,43 @@ begin
 end
 $$;
 
+-- Locks all messages of ours and theirs that a webhook tells something of, known or not, in one order whatever the order
+-- of what it tells.
+create function public.hub_lock_told(p_items jsonb) returns void
+language plpgsql volatile set search_path = '' as $$
+declare
+  v_told constant jsonb := jsonb_path_query_array(p_items, '$[*] ? (@.type == "receipt" || @.type == "edit")');
+  v_key bigint;
+begin
+  if jsonb_array_length(v_told) < 2 then
+    return;
+  end if;
+  for v_key in
+    select distinct hashtextextended(concat_ws(':', 'told', i ->> 'channel', i ->> 'account', i ->> 'external_id'), 0)
+    from jsonb_array_elements(v_told) i
+    order by 1
+  loop
+    perform pg_advisory_xact_lock(v_key);
+  end loop;
+  perform 1 from public.deliveries d
+    where d.delivery_id in (
+      select x.delivery_id from jsonb_array_elements(v_told) i
+        join public.deliveries x on x.channel = i ->> 'channel' and x.account = i ->> 'account' and x.external_id = i ->> 'external_id')
+    order by d.delivery_id
+    for update;
+  perform 1 from public.messages m
+    where m.message_id in (
+      select x.message_id from jsonb_array_elements(v_told) i
+        join public.deliveries x on x.channel = i ->> 'channel' and x.account = i ->> 'account' and x.external_id = i ->> 'external_id'
+      union all
+      select x.message_id from jsonb_array_elements(v_told) i
+        join public.messages x
+          on x.channel = i ->> 'channel' and coalesce(x.account, x.session_id::text) = i ->> 'account' and x.external_id = i ->> 'external_id')
+    order by m.message_id
+    for update;
+end
+$$;
+
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, address, kind, text, content,
@@ -623,11 +660,12 @@ begin
     end if;
   end loop;
   perform public.hub_lock_identities(v_people);
-  if array_length(v_people, 1) > 1 then
+  if array_length(v_people, 1) > 1 or jsonb_array_length(p -> 'items') > 1 then
     perform public.hub_lock_sessions(v_people);
   end if;
-  -- A session that is not there refuses the webhook before anything of it is kept.
   if jsonb_array_length(p -> 'items') > 1 then
+    perform public.hub_lock_told(p -> 'items');
+    -- A session that is not there refuses the webhook before anything of it is kept.
     for v_item in select * from jsonb_array_elements(p -> 'items') loop
       v_then := p || jsonb_build_object('now', coalesce(v_item -> 'came_at', p -> 'now'));
       if v_item ->> 'type' = 'message' and not v_item ? 'identities' then

@@ -1,5 +1,21 @@
 -- Sessions as frontends use them, and what dies of age. Calls of the hub: one jsonb argument, jsonb back.
--- Errors come back as {error: session_not_found | session_expired | version_conflict} and change nothing.
+-- Errors come back as {error: session_not_found | session_expired | version_conflict | payload_too_large} and change nothing.
+
+-- What a session's documents come to, as text.
+create function public.hub_size(s public.sessions) returns integer
+language sql immutable set search_path = '' as $$
+  select octet_length(s.data::text) + octet_length(s.metadata::text)
+$$;
+
+-- Raises HB413 when the documents have grown past 256 KiB. What merging made larger may still shrink.
+create function public.hub_refuse_growth(p_before integer, s public.sessions) returns void
+language plpgsql immutable set search_path = '' as $$
+begin
+  if public.hub_size(s) > greatest(p_before, 262144) then
+    raise exception 'data and metadata are too large' using errcode = 'HB413';
+  end if;
+end
+$$;
 
 -- The active session of any of the identities, or a new one, with the device's token attached.
 -- p: {now, ttl_ms, language, identities, asserted, channel, customer_id, data, token_hash, session_id, ...}; session_id is
@@ -11,6 +27,7 @@ declare
   v_now constant timestamptz := p ->> 'now';
   v_live jsonb;
   v_id uuid;
+  v_size integer;
   s public.sessions;
 begin
   perform public.hub_lock_identities(array[p -> 'identities']);
@@ -25,12 +42,14 @@ begin
   end if;
   s := public.hub_touch(v_id, p ->> 'channel', null, 0, p);
   if p ? 'customer_id' or p ? 'data' then
+    v_size := public.hub_size(s);
     update public.sessions
       set customer_id = coalesce(p ->> 'customer_id', customer_id),
           data = case when p ? 'data' then public.hub_merge_patch(data, p -> 'data') else data end,
           version = case when created_at < v_now then version + 1 else version end
       where session_id = s.session_id
       returning * into s;
+    perform public.hub_refuse_growth(v_size, s);
   end if;
   if p ? 'token_hash' then
     perform public.hub_give_token(p ->> 'token_hash', s, p ->> 'channel', v_now);
@@ -46,6 +65,8 @@ begin
     ) on conflict do nothing;
   end if;
   return jsonb_build_object('session', public.hub_session_json(s)) || public.hub_take_effects();
+exception when sqlstate 'HB413' then
+  return jsonb_build_object('error', 'payload_too_large');
 end
 $$;
 
@@ -90,6 +111,7 @@ declare
   v_now constant timestamptz := p ->> 'now';
   v_live jsonb;
   v_message jsonb;
+  v_size integer;
   s public.sessions;
 begin
   v_live := public.hub_find_live(p, p);
@@ -112,6 +134,7 @@ begin
   end if;
   s := public.hub_touch(s.session_id, p ->> 'channel', null, case when v_message is null then 0 else 1 end, p);
   if p ? 'data' or p ? 'metadata' or p ? 'language' then
+    v_size := public.hub_size(s);
     update public.sessions
       set data = case when p ? 'data' then public.hub_merge_patch(data, p -> 'data') else data end,
           metadata = case when p ? 'metadata' then public.hub_merge_patch(metadata, p -> 'metadata') else metadata end,
@@ -119,11 +142,14 @@ begin
           version = version + 1
       where session_id = s.session_id
       returning * into s;
+    perform public.hub_refuse_growth(v_size, s);
   end if;
   if v_message is not null then
     perform public.hub_add_message(s.session_id, v_message, v_now);
   end if;
   return jsonb_build_object('session', public.hub_session_json(s));
+exception when sqlstate 'HB413' then
+  return jsonb_build_object('error', 'payload_too_large');
 end
 $$;
 

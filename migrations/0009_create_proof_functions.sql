@@ -101,9 +101,6 @@ begin
     where session_id = s.session_id
     returning * into s;
   perform public.hub_drop_lost_addresses(s);
-  if 'phone' = any (v_lost) then
-    delete from public.passwords where phone = p_identities ->> 'phone';
-  end if;
   perform public.hub_follow_phone(s, v_phones, v_now);
   if v_lost && '{telegram_chat_id,whatsapp_user_id,phone}'::text[] then
     select * into s from public.sessions where session_id = s.session_id;

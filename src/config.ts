@@ -11,6 +11,8 @@ const DEVELOPMENT_SECRETS: Readonly<Record<string, string>> = {
   WHATSAPP_VERIFY_TOKEN: "dev-verify-token",
 };
 
+const DAY_MS = 86_400_000;
+
 const list = z
   .string()
   .default("")
@@ -20,6 +22,7 @@ const keys = list.refine(
   "must not begin with hst_",
 );
 const onOff = z.union([z.boolean(), z.stringbool()], "must be true or false").default(true);
+const days = z.coerce.number().positive().max(36_500);
 const language = z
   .string()
   .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, "must be a language such as de or pt-BR");
@@ -37,7 +40,10 @@ const hubSchema = z.object({
   FEATURE_SUPABASE_WRITE: onOff,
   REDIS_SESSION_TTL: z.coerce.number().int().min(1).default(86_400),
   SESSION_TTL_HOURS: z.coerce.number().positive().max(87_600).default(168),
-  SESSION_RETENTION_DAYS: z.coerce.number().positive().max(36_500).default(30),
+  SESSION_RETENTION_DAYS: days.default(30),
+  // Platforms send for a week what they think we did not get; it has to be known as long.
+  MESSAGE_RETENTION_DAYS: days.min(8).optional(),
+  PASSWORD_RETENTION_DAYS: days.default(365),
   KIOSK_PHONE_POLICY: z.enum(["trust", "verify"], "must be trust or verify").default("verify"),
   KIOSK_IDLE_SECONDS: z.coerce.number().int().min(10).max(86_400).default(120),
   TELEGRAM_BOT_USERNAME: z
@@ -86,7 +92,10 @@ export interface Config {
   readonly upstash?: { readonly url: string; readonly token: string };
   readonly cacheTtlSeconds: number;
   readonly sessionTtlMs: number;
+  /** How long dead sessions are kept; messages, where they go sooner; and passwords that let nobody in. */
   readonly retentionMs: number;
+  readonly messageRetentionMs?: number;
+  readonly passwordRetentionMs: number;
   /** Whether a kiosk's API key vouches for the phone that somebody typed there. */
   readonly kioskPhones: "trust" | "verify";
   /** How long a kiosk's token lives without use. */
@@ -112,7 +121,9 @@ export function configOf(env: Env): Config {
     }),
     cacheTtlSeconds: hub.REDIS_SESSION_TTL,
     sessionTtlMs: hub.SESSION_TTL_HOURS * 3_600_000,
-    retentionMs: hub.SESSION_RETENTION_DAYS * 86_400_000,
+    retentionMs: hub.SESSION_RETENTION_DAYS * DAY_MS,
+    ...(hub.MESSAGE_RETENTION_DAYS && { messageRetentionMs: hub.MESSAGE_RETENTION_DAYS * DAY_MS }),
+    passwordRetentionMs: hub.PASSWORD_RETENTION_DAYS * DAY_MS,
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     kioskIdleMs: hub.KIOSK_IDLE_SECONDS * 1_000,
     scanTo: {

@@ -8,7 +8,7 @@ import { DEFAULT_LIMITS, type Hub } from "./core/hub.ts";
 import type { Bot, Channel, Log, SessionCache, Store, StoreSettings } from "./core/ports.ts";
 import type { Env } from "./core/settings.ts";
 import { standbyOf } from "./core/standby.ts";
-import { sweep } from "./core/sweep.ts";
+import { type SweepLimits, sweep } from "./core/sweep.ts";
 import { createApp } from "./http/app.ts";
 import type { Limiter, Limiters } from "./http/limits.ts";
 import { liveRooms, noLive } from "./http/live/publisher.ts";
@@ -35,7 +35,7 @@ const SWEEP = { batch: 20, batches: 5, sessions: 500 };
 /** The hub put together from its settings, once per isolate. */
 interface Assembly {
   readonly app: App;
-  readonly retentionMs: number;
+  readonly retention: Pick<SweepLimits, "retentionMs" | "messageRetentionMs" | "passwordRetentionMs">;
   /** A hub for one event, which `waitUntil` keeps alive; `close` ends the connections that belong to it. */
   readonly open: (log: Log, waitUntil: WaitUntil) => { hub: Hub; close: () => Promise<void> };
 }
@@ -50,10 +50,10 @@ export default {
   },
 
   async scheduled(_event, env, context) {
-    const { open, retentionMs } = assemblyOf(env);
+    const { open, retention } = assemblyOf(env);
     const { hub, close } = open(log, (work) => context.waitUntil(work));
     try {
-      await sweep(hub, { ...SWEEP, retentionMs });
+      await sweep(hub, { ...SWEEP, ...retention });
     } finally {
       await close();
     }
@@ -114,7 +114,7 @@ function assemble(env: Env): Assembly {
     limiters: limitersOf(env),
     ...(problems.length > 0 && { misconfigured: problems.join("; ") }),
   });
-  return { app, open: openHub, retentionMs: config?.retentionMs ?? 0 };
+  return { app, open: openHub, retention: config ? retentionOf(config) : { retentionMs: 0 } };
 }
 
 function hubOpener(
@@ -199,6 +199,14 @@ function botOf({ bot }: Config, env: Env): Bot {
   const make = Object.hasOwn(bots, bot) ? bots[bot] : undefined;
   if (!make) throw new HubError("misconfigured", `BOT must be one of ${Object.keys(bots).join(", ")}`);
   return make(env);
+}
+
+function retentionOf({
+  retentionMs,
+  messageRetentionMs,
+  passwordRetentionMs,
+}: Config): Assembly["retention"] {
+  return { retentionMs, passwordRetentionMs, ...(messageRetentionMs && { messageRetentionMs }) };
 }
 
 /** The rate limits that are bound; each that is not is off. */

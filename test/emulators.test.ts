@@ -553,7 +553,7 @@ describe("whatsapp", () => {
     await start({ strict: false, limits: true });
     for (let i = 0; i < 45; i++) await send(text(`${i}`));
     expect(await send(text("x"))).toMatchObject([400, { error: { code: 131056 } }]);
-    const others = Array.from({ length: 120 }, (_, i) => `44770091${1000 + i}`);
+    const others = Array.from({ length: 600 }, (_, i) => `44770091${1000 + i}`);
     const answers = await Promise.all(others.map((to) => send(text("x", to))));
     expect(answers.find(([status]) => status === 429)?.[1].error.code).toBe(130429);
   });

@@ -206,6 +206,8 @@ describe("browsers of other origins", () => {
     const allowed = preflight.headers.get("access-control-allow-headers")?.toLowerCase();
     for (const name of ["authorization", "x-api-key", "x-session-token", "if-match", "content-type"])
       expect(allowed).toContain(name);
+    const methods = preflight.headers.get("access-control-allow-methods")?.split(",");
+    expect(methods?.toSorted()).toEqual(["DELETE", "GET", "POST"]);
     const answer = await hub.request(
       "/session/start",
       post({ channel: "web" }, { origin: "https://shop.example" }),

@@ -185,6 +185,21 @@ describe("the Worker on workerd, bare, without one setting", () => {
     expect(((await (await fetch(`${hub}/openapi.json`)).json()) as any).openapi).toBe("3.1.0");
     expect(await (await fetch(`${hub}/docs`)).text()).toContain("/webhooks/whatsapp");
   });
+
+  test("counts what one network opens, and asks it to wait", async () => {
+    for (let i = 0; i < 150; i++) {
+      const response = await fetch(
+        `${hub}/session/start`,
+        post({ channel: "web" }, { "x-forwarded-for": `10.0.0.${i}` }),
+      );
+      const body = (await response.json()) as any;
+      if (response.status === 200) continue;
+      expect([response.status, body.error.code]).toEqual([429, "too_many_requests"]);
+      expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+      return;
+    }
+    expect.fail("nobody was asked to wait");
+  });
 });
 
 test("bundles for deployment without the network, below a megabyte of gzip", async () => {

@@ -3,7 +3,7 @@ import type { Identities } from "./identity.ts";
 import { mergePatch } from "./json.ts";
 import type { InboundMessage, Message } from "./message.ts";
 import type { SessionChanges, StartSession } from "./ports.ts";
-import type { Session } from "./session.ts";
+import { refuseGrowth, type Session } from "./session.ts";
 import type { Standby } from "./standby.ts";
 
 /** The session unless it may be over: one that expired here may live on in the store, so nobody can tell. */
@@ -52,20 +52,22 @@ export function touched(
   };
 }
 
-/** The session with what a start brings to one that was there. */
+/** The session with what a start brings to one that was there. Throws `payload_too_large`, as the store would. */
 export function joined(session: Session, { customer_id, data }: StartSession): Session {
   if (customer_id === undefined && data === undefined) return session;
-  return {
+  const after = {
     ...session,
     ...(customer_id !== undefined && { customer_id }),
     ...(data && { data: mergePatch(session.data, data) }),
     version: session.version + 1,
   };
+  refuseGrowth(session, after);
+  return after;
 }
 
-/** The session with changes applied as the store will apply them. */
+/** The session with changes applied as the store will apply them. Throws `payload_too_large`, as it would. */
 export function changed(session: Session, { data, metadata, language, message }: SessionChanges): Session {
-  return {
+  const after = {
     ...session,
     ...(data && { data: mergePatch(session.data, data) }),
     ...(metadata && { metadata: mergePatch(session.metadata, metadata) }),
@@ -73,6 +75,8 @@ export function changed(session: Session, { data, metadata, language, message }:
     version: session.version + (data || metadata || language !== undefined ? 1 : 0),
     message_count: session.message_count + (message ? 1 : 0),
   };
+  refuseGrowth(session, after);
+  return after;
 }
 
 /** A caller's message as it will be kept, but for its place in the order, which only the store knows. */

@@ -1,3 +1,4 @@
+import { HubError } from "./errors.ts";
 import type { Identities } from "./identity.ts";
 import type { JsonObject } from "./json.ts";
 
@@ -36,3 +37,21 @@ export interface Session extends Identities {
 
 /** A session by something only its holder or a vouched caller knows. */
 export type SessionRef = { readonly token_hash: string } | { readonly session_id: string };
+
+/** What a session's `data` and `metadata` may grow to together, in bytes of JSON. */
+const MOST_KEPT = 262_144;
+
+/** Throws `payload_too_large` when a session's documents would grow past 256 KiB. What merging made larger may still shrink. */
+export function refuseGrowth(before: Documents, after: Documents): void {
+  const size = sizeOf(after);
+  if (size > MOST_KEPT && size > sizeOf(before)) throw new HubError("payload_too_large", TOO_LARGE);
+}
+
+/** What is said then. */
+export const TOO_LARGE = `the session's data and metadata would be larger than ${MOST_KEPT} bytes together`;
+
+type Documents = Pick<Session, "data" | "metadata">;
+
+function sizeOf({ data, metadata }: Documents): number {
+  return new TextEncoder().encode(JSON.stringify(data) + JSON.stringify(metadata)).byteLength;
+}

@@ -15,6 +15,10 @@ export interface SweepLimits {
   readonly sessions: number;
   /** How long a dead session is kept. */
   readonly retentionMs: number;
+  /** How long a message is kept; absent means as long as its session. */
+  readonly messageRetentionMs?: number;
+  /** How long a password is kept that lets nobody in; absent means for good. */
+  readonly passwordRetentionMs?: number;
 }
 
 export interface Swept {
@@ -45,13 +49,22 @@ export async function sweep(hub: Hub, limits: SweepLimits): Promise<Swept> {
     if (due.turns.length < limits.batch && due.deliveries.length < limits.batch) break;
   }
   const expired = await hub.store.housekeeping.expire(hub.now(), limits.sessions);
-  const purged = await hub.store.housekeeping.purge(
-    new Date(hub.now().getTime() - limits.retentionMs),
-    limits.sessions,
-  );
+  const purged = await purge(hub, limits);
   const swept = { replayed, turns, deliveries, expired, purged };
   hub.log("info", "sweep", swept);
   return swept;
+}
+
+/** Deletes what has been kept long enough, of each kind. */
+function purge(hub: Hub, limits: SweepLimits): Promise<number> {
+  const { retentionMs, messageRetentionMs, passwordRetentionMs, sessions } = limits;
+  const now = hub.now();
+  const ago = (ms: number) => new Date(now.getTime() - ms);
+  return hub.store.housekeeping.purge(ago(retentionMs), sessions, {
+    now,
+    ...(messageRetentionMs !== undefined && { messages_before: ago(messageRetentionMs) }),
+    ...(passwordRetentionMs !== undefined && { passwords_before: ago(passwordRetentionMs) }),
+  });
 }
 
 /** Takes the journal to the store, and answers each batch before the next: an answer takes a while, and holds a lease. */

@@ -1,33 +1,12 @@
 import { type ErrorCode, HubError } from "../core/errors.ts";
 import { NOTICES } from "../core/notices.ts";
-import type {
-  Completed,
-  Conversations,
-  Due,
-  Housekeeping,
-  Kept,
-  Operations,
-  Received,
-  Sessions,
-  Settled,
-  Store,
-  StoreSettings,
-} from "../core/ports.ts";
-import type { OutboundReply } from "../core/turn.ts";
-import {
-  type Row,
-  toColumns,
-  toDeadLetter,
-  toDelivery,
-  toEffects,
-  toMessage,
-  toMetrics,
-  toOpened,
-  toSession,
-  toTurn,
-} from "./rows.ts";
+import type { Housekeeping, Operations, Store, StoreSettings } from "../core/ports.ts";
+import { TOO_LARGE } from "../core/session.ts";
+import { type Row, toDeadLetter, toMetrics } from "./rows.ts";
+import { sqlConversations, toDue } from "./sql/conversations.ts";
 import { sqlPrivacy } from "./sql/privacy.ts";
 import { sqlProofs } from "./sql/proofs.ts";
+import { sqlSessions } from "./sql/sessions.ts";
 
 /**
  * One way to the database: calls a function of `migrations/` by name with its one jsonb argument, in one statement
@@ -73,6 +52,7 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   session_not_found: "there is no such session, or it has ended",
   session_expired: "the session has expired",
   version_conflict: "the session has moved on from that version",
+  payload_too_large: TOO_LARGE,
   verification_required: "who this is has to be proven first",
   code_invalid: "the code is wrong or no longer valid",
   password_invalid: "phone and password do not belong together",
@@ -107,71 +87,6 @@ export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
   };
 }
 
-function sqlConversations(ask: SqlCall, lease: Row, people: Row): Conversations {
-  return {
-    async receive(kept, now) {
-      const { results } = await ask("hub_receive", { now, ...people, items: kept.map(toItem) });
-      return (results as Row[]).map(toReceived);
-    },
-    async complete({ turn_id, attempt }, replies, now) {
-      return toCompleted(
-        await ask("hub_complete", { now, ...lease, turn_id, attempt, replies: replies.map(toReply) }),
-      );
-    },
-    async fail({ turn_id, attempt }, failure, retry_at, now) {
-      return toCompleted(await ask("hub_fail", { now, ...lease, turn_id, attempt, ...failure, retry_at }));
-    },
-    async settle(outcomes, now) {
-      const { deliveries, changed } = await ask("hub_settle", { now, ...lease, outcomes });
-      return { deliveries: (deliveries as Row[]).map(toDelivery), changed: changed as Settled["changed"] };
-    },
-    async due(now, limit) {
-      return toDue(await ask("hub_due", { now, ...lease, limit }));
-    },
-  };
-}
-
-function sqlSessions(ask: SqlCall, people: Row): Sessions {
-  const { ttl_ms, kiosk_idle_ms } = people;
-  return {
-    async start(start, now) {
-      return toOpened(await ask("hub_start", { now, ...people, ...start }));
-    },
-    async restore(who, channel, now) {
-      return toOpened(await ask("hub_restore", { now, ...people, ...who, channel }));
-    },
-    async update(token_hash, { message, ...changes }, now) {
-      const kept = message && {
-        ...toColumns({ kind: "text", text: message.text }),
-        external_id: message.external_id,
-        role: message.role,
-        ...(message.role === "user" ? { direction: "inbound" } : { direction: "outbound", status: "sent" }),
-      };
-      return toSession(
-        (await ask("hub_update", { now, ttl_ms, kiosk_idle_ms, token_hash, ...changes, message: kept }))
-          .session as Row,
-      );
-    },
-    async end(token_hash, now) {
-      const { session, token_hashes } = await ask("hub_end", { now, kiosk_idle_ms, token_hash });
-      return { session: toSession(session as Row), token_hashes: token_hashes as string[] };
-    },
-    async signOut(token_hash) {
-      return (await ask("hub_sign_out", { token_hash })).signed_out as boolean;
-    },
-    async messages(of, after, limit, now) {
-      const row = await ask("hub_messages", { now, kiosk_idle_ms, ...of, after, limit });
-      const messages = (row.messages as Row[]).map(toMessage);
-      return {
-        session_id: row.session_id as string,
-        messages,
-        cursor: messages.at(-1)?.seq ?? after,
-        more: row.more as boolean,
-      };
-    },
-  };
-}
-
 function sqlOperations(ask: SqlCall, lease: Row): Operations {
   return {
     async deadLetters(after, limit) {
@@ -187,71 +102,11 @@ function sqlOperations(ask: SqlCall, lease: Row): Operations {
   };
 }
 
-function toDue({ turns, deliveries }: Row): Due {
-  return { turns: (turns as Row[]).map(toTurn), deliveries: (deliveries as Row[]).map(toDelivery) };
-}
-
 function sqlHousekeeping(ask: SqlCall): Housekeeping {
   return {
     expire: async (now, limit) => (await ask("hub_expire", { now, limit })).expired as number,
     purge: async (before, limit, retention) =>
       (await ask("hub_purge", { before, limit, ...retention })).purged as number,
-  };
-}
-
-function toItem(kept: Kept): Row {
-  switch (kept.type) {
-    case "message": {
-      const { from, content, ...message } = kept.message;
-      const sender = "token_hash" in from || "session_id" in from ? from : { identities: from };
-      return { type: kept.type, ...message, ...sender, ...toColumns(content) };
-    }
-    case "echo": {
-      const { to, content, ...echo } = kept.echo;
-      return { type: kept.type, ...echo, identities: to, ...toColumns(content) };
-    }
-    case "receipt":
-      return { type: kept.type, ...kept.receipt };
-    case "edit": {
-      const { content, ...edit } = kept.edit;
-      return { type: kept.type, ...edit, ...(content && toColumns(content)) };
-    }
-    case "identity_change":
-      return { type: kept.type, identities: kept.change.from, to: kept.change.to };
-    case "reachability": {
-      const { who, ...rest } = kept.reachability;
-      return { type: kept.type, ...rest, identities: who };
-    }
-  }
-}
-
-function toReply({ content, parts }: OutboundReply): Row {
-  const whole = parts.length === 1 && JSON.stringify(parts[0]) === JSON.stringify(content);
-  return { ...toColumns(content), parts: whole ? [null] : parts.map(({ kind, ...part }) => part) };
-}
-
-function toReceived(row: Row): Received {
-  const message = row.message ? { message: toMessage(row.message as Row) } : {};
-  const turn = row.turn ? { turn: toTurn(row.turn as Row) } : {};
-  const effects = toEffects(row);
-  if (row.type !== "message")
-    return { type: row.type, applied: row.applied, ...message, ...turn, ...effects } as Received;
-  return {
-    type: "message",
-    session: toSession(row.session as Row),
-    duplicate: row.duplicate as boolean,
-    ...message,
-    ...turn,
-    ...effects,
-  } as Received;
-}
-
-function toCompleted(row: Row): Completed {
-  return {
-    stale: row.stale as boolean,
-    messages: (row.messages as Row[]).map(toMessage),
-    deliveries: (row.deliveries as Row[]).map(toDelivery),
-    ...(row.next != null && { next: toTurn(row.next as Row) }),
   };
 }
 

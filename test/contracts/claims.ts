@@ -1,5 +1,7 @@
 import { expect, test } from "vitest";
-import { anna, day, desk, hash, type Make, minute, said } from "./given.ts";
+import type { InboundMessage } from "../../src/core/message.ts";
+import type { Opened } from "../../src/core/ports.ts";
+import { anna, type Desk, day, desk, hash, type Make, minute, said } from "./given.ts";
 import { annasSession, begin, expectToken, typeIn } from "./proving.ts";
 
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
@@ -80,33 +82,39 @@ export function claims(make: Make): void {
     expect(again.session_id).not.toBe(ended.session_id);
     const later = await typeIn(store, 3, phone, day(8));
     expect(later.session_id).not.toBe(again.session_id);
+    const proven = await begin(store, 4, { phone }, day(9));
+    const fresh = await typeIn(store, 5, phone, day(17));
+    expect(fresh).toMatchObject({ phone_proven: false, message_count: 0 });
+    expect(fresh.session_id).not.toBe(proven.session_id);
   });
 
-  test.for([
-    ["a message of its owner", "receive"],
-    ["a caller's word", "start"],
-    ["a caller's word for what is there", "restore"],
-  ] as const)("%s takes a claimed session over: the same session, and dead tokens", async ([, how]) => {
+  const proofs: [string, (store: Desk) => Promise<Opened>][] = [
+    ["a message of its owner", (store) => heard(store, said("whatsapp", { whatsapp_user_id, phone }, "1"))],
+    ["a message with nothing but the phone", (store) => heard(store, said("whatsapp", { phone }, "1"))],
+    ["a message that a caller vouches for", (store) => heard(store, said("web", { phone }, "1"))],
+    ["a caller's word", (store) => begin(store, 3, { phone }, minute(3))],
+    [
+      "a caller's word for what is there",
+      (store) => store.sessions.restore({ token_hash: hash(3), identities: { phone } }, "web", minute(3)),
+    ],
+  ];
+  async function heard(store: Desk, message: InboundMessage): Promise<Opened> {
+    const { session, closed = [] } = await store.hear(message, minute(3));
+    await begin(store, 3, { phone }, minute(3));
+    return { ...session, ...(closed.length > 0 && { closed }) };
+  }
+  test.for(proofs)("%s takes a claimed session over: the same one, and dead tokens", async ([, prove]) => {
     const store = await desk(make);
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     await typeIn(store, 2, phone, minute(1));
     await store.sessions.update(hash(1), { data: { cart: ["bread"] } }, minute(2));
-    const proof = {
-      receive: async () => {
-        const message = said("whatsapp", { whatsapp_user_id, phone }, "w1");
-        const { session, closed } = await store.hear(message, minute(3));
-        return { ...session, closed };
-      },
-      start: () => begin(store, 3, { phone }, minute(3)),
-      restore: () => store.sessions.restore({ token_hash: hash(3), identities: { phone } }, "web", minute(3)),
-    };
-    const after = await proof[how]();
+    const after = await prove(store);
     expect(after).toMatchObject({ session_id, phone, data: { cart: ["bread"] }, closed: [hash(1), hash(2)] });
     expect(after.phone_proven).toBeUndefined();
     for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(4));
-    if (how !== "receive") await expectToken(store, hash(3), session_id, minute(4));
+    await expectToken(store, hash(3), session_id, minute(4));
     await expect(typeIn(store, 4, phone, minute(4))).rejects.toMatchObject(required);
-    expect((await proof[how]()).closed).toBeUndefined();
+    expect((await prove(store)).closed).toBeUndefined();
   });
 
   test("what somebody put into a claimed session does not overwrite its owner's", async () => {
@@ -123,6 +131,25 @@ export function claims(make: Make): void {
     expect(merged).toHaveLength(1);
     expect(closed).toEqual([hash(2)]);
     await expectToken(store, hash(1), session.session_id, minute(4));
+  });
+
+  test("nor what its owner began later", async () => {
+    const store = await desk(make);
+    const claimed = await begin(store, 1, { phone }, minute(0), {
+      channel: "kiosk",
+      asserted: true,
+      customer_id: "666",
+      data: { cart: ["not mine"], note: "new" },
+    });
+    await begin(store, 2, { whatsapp_user_id }, minute(1), { customer_id: "103", data: { cart: ["mine"] } });
+    const { session } = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(3));
+    expect(session).toMatchObject({
+      session_id: claimed.session_id,
+      phone,
+      customer_id: "103",
+      data: { cart: ["mine"], note: "new" },
+    });
+    await expectToken(store, hash(2), claimed.session_id, minute(4));
   });
 
   test("who is only spoken of is not found by a claim", async () => {

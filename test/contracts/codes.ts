@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import type { Identities } from "../../src/core/identity.ts";
 import { anna, ben, day, desk, hash, type Make, minute, said } from "./given.ts";
 import {
   annasSession,
@@ -12,7 +13,7 @@ import {
   typeIn,
 } from "./proving.ts";
 
-const { phone, telegram_chat_id } = anna;
+const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 const invalid = { code: "code_invalid" };
 
 /** One-time codes. */
@@ -28,6 +29,22 @@ export function codes(make: Make): void {
     const reachability = { channel: "telegram", who: { telegram_chat_id }, reachable: false };
     await store.tell({ type: "reachability", reachability }, minute(1));
     expect(await askCode(store, phone, "123456", minute(1))).toMatchObject([{ channel: "whatsapp" }]);
+  });
+
+  test("after a merge it can go wherever either of the two was heard of, to the later address", async () => {
+    const store = await desk(make);
+    const heard = (channel: string, from: Identities, id: string, at: number) =>
+      store.hear(said(channel, from, id, { address: { to: id } }), minute(at));
+    await heard("telegram", { telegram_chat_id }, "old", 0);
+    await heard("whatsapp", { whatsapp_user_id, phone }, "w", 1);
+    await heard("viber", { telegram_chat_id }, "later", 3);
+    await heard("viber", { phone }, "sooner", 2);
+    await heard("telegram", { telegram_chat_id, phone }, "card", 4);
+    expect((await askCode(store, phone, "123456", minute(5))).map(({ address }) => address.to)).toEqual([
+      "card",
+      "later",
+      "w",
+    ]);
   });
 
   test("it goes nowhere for a stranger, a claim, or a session that is over", async () => {

@@ -77,7 +77,7 @@ export function links(make: Make): void {
   });
 
   const happens: [string, (store: Desk) => Promise<unknown>][] = [
-    ["used", (store) => scan(store, { telegram_chat_id: "9" }, LINK, "x", minute(1))],
+    ["used", (store) => scan(store, { whatsapp_user_id: "DE.9" }, LINK, "x", minute(1))],
     ["of a session that ended", (store) => store.sessions.end(hash(1), minute(1))],
     ["of a device that signed out", (store) => store.sessions.signOut(hash(1), minute(1))],
   ];
@@ -113,7 +113,7 @@ export function links(make: Make): void {
     await show(store, 1, minute(0));
     const heard = await Promise.all([
       scan(store, { telegram_chat_id }, LINK, "t1", minute(1)),
-      scan(store, { telegram_chat_id: ben.telegram_chat_id }, LINK, "t2", minute(1)),
+      scan(store, { whatsapp_user_id: ben.whatsapp_user_id }, LINK, "w2", minute(1)),
     ]);
     expect(heard.map(({ message }) => message.text).sort()).toEqual(["link_failed", "linked"]);
     const [one, two] = heard.map(({ session }) => session.session_id);

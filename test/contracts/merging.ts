@@ -96,6 +96,17 @@ export function merging(make: Make): void {
     expect(last.next).toMatchObject({ message: { external_id: "t3" } });
   });
 
+  test("a turn whose lease is over waits while one of the other session's is being answered", async () => {
+    const store = await desk(make);
+    const one = await store.ask(said("kiosk", { phone }, "k1"), minute(0));
+    const two = await store.ask(said("telegram", { telegram_chat_id }, "t1"), minute(0.9));
+    await store.hear(said("web", { telegram_chat_id, phone }, "w1", { wakes: false }), minute(0.95));
+    expect((await store.conversations.due(minute(1.2), 10)).turns).toEqual([]);
+    expect((await store.hear(said("kiosk", { phone }, "k1"), minute(1.2))).turn).toBeUndefined();
+    const { next } = await store.conversations.complete(two, [], minute(1.3));
+    expect(next).toMatchObject({ turn_id: one.turn_id, attempt: 2 });
+  });
+
   test("deliveries move along, in one line with those of the survivor", async () => {
     const store = await desk(make);
     const one = await store.answered(

@@ -149,6 +149,16 @@ export function passwords(make: Make): void {
     await expect(logIn(store, 1, day(30))).rejects.toMatchObject(wrong);
   });
 
+  test("it dies, too, when all that tells the two apart came after it was set", async () => {
+    const store = await desk(make);
+    await begin(store, 1, { phone }, minute(0));
+    await signUp(store, 1, minute(0));
+    await store.hear(said("whatsapp", { whatsapp_user_id: anna.whatsapp_user_id, phone }, "a1"), minute(1));
+    await logIn(store, 2, minute(2));
+    await store.hear(said("whatsapp", { whatsapp_user_id: ben.whatsapp_user_id, phone }, "b1"), day(30));
+    await expect(logIn(store, 3, day(30))).rejects.toMatchObject(wrong);
+  });
+
   test("it follows its owner to a new phone", async () => {
     const store = await desk(make);
     await annasSession(store);

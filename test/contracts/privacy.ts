@@ -125,13 +125,12 @@ export function privacy(make: Make): void {
       'address"',
     ])
       expect(kept.replaceAll("addresses", "")).not.toContain(secret);
-    for (const message of [...left.messages, ...again.messages])
-      expect(message).toMatchObject({
-        kind: "system",
-        text: "",
-        content: { event: "erased" },
-        revisions: [],
-      });
+    for (const message of [...left.messages, ...again.messages]) {
+      const content = { kind: "system", event: "erased" };
+      expect(message).toMatchObject({ kind: "system", text: "", content, revisions: [] });
+      expect(message).not.toHaveProperty("external_id");
+      expect(message).not.toHaveProperty("reply_to");
+    }
     expect(left.sessions.map(({ message_count }) => message_count).sort()).toEqual([0, 4]);
     expect(again.sessions).toMatchObject([
       { status: "logged_out", ended_at: minute(9), message_count: 1, data: {} },

@@ -1,10 +1,12 @@
 import { describe } from "vitest";
 import { batches } from "./batches.ts";
+import { blocked } from "./blocked.ts";
 import { claims } from "./claims.ts";
 import { codes } from "./codes.ts";
 import { deliveries } from "./deliveries.ts";
 import { devices } from "./devices.ts";
 import type { Make } from "./given.ts";
+import { history } from "./history.ts";
 import { housekeeping } from "./housekeeping.ts";
 import { journaled } from "./journaled.ts";
 import { links } from "./links.ts";
@@ -28,9 +30,11 @@ export function storeContract(name: string, make: Make): void {
     describe("turns", () => turns(make));
     describe("turns of several messages, and of edits", () => batches(make));
     describe("deliveries", () => deliveries(make));
+    describe("customers who blocked us", () => blocked(make));
     describe("pace", () => pace(make));
     describe("what platforms tell of messages and people", () => told(make));
     describe("sessions of frontends", () => sessions(make));
+    describe("history", () => history(make));
     describe("tokens", () => tokens(make));
     describe("claimed phones", () => claims(make));
     describe("identities that move", () => moves(make));

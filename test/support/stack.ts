@@ -10,11 +10,6 @@ export interface Database {
   readonly adminUrl: string;
 }
 
-/** The server that all test files of a run share; leave it as you found it. */
-export function postgres(): Promise<Database> {
-  return ask("/server");
-}
-
 /** A database of your own with every migration applied. */
 export function createDatabase(): Promise<Database> {
   return ask("/database");

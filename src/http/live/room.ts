@@ -42,7 +42,7 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
     readonly #context: DurableObjectState;
     readonly #env: Env;
     readonly #isNews = newest();
-    readonly #inbox: RoomEvent[] = [];
+    readonly #inbox: Notice[] = [];
     #poked = false;
     #busy = false;
     #failures = 0;
@@ -57,12 +57,7 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       const guest = request.headers.get(GUEST_HEADER);
       if (guest) return this.#admit(JSON.parse(guest) as Guest);
       if (this.#sockets().length > 0) {
-        for (const event of (await request.json()) as RoomEvent[]) {
-          if (event.type === "messages") this.#poked = true;
-          // At once: behind the look it could come after the reply that it announces.
-          else if (event.type === "typing") this.#pass(event);
-          else this.#inbox.push(event);
-        }
+        for (const event of (await request.json()) as RoomEvent[]) this.#heed(event);
         this.#poked ||= this.#inbox.length > 0 && this.#sockets().some(isInDoubt);
         this.#context.waitUntil(this.#work());
       }
@@ -115,7 +110,7 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       try {
         while (this.#poked || this.#inbox.length > 0) {
           if (this.#poked) await this.#look();
-          for (const event of this.#inbox.splice(0)) this.#heed(event);
+          for (const notice of this.#inbox.splice(0)) if (this.#isNews(notice)) this.#pass(notice);
         }
       } finally {
         this.#busy = false;
@@ -146,11 +141,23 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
     }
 
     #heed(event: RoomEvent): void {
-      if (event.type === "messages") return;
-      if (event.type === "closed")
-        for (const socket of this.#context.getWebSockets(event.token_hash)) hangUp(socket, "closed");
-      else if (event.type === "moved") for (const socket of this.#sockets()) hangUp(socket, "moved");
-      else if (this.#isNews(event)) this.#pass(event);
+      switch (event.type) {
+        case "messages":
+          this.#poked = true;
+          break;
+        case "closed":
+          for (const socket of this.#context.getWebSockets(event.token_hash)) hangUp(socket, "closed");
+          break;
+        case "moved":
+          for (const socket of this.#sockets()) hangUp(socket, "moved");
+          break;
+        case "typing":
+          // At once: behind a look it could come after the reply that it announces.
+          this.#pass(event);
+          break;
+        default:
+          this.#inbox.push(event);
+      }
     }
 
     /** A message beyond a device's cursor comes to it as it then is; a change to it would be one of nothing. */

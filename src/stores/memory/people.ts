@@ -69,41 +69,6 @@ export function resolve(
 }
 
 /**
- * The session of somebody who only claims a phone: one that has been claimed the same way and used nowhere else, or a
- * new one. Throws `verification_required` when the phone is somebody's.
- */
-export function claim(
-  tables: Tables,
-  identities: Identities,
-  channel: string,
-  now: Date,
-  promised?: string,
-): SessionRow {
-  refuseClaim(tables, identities, channel, now);
-  const row = findActive(tables, "phone", identities.phone!, now);
-  return row ?? open(tables, { ...identities, phone_proven: false }, channel, now, promised);
-}
-
-/** Throws `verification_required` unless a session with these claimed identities may be found or opened. */
-export function refuseClaim(
-  tables: Tables,
-  identities: Identities,
-  channel: string | undefined,
-  now: Date,
-): void {
-  const { phone, ...others } = identities;
-  const isFree = [...tables.sessions.values()].every(
-    ({ session }) =>
-      session.status !== "active" ||
-      session.phone !== phone ||
-      session.expires_at <= now ||
-      isClaimable(session, channel),
-  );
-  if (phone === undefined || Object.keys(others).length > 0 || !isFree)
-    throw new HubError("verification_required", "who this is has to be proven first");
-}
-
-/**
  * Gives a session's person these identities, merging or stripping whoever holds them. Undefined when nobody does.
  * `keep` is the token through which the proof came: others of a session that was nobody's may be anybody's, and die.
  */
@@ -190,7 +155,8 @@ export function findOwner(tables: Tables, identities: Identities, now: Date): Se
   return anchor && findActive(tables, anchor, identities[anchor]!, now);
 }
 
-function open(
+/** A new session, of nobody or of these identities. */
+export function open(
   tables: Tables,
   identities: Identities & Pick<Session, "phone_proven">,
   channel: string,
@@ -227,14 +193,6 @@ function open(
   return row;
 }
 
-/** Whether who claims a session's phone may have it: it is nobody's, and used only where it was claimed. */
-function isClaimable({ phone_proven, channels, ...session }: Session, channel: string | undefined): boolean {
-  return (
-    [...channels, channel ?? session.channel].every((name) => name === session.channel) &&
-    phone_proven === false
-  );
-}
-
 /** A phone that somebody claimed does not become that of who they turn out to be. */
 function dropClaim(session: SessionRow["session"]): void {
   if (session.phone_proven !== false) return;
@@ -253,7 +211,6 @@ function strip(tables: Tables, row: SessionRow, identities: Identities, now: Dat
   session.updated_at = now;
   session.version += 1;
   dropLostAddresses(row);
-  if (lost.includes("phone")) tables.passwords.delete(identities.phone!);
   followPhone(tables, row, phones, now);
   if (!PERSONAL.some((kind) => lost.includes(kind))) return;
   const { phone_moved, account_moved } = tables.settings.notices ?? NOTICES;

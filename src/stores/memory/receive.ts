@@ -5,11 +5,12 @@ import { NOTICES } from "../../core/notices.ts";
 import type { Kept, Received } from "../../core/ports.ts";
 import type { Turn } from "../../core/turn.ts";
 import { keepAddress } from "./addresses.ts";
+import { claim, refuseClaim } from "./claims.ts";
 import { redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
 import { tell } from "./notices.ts";
 import { setReachable } from "./outbox.ts";
-import { claim, findActive, findLive, refuseClaim, resolve, settleIdentities, touch } from "./people.ts";
+import { findActive, findLive, resolve, settleIdentities, touch } from "./people.ts";
 import {
   atOnce,
   copy,

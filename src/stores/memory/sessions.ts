@@ -2,16 +2,17 @@ import { HubError } from "../../core/errors.ts";
 import { IDENTITY_KINDS, type Identities } from "../../core/identity.ts";
 import { mergePatch } from "../../core/json.ts";
 import type { Housekeeping, Sessions } from "../../core/ports.ts";
+import { refuseGrowth } from "../../core/session.ts";
+import { claim, refuseClaim } from "./claims.ts";
 import { FORGET_MS } from "./limits.ts";
 import { addMessage } from "./messages.ts";
 import {
-  claim,
   findActive,
   findLive,
+  findOwner,
   follow,
   leadTo,
   lookUp,
-  refuseClaim,
   resolve,
   retire,
   settleIdentities,
@@ -26,6 +27,8 @@ export function memorySessions(tables: Tables): Sessions {
   return {
     async start({ identities, channel, customer_id, data, token_hash, session_id, asserted }, now) {
       takeEffects(tables);
+      const there = findOwner(tables, identities, now)?.session;
+      if (there && data) refuseGrowth(there, { ...there, data: mergePatch(there.data, data) });
       const row = (asserted ? claim : resolve)(tables, identities, channel, now, session_id);
       touch(tables, row, channel, now);
       if (customer_id !== undefined) row.session.customer_id = customer_id;
@@ -54,9 +57,13 @@ export function memorySessions(tables: Tables): Sessions {
       const { data, metadata, language, channel, message, if_version } = changes;
       if (if_version !== undefined && if_version !== session.version)
         throw new HubError("version_conflict", `the session is at version ${session.version}`);
+      const after = {
+        data: data ? mergePatch(session.data, data) : session.data,
+        metadata: metadata ? mergePatch(session.metadata, metadata) : session.metadata,
+      };
+      refuseGrowth(session, after);
       touch(tables, row, channel, now);
-      if (data) session.data = mergePatch(session.data, data);
-      if (metadata) session.metadata = mergePatch(session.metadata, metadata);
+      Object.assign(session, after);
       if (language !== undefined) session.language = language;
       if (data || metadata || language !== undefined) session.version += 1;
       if (message) {

@@ -1,0 +1,112 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import postgres from "postgres";
+import whatsapp from "../../src/channels/whatsapp/index.ts";
+import { sqlStore } from "../../src/stores/sql.ts";
+import { type Kind, phoneOf, SECRETS, webhookOf } from "./webhook.ts";
+
+export interface CallerOptions {
+  readonly url: string;
+  readonly kind: Kind;
+  readonly clients: number;
+  readonly customers: number;
+  readonly seconds: number;
+  /** Where its script may lie. */
+  readonly dir: string;
+}
+
+/** Where pgbench is, if it is. */
+export function pgbench(): string | undefined {
+  const folders = ["/usr/bin", "/usr/local/bin", ...(process.env.PATH ?? "").split(":")];
+  return folders.map((folder) => join(folder, "pgbench")).find((file) => existsSync(file));
+}
+
+/** Calls `hub_receive` with the arguments the app gives it, as fast as it goes. Returns calls per second. */
+export async function callFunction(tool: string | undefined, options: CallerOptions): Promise<number> {
+  return tool ? callByPgbench(tool, options) : callByDriver(options);
+}
+
+async function callByPgbench(tool: string, options: CallerOptions): Promise<number> {
+  const { url, kind, clients, customers, seconds, dir } = options;
+  const file = join(dir, `${kind}.sql`);
+  const argument = (await argumentOf(kind))
+    .replaceAll("'", "''")
+    .replaceAll('":', '": ') // pgbench takes a colon before a letter or digit for a variable of its own
+    .replaceAll(ID, "'||:id||'")
+    .replaceAll(phoneOf(0), `'||(${phoneOf(0)}::bigint+:customer)||'`)
+    .replaceAll(NOW.toISOString(), "'||now()||'");
+  const script = [
+    `\\set customer random(0, ${customers - 1})`,
+    "\\set id random(1, 9000000000000000000)",
+    `select public.hub_receive(('${argument}')::text::jsonb) as answer;`,
+  ];
+  await writeFile(file, `${script.join("\n")}\n`);
+  const args = [
+    "-n",
+    "-M",
+    "prepared",
+    "-c",
+    String(clients),
+    "-j",
+    "2",
+    "-T",
+    String(seconds),
+    "-f",
+    file,
+    url,
+  ];
+  const { stdout } = await promisify(execFile)(tool, args);
+  const found = /^tps = ([\d.]+)/m.exec(stdout)?.[1];
+  if (!found || !/failed transactions: 0 /.test(stdout)) throw new Error(`pgbench: ${stdout}`);
+  return Number(found);
+}
+
+async function callByDriver({ url, kind, clients, customers, seconds }: CallerOptions): Promise<number> {
+  const sql = postgres(url, { max: clients, fetch_types: false, onnotice: () => {} });
+  const text = await argumentOf(kind);
+  const ends = performance.now() + seconds * 1000;
+  let calls = 0;
+  const loop = async () => {
+    while (performance.now() < ends) {
+      const argument = text
+        .replaceAll(ID, Math.random().toString(36).slice(2))
+        .replaceAll(phoneOf(0), phoneOf(Math.floor(Math.random() * customers)))
+        .replaceAll(NOW.toISOString(), new Date().toISOString());
+      await sql.unsafe("select public.hub_receive($1::text::jsonb) as answer", [argument], { prepare: true });
+      calls++;
+    }
+  };
+  await Promise.all(Array.from({ length: clients }, loop));
+  await sql.end();
+  return calls / seconds;
+}
+
+const ID = "an-id-of-its-own";
+const NOW = new Date(0);
+
+/** What the app hands to `hub_receive` for a customer's webhook, with marks where each message differs. */
+async function argumentOf(kind: Kind): Promise<string> {
+  const { body } = webhookOf(0, kind);
+  const id: string = JSON.parse(body).entry[0].changes[0].value.messages[0].id;
+  const request = {
+    method: "POST",
+    query: new URLSearchParams(),
+    headers: new Headers(),
+    body: Buffer.from(body),
+  };
+  const inbound = await whatsapp(SECRETS)!.parse(request);
+  const kept = inbound.flatMap((item) => (item.type === "ignored" ? [] : [item]));
+  const asked: string[] = [];
+  const listen = async (_name: string, argument: unknown) => {
+    asked.push(JSON.stringify(argument));
+    return { results: [] };
+  };
+  await sqlStore(listen, { sessionTtlMs: 604_800_000, leaseMs: 60_000, history: 0 }).conversations.receive(
+    kept,
+    NOW,
+  );
+  return asked[0]!.replaceAll(id, `wamid.HBgLAAAAAAAAAAAAAAAAAAAA${ID}`);
+}

@@ -1,0 +1,55 @@
+/**
+ * The hub under Node with a pool of direct connections, for what is compared with other programs under Node. It logs
+ * warnings and errors only, as the peer does. `BENCH_BOT=silent` answers nothing.
+ */
+import { setTimeout as sleep } from "node:timers/promises";
+import { serve } from "@hono/node-server";
+import echo from "../src/bots/echo.ts";
+import whatsapp from "../src/channels/whatsapp/index.ts";
+import { DEFAULT_LIMITS, type Hub } from "../src/core/hub.ts";
+import type { Bot, Log } from "../src/core/ports.ts";
+import { createApp } from "../src/http/app.ts";
+import { noLive } from "../src/http/live/publisher.ts";
+import { postgresCalls } from "../src/stores/postgres.ts";
+import { sqlStore } from "../src/stores/sql.ts";
+import { noCache } from "../src/stores/upstash.ts";
+
+const { env } = process;
+const silent: Bot = { history: 0, reply: async () => [] };
+const bot = env.BENCH_BOT === "silent" ? silent : echo();
+const log: Log = (level, event, fields) => {
+  if (level !== "info") console.error(JSON.stringify({ level, event, ...fields }));
+};
+const { call, close } = postgresCalls(env.DATABASE_URL!, { max: Number(env.POOL_SIZE) });
+const store = sqlStore(call, { sessionTtlMs: 7 * 86_400_000, leaseMs: 60_000, history: bot.history });
+const hub: Hub = {
+  // The peer marks nothing as read and shows no typing.
+  channels: { whatsapp: { ...whatsapp(env)!, attend: async () => {} } },
+  store,
+  cache: noCache,
+  bot,
+  live: noLive,
+  log,
+  now: () => new Date(),
+  sleep,
+  limits: DEFAULT_LIMITS,
+};
+const app = createApp({
+  open: () => hub,
+  log,
+  version: "bench",
+  keys: { kiosk: [], web: [], admin: [] },
+  corsOrigins: [],
+  channels: ["whatsapp"],
+  backends: { store: "postgres", cache: "none" },
+});
+const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
+const server = serve({
+  fetch: (request) => app.fetch(request, {}, context),
+  port: Number(env.PORT),
+  hostname: "127.0.0.1",
+});
+process.once("SIGTERM", () => {
+  server.close();
+  void close().then(() => process.exit());
+});

@@ -1,0 +1,45 @@
+import type { Sessions } from "../../core/ports.ts";
+import { type Row, toColumns, toMessage, toOpened, toSession } from "../rows.ts";
+import type { SqlCall } from "../sql.ts";
+
+/** Sessions as frontends use them, by functions of the database. */
+export function sqlSessions(ask: SqlCall, people: Row): Sessions {
+  const { ttl_ms, kiosk_idle_ms } = people;
+  return {
+    async start(start, now) {
+      return toOpened(await ask("hub_start", { now, ...people, ...start }));
+    },
+    async restore(who, channel, now) {
+      return toOpened(await ask("hub_restore", { now, ...people, ...who, channel }));
+    },
+    async update(token_hash, { message, ...changes }, now) {
+      const kept = message && {
+        ...toColumns({ kind: "text", text: message.text }),
+        external_id: message.external_id,
+        role: message.role,
+        ...(message.role === "user" ? { direction: "inbound" } : { direction: "outbound", status: "sent" }),
+      };
+      return toSession(
+        (await ask("hub_update", { now, ttl_ms, kiosk_idle_ms, token_hash, ...changes, message: kept }))
+          .session as Row,
+      );
+    },
+    async end(token_hash, now) {
+      const { session, token_hashes } = await ask("hub_end", { now, kiosk_idle_ms, token_hash });
+      return { session: toSession(session as Row), token_hashes: token_hashes as string[] };
+    },
+    async signOut(token_hash) {
+      return (await ask("hub_sign_out", { token_hash })).signed_out as boolean;
+    },
+    async messages(of, after, limit, now) {
+      const row = await ask("hub_messages", { now, kiosk_idle_ms, ...of, after, limit });
+      const messages = (row.messages as Row[]).map(toMessage);
+      return {
+        session_id: row.session_id as string,
+        messages,
+        cursor: messages.at(-1)?.seq ?? after,
+        more: row.more as boolean,
+      };
+    },
+  };
+}

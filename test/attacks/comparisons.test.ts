@@ -1,0 +1,103 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import { equalText, isHmac, isOneOf, sameSecret } from "../../src/core/signature.ts";
+import { callerOf } from "../../src/http/auth.ts";
+
+const src = resolve(import.meta.dirname, "../../src");
+
+afterEach(() => {
+  vi.restoreAllMocks();
+});
+
+/** Every text whose SHA-256 is taken meanwhile, in the order in which it was asked for. */
+function watchDigests(): string[] {
+  const seen: string[] = [];
+  const digest = crypto.subtle.digest.bind(crypto.subtle);
+  vi.spyOn(crypto.subtle, "digest").mockImplementation((algorithm, data) => {
+    seen.push(`${algorithm}:${new TextDecoder().decode(data as Uint8Array)}`);
+    return digest(algorithm, data);
+  });
+  return seen;
+}
+
+describe("a comparison of secrets", () => {
+  test("hashes both sides, whatever is given, so that both have one length", async () => {
+    for (const given of ["right", "wrong", "r", "", "right-and-much-longer".repeat(50)]) {
+      const seen = watchDigests();
+      expect(await sameSecret(given, "right")).toBe(given === "right");
+      expect(seen).toEqual([`SHA-256:${given}`, "SHA-256:right"]);
+      vi.restoreAllMocks();
+    }
+  });
+
+  test("with a list looks at all of it, wherever the right one stands", async () => {
+    const list = ["one", "two", "three"];
+    for (const given of [...list, "none"]) {
+      const seen = watchDigests();
+      expect(await isOneOf(given, list)).toBe(given !== "none");
+      expect(seen).toEqual(list.flatMap((one) => [`SHA-256:${given}`, `SHA-256:${one}`]));
+      vi.restoreAllMocks();
+    }
+  });
+
+  test("of API keys looks through every scope, whatever it finds first", async () => {
+    const keys = { kiosk: ["k1", "k2"], web: ["w"], admin: ["a1", "a2"] };
+    for (const key of ["k1", "w", "a2"]) {
+      const seen = watchDigests();
+      await callerOf(new Headers({ "x-api-key": key }), keys);
+      for (const known of ["k1", "k2", "w", "a1", "a2"]) expect(seen).toContain(`SHA-256:${known}`);
+      vi.restoreAllMocks();
+    }
+  });
+
+  test("of texts reads every byte of the right one, wherever they differ", () => {
+    const right = "0123456789abcdef";
+    const reads = (given: string) => {
+      let count = 0;
+      const encode = TextEncoder.prototype.encode;
+      vi.spyOn(TextEncoder.prototype, "encode").mockImplementation(function (this: TextEncoder, text) {
+        const bytes = encode.call(this, text);
+        if (text !== right) return bytes;
+        return new Proxy(bytes, {
+          get(target, key) {
+            if (typeof key === "string" && /^\d+$/.test(key)) count++;
+            return Reflect.get(target, key, target);
+          },
+        });
+      });
+      expect(equalText(given, right)).toBe(false);
+      vi.restoreAllMocks();
+      return count;
+    };
+    for (const given of ["x123456789abcdef", "0123456789abcdex", "", "0", "y".repeat(99)])
+      expect(reads(given)).toBe(right.length);
+  });
+
+  test("of a signature is left to the runtime, which takes the same time for all", async () => {
+    const verify = vi.spyOn(crypto.subtle, "verify");
+    expect(await isHmac("secret", new Uint8Array([1]), "0".repeat(64))).toBe(false);
+    expect(verify).toHaveBeenCalledTimes(1);
+  });
+});
+
+test("no source compares a secret with an operator", () => {
+  const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  // A hash may be compared so: who sees how far it agrees learns nothing of what was hashed.
+  const secret = String.raw`\b[\w.]*(?:secret|password|api_?key|signature|verify_token)\b`;
+  const compared = new RegExp(
+    `${secret}\\s*[!=]==?(?!=)\\s*(?!\\s|undefined|null|"")|[!=]==?\\s*${secret}`,
+    "i",
+  );
+  for (const line of ["if (given === secret)", "key !== env.WEB_API_KEY", "password == given"])
+    expect(line).toMatch(compared);
+  const found = files.flatMap((name) =>
+    readFileSync(join(src, name), "utf8")
+      .split("\n")
+      .filter((line) => compared.test(line) && !/^\s*(\*|\/\/|\/\*)/.test(line))
+      .map((line) => `${name}: ${line.trim()}`),
+  );
+  expect(found).toEqual([]);
+});
