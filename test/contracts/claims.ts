@@ -86,6 +86,9 @@ export function claims(make: Make): void {
     const fresh = await typeIn(store, 5, phone, day(17));
     expect(fresh).toMatchObject({ phone_proven: false, message_count: 0 });
     expect(fresh.session_id).not.toBe(proven.session_id);
+    await begin(store, 6, { phone }, day(18));
+    const { session } = await store.hear(said("kiosk", { phone }, "1", { asserted: true }), day(26));
+    expect(session).toMatchObject({ phone_proven: false, message_count: 1 });
   });
 
   const proofs: [string, (store: Desk) => Promise<Opened>][] = [
