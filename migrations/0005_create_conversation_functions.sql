@@ -92,6 +92,11 @@ begin
     set state = 'running', attempt = attempt + 1, due_at = v_lease, leader = null
     where turn_id = t.turn_id
     returning * into t;
+  if t.attempt > 1 then
+    -- Since the last attempt a merge may have put something between it and those that were to be answered with it.
+    update public.turns set state = 'pending', leader = null
+      where session_id = p_session and state = 'running' and leader = t.turn_id;
+  end if;
   select * into s from public.sessions where session_id = t.session_id;
   if (p ->> 'batch')::boolean then
     update public.turns f

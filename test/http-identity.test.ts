@@ -86,6 +86,8 @@ describe("a kiosk whose word is not enough", () => {
     const hub = strictHub();
     const answer = await call(hub, "/session/start", post({ channel: "kiosk", ...claim }, keys.kiosk));
     expect([answer.status, answer.code]).toEqual([403, code]);
+    const field = Object.keys(claim).at(-1)!;
+    expect(answer.body.error.message).toMatch(new RegExp(`^${field}: `));
   });
 
   test("cannot find a chat, nor open a session by its id", async () => {

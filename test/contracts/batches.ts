@@ -62,6 +62,25 @@ export function batches(make: Make): void {
     expect(await store.conversations.due(day(1), 10)).toEqual({ turns: [], deliveries: [] });
   });
 
+  test("a merge that puts a message between those of a batch loses none of them", async () => {
+    const store = await desk(make, { batch: true });
+    const { telegram_chat_id } = anna;
+    const hear = (id: string, at: number) => store.hear(said("whatsapp", { phone }, id), minute(at));
+    const one = await store.ask(said("whatsapp", { phone }, "1"), minute(0));
+    await store.conversations.fail(one, failure("bot_timeout"), minute(1), minute(0.1));
+    await hear("2", 0.2);
+    await store.hear(said("telegram", { telegram_chat_id }, "t"), minute(0.3));
+    await hear("3", 0.4);
+    const { turns } = await store.conversations.due(minute(1), 10);
+    expect(turns.map(ids)).toEqual([["1", "2", "3"]]);
+    await store.hear(said("web", { telegram_chat_id, phone }, "w", { wakes: false }), minute(1.1));
+    const again = (await store.conversations.due(minute(3), 10)).turns;
+    expect(again.map(ids)).toEqual([["1", "2"]]);
+    const { next: between } = await store.conversations.complete(again[0]!, [], minute(3));
+    const { next: last } = await store.conversations.complete(between!, [], minute(3));
+    expect([ids(between), ids(last)]).toEqual([["t"], ["3"]]);
+  });
+
   test("a batch whose lease is over is claimed as one, and its first claim is stale", async () => {
     const store = await desk(make, { batch: true });
     const one = await store.ask(said("whatsapp", { phone }, "1"), minute(0));

@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { Identities } from "../../src/core/identity.ts";
 import type { InboundMessage } from "../../src/core/message.ts";
-import type { Opened, StartSession } from "../../src/core/ports.ts";
+import type { AuditLine, Opened, StartSession } from "../../src/core/ports.ts";
 import { anna, ben, type Desk, type Heard, hash, minute, said } from "./given.ts";
 
 /** Starts a session on the web unless told otherwise; the token is `hash(seed)`. */
@@ -82,4 +82,17 @@ export async function expectToken(store: Desk, token_hash: string, opens: string
 export async function succeeded(calls: readonly Promise<unknown>[]): Promise<number> {
   const outcomes = await Promise.allSettled(calls);
   return outcomes.filter(({ status }) => status === "fulfilled").length;
+}
+
+/** The audit outlives a test: each has an actor of its own. */
+export const actorOf = (): string => `admin:${crypto.randomUUID()}`;
+
+/** All lines of the audit that an actor left. */
+export async function auditOf(store: Desk, actor: string): Promise<AuditLine[]> {
+  const lines: AuditLine[] = [];
+  for (let after: string | undefined; ; after = lines.at(-1)!.audit_id) {
+    const page = await store.privacy.audit(after, 50);
+    lines.push(...page);
+    if (page.length < 50) return lines.filter((line) => line.actor === actor);
+  }
 }

@@ -17,6 +17,7 @@ import { operations } from "./operations.ts";
 import { pace } from "./pace.ts";
 import { passwords } from "./passwords.ts";
 import { privacy } from "./privacy.ts";
+import { retention } from "./retention.ts";
 import { sessions } from "./sessions.ts";
 import { tokens } from "./tokens.ts";
 import { told } from "./told.ts";
@@ -43,6 +44,7 @@ export function storeContract(name: string, make: Make): void {
     describe("passwords", () => passwords(make));
     describe("devices", () => devices(make));
     describe("privacy", () => privacy(make));
+    describe("retention", () => retention(make));
     describe("operations", () => operations(make));
     describe("housekeeping", () => housekeeping(make));
     describe("what waited in the journal", () => journaled(make));

@@ -26,7 +26,7 @@ export const id = fc.nat({ max: 7 });
 export const channel = fc.constantFrom("telegram", "whatsapp", "web", "kiosk");
 export const phone = fc.constantFrom("a-phone-0", "a-phone-1", "a-phone-2");
 const platform = fc.constantFrom("telegram", "whatsapp");
-const sentId = fc.nat({ max: 9 });
+const sentId = fc.nat({ max: 3 });
 
 /** Few people with few identities each, so that they meet, merge and take over each other's phones. */
 function person(world: string, count: number): fc.Arbitrary<Identities> {
@@ -93,8 +93,8 @@ const receipt: fc.Arbitrary<Item> = fc.record({
   is: is("receipt"),
   channel: platform,
   id: fc.oneof(
-    sentId.map((n) => `s${n}`),
-    id.map((n) => `m${n}`),
+    { weight: 3, arbitrary: sentId.map((n) => `s${n}`) },
+    { weight: 1, arbitrary: id.map((n) => `m${n}`) },
   ),
   status: fc.constantFrom("sent", "delivered", "read", "played", "failed"),
 });
@@ -118,8 +118,8 @@ const item = fc.oneof(
   { weight: 8, arbitrary: message },
   { weight: 1, arbitrary: scan },
   { weight: 1, arbitrary: echo },
-  { weight: 3, arbitrary: receipt },
-  { weight: 2, arbitrary: edit },
+  { weight: 5, arbitrary: receipt },
+  { weight: 3, arbitrary: edit },
   { weight: 1, arbitrary: reachability },
 );
 

@@ -8,6 +8,9 @@ export function claimTurn(tables: Tables, row: SessionRow, now: Date): Turn | un
   if (row.turns.some((turn) => turn.state === "running" && turn.due_at > now)) return undefined;
   head.attempt += 1;
   head.leader = undefined;
+  // Since the last attempt a merge may have put something between it and those that were to be answered with it.
+  for (const turn of row.turns)
+    if (turn.leader === head) Object.assign(turn, { state: "pending", leader: undefined });
   const batch = tables.settings.batch ? followersOf(row, head) : [];
   for (const turn of [head, ...batch]) {
     turn.state = "running";
