@@ -163,12 +163,14 @@ describe("a token planted before somebody proves who they are", () => {
         return body.session_token;
       },
     ],
-  ])("%s is dead afterwards, and the device has another", async ([, prove]) => {
-    const hub = strictHub();
-    const { token, bearer: headers } = await planted(hub, { channel: "kiosk" });
+  ])("%s is dead afterwards with its connections, and the device has another", async ([, prove]) => {
+    const told: unknown[][] = [];
+    const hub = strictHub({}, { live: { publish: (...what) => void told.push(what) } });
+    const { id, token, bearer: headers } = await planted(hub, { channel: "kiosk" });
     const fresh = await prove(hub, headers);
     expect(await codeOf(hub, token)).toBe("session_not_found");
     expect(await codeOf(hub, fresh!)).toBeUndefined();
+    expect(told).toContainEqual([id, { type: "closed", token_hash: await sha256Hex(token) }]);
   });
 
   test.for<[string, (hub: StrictHub) => Promise<unknown>]>([
@@ -200,6 +202,19 @@ describe("a token planted before somebody proves who they are", () => {
     expect(await codeOf(hub, first.token)).toBe("session_not_found");
     expect(await codeOf(hub, second.token)).toBeUndefined();
   });
+});
+
+test("a login at a device that was somebody else's leaves their session, token and connection behind", async () => {
+  const told: unknown[][] = [];
+  const hub = strictHub({}, { live: { publish: (...what) => void told.push(what) } });
+  const before = await begin(hub, { phone: PHONE, channel: "kiosk", data: { cart: ["CANARY"] } }, keys.web);
+  const web = await begin(hub, { phone: "+4915112340002", channel: "web" }, keys.web);
+  await call(hub, "/auth/signup", post({ password }, web.bearer));
+  const login = { phone: "+4915112340002", password, channel: "kiosk" };
+  const { body } = await call(hub, "/auth/login", post(login, before.bearer));
+  expect([body.session.session_id, JSON.stringify(body).includes("CANARY")]).toEqual([web.id, false]);
+  expect(await codeOf(hub, before.token)).toBe("session_not_found");
+  expect(told).toContainEqual([before.id, { type: "closed", token_hash: await sha256Hex(before.token) }]);
 });
 
 test("a sign-out leaves nothing that the next person at the kiosk could use", async () => {

@@ -5,6 +5,7 @@ import { mintToken, randomText, tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import type { App, AppOptions } from "../request.ts";
+import { sessionOf } from "../sessions/end.ts";
 import { instant } from "../shapes.ts";
 import { qrSvg } from "./qr.ts";
 
@@ -60,7 +61,11 @@ export function addLink(app: App, options: AppOptions): void {
         hub.now(),
       ),
     );
-    if (fresh) void c.var.exchange.later(hub.cache.drop([token_hash]));
+    if (fresh) {
+      const session_id = await sessionOf(hub, fresh);
+      if (session_id) hub.live.publish(session_id, { type: "closed", token_hash });
+      void c.var.exchange.later(hub.cache.drop([token_hash]));
+    }
     const { telegram, whatsapp } = options.scanTo ?? {};
     const links = {
       ...(telegram && hub.channels.telegram && { telegram: `https://t.me/${telegram}?start=${link}` }),

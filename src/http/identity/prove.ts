@@ -2,11 +2,12 @@ import type { Hub } from "../../core/hub.ts";
 import type { Session } from "../../core/session.ts";
 import { mintToken } from "../auth.ts";
 import type { HttpContext } from "../request.ts";
+import { sessionOf } from "../sessions/end.ts";
 import { present } from "../sessions/present.ts";
 
 /**
  * A session for somebody who has just proven who they are, with the device's new token; `before` is the hash of the
- * token it held, which is dead afterwards.
+ * token it held, which is dead afterwards, and so are its connections.
  */
 export async function proven(
   c: HttpContext,
@@ -15,8 +16,10 @@ export async function proven(
 ) {
   const { exchange } = c.var;
   const hub = exchange.hub();
+  const left = before && (await sessionOf(hub, { token_hash: before }));
   const { session_token, token_hash } = await mintToken();
   const session = await prove(hub, token_hash);
   if (before) void exchange.later(hub.cache.drop([before]));
+  if (before && left) hub.live.publish(left, { type: "closed", token_hash: before });
   return { session_token, session: present(c, token_hash, session) };
 }
