@@ -44,7 +44,7 @@ export type Item =
 export interface Settlement {
   readonly nth: Nth;
   readonly state: "sent" | "pending" | "dead";
-  readonly id?: number;
+  readonly id: number;
   readonly wait: number;
   readonly reason: string;
 }

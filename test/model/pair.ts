@@ -44,10 +44,8 @@ export function pair(stores: Both<Store>): Pair {
         return given.size !== given.add(key).size;
       },
       token: (number) => tokens.get(number) ?? hash(number),
-      mint(number) {
-        tokens.set(number, hash(++minted));
-        return hash(minted);
-      },
+      mint: () => hash(++minted),
+      keep: (number, hash) => void tokens.set(number, hash),
     };
   };
   const seen: Both<Seen> = [seenBy(0), seenBy(1)];

@@ -17,8 +17,10 @@ export interface Seen {
   isFresh(external_id: string): boolean;
   /** The hash of a token (or link token) under its number. */
   token(number: number): string;
-  /** The number stands for a new one from now on: nobody makes the same token twice. */
-  mint(number: number): string;
+  /** A new hash: nobody makes the same token twice. */
+  mint(): string;
+  /** The number stands for this one from now on. */
+  keep(number: number, hash: string): void;
 }
 
 /** Link tokens have numbers of their own. */
@@ -36,6 +38,12 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
     "token" in of ? { token_hash: seen.token(of.token) } : { session_id: seen.session(of.session) ?? NOBODY };
   const customerOf = (of: CallOf<"erase">["of"]) =>
     "customer_id" in of ? of : { session_id: seen.session(of.session) ?? NOBODY };
+  const keeping =
+    (number: number, hash: string) =>
+    <T>(answer: T): T => {
+      seen.keep(number, hash);
+      return answer;
+    };
   const optional = (token: number | undefined) =>
     token === undefined ? {} : { token_hash: seen.token(token) };
   switch (call.do) {
@@ -94,23 +102,27 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
     }
     case "confirmCode": {
       const { phone, code, token, next, channel } = call;
-      const device = optional(token);
-      const proof = { phone, code_hash: hash(code), new_token_hash: seen.mint(next), channel };
-      return proofs.confirmCode({ ...proof, ...device }, now);
+      const new_token_hash = seen.mint();
+      const proof = { phone, code_hash: hash(code), new_token_hash, channel, ...optional(token) };
+      return proofs.confirmCode(proof, now).then(keeping(next, new_token_hash));
     }
     case "createLink": {
       const { token, link, next } = call;
-      const device = { token_hash: seen.token(token) };
-      const fresh = next === undefined ? {} : { new_token_hash: seen.mint(next) };
-      return proofs.createLink({ ...device, ...fresh, link_hash: seen.mint(LINKS + link) }, now);
+      const link_hash = seen.mint();
+      const new_token_hash = seen.mint();
+      const fresh = next === undefined ? {} : { new_token_hash };
+      return proofs
+        .createLink({ token_hash: seen.token(token), link_hash, ...fresh }, now)
+        .then(keeping(LINKS + link, link_hash))
+        .then(next === undefined ? (answer) => answer : keeping(token, new_token_hash));
     }
     case "signUp":
       return proofs.signUp({ token_hash: seen.token(call.token), password: call.password }, now);
     case "logIn": {
       const { phone, password, token, next, channel } = call;
-      const device = optional(token);
-      const login = { phone, password, new_token_hash: seen.mint(next), channel, limit_keys: ["ip:1"] };
-      return proofs.logIn({ ...login, ...device }, now);
+      const new_token_hash = seen.mint();
+      const login = { phone, password, new_token_hash, channel, limit_keys: ["ip:1"], ...optional(token) };
+      return proofs.logIn(login, now).then(keeping(next, new_token_hash));
     }
     case "devices":
       return proofs.devices(refOf(call.of), now);
@@ -135,9 +147,7 @@ function toOutcomes(call: CallOf<"settle">, seen: Seen, now: Date): Outcome[] {
     if (state === "dead") return [{ delivery_id, attempt, state, ...failure }];
     if (state === "pending") return [{ delivery_id, attempt, state, retry_at, ...failure }];
     const external_id = `s${id}`;
-    return [
-      { delivery_id, attempt, state, ...(id !== undefined && seen.isFresh(external_id) && { external_id }) },
-    ];
+    return [{ delivery_id, attempt, state, ...(seen.isFresh(external_id) && { external_id }) }];
   });
 }
 

@@ -59,18 +59,21 @@ const restore: fc.Arbitrary<CallOf<"restore">> = fc.oneof(
     ),
   },
 );
-const update: fc.Arbitrary<CallOf<"update">> = some(
-  { do: is("update"), token },
+const changes = {
+  data: json,
+  metadata: json,
+  language: fc.constantFrom("de", "fr"),
+  channel,
+  message: some(
+    { text: fc.constant("typed"), role: fc.constantFrom("user", "assistant") },
+    { external_id: id.map((n) => `m${n}`) },
+  ),
+};
+const update: fc.Arbitrary<CallOf<"update">> = fc.oneof(
+  { weight: 3, arbitrary: some({ do: is("update"), token }, changes) },
   {
-    data: json,
-    metadata: json,
-    language: fc.constantFrom("de", "fr"),
-    channel,
-    message: some(
-      { text: fc.constant("typed"), role: fc.constantFrom("user", "assistant") },
-      { external_id: id.map((n) => `m${n}`) },
-    ),
-    if_version: fc.integer({ min: 1, max: 4 }),
+    weight: 1,
+    arbitrary: some({ do: is("update"), token, if_version: fc.integer({ min: 1, max: 3 }) }, changes),
   },
 );
 const owner: fc.Arbitrary<Owner> = fc.oneof(
@@ -81,14 +84,14 @@ const customer = fc.oneof(
   { weight: 1, arbitrary: fc.constantFrom("103", "104").map((customer_id) => ({ customer_id })) },
   { weight: 3, arbitrary: nth.map((session) => ({ session })) },
 );
-const code = fc.constantFrom(0, 0, 1);
+const code = fc.constantFrom(0, 0, 0, 1);
 const password = fc.constantFrom("long enough", "long enough", "another one");
 
 const weighted: readonly [number, fc.Arbitrary<Call>][] = [
-  [12, receive],
-  [6, complete],
+  [16, receive],
+  [8, complete],
   [2, fail],
-  [6, settle],
+  [8, settle],
   [3, fc.record({ do: is("due"), limit: fc.constantFrom(1, 3, 50) })],
   [3, start],
   [2, restore],
@@ -96,12 +99,12 @@ const weighted: readonly [number, fc.Arbitrary<Call>][] = [
   [1, fc.record({ do: fc.constantFrom("end", "signOut"), token })],
   [2, fc.record({ do: is("messages"), of: owner, after: nth, limit: fc.constantFrom(1, 3, 100) })],
   [1, fc.record({ do: is("expire") })],
-  [1, fc.record({ do: is("purge"), days: fc.constantFrom(0, 1, 8) })],
+  [0.5, fc.record({ do: is("purge"), days: fc.constantFrom(0, 1, 8) })],
   [1, fc.record({ do: fc.constantFrom("deadLetters", "metrics") })],
   [1, fc.record({ do: is("retry"), nth })],
   [1, fc.record({ do: is("requestCode"), phone, code, limits: fc.subarray(["ip:1", "device:1"]) })],
-  [1, some({ do: is("confirmCode"), phone, code, next: token, channel }, { token })],
-  [1, some({ do: is("createLink"), token, link }, { next: token })],
+  [2, some({ do: is("confirmCode"), phone, code, next: token, channel }, { token })],
+  [2, some({ do: is("createLink"), token, link }, { next: token })],
   [1, fc.record({ do: is("devices"), of: owner })],
   [1, fc.record({ do: is("revokeDevice"), of: owner, nth })],
   [
@@ -112,7 +115,7 @@ const weighted: readonly [number, fc.Arbitrary<Call>][] = [
       kind: fc.constantFrom("phone", "telegram_chat_id", "whatsapp_user_id", "visitor_id"),
     }),
   ],
-  [1, fc.record({ do: fc.constantFrom("export", "export", "erase"), of: customer })],
+  [1, fc.record({ do: fc.constantFrom("export", "export", "export", "erase"), of: customer })],
   // bcrypt takes its time
   [
     0.5,
@@ -133,14 +136,14 @@ const step: fc.Arbitrary<Step> = fc
   .tuple(
     call,
     fc.oneof(
-      { weight: 12, arbitrary: fc.constantFrom(1, 20, 250, 4 * SECOND) },
-      { weight: 2, arbitrary: fc.constantFrom(30 * SECOND, 61 * SECOND, 200 * SECOND) },
+      { weight: 30, arbitrary: fc.constantFrom(1, 20, 250, 4 * SECOND) },
+      { weight: 4, arbitrary: fc.constantFrom(30 * SECOND, 61 * SECOND, 200 * SECOND) },
       { weight: 1, arbitrary: fc.constantFrom(DAY, 3.5 * DAY, 8 * DAY) },
     ),
   )
   .map(([call, after_ms]) => ({ ...call, after_ms }));
 
-/** Any run: how its stores are set, and some forty calls of them. */
+/** Any run: how its stores are set, and some forty calls of them, the first two by devices that begin. */
 export const run: fc.Arbitrary<Run> = fc.record({
   settings: some(
     { history: fc.nat({ max: 3 }), sessionTtlMs: fc.constant(7 * DAY), leaseMs: fc.constant(60 * SECOND) },
@@ -153,5 +156,11 @@ export const run: fc.Arbitrary<Run> = fc.record({
       notices: fc.constant(NOTICES),
     },
   ),
-  steps: fc.array(step, { minLength: 1, maxLength: 80, size: "max" }),
+  steps: fc
+    .tuple(start, start, fc.array(step, { maxLength: 80, size: "max" }))
+    .map(([one, two, steps]) => [
+      { ...one, token: 0, after_ms: 1 },
+      { ...two, token: 1, after_ms: 1 },
+      ...steps,
+    ]),
 });
