@@ -2,6 +2,7 @@
  * The hub under Node with a pool of direct connections, for what is compared with other programs under Node. It logs
  * warnings and errors only, as the peer does. `BENCH_BOT=silent` answers nothing.
  */
+import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
 import { serve } from "@hono/node-server";
 import echo from "../src/bots/echo.ts";
@@ -49,6 +50,7 @@ const server = serve({
   port: Number(env.PORT),
   hostname: "127.0.0.1",
 });
+(server as Server).keepAliveTimeout = 65_000; // the peer's
 process.once("SIGTERM", () => {
   server.close();
   void close().then(() => process.exit());

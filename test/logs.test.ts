@@ -262,7 +262,7 @@ test("every event that the hub logs is explained to operators", () => {
   const named = new Set(events.filter((word) => !["info", "warn", "error"].includes(word)));
   expect(named.size).toBeGreaterThan(20);
   const unexplained = [...named].filter(
-    (event) => !docs.includes(`\`${event}\``) && !docs.includes(`"event":"${event}"`),
+    (event) => !docs.includes(`\`${event}\``) && !docs.includes(`"event": "${event}"`),
   );
   expect(unexplained).toEqual([]);
 });

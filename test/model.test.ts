@@ -11,7 +11,7 @@ import { emptying } from "./support/empty.ts";
 import { createDatabase } from "./support/stack.ts";
 
 /** `MODEL_RUNS=5000` runs longer; `MODEL_SEED=…` repeats a run, with `MODEL_PATH=…` at its counterexample. */
-const numRuns = Number(process.env.MODEL_RUNS ?? 300);
+const numRuns = Number(process.env.MODEL_RUNS ?? 500);
 const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
 const path = process.env.MODEL_PATH;
 

@@ -2,21 +2,21 @@ import { connect, type Socket } from "node:net";
 
 /** One kept-alive HTTP/1.1 connection, one request at a time, with as little work of ours as can be. */
 export interface Connection {
-  /** Resolves with the status once the whole answer is there. */
+  /** Resolves with the status once the whole answer is there. Connects again where the server has hung up meanwhile. */
   post(head: string, body: string): Promise<number>;
   close(): void;
 }
 
 /** Opens a connection to a loopback server. */
-export function open(port: number): Promise<Connection> {
-  return new Promise((resolve, reject) => {
-    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
-    socket.once("error", reject);
-    socket.once("connect", () => {
-      socket.off("error", reject);
-      resolve(over(socket));
-    });
-  });
+export async function open(port: number): Promise<Connection> {
+  let line = await dial(port);
+  return {
+    async post(head, body) {
+      if (line.socket.destroyed) line = await dial(port);
+      return line.ask(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    },
+    close: () => line.socket.destroy(),
+  };
 }
 
 /** The request line and headers of a JSON post, but for its length and the headers that differ each time. */
@@ -24,7 +24,23 @@ export function headOf(path: string): string {
   return `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n`;
 }
 
-function over(socket: Socket): Connection {
+interface Line {
+  readonly socket: Socket;
+  ask(request: string): Promise<number>;
+}
+
+function dial(port: number): Promise<Line> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: "127.0.0.1", noDelay: true });
+    socket.once("error", reject);
+    socket.once("connect", () => {
+      socket.off("error", reject);
+      resolve(lineOver(socket));
+    });
+  });
+}
+
+function lineOver(socket: Socket): Line {
   let answer = "";
   let waiting: PromiseWithResolvers<number> | undefined;
   socket.setEncoding("latin1");
@@ -37,18 +53,19 @@ function over(socket: Socket): Connection {
     waiting = undefined;
   });
   const fail = (error?: Error) => {
-    waiting?.reject(error ?? new Error("the connection was closed"));
+    waiting?.reject(error ?? new Error("the server hung up"));
     waiting = undefined;
   };
   socket.on("error", fail);
+  socket.on("end", () => socket.destroy());
   socket.on("close", () => fail());
   return {
-    post(head, body) {
+    socket,
+    ask(request) {
       waiting = Promise.withResolvers<number>();
-      socket.write(`${head}content-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+      socket.write(request);
       return waiting.promise;
     },
-    close: () => socket.destroy(),
   };
 }
 
