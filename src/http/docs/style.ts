@@ -11,7 +11,7 @@ a:hover{text-decoration:underline}
 nav{position:sticky;top:0;height:100vh;overflow:auto;padding:1.5rem 1rem;border-right:1px solid var(--line);font-size:.875rem}
 nav h2{margin:1.25rem 0 .25rem;font-size:.75rem;text-transform:uppercase;letter-spacing:.06em;color:var(--soft)}
 nav ul{list-style:none;margin:0;padding:0}
-nav li a{display:flex;gap:.5rem;padding:.15rem 0;color:inherit;overflow-wrap:anywhere}
+nav li a{display:flex;gap:.5rem;align-items:baseline;padding:.15rem 0;color:inherit;overflow-wrap:anywhere}
 main{max-width:60rem;padding:2rem clamp(1rem,4vw,3rem) 6rem}
 h1{margin:0;font-size:1.75rem;line-height:1.2}
 h1 small{font-size:.875rem;font-weight:400;color:var(--soft)}
@@ -27,7 +27,7 @@ summary{cursor:pointer;padding:.7rem 1rem;display:flex;flex-wrap:wrap;gap:.35rem
 summary code{background:none;padding:0;font-weight:600}
 details>div{padding:0 1rem 1rem;border-top:1px solid var(--line)}
 details:target{border-color:var(--link)}
-b.verb{font:700 .75rem/1 ui-monospace,monospace;min-width:2.6rem}
+b.verb{flex:none;font:700 .75rem/1 ui-monospace,monospace;min-width:3rem}
 .get{color:var(--get)}.post{color:var(--post)}
 table{width:100%;border-collapse:collapse;font-size:.9rem}
 td,th{text-align:left;vertical-align:top;padding:.4rem .75rem .4rem 0;border-top:1px solid var(--line)}
