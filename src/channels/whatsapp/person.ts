@@ -38,11 +38,12 @@ export function personOf(
 ): Person {
   const given: Contact = contactSchema.parse({ wa_id: phone, user_id });
   const contact = contacts.find((candidate) => isSame(candidate, given));
-  const digits = [given.wa_id, contact?.wa_id].find(
-    (text) => text !== undefined && phoneFromDigits(text) !== undefined,
-  );
-  const identities = identitiesOf(digits ?? provenPhone, given.user_id ?? contact?.user_id);
-  return present({ identities, digits });
+  const id = given.user_id ?? contact?.user_id;
+  for (const digits of new Set([given.wa_id, contact?.wa_id])) {
+    const identities = identitiesOf(digits, id);
+    if (identities.phone !== undefined) return present({ identities, digits });
+  }
+  return { identities: identitiesOf(provenPhone, id) };
 }
 
 /** The proven identities in a phone's digits and a user id; neither when neither is one. */
@@ -72,6 +73,7 @@ export function addressOf(account: string, { digits, identities }: Person): Addr
 function isSame(contact: Contact, given: Contact): boolean {
   if (contact.user_id !== undefined && given.user_id !== undefined) return contact.user_id === given.user_id;
   if (contact.wa_id === undefined || given.wa_id === undefined) return false;
+  if (contact.wa_id === given.wa_id) return true;
   const phone = phoneFromDigits(given.wa_id);
   return phone !== undefined && phoneFromDigits(contact.wa_id) === phone;
 }
