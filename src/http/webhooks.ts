@@ -175,8 +175,13 @@ async function take(
   const hub = exchange.hub();
   const accepted = await accept(hub, name, request);
   count(exchange.facts, accepted);
-  const answers = accepted.turns.map((turn) => exchange.later(answer(hub, turn)));
+  const answers = accepted.turns.map((turn) => exchange.later(acknowledged().then(() => answer(hub, turn))));
   return answers.length > 0 ? { ...accepted, answering: Promise.all(answers) } : accepted;
+}
+
+/** Resolves when the 200 has been handed over: whoever waits for it is not kept by the bot's first steps. */
+function acknowledged(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 async function webhookRequest(c: HttpContext, limit: number): Promise<WebhookRequest> {
