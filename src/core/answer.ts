@@ -1,5 +1,5 @@
 import { backoffMs } from "./backoff.ts";
-import { deliver, type Tally } from "./deliver.ts";
+import { deliver, type SentAt, type Tally } from "./deliver.ts";
 import { failureOf, HubError, toHubError } from "./errors.ts";
 import type { Hub } from "./hub.ts";
 import { persist } from "./persist.ts";
@@ -16,11 +16,12 @@ const ATTEND_MS = 5_000;
  */
 export async function answer(hub: Hub, first: Turn): Promise<void> {
   const attending: Promise<void>[] = [];
+  const sentAt: SentAt = new Map();
   try {
     let turn: Turn | undefined = first;
     while (turn) {
       attending.push(attend(hub, turn));
-      turn = await answerOne(hub, turn);
+      turn = await answerOne(hub, turn, sentAt);
     }
   } finally {
     // Whoever waits for us keeps them from being cut off; they hold nobody up before.
@@ -46,7 +47,7 @@ async function attend(hub: Hub, { session, message, channel: name, address }: Tu
 type Ending = "done" | "failed" | "dead" | "stale" | "unsaved";
 
 /** One turn, from the bot to the last part that is ours to send; returns the session's next one. Leaves one log line. */
-async function answerOne(hub: Hub, turn: Turn): Promise<Turn | undefined> {
+async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | undefined> {
   const tally: Tally = { parts_sent: 0, parts_failed: 0, parts_dead: 0 };
   const times: Record<string, number> = {};
   let outcome: Ending = "unsaved";
@@ -66,7 +67,7 @@ async function answerOne(hub: Hub, turn: Turn): Promise<Turn | undefined> {
     outcome = completed.stale ? "stale" : "replies" in asked ? "done" : asked.retryAt ? "failed" : "dead";
     if (completed.messages.length > 0)
       hub.live.publish(completed.messages[0]!.session_id, { type: "messages" });
-    await timed("send_ms", () => deliver(hub, completed.deliveries, tally));
+    await timed("send_ms", () => deliver(hub, completed.deliveries, tally, sentAt));
     return completed.next;
   } catch (thrown) {
     failure = failureOf(toHubError(thrown));

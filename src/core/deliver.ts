@@ -13,15 +13,23 @@ export interface Tally {
   parts_dead: number;
 }
 
+/** When each line of a session and channel was last written to, in ms. */
+export type SentAt = Map<string, number>;
+
 /**
  * Sends claimed deliveries and settles each as soon as the platform has answered, which hands over the one behind it:
  * of one session and channel only the first unsettled delivery is ever claimed, so nothing overtakes it.
+ * Whoever calls several times in a row gives the same `sentAt`, so that the space a channel wants is kept between them, too.
  */
-export async function deliver(hub: Hub, claimed: readonly Delivery[], tally?: Tally): Promise<void> {
-  const lastSentAt = new Map<string, number>();
+export async function deliver(
+  hub: Hub,
+  claimed: readonly Delivery[],
+  tally?: Tally,
+  sentAt: SentAt = new Map(),
+): Promise<void> {
   let waiting = claimed;
   while (waiting.length > 0) {
-    const outcomes = await Promise.all(waiting.map((delivery) => attempt(hub, delivery, lastSentAt)));
+    const outcomes = await Promise.all(waiting.map((delivery) => attempt(hub, delivery, sentAt)));
     if (tally) for (const { state } of outcomes) tally[COUNTED[state]]++;
     const settled = await persist(hub, () => hub.store.conversations.settle(outcomes, hub.now()));
     for (const { session_id, message_id, status } of settled.changed)
@@ -32,7 +40,7 @@ export async function deliver(hub: Hub, claimed: readonly Delivery[], tally?: Ta
 
 const COUNTED = { sent: "parts_sent", pending: "parts_failed", dead: "parts_dead" } as const;
 
-async function attempt(hub: Hub, delivery: Delivery, lastSentAt: Map<string, number>): Promise<Outcome> {
+async function attempt(hub: Hub, delivery: Delivery, sentAt: SentAt): Promise<Outcome> {
   const { delivery_id, attempt } = delivery;
   const id = { delivery_id, attempt };
   try {
@@ -43,7 +51,7 @@ async function attempt(hub: Hub, delivery: Delivery, lastSentAt: Map<string, num
       throw new HubError("unavailable", `channel ${delivery.channel} is not configured`, {
         reason: "channel_off",
       });
-    await ownPace(hub, channel, delivery, lastSentAt);
+    await ownPace(hub, channel, delivery, sentAt);
     return { ...id, state: "sent", external_id: await send(hub, channel, delivery) };
   } catch (thrown) {
     const error = toHubError(thrown);
@@ -69,16 +77,16 @@ async function ownPace(
   hub: Hub,
   { spacingMs = 0 }: Channel,
   delivery: Delivery,
-  lastSentAt: Map<string, number>,
+  sentAt: SentAt,
 ): Promise<void> {
   const line = `${delivery.session_id} ${delivery.channel}`;
   const earliest = Math.max(
     delivery.send_at?.getTime() ?? 0,
-    (lastSentAt.get(line) ?? Number.NEGATIVE_INFINITY) + spacingMs,
+    (sentAt.get(line) ?? Number.NEGATIVE_INFINITY) + spacingMs,
   );
   const wait = earliest - hub.now().getTime();
   if (wait > 0) await hub.sleep(wait);
-  lastSentAt.set(line, hub.now().getTime());
+  sentAt.set(line, hub.now().getTime());
 }
 
 function send(hub: Hub, channel: Channel, { content, address }: Delivery): Promise<string> {
