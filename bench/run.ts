@@ -10,10 +10,13 @@ import { ack } from "./ack.ts";
 import { durable } from "./durable.ts";
 import { history } from "./history.ts";
 import { type Bench, keep, print } from "./lib/result.ts";
+import { live } from "./live.ts";
 import { reply } from "./reply.ts";
 import { size } from "./size.ts";
+import { sweep } from "./sweep.ts";
+import { turns } from "./turns.ts";
 
-const benches: readonly Bench[] = [ack, reply, durable, history, size];
+const benches: readonly Bench[] = [ack, reply, durable, history, turns, live, sweep, size];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

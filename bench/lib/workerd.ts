@@ -10,6 +10,8 @@ export interface WorkerdOptions {
   readonly vars: Readonly<Record<string, string>>;
   /** What the `HYPERDRIVE` binding dials. */
   readonly databaseUrl?: string;
+  /** The Durable Object class behind the `LIVE` binding. */
+  readonly room?: string;
 }
 
 /** Serves a bundled Worker with nothing but workerd: no proxy, no inspector. */
@@ -24,7 +26,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Server> {
 }
 
 /** https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp */
-function configOf({ bundle, vars, databaseUrl }: WorkerdOptions, port: number): string {
+function configOf({ bundle, vars, databaseUrl, room }: WorkerdOptions, port: number): string {
   const text = JSON.stringify;
   const database = databaseUrl === undefined ? undefined : new URL(databaseUrl);
   const bindings = Object.entries(vars).map(
@@ -41,6 +43,12 @@ function configOf({ bundle, vars, databaseUrl }: WorkerdOptions, port: number): 
         `user = ${text(database.username)}, password = ${text(database.password)}, scheme = "postgresql"))`,
     );
   }
+  if (room) bindings.push(`(name = "LIVE", durableObjectNamespace = ${text(room)})`);
+  const objects = room
+    ? `durableObjectNamespaces = [(className = ${text(room)}, uniqueKey = "bench", enableSql = true)],
+  durableObjectStorage = (inMemory = void),
+  `
+    : "";
   return `using Workerd = import "/workerd/workerd.capnp";
 const config :Workerd.Config = (
   services = [${services.join(", ")}],
@@ -50,7 +58,7 @@ const worker :Workerd.Worker = (
   modules = [(name = "worker", esModule = embed "worker.js")],
   compatibilityDate = ${text(bundle.compatibilityDate)},
   compatibilityFlags = ${text(bundle.compatibilityFlags)},
-  bindings = [${bindings.join(", ")}],
+  ${objects}bindings = [${bindings.join(", ")}],
 );
 `;
 }

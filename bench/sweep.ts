@@ -1,0 +1,205 @@
+/** What one run of the sweep costs with nobody to sweep, beside as many calls that do nothing. */
+import echo from "../src/bots/echo.ts";
+import { DEFAULT_LIMITS, type Hub } from "../src/core/hub.ts";
+import { type SweepLimits, sweep as sweepOnce } from "../src/core/sweep.ts";
+import { noLive } from "../src/http/live/publisher.ts";
+import { postgresCalls } from "../src/stores/postgres.ts";
+import { type SqlCall, type SqlFunction, sqlStore } from "../src/stores/sql.ts";
+import { noCache } from "../src/stores/upstash.ts";
+import { countWork } from "./lib/counters.ts";
+import { type DatabaseServer, startDatabases } from "./lib/database.ts";
+import { type Aim, type Bench, ms, type Result, scaled, times, whole } from "./lib/result.ts";
+import { type Reading, readRows } from "./lib/rows-read.ts";
+import { median, quantile } from "./lib/stats.ts";
+
+const FLAT = 1.2;
+const MOST_ROWS = 10;
+const SIZES = [0, 10_000, 100_000];
+/** What makes the sweep look at messages too: `MESSAGE_RETENTION_DAYS`. */
+const RETENTIONS = [undefined, 90];
+const DAY = 86_400_000;
+/** As the Worker sweeps by default. */
+const LIMITS: SweepLimits = {
+  batch: 20,
+  batches: 5,
+  sessions: 500,
+  retentionMs: 30 * DAY,
+  passwordRetentionMs: 365 * DAY,
+};
+/** Statements of one run. */
+const CALLS = 3;
+
+interface Place {
+  readonly name: string;
+  readonly sessions: number;
+  readonly kept: number | undefined;
+  readonly database: string;
+  readonly url: string;
+  readonly call: SqlCall;
+  readonly hub: Hub;
+  readonly limits: SweepLimits;
+  readonly sweepMs: number[];
+  readonly floorMs: number[];
+  /** Of one run. */
+  reading?: Reading & { readonly statements: number };
+}
+
+export const sweep: Bench = {
+  name: "sweep",
+  async run(context) {
+    const databases = await startDatabases(context.dir);
+    const closes: (() => Promise<void>)[] = [];
+    try {
+      const places: Place[] = [];
+      for (const size of SIZES) {
+        // Filling them is quick, and a tenth of them would prove nothing.
+        context.progress(`${whole(size)} idle sessions`);
+        const database = `idle_${size}`;
+        const url = await databases.createHub(database);
+        await fill(databases, database, size);
+        const name = size === 0 ? "no sessions" : `${whole(size)} idle sessions`;
+        for (const days of RETENTIONS) {
+          const { call, close } = postgresCalls(url, { max: 1 });
+          closes.push(close);
+          const limits = days ? { ...LIMITS, messageRetentionMs: days * DAY } : LIMITS;
+          const kept = days ? `, messages kept ${days} days` : "";
+          const place = { name: name + kept, sessions: size, kept: days, database, url, call, limits };
+          places.push({ ...place, hub: hubOver(call), sweepMs: [], floorMs: [] });
+        }
+      }
+      await databases.admin`checkpoint`;
+      const runs = scaled(context, 300, 60);
+      context.progress(`${runs} runs in each, in turn`);
+      for (let i = -10; i < runs; i++) for (const place of places) await measure(place, i >= 0);
+      for (const close of closes.splice(0)) await close();
+      for (const place of places) place.reading = await read(databases, place, 20);
+      return resultOf(places, runs);
+    } finally {
+      for (const close of closes) await close();
+      await databases.stop();
+    }
+  },
+};
+
+/** Sessions that are alive and were written to last an hour ago, each with a message, its reply, and a device. */
+async function fill(databases: DatabaseServer, name: string, sessions: number): Promise<void> {
+  const sql = databases.adminOf(name);
+  await sql`
+    insert into sessions (session_id, phone, channel, channels, channels_since, message_count, created_at, updated_at,
+      last_activity, expires_at, expiry_check_at)
+    select public.hub_uuid(at), '+' || (447700900000 + n), 'whatsapp', '{whatsapp}', array[at], 2, at, at, at,
+      at + interval '7 days', at + interval '7 days'
+    from (select n, now() - interval '1 hour' - n * interval '1 millisecond' as at from generate_series(1, ${sessions}::int) n) s`;
+  await sql`
+    insert into messages (message_id, session_id, channel, account, external_id, direction, role, kind, text, status, created_at)
+    select public.hub_uuid(last_activity), session_id, 'whatsapp', '1', case when d = 'inbound' then session_id::text end, d,
+      case d when 'inbound' then 'user' else 'assistant' end, 'text', 'A message as long as such messages are.',
+      case when d = 'outbound' then 'sent' end, last_activity
+    from sessions, unnest(array['inbound', 'outbound']) d`;
+  await sql`
+    insert into deliveries (delivery_id, message_id, session_id, parts, channel, account, address, state, attempt, due_at,
+      status, external_id, created_at)
+    select public.hub_uuid(created_at), message_id, session_id, 1, channel, account, '{}', 'sent', 1, created_at, 'sent',
+      message_id, created_at
+    from messages where direction = 'outbound'`;
+  await sql`create function public.bench_nothing(p jsonb) returns jsonb language sql immutable as $$ select p $$`;
+  await sql`grant execute on function public.bench_nothing to postgres`;
+  await sql`vacuum analyze`;
+  await sql.end();
+}
+
+function hubOver(call: SqlCall): Hub {
+  const bot = echo();
+  return {
+    channels: {},
+    store: sqlStore(call, { sessionTtlMs: 7 * DAY, leaseMs: 60_000, history: 0 }),
+    cache: noCache,
+    bot,
+    live: noLive,
+    log: () => {},
+    now: () => new Date(),
+    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    limits: DEFAULT_LIMITS,
+  };
+}
+
+async function measure({ hub, limits, call, sweepMs, floorMs }: Place, counts: boolean): Promise<void> {
+  const began = performance.now();
+  const swept = await sweepOnce(hub, limits);
+  const between = performance.now();
+  for (let i = 0; i < CALLS; i++) await call("bench_nothing" as SqlFunction, { now: new Date() });
+  const ended = performance.now();
+  if (Object.values(swept).some((count) => count > 0)) throw new Error("there was something to sweep");
+  if (!counts) return;
+  sweepMs.push(between - began);
+  floorMs.push(ended - between);
+}
+
+/** What Postgres reads for a run, on a connection that has planned everything for good. */
+async function read(
+  databases: DatabaseServer,
+  { database, url, limits }: Place,
+  runs: number,
+): Promise<Reading & { statements: number }> {
+  const { call, close } = postgresCalls(url, { max: 1 });
+  const hub = hubOver(call);
+  for (let i = 0; i < 10; i++) await sweepOnce(hub, limits);
+  const reading = await readRows(databases, database);
+  const stop = await countWork(databases, database);
+  for (let i = 0; i < runs; i++) await sweepOnce(hub, limits);
+  const { statements } = await stop();
+  await close();
+  return { ...(await reading(runs)), statements: statements / runs };
+}
+
+function resultOf(places: readonly Place[], runs: number): Result {
+  const figures = places.map(({ name, sessions, kept, sweepMs, floorMs, reading }) => ({
+    name,
+    sessions,
+    messages_kept_days: kept ?? null,
+    sweep_ms: median(sweepMs),
+    sweep_p95_ms: quantile(sweepMs, 0.95),
+    empty_calls_ms: median(floorMs),
+    ...reading!,
+  }));
+  const aims = RETENTIONS.flatMap((days): Aim[] => {
+    const rows = figures.filter((row) => row.messages_kept_days === (days ?? null));
+    const most = rows.at(-1)!;
+    // An empty table has no pages to look at; some sessions and many are told apart.
+    const some = rows.at(-2)!;
+    const ratio = most.sweep_ms / some.sweep_ms;
+    const read = most.by_scan + most.by_index;
+    return [
+      {
+        aim: `${most.name}: within ${FLAT}x of ${whole(some.sessions)}`,
+        found: times(ratio),
+        met: ratio <= FLAT,
+      },
+      { aim: `${most.name}: at most ${MOST_ROWS} rows read`, found: whole(read), met: read <= MOST_ROWS },
+    ];
+  });
+  const table = {
+    title: `sweep: one run with nothing to do, ${runs} runs each, direct Postgres; what it reads, per run`,
+    columns: [
+      "",
+      "sweep",
+      "p95",
+      `${CALLS} empty calls`,
+      "statements",
+      "rows by index",
+      "rows by scan",
+      "buffers",
+    ],
+    rows: figures.map((row) => [
+      row.name,
+      ms(row.sweep_ms),
+      ms(row.sweep_p95_ms),
+      ms(row.empty_calls_ms),
+      row.statements.toFixed(2),
+      row.by_index.toFixed(1),
+      row.by_scan.toFixed(1),
+      row.buffers.toFixed(0),
+    ]),
+  };
+  return { tables: [table], aims, figures };
+}
