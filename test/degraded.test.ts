@@ -227,7 +227,11 @@ describe("with the database down", () => {
       body: { persisted: false, duplicate: false, replies: [], message: { seq: null, text: "Hello?" } },
     });
     expect(spoken.body.session).toMatchObject({ session_id: visitor.session.session_id, message_count: 1 });
-    await hub.request("/session/update", post({ data: { cart: ["pen", "ink"] } }, visitor.bearer));
+    const inked = await hub.request(
+      "/session/update",
+      post({ data: { cart: ["pen", "ink"] } }, visitor.bearer),
+    );
+    expect(inked).toMatchObject({ status: 200, body: { persisted: false } });
 
     expect(lines.filter(({ event }) => event === "degraded").length).toBeGreaterThan(8);
     expect(await hub.health()).toMatchObject({

@@ -10,18 +10,28 @@ export async function assertPortFree(port: number, variable: string): Promise<vo
   }
 }
 
-/** A loopback port that nobody used a moment ago. */
-export function freePort(): Promise<number> {
-  return listen(0);
+/** Below the ports that systems hand out to outgoing connections, which come and go all the time. */
+const FREE = { from: 15_000, to: 32_000 };
+
+/** A loopback port that nobody used a moment ago, and that nobody takes by accident before it is listened on. */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = FREE.from + Math.floor(Math.random() * (FREE.to - FREE.from));
+    try {
+      await listen(port);
+      return port;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    }
+  }
 }
 
-function listen(port: number): Promise<number> {
+function listen(port: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
     server.listen(port, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : port));
+      server.close(() => resolve());
     });
   });
 }

@@ -186,9 +186,13 @@ async function orJournal<T>(
     return { value: planned.value, persisted: false };
   }
   if (!behind) throw why;
-  // The store is up, and nothing waits any more that this could overtake, or nothing that we know of.
-  if (queues) await catchUp(hub, standby, { ask: true });
-  return { value: await ask(), persisted: true };
+  // The store is up. Nothing waits any more that this could overtake; or nobody can tell what it would join, and then it
+  // must not get ahead of what somebody else is replaying.
+  if (queues) {
+    const { empty } = await catchUp(hub, standby, { ask: true });
+    if (!planned && !empty) throw why;
+  }
+  return { value: await lookUp(hub, ask), persisted: true };
 }
 
 type First = (hub: Hub, standby: Standby) => Promise<boolean>;
