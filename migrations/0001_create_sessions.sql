@@ -6,6 +6,10 @@
 -- There are no foreign keys between the hub's tables: its functions hold the session's row while they write,
 -- and a key check would lock that row once more per message.
 
+-- Closed lists of words are domains rather than checks of a table: Postgres reads those anew for every statement.
+create domain public.hub_rating as smallint check (value between 1 and 5);
+create domain public.hub_session_status as text check (value in ('active', 'logged_out', 'expired', 'merged'));
+
 create table public.sessions (
   session_id uuid primary key,
   phone text,
@@ -19,14 +23,14 @@ create table public.sessions (
   channels_since timestamptz[] not null,
   unreachable text[] not null default '{}',
   addresses jsonb not null default '{}',
-  status text not null default 'active' check (status in ('active', 'logged_out', 'expired', 'merged')),
+  status public.hub_session_status not null default 'active',
   merged_into uuid,
   language text,
   data jsonb not null default '{}',
   metadata jsonb not null default '{}',
   version integer not null default 1,
   message_count integer not null default 0,
-  rating smallint check (rating between 1 and 5),
+  rating public.hub_rating,
   feedback text,
   summary text,
   created_at timestamptz not null,
@@ -51,7 +55,8 @@ comment on column public.sessions.addresses is 'Where the customer was heard of 
 comment on table public.sessions is 'One customer''s window of talk, on all channels; slides with each activity.';
 
 -- token_hash: SHA-256 of the device's token, hex. The token itself is never stored. last_used_at is exact to a second
--- at a kiosk and to 15 seconds elsewhere; confirmed_at is when a one-time code was confirmed with the token.
+-- at a kiosk and to 15 seconds elsewhere; confirmed_at is when its device proved last who it is, or
+-- somebody vouched for it: nobody comes into a person's session otherwise.
 create table public.session_tokens (
   token_hash text primary key,
   session_id uuid not null,
@@ -59,7 +64,7 @@ create table public.session_tokens (
   channel text not null,
   created_at timestamptz not null,
   last_used_at timestamptz not null,
-  confirmed_at timestamptz
+  confirmed_at timestamptz not null
 ) with (fillfactor = 80);
 
 create index session_tokens_session on public.session_tokens (session_id);

@@ -1,6 +1,10 @@
 -- One row per message, whoever wrote it. seq gives the order and the cursors: it is drawn while the session's row
 -- is held, so within a session a higher seq never becomes visible before a lower one.
 
+create domain public.hub_direction as text check (value in ('inbound', 'outbound'));
+create domain public.hub_role as text check (value in ('user', 'assistant', 'operator', 'system'));
+create domain public.hub_message_status as text check (value in ('pending', 'sent', 'delivered', 'read', 'played', 'failed'));
+
 create table public.messages (
   message_id uuid primary key,
   session_id uuid not null,
@@ -8,13 +12,13 @@ create table public.messages (
   channel text not null,
   account text,
   external_id text,
-  direction text not null check (direction in ('inbound', 'outbound')),
-  role text not null check (role in ('user', 'assistant', 'operator', 'system')),
+  direction public.hub_direction not null,
+  role public.hub_role not null,
   kind text not null,
   text text not null,
   content jsonb not null default '{}',
   reply_to text,
-  status text check (status in ('pending', 'sent', 'delivered', 'read', 'played', 'failed')),
+  status public.hub_message_status,
   sent_at timestamptz,
   created_at timestamptz not null,
   edited_at timestamptz,

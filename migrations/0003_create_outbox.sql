@@ -1,6 +1,9 @@
 -- Unfinished work. due_at is when something may be claimed: the next attempt of what waits, or the end of the
 -- lease of what somebody holds.
 
+create domain public.hub_turn_state as text check (value in ('pending', 'running', 'dead'));
+create domain public.hub_delivery_state as text check (value in ('pending', 'sending', 'sent', 'dead'));
+
 -- One row per inbound message that is still to be answered; seq is its message's. Answered turns are deleted,
 -- dead letters stay. leader is the turn that a batch answers this one with.
 create table public.turns (
@@ -11,7 +14,7 @@ create table public.turns (
   channel text not null,
   account text,
   address jsonb not null,
-  state text not null check (state in ('pending', 'running', 'dead')),
+  state public.hub_turn_state not null,
   attempt integer not null,
   due_at timestamptz not null,
   leader uuid,
@@ -40,10 +43,10 @@ create table public.deliveries (
   account text,
   address jsonb not null,
   content jsonb,
-  state text not null check (state in ('pending', 'sending', 'sent', 'dead')),
+  state public.hub_delivery_state not null,
   attempt integer not null,
   due_at timestamptz not null,
-  status text not null check (status in ('pending', 'sent', 'delivered', 'read', 'played', 'failed')),
+  status public.hub_message_status not null,
   external_id text,
   code text,
   reason text,
@@ -69,10 +72,12 @@ create table public.paces (
 comment on table public.paces is 'The next free slot of channels that take only so many messages a second.';
 
 -- What the hub counts, for /metrics. Each connection counts in a shard of its own, so that they don't wait for each other.
+-- total_ms is the sum of what a timed key counts.
 create table public.counters (
   shard smallint not null,
   key text not null,
   value bigint not null,
+  total_ms bigint not null default 0,
   primary key (shard, key)
 ) with (fillfactor = 50);
 

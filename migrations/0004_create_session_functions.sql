@@ -1,9 +1,10 @@
 -- Who somebody is: finding, opening and merging sessions. Called by the functions of the next files, never by the
--- hub itself. The rules are those of src/stores/memory/people.ts, line by line.
+-- hub itself. The rules are those of src/stores/memory/people.ts, line by line. The calls of the hub are security definer
+-- with an empty search_path; what they call runs within that, and nobody else may call it.
 
 -- A UUID version 7 of the given instant: new rows land at the end of their indexes.
 create function public.hub_uuid(p_now timestamptz) returns uuid
-language sql volatile parallel safe set search_path = '' as $$
+language sql volatile parallel safe as $$
   select encode(
     set_bit(set_bit(
       overlay(uuid_send(gen_random_uuid()) placing substring(int8send((extract(epoch from p_now) * 1000)::bigint) from 3) from 1 for 6),
@@ -12,7 +13,7 @@ $$;
 
 -- The session as the outside may see it: the row without what never leaves the database.
 create function public.hub_session_json(s public.sessions) returns jsonb
-language sql stable parallel safe set search_path = '' as $$
+language sql stable parallel safe as $$
   select to_jsonb(s) - case when s.phone_proven
     then '{channels_since,unreachable,expiry_check_at,addresses,phone_proven}'::text[]
     else '{channels_since,unreachable,expiry_check_at,addresses}'::text[]
@@ -21,7 +22,7 @@ $$;
 
 -- JSON merge patch (RFC 7396): null removes, objects merge, the rest replaces.
 create function public.hub_merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
-language plpgsql immutable parallel safe set search_path = '' as $$
+language plpgsql immutable parallel safe as $$
 declare
   v_key text;
   v_value jsonb;
@@ -43,7 +44,7 @@ $$;
 
 -- One transaction at a time per identity, taken in sorted order so that two of them never wait for each other.
 create function public.hub_lock_identities(p_people jsonb[]) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_key bigint;
 begin
@@ -59,19 +60,24 @@ $$;
 
 -- Locks the active sessions of all these identities, and one more, in one order whatever the order of what came in.
 create function public.hub_lock_sessions(p_people jsonb[], p_also uuid default null) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 begin
+  -- Arrays, not joins: a plan from when the table was empty stays linear.
   perform 1 from public.sessions s
-    where s.status = 'active' and s.session_id in (
-      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.telegram_chat_id = i ->> 'telegram_chat_id'
+    where s.status = 'active' and s.session_id = any (array(
+      select session_id from public.sessions
+        where status = 'active' and telegram_chat_id = any (array(select i ->> 'telegram_chat_id' from unnest(p_people) i))
       union all
-      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.whatsapp_user_id = i ->> 'whatsapp_user_id'
+      select session_id from public.sessions
+        where status = 'active' and whatsapp_user_id = any (array(select i ->> 'whatsapp_user_id' from unnest(p_people) i))
       union all
-      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.phone = i ->> 'phone'
+      select session_id from public.sessions
+        where status = 'active' and phone = any (array(select i ->> 'phone' from unnest(p_people) i))
       union all
-      select session_id from public.sessions x, unnest(p_people) i where x.status = 'active' and x.visitor_id = i ->> 'visitor_id'
+      select session_id from public.sessions
+        where status = 'active' and visitor_id = any (array(select i ->> 'visitor_id' from unnest(p_people) i))
       union all
-      select p_also)
+      select p_also))
     order by s.session_id
     for update;
 end
@@ -79,33 +85,33 @@ $$;
 
 -- The identities that a session holds.
 create function public.hub_identities(s public.sessions) returns jsonb
-language sql stable parallel safe set search_path = '' as $$
+language sql stable parallel safe as $$
   select jsonb_strip_nulls(jsonb_build_object(
     'telegram_chat_id', s.telegram_chat_id, 'whatsapp_user_id', s.whatsapp_user_id, 'phone', s.phone, 'visitor_id', s.visitor_id))
 $$;
 
 -- The identities that a session holds by proof; a phone that is only claimed is none.
 create function public.hub_proven(s public.sessions) returns jsonb
-language sql stable parallel safe set search_path = '' as $$
+language sql stable parallel safe as $$
   select case when s.phone_proven then public.hub_identities(s) else public.hub_identities(s) - 'phone' end
 $$;
 
 -- Whether they belong to a person, and not just to a browser.
 create function public.hub_is_somebody(p_identities jsonb) returns boolean
-language sql immutable parallel safe set search_path = '' as $$
+language sql immutable parallel safe as $$
   select p_identities ?| '{telegram_chat_id,whatsapp_user_id,phone}'::text[]
 $$;
 
 -- Whether they cannot be one person's. A browser is no person: two of them may be one customer.
 create function public.hub_are_apart(p_one jsonb, p_other jsonb) returns boolean
-language sql immutable parallel safe set search_path = '' as $$
+language sql immutable parallel safe as $$
   select coalesce(bool_or(p_one ->> k <> p_other ->> k), false)
   from unnest('{telegram_chat_id,whatsapp_user_id,phone}'::text[]) as k
 $$;
 
 -- Notes what has changed beside the session that a call is about, for who made the call: merged, closed, told, deliveries.
 create function public.hub_add_effect(p_kind text, p_values jsonb) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_effects jsonb := coalesce(nullif(current_setting('hub.effects', true), ''), '{}');
 begin
@@ -118,7 +124,7 @@ $$;
 
 -- What was noted since this was last asked in this transaction.
 create function public.hub_take_effects() returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_effects constant text := current_setting('hub.effects', true);
 begin
@@ -132,7 +138,7 @@ $$;
 
 -- The active session of one identity, locked; null when there is none. One past its expiry is marked so and not found.
 create function public.hub_find_active(p_kind text, p_value text, p_now timestamptz) returns public.sessions
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_id uuid;
   s public.sessions;
@@ -169,14 +175,14 @@ $$;
 
 -- The identity kinds, strongest first.
 create function public.hub_identity_kinds() returns text[]
-language sql immutable parallel safe set search_path = '' as $$
+language sql immutable parallel safe as $$
   select '{telegram_chat_id,whatsapp_user_id,phone,visitor_id}'::text[]
 $$;
 
 -- The first active session that any of the identities finds, strongest first; null when none does. Who is spoken of has
 -- said nothing: a phone that somebody typed is not found by it.
 create function public.hub_find_person(p_identities jsonb, p_now timestamptz) returns uuid
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_kind text;
   s public.sessions;
@@ -196,7 +202,7 @@ $$;
 -- Merges the younger session into the survivor: its documents win per key, the survivor's other values. What was claimed
 -- by nobody wins against nothing, unless it is where the proof comes from (p_owner). Both are locked. Nothing is deleted.
 create function public.hub_merge_sessions(p_survivor uuid, p_younger uuid, p_owner uuid, p_now timestamptz) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_older public.sessions;
   y public.sessions;
@@ -294,7 +300,7 @@ $$;
 -- survivor, or null when nobody was found. The identities are locked by the caller. p_keep is the token through which the
 -- proof came: others of a session that was nobody's may be anybody's, and die. p: {now, lease_ms, ..., notices}
 create function public.hub_settle_identities(p_owner uuid, p_identities jsonb, p_keep text, p jsonb) returns uuid
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_kind text;
@@ -380,7 +386,7 @@ $$;
 -- The one session of the person with these identities: found, merged from several, or opened. Touching it is the
 -- caller's part. p: {now, ttl_ms, language, session_id}; session_id is for the session if one opens.
 create function public.hub_resolve(p_identities jsonb, p_channel text, p jsonb) returns uuid
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_anchor text;
@@ -418,43 +424,97 @@ begin
 end
 $$;
 
--- Marks an active session as used on a channel now, and returns its new row; null when it is not active any more or
--- does not hold all of the given identities by proof. p_messages is how many messages come with it, p_address where they
--- came from, if they can be answered there. What comes late, from the journal, moves nothing back.
-create function public.hub_touch(
-  p_session uuid, p_channel text, p_identities jsonb, p_messages integer, p jsonb, p_address jsonb default null
-) returns public.sessions
-language plpgsql volatile set search_path = '' as $$
+-- Whether a session is active and holds all of these identities by proof.
+create function public.hub_is_known(s public.sessions, p_identities jsonb, p_now timestamptz) returns boolean
+language sql immutable parallel safe as $$
+  select coalesce(s.status = 'active' and s.expires_at > p_now, false)
+    and coalesce(p_identities ->> 'telegram_chat_id' = s.telegram_chat_id, not p_identities ? 'telegram_chat_id')
+    and coalesce(p_identities ->> 'whatsapp_user_id' = s.whatsapp_user_id, not p_identities ? 'whatsapp_user_id')
+    and coalesce(p_identities ->> 'phone' = s.phone and s.phone_proven, not p_identities ? 'phone')
+    and coalesce(p_identities ->> 'visitor_id' = s.visitor_id, not p_identities ? 'visitor_id')
+$$;
+
+-- The active session that holds all of these identities by proof, locked; null when there is none. Where the identities
+-- are not locked it must not wait, for whoever merges that session has locked them: then null is also the answer while
+-- somebody else has it in hand.
+create function public.hub_hold_known(p_identities jsonb, p_wait boolean, p_now timestamptz) returns public.sessions
+language plpgsql volatile as $$
 declare
-  v_now constant timestamptz := p ->> 'now';
   s public.sessions;
 begin
-  update public.sessions t
-    set last_activity = greatest(t.last_activity, v_now),
-        updated_at = greatest(t.updated_at, v_now),
-        expires_at = greatest(t.expires_at, v_now + (p ->> 'ttl_ms')::bigint * interval '1 millisecond'),
-        message_count = t.message_count + p_messages,
-        channels = case when p_channel is null or p_channel = any (t.channels) then t.channels else t.channels || p_channel end,
-        channels_since = case when p_channel is null or p_channel = any (t.channels) then t.channels_since else t.channels_since || v_now end,
-        addresses = case
-          when p_address is null or (t.addresses -> p_channel ->> 'used_at') collate "C" > (p_address ->> 'used_at') then t.addresses
-          else t.addresses || jsonb_build_object(p_channel, p_address)
-        end
-    where t.session_id = p_session
-      and t.status = 'active'
-      and (p_identities is null or t.expires_at > v_now)
-      and (p_identities is null or p_identities ->> 'telegram_chat_id' is null or p_identities ->> 'telegram_chat_id' = t.telegram_chat_id)
-      and (p_identities is null or p_identities ->> 'whatsapp_user_id' is null or p_identities ->> 'whatsapp_user_id' = t.whatsapp_user_id)
-      and (p_identities is null or p_identities ->> 'phone' is null or (p_identities ->> 'phone' = t.phone and t.phone_proven))
-      and (p_identities is null or p_identities ->> 'visitor_id' is null or p_identities ->> 'visitor_id' = t.visitor_id)
-    returning t.* into s;
+  if p_identities ? 'telegram_chat_id' then
+    select * into s from public.sessions where telegram_chat_id = p_identities ->> 'telegram_chat_id' and status = 'active';
+  elsif p_identities ? 'whatsapp_user_id' then
+    select * into s from public.sessions where whatsapp_user_id = p_identities ->> 'whatsapp_user_id' and status = 'active';
+  elsif p_identities ? 'phone' then
+    select * into s from public.sessions where phone = p_identities ->> 'phone' and status = 'active';
+  else
+    select * into s from public.sessions where visitor_id = p_identities ->> 'visitor_id' and status = 'active';
+  end if;
+  if not public.hub_is_known(s, p_identities, p_now) then
+    return null;
+  end if;
+  if p_wait then
+    select * into s from public.sessions where session_id = s.session_id for update;
+  else
+    select * into s from public.sessions where session_id = s.session_id for update skip locked;
+  end if;
+  if public.hub_is_known(s, p_identities, p_now) then
+    return s;
+  elsif p_wait or s.session_id is null then
+    return null;
+  end if;
+  -- It changed between the two looks, and we have its row without its identities: again, from the start.
+  raise exception 'the session has just changed' using errcode = 'serialization_failure';
+end
+$$;
+
+-- Marks a session, whose row is held, as used on a channel now, and returns its new row. p_messages is how many messages
+-- come with it, p_address where they came from, if they can be answered there. What comes late, from the journal, moves
+-- nothing back. p: {now, ttl_ms}
+create function public.hub_use(s public.sessions, p_channel text, p_messages integer, p jsonb, p_address jsonb) returns public.sessions
+language plpgsql volatile as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+begin
+  if not p_channel = any (s.channels) then
+    s.channels := s.channels || p_channel;
+    s.channels_since := s.channels_since || v_now;
+  end if;
+  if p_address is not null and coalesce((s.addresses -> p_channel ->> 'used_at') collate "C" <= (p_address ->> 'used_at'), true) then
+    s.addresses := s.addresses || jsonb_build_object(p_channel, p_address);
+  end if;
+  update public.sessions
+    set last_activity = greatest(last_activity, v_now),
+        updated_at = greatest(updated_at, v_now),
+        expires_at = greatest(expires_at, v_now + (p ->> 'ttl_ms')::bigint * interval '1 millisecond'),
+        message_count = message_count + p_messages,
+        channels = s.channels,
+        channels_since = s.channels_since,
+        addresses = s.addresses
+    where session_id = s.session_id
+    returning * into s;
   return s;
+end
+$$;
+
+-- Marks an active session as used on a channel now, as hub_use does; null when it is not active any more.
+create function public.hub_touch(p_session uuid, p_channel text, p_messages integer, p jsonb) returns public.sessions
+language plpgsql volatile as $$
+declare
+  s public.sessions;
+begin
+  select * into s from public.sessions where session_id = p_session and status = 'active' for update;
+  if not found then
+    return null;
+  end if;
+  return public.hub_use(s, p_channel, p_messages, p, null);
 end
 $$;
 
 -- The session under this id, or the one it was merged into, locked; null when there is none.
 create function public.hub_hold_session(p_session uuid) returns public.sessions
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_id uuid := p_session;
   s public.sessions;
@@ -471,7 +531,7 @@ $$;
 -- The session that a living token opens; null when there is no such token, or it was left lying at a kiosk.
 -- p: {now, kiosk_idle_ms}
 create function public.hub_token_session(p_token_hash text, p jsonb) returns uuid
-language sql stable parallel safe set search_path = '' as $$
+language sql stable parallel safe as $$
   select session_id from public.session_tokens
   where token_hash = p_token_hash
     and (channel <> 'kiosk' or p ->> 'kiosk_idle_ms' is null
@@ -481,7 +541,7 @@ $$;
 -- The session that a token or id stands for, locked: {"session_id"} or {"error"}, where the session is not active. A
 -- token is used by it. p_ref: {token_hash} or {session_id}. p: {now, kiosk_idle_ms}
 create function public.hub_find_live(p_ref jsonb, p jsonb) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_id uuid := (p_ref ->> 'session_id')::uuid;

@@ -4,66 +4,73 @@
 
 -- The message as the outside may see it.
 create function public.hub_message_json(m public.messages) returns jsonb
-language sql stable parallel safe set search_path = '' as $$
+language sql stable parallel safe as $$
   select to_jsonb(m) - '{account,revisions}'::text[]
+$$;
+
+-- The messages before a turn that a bot wants to see.
+create function public.hub_history(t public.turns, p jsonb) returns jsonb
+language sql stable as $$
+  select coalesce(jsonb_agg(public.hub_message_json(h) order by h.seq), '[]')
+  from (
+    select * from public.messages
+    where session_id = t.session_id and seq < t.seq
+    order by seq desc
+    limit (p ->> 'history')::int
+  ) h
 $$;
 
 -- A claimed turn with its session, its messages (message is the newest, messages null when it is the only one) and the
 -- earlier messages a bot wants to see.
 create function public.hub_turn_json(t public.turns, s public.sessions, m public.messages, p_messages jsonb, p jsonb) returns jsonb
-language plpgsql stable set search_path = '' as $$
-declare
-  v_history jsonb := '[]';
-begin
-  if (p ->> 'history')::int > 0 then
-    select coalesce(jsonb_agg(public.hub_message_json(h) order by h.seq), '[]') into v_history
-      from (
-        select * from public.messages
-        where session_id = t.session_id and seq < t.seq
-        order by seq desc
-        limit (p ->> 'history')::int
-      ) h;
-  end if;
-  return jsonb_build_object(
-    'turn_id', t.turn_id, 'attempt', t.attempt, 'channel', t.channel, 'account', t.account, 'address', t.address,
-    'session', public.hub_session_json(s), 'message', public.hub_message_json(m), 'messages', p_messages, 'history', v_history);
-end
-$$;
-
--- Adds to what /metrics tells. p_counts: {key: how many}; keys in one order, so that two calls never wait for each other.
-create function public.hub_count(p_counts jsonb) returns void
-language sql volatile set search_path = '' as $$
-  insert into public.counters as c (shard, key, value)
-    select pg_backend_pid() % 16, key, value::bigint from jsonb_each_text(p_counts) order by key
-    on conflict (shard, key) do update set value = c.value + excluded.value
-$$;
-
--- The counts of one observation in a histogram: its bucket (bounds in ms) and the sum.
-create function public.hub_observation(p_name text, p_label text, p_since timestamptz, p_now timestamptz) returns jsonb
-language sql immutable parallel safe set search_path = '' as $$
+language sql stable as $$
   select jsonb_build_object(
-    p_name || '.le|' || p_label || '|' || case
-      when ms <= 100 then '100' when ms <= 250 then '250' when ms <= 500 then '500' when ms <= 1000 then '1000'
-      when ms <= 2500 then '2500' when ms <= 5000 then '5000' when ms <= 10000 then '10000' when ms <= 30000 then '30000'
-      when ms <= 60000 then '60000' when ms <= 300000 then '300000' else 'inf' end, 1,
-    p_name || '.sum|' || p_label, ms)
-  from (select greatest(0, (extract(epoch from p_now - p_since) * 1000)::bigint) as ms) o
+    'turn_id', t.turn_id, 'attempt', t.attempt, 'channel', t.channel, 'account', t.account, 'address', t.address,
+    'session', public.hub_session_json(s), 'message', public.hub_message_json(m), 'messages', p_messages,
+    'history', case when (p ->> 'history')::int > 0 then public.hub_history(t, p) else '[]' end)
+$$;
+
+-- Adds to what /metrics tells: each key once, and what it took in ms where that is told. Keys go in one order, so that two
+-- calls never wait for each other.
+create function public.hub_count(p_keys text[], p_ms bigint[] default '{}') returns void
+language sql volatile as $$
+  insert into public.counters as c (shard, key, value, total_ms)
+    select pg_backend_pid() % 16, u.key, count(*), coalesce(sum(u.ms), 0)
+    from unnest(p_keys, p_ms) as u (key, ms)
+    group by u.key
+    order by u.key
+    on conflict (shard, key) do update set value = c.value + excluded.value, total_ms = c.total_ms + excluded.total_ms
+$$;
+
+-- The key under which a histogram counts what took so long.
+create function public.hub_bucket(p_name text, p_label text, p_ms bigint) returns text
+language sql immutable parallel safe as $$
+  select p_name || '.le|' || p_label || '|' || case
+    when p_ms <= 100 then '100' when p_ms <= 250 then '250' when p_ms <= 500 then '500' when p_ms <= 1000 then '1000'
+    when p_ms <= 2500 then '2500' when p_ms <= 5000 then '5000' when p_ms <= 10000 then '10000' when p_ms <= 30000 then '30000'
+    when p_ms <= 60000 then '60000' when p_ms <= 300000 then '300000' else 'inf' end
+$$;
+
+-- Milliseconds between two instants, none when clocks disagree about their order.
+create function public.hub_ms(p_since timestamptz, p_now timestamptz) returns bigint
+language sql immutable parallel safe as $$
+  select greatest(0, (extract(epoch from p_now - p_since) * 1000)::bigint)
 $$;
 
 -- Since when new work is due: a minute before it came, so that it is handed over by callers too whose clock is behind, or
 -- who looked at it before they had to wait.
 create function public.hub_at_once(p_now timestamptz) returns timestamptz
-language sql immutable parallel safe set search_path = '' as $$
+language sql immutable parallel safe as $$
   select p_now - interval '1 minute'
 $$;
 
 -- Claims the session's next turn: the earliest unfinished one, if it is due and no other is running. The caller
 -- holds the session's row, or (for the sweep) the turn's.
 create function public.hub_claim_turn(p_session uuid, p jsonb) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
-  v_now constant timestamptz := p ->> 'now';
-  v_lease constant timestamptz := v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond';
+  v_now timestamptz;
+  v_lease timestamptz;
   v_messages jsonb;
   t public.turns;
   s public.sessions;
@@ -72,9 +79,14 @@ begin
   select * into t from public.turns
     where session_id = p_session and state in ('pending', 'running')
     order by seq, turn_id limit 1;
-  if t.turn_id is null or t.due_at > v_now then
+  if not found then
     return null;
   end if;
+  v_now := p ->> 'now';
+  if t.due_at > v_now then
+    return null;
+  end if;
+  v_lease := v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond';
   if exists (
     select 1 from public.turns
     where session_id = p_session and state in ('pending', 'running') and state = 'running' and due_at > v_now
@@ -125,7 +137,7 @@ $$;
 
 -- A claimed delivery with what it says; send_at is when it may go, null for at once.
 create function public.hub_delivery_json(d public.deliveries, m public.messages, p_send_at timestamptz) returns jsonb
-language sql stable parallel safe set search_path = '' as $$
+language sql stable parallel safe as $$
   select jsonb_build_object(
     'delivery_id', d.delivery_id, 'message_id', d.message_id, 'session_id', d.session_id, 'attempt', d.attempt,
     'channel', d.channel, 'account', d.account, 'address', d.address, 'send_at', p_send_at,
@@ -135,14 +147,14 @@ $$;
 -- One transaction at a time per line of deliveries: the first unsettled one of a session and channel is the only one
 -- on its way.
 create function public.hub_lock_line(p_session uuid, p_channel text) returns void
-language sql volatile set search_path = '' as $$
+language sql volatile as $$
   select pg_advisory_xact_lock(hashtextextended('line:' || p_session || ':' || p_channel, 0))
 $$;
 
 -- The next free slot of a channel's account, taken; null when the channel keeps no overall pace. One that lies further
 -- ahead than anybody waits for is told and not taken.
 create function public.hub_take_slot(p_channel text, p_account text, p_from timestamptz, p jsonb) returns timestamptz
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_rate constant numeric := (p -> 'pace' ->> p_channel)::numeric;
@@ -166,10 +178,10 @@ $$;
 -- Claims the next delivery of a line, if it is due or will be before anybody loses patience. The caller holds the line's
 -- lock or the delivery's row.
 create function public.hub_claim_delivery(p_session uuid, p_channel text, p jsonb) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
-  v_now constant timestamptz := p ->> 'now';
-  v_patient constant timestamptz := v_now + coalesce((p ->> 'patience_ms')::bigint, 0) * interval '1 millisecond';
+  v_now timestamptz;
+  v_patient timestamptz;
   v_send_at timestamptz;
   d public.deliveries;
   m public.messages;
@@ -177,7 +189,12 @@ begin
   select * into d from public.deliveries
     where session_id = p_session and channel = p_channel and state in ('pending', 'sending')
     order by seq limit 1;
-  if d.delivery_id is null or d.due_at > (case when d.state = 'pending' then v_patient else v_now end) then
+  if not found then
+    return null;
+  end if;
+  v_now := p ->> 'now';
+  v_patient := v_now + coalesce((p ->> 'patience_ms')::bigint, 0) * interval '1 millisecond';
+  if d.due_at > (case when d.state = 'pending' then v_patient else v_now end) then
     return null;
   end if;
   perform 1 from public.deliveries
@@ -203,7 +220,7 @@ $$;
 
 -- Whether a status may follow another: sent < delivered < read < played; failed ends a message that has not arrived.
 create function public.hub_is_forward(p_from text, p_to text) returns boolean
-language sql immutable parallel safe set search_path = '' as $$
+language sql immutable parallel safe as $$
   select case
     when p_from = 'failed' then false
     when p_to = 'failed' then p_from in ('pending', 'sent')
@@ -214,7 +231,7 @@ $$;
 -- The status of a reply is that of its slowest part; one failed part fails it. Returns the message when that has moved,
 -- else null.
 create function public.hub_refresh_status(p_message uuid) returns public.messages
-language sql volatile set search_path = '' as $$
+language sql volatile as $$
   update public.messages m
     set status = d.status
     from (
@@ -230,7 +247,7 @@ $$;
 
 -- Moves the status of a message of ours forward: {applied, message}. A receipt for a message that is not here is kept for it.
 create function public.hub_apply_receipt(p_receipt jsonb, p_now timestamptz) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_status constant text := p_receipt ->> 'status';
   d public.deliveries;
@@ -279,7 +296,7 @@ $$;
 -- Changes what a message says and keeps what it said: {applied, message}. p_edit: {channel, account, external_id, at, kind,
 -- text, content}, without kind for a deletion. An edit of a message that is not here is kept for it.
 create function public.hub_apply_edit(p_edit jsonb, p_now timestamptz) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_at constant timestamptz := coalesce((p_edit ->> 'at')::timestamptz, p_now);
   m public.messages;
@@ -317,12 +334,12 @@ begin
 end
 $$;
 
--- Applies what was said about a message before it was here.
-create function public.hub_apply_early(p_channel text, p_account text, p_external_id text, p_now timestamptz) returns boolean
-language plpgsql volatile set search_path = '' as $$
+-- Applies what was said about a message before it was here. Returns the keys that the caller is to count.
+create function public.hub_apply_early(p_channel text, p_account text, p_external_id text, p_now timestamptz) returns text[]
+language plpgsql volatile as $$
 declare
   e record;
-  v_any boolean := false;
+  v_counted text[] := '{}';
 begin
   for e in
     select * from public.early_events
@@ -332,12 +349,11 @@ begin
       where channel = p_channel and account = p_account and external_id = p_external_id and type = e.type;
     if e.type = 'edit' then
       perform public.hub_apply_edit(e.event, p_now);
-    else
-      perform public.hub_apply_receipt(e.event, p_now);
+    elsif (public.hub_apply_receipt(e.event, p_now) ->> 'applied')::boolean then
+      v_counted := v_counted || concat_ws('|', 'receipts', p_channel, e.event ->> 'status');
     end if;
-    v_any := true;
   end loop;
-  return v_any;
+  return v_counted;
 end
 $$;
 
@@ -345,7 +361,7 @@ $$;
 -- p_message: {message_id, channel, account, external_id, direction, role, kind, text, content, reply_to, status, sent_at};
 -- a new message_id is made where there is none.
 create function public.hub_add_message(p_session uuid, p_message jsonb, p_now timestamptz) returns public.messages
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   m public.messages;
 begin
@@ -368,7 +384,7 @@ $$;
 
 -- The message that this one answers or reacts to: our id where we know it, else the platform's.
 create function public.hub_reply_target(p_message jsonb, p_session uuid) returns text
-language sql stable set search_path = '' as $$
+language sql stable as $$
   select coalesce(
     (select message_id::text from public.messages
       where channel = p_message ->> 'channel' and coalesce(account, session_id::text) = coalesce(p_message ->> 'account', p_session::text)
@@ -379,34 +395,36 @@ language sql stable set search_path = '' as $$
     p_message ->> 'reply_to')
 $$;
 
--- Adds a turn to a session whose row is held, and claims the session's next one: this, unless another waits or runs.
--- p_address is where the reply goes.
+-- Adds a turn to a session whose row is held, and claims the session's next one: this, unless another waits or runs. This
+-- one comes back without its session and message, which the caller has. p_address is where the reply goes.
 create function public.hub_add_turn(s public.sessions, m public.messages, p_address jsonb, p jsonb) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
-  v_free boolean;
   t public.turns;
 begin
-  v_free := not exists (select 1 from public.turns where session_id = s.session_id and state in ('pending', 'running'));
   insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
-    values (
+    select
       public.hub_uuid(v_now), s.session_id, m.seq, m.message_id, m.channel, m.account, p_address,
-      case when v_free then 'running' else 'pending' end,
-      case when v_free then 1 else 0 end,
-      case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else public.hub_at_once(v_now) end,
+      case when f.free then 'running' else 'pending' end,
+      case when f.free then 1 else 0 end,
+      case when f.free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else public.hub_at_once(v_now) end,
       v_now
-    ) returning * into t;
-  if v_free then
-    return public.hub_turn_json(t, s, m, null, p);
+    from (
+      select not exists (select 1 from public.turns where session_id = s.session_id and state in ('pending', 'running')) as free) f
+    returning * into t;
+  if t.state = 'pending' then
+    return public.hub_claim_turn(s.session_id, p);
   end if;
-  return public.hub_claim_turn(s.session_id, p);
+  return jsonb_build_object(
+    'turn_id', t.turn_id, 'attempt', t.attempt, 'channel', t.channel, 'account', t.account, 'address', t.address,
+    'history', case when (p ->> 'history')::int > 0 then public.hub_history(t, p) else '[]' end);
 end
 $$;
 
 -- Applies an edit and, for a bot that hears of edits, adds a turn for a message that is not waiting for one anyway.
 create function public.hub_receive_edit(p_edit jsonb, p jsonb) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_result jsonb;
   v_turn jsonb;
@@ -429,6 +447,9 @@ begin
       select 1 from public.turns where session_id = s.session_id and state in ('pending', 'running') and message_id = m.message_id)
     then
       v_turn := public.hub_add_turn(s, m, p_edit -> 'address', p);
+      if v_turn is not null then
+        v_turn := jsonb_build_object('session', public.hub_session_json(s), 'message', v_result -> 'message') || v_turn;
+      end if;
     end if;
   end if;
   return v_result || jsonb_build_object('type', 'edit', 'turn', v_turn);
@@ -437,7 +458,7 @@ $$;
 
 -- A message that was here before: nothing changes, but its session's turn is claimed when nobody answers it.
 create function public.hub_repeat_message(m public.messages, p jsonb) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_turn jsonb;
   s public.sessions;
@@ -453,15 +474,18 @@ begin
 end
 $$;
 
--- Takes in one message: {type, message, session, duplicate, turn} or {error}. Its identities are locked.
+-- Takes in one message: {type, message, session, duplicate, turn} or {error}; a turn of this message comes without it and
+-- its session. Most messages come from one person in one session that already knows them: that one is found by a look
+-- and locked by its row. Anything else locks the identities and goes the long way.
 create function public.hub_receive_message(p_message jsonb, p jsonb) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_then constant jsonb := case when p_message ? 'came_at' then p || jsonb_build_object('now', p_message -> 'came_at') else p end;
   v_now constant timestamptz := v_then ->> 'now';
   v_channel constant text := p_message ->> 'channel';
   v_account constant text := p_message ->> 'account';
   v_external_id constant text := p_message ->> 'external_id';
+  v_asserted constant boolean := coalesce((p_message ->> 'asserted')::boolean and p_message ? 'identities', false);
   v_identities jsonb := p_message -> 'identities';
   v_address jsonb;
   v_notice text;
@@ -477,6 +501,13 @@ begin
       return v_live;
     end if;
     v_id := v_live ->> 'session_id';
+  else
+    if not v_asserted and not p_message ? 'link_hash' then
+      s := public.hub_hold_known(v_identities, false, v_now);
+    end if;
+    if s.session_id is null then
+      perform public.hub_lock_identities(array[v_identities]);
+    end if;
   end if;
   if v_account is not null then
     select * into m from public.messages
@@ -485,7 +516,7 @@ begin
       return public.hub_repeat_message(m, p);
     end if;
   end if;
-  if (p_message ->> 'asserted')::boolean and v_identities is not null then
+  if v_asserted then
     v_live := public.hub_claim(v_identities, v_channel, v_then);
     if v_live ? 'error' then
       return v_live;
@@ -501,32 +532,16 @@ begin
         v_notice := 'linked';
       end if;
     end if;
-  elsif v_identities is not null then
-    -- Most messages come from one person in one session that already knows them: found by one look and locked by its
-    -- own update. Anything else goes the long way.
-    select session_id into v_id from (
-      select session_id from public.sessions where telegram_chat_id = v_identities ->> 'telegram_chat_id' and status = 'active'
-      union all
-      select session_id from public.sessions where whatsapp_user_id = v_identities ->> 'whatsapp_user_id' and status = 'active'
-      union all
-      select session_id from public.sessions where phone = v_identities ->> 'phone' and status = 'active'
-      union all
-      select session_id from public.sessions where visitor_id = v_identities ->> 'visitor_id' and status = 'active'
-    ) f limit 1;
+  elsif v_identities is not null and s.session_id is null then
+    s := public.hub_hold_known(v_identities, true, v_now);
   end if;
-
+  if s.session_id is null then
+    v_id := coalesce(v_id, public.hub_resolve(v_identities, v_channel, v_then));
+    select * into s from public.sessions where session_id = v_id for update;
+  end if;
   if v_account is null then
-    if v_identities is not null then
-      select session_id into v_id from public.sessions
-        where session_id = v_id and status = 'active' and expires_at > v_now
-          and public.hub_proven(sessions) @> v_identities
-        for update;
-      if v_id is null then
-        v_id := public.hub_resolve(v_identities, v_channel, v_then);
-      end if;
-    end if;
     select * into m from public.messages
-      where channel = v_channel and coalesce(account, session_id::text) = v_id::text and external_id = v_external_id;
+      where channel = v_channel and coalesce(account, session_id::text) = s.session_id::text and external_id = v_external_id;
     if found then
       return public.hub_repeat_message(m, p);
     end if;
@@ -538,11 +553,7 @@ begin
       'account', v_account, 'address', p_message -> 'address', 'used_at', v_then -> 'now',
       'via', case when v_identities ? 'telegram_chat_id' then v_identities - '{whatsapp_user_id,phone,visitor_id}'::text[] else v_identities end);
   end if;
-  s := public.hub_touch(v_id, v_channel, case when v_account is not null then v_identities end, 1, v_then, v_address);
-  if s.session_id is null then
-    v_id := public.hub_resolve(v_identities, v_channel, v_then);
-    s := public.hub_touch(v_id, v_channel, null, 1, v_then, v_address);
-  end if;
+  s := public.hub_use(s, v_channel, 1, v_then, v_address);
   if v_channel = any (s.unreachable) then
     update public.sessions set unreachable = array_remove(unreachable, v_channel) where session_id = s.session_id returning * into s;
   end if;
@@ -560,6 +571,9 @@ begin
     v_turn := public.hub_add_turn(s, m, p_message -> 'address', p);
   end if;
   if v_notice is not null then
+    if v_turn is not null then
+      v_turn := jsonb_build_object('message', public.hub_message_json(m), 'session', public.hub_session_json(s)) || v_turn;
+    end if;
     perform public.hub_tell(
       s.session_id, p -> 'notices' ->> v_notice,
       case when p_message -> 'address' <> '{}' then jsonb_build_array(p_message) else '[]' end, p);
@@ -571,7 +585,7 @@ $$;
 
 -- Keeps what a person of ours wrote from the platform's own app, where its customer has a session.
 create function public.hub_receive_echo(p_echo jsonb, p_now timestamptz) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_id uuid;
   m public.messages;
@@ -595,7 +609,7 @@ $$;
 -- Locks all messages of ours and theirs that a webhook tells something of, known or not, in one order whatever the order
 -- of what it tells.
 create function public.hub_lock_told(p_items jsonb) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_told constant jsonb := jsonb_path_query_array(p_items, '$[*] ? (@.type == "receipt" || @.type == "edit")');
   v_key bigint;
@@ -629,6 +643,43 @@ begin
 end
 $$;
 
+-- Locks everybody and everything that a webhook of several things speaks of, before anything of it is kept: identities,
+-- their sessions, the messages it tells of, each in one order. Returns {}, or {error} when one of its messages will be
+-- refused.
+create function public.hub_hold_webhook(p_items jsonb, p jsonb) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_people jsonb[] := '{}';
+  v_item jsonb;
+  v_then jsonb;
+  v_result jsonb;
+begin
+  for v_item in select * from jsonb_array_elements(p_items) loop
+    if v_item ? 'identities' then
+      v_people := v_people || (v_item -> 'identities');
+    end if;
+    if v_item ? 'to' then
+      v_people := v_people || (v_item -> 'to');
+    end if;
+  end loop;
+  perform public.hub_lock_identities(v_people);
+  perform public.hub_lock_sessions(v_people);
+  perform public.hub_lock_told(p_items);
+  for v_item in select * from jsonb_array_elements(p_items) loop
+    v_then := p || jsonb_build_object('now', coalesce(v_item -> 'came_at', p -> 'now'));
+    if v_item ->> 'type' = 'message' and not v_item ? 'identities' then
+      v_result := public.hub_find_live(v_item, v_then);
+      if v_result ? 'error' then
+        return v_result;
+      end if;
+    elsif (v_item ->> 'asserted')::boolean and not public.hub_may_claim(v_item -> 'identities', v_item ->> 'channel', v_then) then
+      return '{"error": "verification_required"}';
+    end if;
+  end loop;
+  return '{}';
+end
+$$;
+
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, address, kind, text, content,
@@ -646,60 +697,40 @@ $$;
 create function public.hub_receive(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
-  v_now constant timestamptz := p ->> 'now';
-  v_people jsonb[] := '{}';
+  v_items constant jsonb := p -> 'items';
+  v_now timestamptz;
   v_results jsonb := '[]';
+  v_counted text[] := '{}';
   v_item jsonb;
   v_result jsonb;
-  v_counts jsonb := '{}';
-  v_key text;
-  v_then jsonb;
   v_id uuid;
 begin
-  for v_item in select * from jsonb_array_elements(p -> 'items') loop
-    if v_item ? 'identities' then
-      v_people := v_people || (v_item -> 'identities');
+  if jsonb_array_length(v_items) > 1 or v_items -> 0 ->> 'type' <> 'message' then
+    v_result := public.hub_hold_webhook(v_items, p);
+    if v_result ? 'error' then
+      return v_result;
     end if;
-    if v_item ? 'to' then
-      v_people := v_people || (v_item -> 'to');
-    end if;
-  end loop;
-  perform public.hub_lock_identities(v_people);
-  if array_length(v_people, 1) > 1 or jsonb_array_length(p -> 'items') > 1 then
-    perform public.hub_lock_sessions(v_people);
+    v_now := p ->> 'now';
   end if;
-  if jsonb_array_length(p -> 'items') > 1 then
-    perform public.hub_lock_told(p -> 'items');
-    -- A session that is not there refuses the webhook before anything of it is kept.
-    for v_item in select * from jsonb_array_elements(p -> 'items') loop
-      v_then := p || jsonb_build_object('now', coalesce(v_item -> 'came_at', p -> 'now'));
-      if v_item ->> 'type' = 'message' and not v_item ? 'identities' then
-        v_result := public.hub_find_live(v_item, v_then);
-        if v_result ? 'error' then
-          return v_result;
-        end if;
-      elsif (v_item ->> 'asserted')::boolean and not public.hub_may_claim(v_item -> 'identities', v_item ->> 'channel', v_then) then
-        return '{"error": "verification_required"}';
-      end if;
-    end loop;
-  end if;
-
-  for v_item in select * from jsonb_array_elements(p -> 'items') loop
+  for i in 0 .. jsonb_array_length(v_items) - 1 loop
+    v_item := v_items -> i;
     case v_item ->> 'type'
       when 'message' then
         v_result := public.hub_receive_message(v_item, p);
         if v_result ? 'error' then
           return v_result;
         end if;
-        v_key := case when (v_result ->> 'duplicate')::boolean then 'duplicates|' else 'received|' end || (v_item ->> 'channel');
-        v_counts := v_counts || jsonb_build_object(v_key, coalesce((v_counts ->> v_key)::int, 0) + 1);
+        v_counted := v_counted || concat_ws('|', case when (v_result ->> 'duplicate')::boolean then 'duplicates' else 'received' end, v_item ->> 'channel');
       when 'echo' then
         v_result := public.hub_receive_echo(v_item, v_now) || '{"type": "echo"}';
+        if v_result #>> '{message,status}' <> 'sent' then
+          -- A receipt had come before it.
+          v_counted := v_counted || concat_ws('|', 'receipts', v_item ->> 'channel', v_result #>> '{message,status}');
+        end if;
       when 'receipt' then
         v_result := public.hub_apply_receipt(v_item, v_now) || '{"type": "receipt"}';
         if (v_result ->> 'applied')::boolean then
-          v_key := 'receipts|' || (v_item ->> 'channel') || '|' || (v_item ->> 'status');
-          v_counts := v_counts || jsonb_build_object(v_key, coalesce((v_counts ->> v_key)::int, 0) + 1);
+          v_counted := v_counted || concat_ws('|', 'receipts', v_item ->> 'channel', v_item ->> 'status');
         end if;
       when 'edit' then
         v_result := public.hub_receive_edit(v_item, p);
@@ -719,8 +750,8 @@ begin
     end if;
     v_results := v_results || v_result;
   end loop;
-  if v_counts <> '{}' then
-    perform public.hub_count(v_counts);
+  if v_counted <> '{}' then
+    perform public.hub_count(v_counted);
   end if;
   return jsonb_build_object('results', v_results);
 end
@@ -728,7 +759,7 @@ $$;
 
 -- Whether it changed that a customer may be written to on a channel.
 create function public.hub_set_reachable(p_session uuid, p_channel text, p_reachable boolean) returns boolean
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 begin
   update public.sessions
     set unreachable = case
@@ -753,16 +784,22 @@ declare
   v_delivery jsonb;
   v_added jsonb;
   v_reply jsonb;
-  v_part jsonb;
   v_parts integer;
+  v_ms bigint;
   v_blocked boolean;
+  v_dead integer := 0;
   v_message uuid;
   s public.sessions;
   t public.turns;
   m public.messages;
 begin
   -- The session before the turn, as everybody else takes them.
-  s := public.hub_hold_session((select session_id from public.turns where turn_id = (p ->> 'turn_id')::uuid));
+  select * into s from public.sessions
+    where session_id = (select session_id from public.turns where turn_id = (p ->> 'turn_id')::uuid)
+    for update;
+  if s.merged_into is not null then
+    s := public.hub_hold_session(s.merged_into);
+  end if;
   delete from public.turns
     where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int and state = 'running' and leader is null
     returning * into t;
@@ -775,15 +812,16 @@ begin
       delete from public.turns where session_id = t.session_id and state = 'running' and leader = t.turn_id returning seq, message_id)
     select coalesce((select message_id from followers order by seq desc limit 1), v_message) into v_message;
   end if;
-  update public.sessions
-    set message_count = message_count + v_count, updated_at = case when v_count > 0 then v_now else updated_at end
-    where session_id = s.session_id
-    returning * into s;
+  if v_count > 0 then
+    update public.sessions set message_count = message_count + v_count, updated_at = v_now where session_id = s.session_id;
+  end if;
   v_blocked := t.channel = any (s.unreachable);
   perform public.hub_lock_line(s.session_id, t.channel);
 
-  for v_reply in select * from jsonb_array_elements(p -> 'replies') loop
+  for i in 0 .. v_count - 1 loop
+    v_reply := p -> 'replies' -> i;
     v_parts := jsonb_array_length(v_reply -> 'parts');
+    v_dead := v_dead + case when v_blocked then v_parts else 0 end;
     m := public.hub_add_message(
       s.session_id,
       v_reply || jsonb_build_object(
@@ -791,16 +829,16 @@ begin
         'status', case when v_parts = 0 then 'sent' when v_blocked then 'failed' else 'pending' end),
       v_now);
     v_messages := v_messages || public.hub_message_json(m);
-    for v_part in select * from jsonb_array_elements(v_reply -> 'parts') loop
-      v_added := public.hub_add_delivery(m, v_parts, t.address, v_part, v_blocked, p);
+    for j in 0 .. v_parts - 1 loop
+      v_added := public.hub_add_delivery(m, v_parts, t.address, v_reply -> 'parts' -> j, v_blocked, p);
       v_delivery := coalesce(v_delivery, v_added);
     end loop;
   end loop;
 
   v_delivery := coalesce(v_delivery, public.hub_claim_delivery(s.session_id, t.channel, p));
+  v_ms := public.hub_ms(t.created_at, v_now);
   perform public.hub_count(
-    jsonb_build_object('turns|' || t.channel || '|done', 1)
-    || public.hub_observation('answer_ms', t.channel, t.created_at, v_now));
+    public.hub_bucket('answer_ms', t.channel, v_ms) || array_fill('deliveries|' || t.channel || '|dead', array[v_dead]), array[v_ms]);
   return jsonb_build_object(
     'stale', false, 'messages', v_messages,
     'deliveries', case when v_delivery is null then '[]'::jsonb else jsonb_build_array(v_delivery) end,
@@ -812,27 +850,28 @@ $$;
 -- else null. The caller holds the line's lock.
 create function public.hub_add_delivery(m public.messages, p_parts integer, p_address jsonb, p_content jsonb, p_blocked boolean, p jsonb)
 returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
-  v_free boolean;
   d public.deliveries;
 begin
-  v_free := not p_blocked and p -> 'pace' ->> m.channel is null and not exists (
-    select 1 from public.deliveries where session_id = m.session_id and channel = m.channel and state in ('pending', 'sending'));
   insert into public.deliveries (
     delivery_id, message_id, session_id, parts, channel, account, address, content, state, attempt, due_at, status, code, reason, created_at
-  ) values (
-    public.hub_uuid(v_now), m.message_id, m.session_id, p_parts, m.channel, m.account, p_address, nullif(p_content, 'null'),
-    case when p_blocked then 'dead' when v_free then 'sending' else 'pending' end,
-    case when v_free then 1 else 0 end,
-    case when v_free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else public.hub_at_once(v_now) end,
-    case when p_blocked then 'failed' else 'pending' end,
-    case when p_blocked then 'rejected' end,
-    case when p_blocked then 'blocked' end,
-    v_now
-  ) returning * into d;
-  if v_free then
+  )
+    select
+      public.hub_uuid(v_now), m.message_id, m.session_id, p_parts, m.channel, m.account, p_address, nullif(p_content, 'null'),
+      case when p_blocked then 'dead' when f.free then 'sending' else 'pending' end,
+      case when f.free then 1 else 0 end,
+      case when f.free then v_now + (p ->> 'lease_ms')::bigint * interval '1 millisecond' else public.hub_at_once(v_now) end,
+      case when p_blocked then 'failed' else 'pending' end,
+      case when p_blocked then 'rejected' end,
+      case when p_blocked then 'blocked' end,
+      v_now
+    from (
+      select not p_blocked and p -> 'pace' ->> m.channel is null and not exists (
+        select 1 from public.deliveries where session_id = m.session_id and channel = m.channel and state in ('pending', 'sending')) as free) f
+    returning * into d;
+  if d.state = 'sending' then
     return public.hub_delivery_json(d, m, null);
   end if;
   return null;
@@ -865,8 +904,7 @@ begin
         code = case when t.state = 'dead' then t.code end,
         reason = case when t.state = 'dead' then t.reason end
     where session_id = t.session_id and state = 'running' and leader = t.turn_id;
-  perform public.hub_count(jsonb_build_object(
-    'turns|' || t.channel || '|' || case when t.state = 'dead' then 'dead' else 'failed' end, 1));
+  perform public.hub_count(array['turns|' || t.channel || '|' || case when t.state = 'dead' then 'dead' else 'failed' end]);
   return jsonb_build_object(
     'stale', false, 'messages', '[]'::jsonb, 'deliveries', '[]'::jsonb, 'next', public.hub_claim_turn(s.session_id, p));
 end
@@ -883,9 +921,10 @@ declare
   v_now constant timestamptz := p ->> 'now';
   v_deliveries jsonb := '[]';
   v_changed jsonb := '[]';
-  v_counts jsonb := '{}';
-  v_seen jsonb;
-  v_key text;
+  v_counted text[] := '{}';
+  v_times bigint[] := '{}';
+  v_told text[] := '{}';
+  v_ms bigint;
   v_delivery jsonb;
   v_lines text[] := '{}';
   o jsonb;
@@ -901,13 +940,18 @@ begin
       order by session_id
       for update;
   end if;
-  perform public.hub_lock_line(l.session_id, l.channel)
-    from (
-      select distinct x.session_id, x.channel from public.deliveries x
-      where x.delivery_id in (select (e ->> 'delivery_id')::uuid from jsonb_array_elements(p -> 'outcomes') as e)
-      order by 1, 2
-    ) l;
-  for o in select * from jsonb_array_elements(p -> 'outcomes') loop
+  if jsonb_array_length(p -> 'outcomes') = 1 then
+    perform public.hub_lock_line(session_id, channel) from public.deliveries where delivery_id = (p #>> '{outcomes,0,delivery_id}')::uuid;
+  else
+    perform public.hub_lock_line(l.session_id, l.channel)
+      from (
+        select distinct x.session_id, x.channel from public.deliveries x
+        where x.delivery_id = any (array(select (e ->> 'delivery_id')::uuid from jsonb_array_elements(p -> 'outcomes') as e))
+        order by 1, 2
+      ) l;
+  end if;
+  for i in 0 .. jsonb_array_length(p -> 'outcomes') - 1 loop
+    o := p -> 'outcomes' -> i;
     update public.deliveries
       set state = o ->> 'state',
           due_at = coalesce((o ->> 'retry_at')::timestamptz, due_at),
@@ -921,13 +965,14 @@ begin
     if not d.session_id || ' ' || d.channel = any (v_lines) then
       v_lines := v_lines || (d.session_id || ' ' || d.channel);
     end if;
-    v_seen := jsonb_build_object('deliveries|' || d.channel || '|' || case d.state when 'pending' then 'failed' else d.state end, 1);
     if d.state = 'sent' then
-      v_seen := v_seen || public.hub_observation('deliver_ms', d.channel, d.created_at, v_now);
+      v_ms := public.hub_ms(d.created_at, v_now);
+      v_counted := v_counted || public.hub_bucket('deliver_ms', d.channel, v_ms);
+    else
+      v_ms := null;
+      v_counted := v_counted || concat_ws('|', 'deliveries', d.channel, case d.state when 'pending' then 'failed' else d.state end);
     end if;
-    for v_key in select jsonb_object_keys(v_seen) loop
-      v_counts := v_counts || jsonb_build_object(v_key, coalesce((v_counts ->> v_key)::bigint, 0) + (v_seen ->> v_key)::bigint);
-    end loop;
+    v_times := v_times || v_ms;
     continue when d.state = 'pending';
     if d.state = 'dead' and d.reason = 'blocked' then
       perform public.hub_set_reachable(d.session_id, d.channel, false);
@@ -937,7 +982,10 @@ begin
     else
       m := public.hub_refresh_status(d.message_id);
     end if;
-    if d.external_id is not null and d.account is not null and public.hub_apply_early(d.channel, d.account, d.external_id, v_now) then
+    if d.external_id is not null and d.account is not null
+      and exists (select 1 from public.early_events where channel = d.channel and account = d.account and external_id = d.external_id)
+    then
+      v_told := v_told || public.hub_apply_early(d.channel, d.account, d.external_id, v_now);
       select * into m from public.messages where message_id = d.message_id;
     end if;
     if m.message_id is not null then
@@ -952,8 +1000,8 @@ begin
       v_deliveries := v_deliveries || v_delivery;
     end if;
   end loop;
-  if v_counts <> '{}' then
-    perform public.hub_count(v_counts);
+  if v_counted <> '{}' then
+    perform public.hub_count(v_counted || v_told, v_times);
   end if;
   return jsonb_build_object('deliveries', v_deliveries, 'changed', v_changed);
 end

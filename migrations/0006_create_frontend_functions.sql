@@ -3,13 +3,13 @@
 
 -- What a session's documents come to, as text.
 create function public.hub_size(s public.sessions) returns integer
-language sql immutable set search_path = '' as $$
+language sql immutable as $$
   select octet_length(s.data::text) + octet_length(s.metadata::text)
 $$;
 
 -- Raises HB413 when the documents have grown past 256 KiB. What merging made larger may still shrink.
 create function public.hub_refuse_growth(p_before integer, s public.sessions) returns void
-language plpgsql immutable set search_path = '' as $$
+language plpgsql immutable as $$
 begin
   if public.hub_size(s) > greatest(p_before, 262144) then
     raise exception 'data and metadata are too large' using errcode = 'HB413';
@@ -38,9 +38,15 @@ begin
     end if;
     v_id := v_live ->> 'session_id';
   else
-    v_id := public.hub_resolve(p -> 'identities', p ->> 'channel', p);
+    -- What a start of nobody has opened: it comes out of the journal again, and no identity tells.
+    v_id := (
+      select session_id from public.sessions
+      where session_id = (p ->> 'session_id')::uuid and p -> 'identities' = '{}' and status = 'active' and expires_at > v_now);
+    if v_id is null then
+      v_id := public.hub_resolve(p -> 'identities', p ->> 'channel', p);
+    end if;
   end if;
-  s := public.hub_touch(v_id, p ->> 'channel', null, 0, p);
+  s := public.hub_touch(v_id, p ->> 'channel', 0, p);
   if p ? 'customer_id' or p ? 'data' then
     v_size := public.hub_size(s);
     update public.sessions
@@ -94,7 +100,7 @@ begin
     end if;
     v_id := v_live ->> 'session_id';
   end if;
-  s := public.hub_touch(v_id, p ->> 'channel', null, 0, p);
+  s := public.hub_touch(v_id, p ->> 'channel', 0, p);
   if p ? 'identities' then
     perform public.hub_give_token(p ->> 'token_hash', s, p ->> 'channel', v_now);
   end if;
@@ -119,7 +125,7 @@ begin
     return v_live;
   end if;
   select * into s from public.sessions where session_id = (v_live ->> 'session_id')::uuid;
-  if p ? 'if_version' and (p ->> 'if_version')::int <> s.version then
+  if p ? 'if_version' and (p ->> 'if_version')::bigint <> s.version then
     return jsonb_build_object('error', 'version_conflict', 'version', s.version);
   end if;
   if p ? 'message' then
@@ -132,7 +138,7 @@ begin
       v_message := null;
     end if;
   end if;
-  s := public.hub_touch(s.session_id, p ->> 'channel', null, case when v_message is null then 0 else 1 end, p);
+  s := public.hub_touch(s.session_id, p ->> 'channel', case when v_message is null then 0 else 1 end, p);
   if p ? 'data' or p ? 'metadata' or p ? 'language' then
     v_size := public.hub_size(s);
     update public.sessions

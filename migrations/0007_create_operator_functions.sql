@@ -65,7 +65,20 @@ $$;
 create function public.hub_metrics(p jsonb) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(
-    'counters', coalesce((select jsonb_object_agg(key, value) from (select key, sum(value) as value from public.counters group by key) c), '{}'),
+    'counters', (
+      with counted as (
+        select key, sum(value) as value, sum(total_ms) as total_ms from public.counters group by key),
+      timed as (
+        select split_part(key, '.', 1) as name, split_part(key, '|', 2) as label, sum(value) as value, sum(total_ms) as total_ms
+        from counted where key like '%.le|%' group by 1, 2)
+      select coalesce(jsonb_object_agg(key, value), '{}') from (
+        select key, value from counted
+        union all
+        select name || '.sum|' || label, total_ms from timed
+        union all
+        -- Each of these is timed, so counting them once more would be one write more.
+        select case name when 'answer_ms' then 'turns|' || label || '|done' else 'deliveries|' || label || '|sent' end, value from timed
+      ) c),
     'open_turns', (select count(*) from public.turns where state in ('pending', 'running')),
     'open_deliveries', (select count(*) from public.deliveries where state in ('pending', 'sending')),
     'oldest_turn_at', (select min(created_at) from public.turns where state in ('pending', 'running')),

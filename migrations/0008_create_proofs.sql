@@ -13,13 +13,14 @@ create index codes_age on public.codes (expires_at);
 
 comment on table public.codes is 'One-time codes that were sent and not yet confirmed. attempts counts wrong ones; five kill it.';
 
--- A link token waits for the person at the device with this token, and dies with that.
+-- A link token waits for the person at the device with this token, and dies with that. Used, it is deleted, and
+-- new_token_hash is the device's token.
 create table public.links (
   link_hash text primary key,
   token_hash text not null,
+  new_token_hash text not null,
   created_at timestamptz not null,
-  expires_at timestamptz not null,
-  used_at timestamptz
+  expires_at timestamptz not null
 );
 
 create index links_token on public.links (token_hash);
@@ -93,12 +94,12 @@ begin
     where e.extname = 'pgcrypto';
   execute format($sql$
     create function public.hub_hash_password(p_password text) returns text
-    language sql volatile set search_path = '' as 'select %1$I.crypt(p_password, %1$I.gen_salt(''bf'', 10))'
+    language sql volatile as 'select %1$I.crypt(p_password, %1$I.gen_salt(''bf'', 10))'
   $sql$, v_schema);
   -- Without a hash it takes as long, and is false.
   execute format($sql$
     create function public.hub_check_password(p_password text, p_hash text) returns boolean
-    language sql volatile set search_path = '' as
+    language sql volatile as
       'select %1$I.crypt(p_password, coalesce(p_hash, ''$2a$10$0000000000000000000000''))
         is not distinct from coalesce(p_hash, ''none'')'
   $sql$, v_schema);

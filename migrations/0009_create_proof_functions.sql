@@ -4,7 +4,7 @@
 
 -- Where a customer can be written to, the last used first: [{channel, account, address, used_at}].
 create function public.hub_known_addresses(s public.sessions) returns jsonb
-language sql stable parallel safe set search_path = '' as $$
+language sql stable parallel safe as $$
   select coalesce(jsonb_agg((value - 'via') || jsonb_build_object('channel', key) order by (value ->> 'used_at') collate "C" desc, key), '[]')
   from jsonb_each(s.addresses)
   where not key = any (s.unreachable)
@@ -12,7 +12,7 @@ $$;
 
 -- Forgets the addresses that came with an identity which is no longer the session's: they may reach somebody else.
 create function public.hub_drop_lost_addresses(s public.sessions) returns void
-language sql volatile set search_path = '' as $$
+language sql volatile as $$
   update public.sessions t
     set addresses = (
       select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(t.addresses)
@@ -24,7 +24,7 @@ $$;
 -- Lets passwords follow their owners: one of a phone that the session held before goes along to the phone it holds now,
 -- and one that somebody else set for this number before it came here is none any more.
 create function public.hub_follow_phone(s public.sessions, p_before text[], p_now timestamptz) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_phone constant text := case when s.phone_proven then s.phone end;
   v_owner constant jsonb := public.hub_proven(s) - '{phone,visitor_id}'::text[];
@@ -49,7 +49,7 @@ $$;
 -- Says something to a customer in the hub's own name: once at each of these addresses, or, when there is none, in the
 -- history, where their devices find it. p: {now, lease_ms, patience_ms, pace}
 create function public.hub_tell(p_session uuid, p_text text, p_addresses jsonb, p jsonb) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_said jsonb := jsonb_build_object(
@@ -84,7 +84,7 @@ $$;
 
 -- Takes from a session what is proven to be another person's now, and tells its own.
 create function public.hub_strip(s public.sessions, p_identities jsonb, p jsonb) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_lost constant text[] := array(
@@ -114,13 +114,13 @@ $$;
 
 -- Whether who claims a session's phone may have it: it is nobody's, and used only where it was claimed.
 create function public.hub_is_claimable(s public.sessions, p_channel text) returns boolean
-language sql stable parallel safe set search_path = '' as $$
+language sql stable parallel safe as $$
   select not s.phone_proven and s.channels <@ array[s.channel] and coalesce(p_channel, s.channel) = s.channel
 $$;
 
 -- Whether a session with these claimed identities may be found or opened.
 create function public.hub_may_claim(p_identities jsonb, p_channel text, p jsonb) returns boolean
-language sql stable parallel safe set search_path = '' as $$
+language sql stable parallel safe as $$
   select p_identities ->> 'phone' is not null and p_identities - 'phone' = '{}' and not exists (
     select 1 from public.sessions s
     where s.phone = p_identities ->> 'phone' and s.status = 'active' and s.expires_at > (p ->> 'now')::timestamptz
@@ -130,7 +130,7 @@ $$;
 -- The session of somebody who only claims a phone: one that has been claimed the same way and used nowhere else, or a new
 -- one. {session_id} or {error: verification_required}. The identities are locked. p: {now, ttl_ms, language, session_id}
 create function public.hub_claim(p_identities jsonb, p_channel text, p jsonb) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_promised uuid := p ->> 'session_id';
@@ -166,7 +166,7 @@ $$;
 -- The session that a caller's word finds, locked: {session_id} or {error}. A phone that was only claimed is proven by it,
 -- unless it is a claim itself. The identities are locked. p: {now, asserted, channel, ...}
 create function public.hub_find_vouched(p_identities jsonb, p jsonb) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_asserted constant boolean := coalesce((p ->> 'asserted')::boolean, false);
   v_kind text;
@@ -192,48 +192,76 @@ begin
 end
 $$;
 
--- Gives a device its token; one that is known comes to be this session's.
+-- Gives a device its token; one that is known comes to be this session's. Nobody gets one for a session that is
+-- somebody's but by a proof, or because somebody vouched for them.
 create function public.hub_give_token(p_token_hash text, s public.sessions, p_channel text, p_now timestamptz) returns void
-language sql volatile set search_path = '' as $$
-  insert into public.session_tokens (token_hash, session_id, channel, created_at, last_used_at)
-    values (p_token_hash, s.session_id, coalesce(p_channel, s.channel), p_now, p_now)
+language sql volatile as $$
+  insert into public.session_tokens (token_hash, session_id, channel, created_at, last_used_at, confirmed_at)
+    values (p_token_hash, s.session_id, coalesce(p_channel, s.channel), p_now, p_now, p_now)
     on conflict (token_hash) do update
-      set session_id = excluded.session_id, channel = excluded.channel, last_used_at = excluded.last_used_at, confirmed_at = null
+      set session_id = excluded.session_id, channel = excluded.channel, last_used_at = excluded.last_used_at,
+          confirmed_at = excluded.confirmed_at
 $$;
 
--- Gives the device that holds one token another in its place.
-create function public.hub_exchange_token(p_token_hash text, p_new_token_hash text) returns void
-language plpgsql volatile set search_path = '' as $$
+-- Whether the device has proven lately who it is: only then it may do what outlasts its token.
+create function public.hub_is_fresh(t public.session_tokens, p_now timestamptz) returns boolean
+language sql stable parallel safe as $$
+  select t.confirmed_at + interval '15 minutes' > p_now
+$$;
+
+-- As hub_find_live, by a token, and {error: verification_required} for a session that is somebody's, unless the device has
+-- proven lately who it is. p: {now, kiosk_idle_ms, token_hash}
+create function public.hub_find_fresh(p jsonb) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_live constant jsonb := public.hub_find_live(p, p);
 begin
+  if exists (
+    select 1 from public.session_tokens t join public.sessions s using (session_id)
+    where not v_live ? 'error' and t.token_hash = p ->> 'token_hash'
+      and public.hub_is_somebody(public.hub_proven(s)) and not public.hub_is_fresh(t, (p ->> 'now')::timestamptz))
+  then
+    return '{"error": "verification_required"}';
+  end if;
+  return v_live;
+end
+$$;
+
+-- Gives the device that holds one token another in its place. What was shown with the old one dies with it.
+create function public.hub_exchange_token(p_token_hash text, p_new_token_hash text) returns void
+language plpgsql volatile as $$
+begin
+  delete from public.session_tokens where token_hash = p_new_token_hash;
   update public.session_tokens set token_hash = p_new_token_hash where token_hash = p_token_hash;
-  update public.links set token_hash = p_new_token_hash where token_hash = p_token_hash;
+  delete from public.links where token_hash = p_token_hash;
   perform public.hub_add_effect('closed', jsonb_build_array(p_token_hash));
 end
 $$;
 
--- Makes the sender of a link token and the person at the device that showed it one, and returns their session. Null, and
--- nothing changed, when the token is unknown, used, old or its device is gone, or when the two are known to be different
--- people. The identities are locked. p: {now, kiosk_idle_ms, ...}
+-- Makes the sender of a link token and the person at the device that showed it one, and returns their session. The
+-- device's token dies, for anybody may have seen it; the one that only the page knows which asked for the link lives.
+-- Null, and nothing changed, when the link is unknown, used, old or its device is gone, or when the two are known to be
+-- different people, or may be. The identities are locked. p: {now, kiosk_idle_ms, ...}
 create function public.hub_redeem_link(p_link_hash text, p_identities jsonb, p jsonb) returns uuid
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_anchor text;
-  v_token text;
   v_id uuid;
+  l public.links;
+  t public.session_tokens;
   s public.sessions;
   x public.sessions;
 begin
-  select token_hash into v_token from public.links where link_hash = p_link_hash and used_at is null and expires_at > v_now;
-  v_id := public.hub_token_session(v_token, p);
+  select * into l from public.links where link_hash = p_link_hash and expires_at > v_now;
+  v_id := public.hub_token_session(l.token_hash, p);
   if v_id is null then
     return null;
   end if;
   perform public.hub_lock_sessions(array[p_identities], v_id);
   s := public.hub_hold_session(v_id);
-  if s.status <> 'active' or s.expires_at <= v_now
-    or not exists (select 1 from public.session_tokens where token_hash = v_token and session_id = s.session_id)
-  then
+  select * into t from public.session_tokens where token_hash = l.token_hash and session_id = s.session_id for update;
+  if s.status <> 'active' or s.expires_at <= v_now or t.token_hash is null then
     return null;
   end if;
   select k into v_anchor from unnest(public.hub_identity_kinds()) with ordinality as u (k, place) where p_identities ? k order by place limit 1;
@@ -241,18 +269,26 @@ begin
   if public.hub_are_apart(public.hub_proven(s), coalesce(public.hub_proven(x), '{}') || p_identities) then
     return null;
   end if;
-  update public.links set used_at = v_now where link_hash = p_link_hash and used_at is null;
+  -- At a kiosk somebody who came before may still be signed in: nobody else becomes one with them there.
+  if t.channel = 'kiosk' and public.hub_proven(s) ?| '{telegram_chat_id,whatsapp_user_id}'::text[] and x.session_id is distinct from s.session_id then
+    return null;
+  end if;
+  delete from public.links where link_hash = p_link_hash;
   if not found then
     return null;
   end if;
-  return public.hub_settle_identities(s.session_id, p_identities, v_token, p);
+  v_id := public.hub_settle_identities(s.session_id, p_identities, t.token_hash, p);
+  select * into s from public.sessions where session_id = v_id;
+  perform public.hub_exchange_token(t.token_hash, l.new_token_hash);
+  perform public.hub_give_token(l.new_token_hash, s, t.channel, v_now);
+  return v_id;
 end
 $$;
 
 -- Counts a try against each limit, and returns 0; or counts nothing and returns how many ms to wait, when one of them is
--- reached. p_limits: [{key, max}]
+-- reached. p_limits: [{key, max, window_ms}]
 create function public.hub_take_limits(p_limits jsonb, p_now timestamptz) returns bigint
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_keys constant text[] := array(select distinct l ->> 'key' from jsonb_array_elements(p_limits) as l order by 1);
   v_until timestamptz;
@@ -265,29 +301,30 @@ begin
   if v_until is not null then
     return ceil(extract(epoch from v_until - p_now) * 1000);
   end if;
-  update public.limits
-    set count = case when ends_at > p_now then count + 1 else 1 end,
-        ends_at = case when ends_at > p_now then ends_at else p_now + interval '15 minutes' end
-    where key = any (v_keys);
+  update public.limits l
+    set count = case when l.ends_at > p_now then l.count + 1 else 1 end,
+        ends_at = case when l.ends_at > p_now then l.ends_at else p_now + (g ->> 'window_ms')::bigint * interval '1 millisecond' end
+    from jsonb_array_elements(p_limits) as g
+    where l.key = g ->> 'key';
   return 0;
 end
 $$;
 
 create function public.hub_too_many(p_wait_ms bigint) returns jsonb
-language sql immutable parallel safe set search_path = '' as $$
+language sql immutable parallel safe as $$
   select jsonb_build_object('error', 'too_many_requests', 'retry_after_ms', p_wait_ms)
 $$;
 
 -- Under which key wrong passwords are counted, of anybody's phone.
 create function public.hub_failure_key(p_phone text) returns text
-language sql immutable parallel safe set search_path = '' as $$
+language sql immutable parallel safe as $$
   select 'password:' || encode(sha256(convert_to(p_phone, 'UTF8')), 'hex')
 $$;
 
 -- Null when phone and password belong together; else {error}, for an unknown phone as for a wrong password and after the
 -- same work. Five wrong ones lock the phone for a minute, each further one twice as long, an hour at most.
 create function public.hub_refuse_password(p_phone text, p_password text, p_now timestamptz) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_key constant text := public.hub_failure_key(p_phone);
   v_hash text;
@@ -316,10 +353,13 @@ $$;
 -- Makes the person at a device and the owner of a phone one, and gives the device a new token. p_by: code or password.
 -- p: {now, ttl_ms, ..., phone, token_hash, new_token_hash, channel}. Returns {session, merged, closed, told, deliveries}.
 create function public.hub_prove_phone(p jsonb, p_by text) returns jsonb
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_phone constant jsonb := jsonb_build_object('phone', p ->> 'phone');
+  -- What stands in a public room goes on dying without use, whatever it calls itself, and when it has died so before.
+  v_kiosk constant boolean := exists (
+    select 1 from public.session_tokens where token_hash = p ->> 'token_hash' and channel = 'kiosk');
   v_id uuid;
   s public.sessions;
   t public.session_tokens;
@@ -333,9 +373,9 @@ begin
     if s.status = 'active' and s.expires_at > v_now then
       select * into t from public.session_tokens where token_hash = p ->> 'token_hash' and session_id = s.session_id;
     end if;
-    -- Whoever logs in, or stands at a kiosk, may be another person than the one who was here before.
+    -- Whoever logs in, stands at a kiosk, or comes long after may be another person than the one who was here before.
     if t.token_hash is not null
-      and (not public.hub_is_somebody(public.hub_proven(s)) or (p_by = 'code' and t.channel <> 'kiosk'))
+      and (not public.hub_is_somebody(public.hub_proven(s)) or (p_by = 'code' and not v_kiosk and public.hub_is_fresh(t, v_now)))
     then
       v_id := public.hub_settle_identities(s.session_id, v_phone, t.token_hash, p);
     end if;
@@ -343,14 +383,11 @@ begin
   if v_id is null then
     v_id := public.hub_resolve(v_phone, p ->> 'channel', p);
   end if;
-  s := public.hub_touch(v_id, p ->> 'channel', null, 0, p);
+  s := public.hub_touch(v_id, p ->> 'channel', 0, p);
   if t.token_hash is not null then
     perform public.hub_exchange_token(t.token_hash, p ->> 'new_token_hash');
   end if;
-  perform public.hub_give_token(p ->> 'new_token_hash', s, p ->> 'channel', v_now);
-  if p_by = 'code' then
-    update public.session_tokens set confirmed_at = v_now where token_hash = p ->> 'new_token_hash';
-  end if;
+  perform public.hub_give_token(p ->> 'new_token_hash', s, case when v_kiosk then 'kiosk' else p ->> 'channel' end, v_now);
   return jsonb_build_object('session', public.hub_session_json(s)) || public.hub_take_effects();
 end
 $$;
@@ -399,34 +436,32 @@ end
 $$;
 
 -- Lets a link token wait for the person at a device; of its older ones, four stay. p: {now, ttl_ms, kiosk_idle_ms,
--- token_hash, new_token_hash, link_hash}. Returns {expires_at} or {error}.
+-- token_hash, new_token_hash, link_hash}. Returns {expires_at} or {error}: verification_required for a session that is
+-- somebody's, unless the device has proven lately who it is.
 create function public.hub_create_link(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
-  v_token constant text := coalesce(p ->> 'new_token_hash', p ->> 'token_hash');
+  v_token constant text := p ->> 'token_hash';
   v_live jsonb;
 begin
-  v_live := public.hub_find_live(p, p);
+  v_live := public.hub_find_fresh(p);
   if v_live ? 'error' then
     return v_live;
   end if;
-  perform public.hub_touch((v_live ->> 'session_id')::uuid, null, null, 0, p);
-  if p ? 'new_token_hash' then
-    perform public.hub_exchange_token(p ->> 'token_hash', v_token);
-  end if;
+  perform public.hub_touch((v_live ->> 'session_id')::uuid, null, 0, p);
   delete from public.links where link_hash in (
     select link_hash from public.links
-    where token_hash = v_token and used_at is null and expires_at > v_now
+    where token_hash = v_token and expires_at > v_now
     order by created_at desc offset 4);
-  insert into public.links (link_hash, token_hash, created_at, expires_at)
-    values (p ->> 'link_hash', v_token, v_now, v_now + interval '10 minutes');
+  insert into public.links (link_hash, token_hash, new_token_hash, created_at, expires_at)
+    values (p ->> 'link_hash', v_token, p ->> 'new_token_hash', v_now, v_now + interval '10 minutes');
   return jsonb_build_object('expires_at', v_now + interval '10 minutes');
 end
 $$;
 
 -- Sets the password of a session's proven phone. p: {now, ttl_ms, kiosk_idle_ms, token_hash, password}. Returns {} or
--- {error}: verification_required without a proven phone, or when there is a password and no code was confirmed lately.
+-- {error}: verification_required without a proven phone, or unless the device has proven lately who it is.
 create function public.hub_sign_up(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -435,7 +470,7 @@ declare
   v_hash constant text := public.hub_hash_password(p ->> 'password');
   s public.sessions;
 begin
-  v_live := public.hub_find_live(p, p);
+  v_live := public.hub_find_fresh(p);
   if v_live ? 'error' then
     return v_live;
   end if;
@@ -443,13 +478,7 @@ begin
   if s.phone is null or not s.phone_proven then
     return '{"error": "verification_required"}';
   end if;
-  if exists (select 1 from public.passwords where phone = s.phone) and not exists (
-    select 1 from public.session_tokens
-    where token_hash = p ->> 'token_hash' and confirmed_at + interval '10 minutes' > v_now)
-  then
-    return '{"error": "verification_required"}';
-  end if;
-  perform public.hub_touch(s.session_id, null, null, 0, p);
+  perform public.hub_touch(s.session_id, null, 0, p);
   delete from public.limits where key = public.hub_failure_key(s.phone);
   insert into public.passwords (phone, password_hash, owner, updated_at)
     values (s.phone, v_hash, public.hub_proven(s) - '{phone,visitor_id}'::text[], v_now)
@@ -480,7 +509,7 @@ begin
   if v_refusal is not null then
     return v_refusal;
   end if;
-  perform public.hub_touch(s.session_id, null, null, 0, p);
+  perform public.hub_touch(s.session_id, null, 0, p);
   update public.passwords set password_hash = public.hub_hash_password(p ->> 'new_password') where phone = s.phone;
   return '{}';
 end
@@ -546,7 +575,8 @@ begin
 end
 $$;
 
--- Takes an identity out of a session. p: {now, ttl_ms, kiosk_idle_ms, token_hash, kind}. Returns {session} or {error}.
+-- Takes an identity out of a session. p: {now, ttl_ms, kiosk_idle_ms, token_hash, kind}. Returns {session}, or {error} as
+-- hub_create_link.
 create function public.hub_unlink(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -556,11 +586,11 @@ declare
   v_phones text[];
   s public.sessions;
 begin
-  v_live := public.hub_find_live(p, p);
+  v_live := public.hub_find_fresh(p);
   if v_live ? 'error' then
     return v_live;
   end if;
-  s := public.hub_touch((v_live ->> 'session_id')::uuid, null, null, 0, p);
+  s := public.hub_touch((v_live ->> 'session_id')::uuid, null, 0, p);
   if public.hub_identities(s) ? v_kind then
     v_phones := array_remove(array[s.phone], null);
     if v_kind = 'phone' and s.phone_proven then

@@ -3,7 +3,7 @@
 
 -- All sessions of a person: those named, and all that were ever merged with them, in order.
 create function public.hub_family(p_of jsonb) returns uuid[]
-language sql stable set search_path = '' as $$
+language sql stable as $$
   with recursive up as (
     select session_id, merged_into from public.sessions
       where customer_id = p_of ->> 'customer_id' or session_id = (p_of ->> 'session_id')::uuid
@@ -19,19 +19,19 @@ $$;
 
 -- Adds a line to the audit. p: {now, actor}
 create function public.hub_add_audit(p jsonb, p_action text, p_subject text, p_details jsonb) returns void
-language sql volatile set search_path = '' as $$
+language sql volatile as $$
   insert into public.audit (audit_id, at, actor, action, subject, details)
     values (public.hub_uuid((p ->> 'now')::timestamptz), (p ->> 'now')::timestamptz, p ->> 'actor', p_action, p_subject, p_details)
 $$;
 
 create function public.hub_subject(p_of jsonb) returns text
-language sql immutable parallel safe set search_path = '' as $$
+language sql immutable parallel safe as $$
   select coalesce('customer:' || (p_of ->> 'customer_id'), 'session:' || (p_of ->> 'session_id'))
 $$;
 
 -- A session with all that is kept beside its row.
 create function public.hub_exported_session(s public.sessions) returns jsonb
-language sql stable set search_path = '' as $$
+language sql stable as $$
   select public.hub_session_json(s) || jsonb_build_object(
     'addresses', (
       select coalesce(jsonb_agg((value - 'via') || jsonb_build_object('channel', key) order by key), '[]') from jsonb_each(s.addresses)),

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { begin, post, type TestHub, testHub } from "./support/http.ts";
+import { call, onWhatsApp, strictHub } from "./support/people.ts";
 
 async function say(hub: TestHub, bearer: Record<string, string>, ...texts: string[]) {
   for (const message of texts) await hub.request("/session/update", post({ message }, bearer));
@@ -141,6 +142,29 @@ describe("GET /api/sessions/:id/messages", () => {
     const response = await hub.request(path, { headers: mine.bearer });
     expect(await response.clone().text()).not.toContain("secret");
     expect(await codeOf(Promise.resolve(response))).toEqual([403, "forbidden"]);
+  });
+
+  test("lets a token read under the id of a session that was merged into its own, and under no other", async () => {
+    const hub = strictHub();
+    await onWhatsApp(hub, "+4915112340001", "said on WhatsApp");
+    const { id, bearer } = await begin(hub);
+    await say(hub, bearer, "said before");
+    const link = (await call(hub, "/session/link", { method: "POST", headers: bearer })).body;
+    await onWhatsApp(hub, "+4915112340001", link.links.whatsapp.split("text=")[1]);
+    const headers = { authorization: `Bearer ${link.session_token}` };
+    const { session } = await read(hub, "/session/restore", headers);
+    expect(session.session_id).not.toBe(id);
+    const survivor = await read(hub, `/api/sessions/${session.session_id}/messages`, headers);
+    expect(survivor.messages.map(({ text }: any) => text)).toEqual(
+      expect.arrayContaining(["said on WhatsApp", "said before"]),
+    );
+    for (const known of [id, id.toUpperCase()])
+      expect(await read(hub, `/api/sessions/${known}/messages`, headers)).toEqual(survivor);
+    const stranger = await begin(hub);
+    for (const other of [id, session.session_id, "00000000-0000-4000-8000-000000000000"])
+      expect(
+        await codeOf(hub.request(`/api/sessions/${other}/messages`, { headers: stranger.bearer })),
+      ).toEqual([403, "forbidden"]);
   });
 
   test.for(["kiosk-key-1", "web-key"])("refuses %s, which is no admin key", async (key) => {

@@ -174,6 +174,29 @@ describe("when a connection must end", () => {
     expect(await refusal(hub.url, token)).toMatchObject({ status: 404, code: "session_not_found" });
   });
 
+  test("a scan closes the connections of the token that others may know, and the page goes on with another", async () => {
+    const page = await begin(hub.url);
+    const devices = [await browse(hub.url, page.token), await browse(hub.url, page.token)];
+    await Promise.all(devices.map((device) => device.until(isReady)));
+    const asked = await fetch(`${hub.url}/session/link`, { method: "POST", headers: page.bearer });
+    const { links, session_token } = (await asked.json()) as any;
+    const next = { "sec-websocket-protocol": `hub.v1, ${session_token}` };
+    expect(await refusal(hub.url, next)).toMatchObject({ status: 404, code: "session_not_found" });
+    const waiting = fetch(`${hub.url}/session/messages?wait=10`, { headers: page.bearer });
+    const chat = { id: 7003, type: "private" };
+    await play(hub.telegram, "/_customer/message", {
+      chat,
+      text: `/start ${links.telegram.split("start=")[1]}`,
+    });
+    for (const device of devices) expect(await device.closed).toEqual({ code: 4003, reason: "closed" });
+    expect((await waiting).status).toBe(404);
+    for (const device of devices) expect(textsOf(device)).toEqual([]);
+    const mine = await browse(hub.url, session_token);
+    await mine.until(isReady);
+    expect(textsOf(mine)).toContain("linked");
+    await mine.close();
+  });
+
   test("devices of merged sessions are sent to the one that survives, and find its whole history", async () => {
     const chat = { id: 7002, type: "private" };
     const phone = "+4915112345602";

@@ -227,22 +227,28 @@ export interface Proofs {
     now: Date,
   ): Promise<KnownAddress[]>;
   /**
-   * Proves the phone. Of a live token: that session and the phone's become one; else the phone's session, found or
-   * opened. `new_token_hash` becomes the device's token and `token_hash` dies. Throws `code_invalid`.
+   * Proves the phone. A live token's session and the phone's become one, if the former is nobody's or the device has
+   * lately proven who it is; else it is the phone's session, found or opened. `new_token_hash` becomes the device's
+   * token, and `token_hash` dies. Throws `code_invalid`.
    */
   confirmCode(
     proof: { phone: string; code_hash: string; token_hash?: string; new_token_hash: string; channel: string },
     now: Date,
   ): Promise<Opened>;
   /**
-   * Binds a link token to a device and its session, for ten minutes and one use. With `new_token_hash` that becomes the
-   * device's token, and whoever else holds the old one is not there when the person comes. Throws as `Sessions.restore`.
+   * Binds a link token to a device and its session, for ten minutes and one use. When the person comes, `new_token_hash`
+   * becomes the device's token, and `token_hash` dies: whoever else holds it is not there. Throws as `Sessions.restore`,
+   * and `verification_required` for a session that is somebody's, unless the device has proven within a quarter of an
+   * hour who it is: by code, scan or password, or because an API key vouched for it.
    */
   createLink(
-    link: { token_hash: string; link_hash: string; new_token_hash?: string },
+    link: { token_hash: string; link_hash: string; new_token_hash: string },
     now: Date,
   ): Promise<{ expires_at: Date }>;
-  /** Sets the password of the session's proven phone. Throws `verification_required` without a proven phone, or when there is one already and no code was confirmed lately. */
+  /**
+   * Sets the password of the session's proven phone. Throws as `createLink`, and `verification_required` without such a
+   * phone.
+   */
   signUp(signup: { token_hash: string; password: string }, now: Date): Promise<void>;
   /** Throws `verification_required` without a proven phone, and `password_invalid`. */
   changePassword(
@@ -268,7 +274,7 @@ export interface Proofs {
   devices(of: SessionRef, now: Date): Promise<Device[]>;
   /** Lets a device's token die; returns its hash for the cache, or undefined when there is no such device. */
   revokeDevice(of: SessionRef, device_id: string, now: Date): Promise<string | undefined>;
-  /** The identity leaves the session; later messages from it open another one. Throws as `Sessions.restore`. */
+  /** The identity leaves the session; later messages from it open another one. Throws as `createLink`. */
   unlink(token_hash: string, kind: IdentityKind, now: Date): Promise<Session>;
 }
 
@@ -401,7 +407,7 @@ export interface SessionCache {
    * says no. Tokens that die without use are forgotten in time.
    */
   put(token_hash: string | undefined, session: Session, options?: { readonly used?: boolean }): Promise<void>;
-  /** Forgets the tokens; with `sessions` also what they lead to, with all that finds it. */
+  /** Forgets the tokens, for good; with `sessions` also what they lead to, with all that finds it. */
   drop(token_hashes: readonly string[], options?: { readonly sessions?: boolean }): Promise<void>;
 }
 

@@ -7,6 +7,7 @@ import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";
 import { poll } from "./poll.ts";
 import { type App, type AppOptions, LONGEST_WAIT_S } from "./request.ts";
+import { sessionOf } from "./sessions/end.ts";
 import { messageSchema, viewMessage } from "./shapes.ts";
 
 /** Where to go on reading. */
@@ -64,7 +65,8 @@ export function addMessages(app: App, options: AppOptions): void {
     path: "/api/sessions/{id}/messages",
     tags: ["Messages"],
     summary: "Read any session's history",
-    description: "With an admin key any session, in any state; with a token its own session.",
+    description:
+      "With an admin key any session, in any state; with a token its own session, also by the id of one that was merged into it.",
     security: [...security.token, { apiKey: [] }],
     request: { params: z.object({ id: z.uuid() }), query: z.object(paging) },
     responses: {
@@ -84,7 +86,8 @@ export function addMessages(app: App, options: AppOptions): void {
     const ref = isAdmin || !token_hash ? { session_id: id.toLowerCase() } : { token_hash };
     const hub = c.var.exchange.hub();
     const page = await hub.store.sessions.messages(ref, Number(after), limit, hub.now());
-    if (!isAdmin && page.session_id !== id.toLowerCase())
+    const isOwn = async () => page.session_id === (await sessionOf(hub, { session_id: id.toLowerCase() }));
+    if (!isAdmin && page.session_id !== id.toLowerCase() && !(await isOwn()))
       throw new HubError("forbidden", "this token belongs to another session");
     c.var.exchange.facts.session_id = page.session_id;
     return c.json(viewPage(page), 200);

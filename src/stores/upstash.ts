@@ -17,6 +17,9 @@ interface UpstashOptions {
   readonly timeoutMs?: number;
 }
 
+/** How late what was known before a token died may still be put here. */
+const LATEST_S = 60;
+
 /** What callers vouch for; nobody asks for a browser's visits. */
 const FINDABLE = ["telegram_chat_id", "whatsapp_user_id", "phone"] as const;
 
@@ -47,8 +50,14 @@ export function upstashCache({
       return undefined;
     }
   };
-  const find = async (names: readonly string[]): Promise<string | undefined> => {
-    for (const name of names) {
+  const find = async (who: Parameters<SessionCache["get"]>[0]): Promise<string | undefined> => {
+    if ("session_id" in who) return who.session_id;
+    if ("token_hash" in who) {
+      const names = [tokenName(who.token_hash), deadName(who.token_hash)];
+      const [session_id, isDead] = await redis.mget<(string | null)[]>(...names);
+      return (!isDead && session_id) || undefined;
+    }
+    for (const name of await namesOf(who.identities)) {
       const session_id = await redis.get<string>(name);
       if (session_id) return session_id;
     }
@@ -60,7 +69,7 @@ export function upstashCache({
   return {
     get: (who) =>
       guarded("get", async () => {
-        const session_id = "session_id" in who ? who.session_id : await find(await namesOf(who));
+        const session_id = await find(who);
         const row = session_id && (await redis.get<Row>(sessionName(session_id)));
         const session = row ? toSession(row) : undefined;
         return session && "identities" in who && !holds(session, who.identities) ? undefined : session;
@@ -68,7 +77,7 @@ export function upstashCache({
     async put(token_hash, session, { used = true } = {}) {
       const { session_id } = session;
       await guarded("put", async () => {
-        const names = await namesOf({ identities: session });
+        const names = await namesOf(session);
         const pipeline = redis.pipeline();
         pipeline.set(sessionName(session_id), JSON.stringify(session), { ex: ttlSeconds });
         for (const name of names) pipeline.set(name, session_id, { ex: ttlSeconds });
@@ -88,8 +97,13 @@ export function upstashCache({
         const found = sessions ? await redis.mget<(string | null)[]>(...names) : [];
         const rows = [...new Set(found.filter((id) => id !== null))].map(sessionName);
         const held = rows.length > 0 ? await redis.mget<(Row | null)[]>(...rows) : [];
-        const identities = held.flatMap((row) => (row ? [namesOf({ identities: row })] : []));
-        await redis.del(...names, ...rows, ...(await Promise.all(identities)).flat());
+        const identities = held.flatMap((row) => (row ? [namesOf(row)] : []));
+        const pipeline = redis.pipeline();
+        pipeline.del(...names, ...rows, ...(await Promise.all(identities)).flat());
+        // An answer from before it died may still be on its way here.
+        for (const token_hash of token_hashes)
+          pipeline.set(deadName(token_hash), "dead", { ex: ttlSeconds + LATEST_S });
+        await pipeline.exec();
       });
     },
   };
@@ -111,11 +125,7 @@ function holds(session: Session, identities: Identities): boolean {
 }
 
 /** Under which names a session's id is kept. Identities are hashed: a key may be seen where its value is not. */
-async function namesOf(
-  who: { readonly token_hash: string } | { readonly identities: Held },
-): Promise<string[]> {
-  if ("token_hash" in who) return [tokenName(who.token_hash)];
-  const { phone_proven, ...held } = who.identities;
+async function namesOf({ phone_proven, ...held }: Held): Promise<string[]> {
   // A phone that somebody only claims finds nothing.
   const kinds = FINDABLE.filter(
     (kind) => held[kind] !== undefined && (kind !== "phone" || phone_proven !== false),
@@ -125,6 +135,11 @@ async function namesOf(
 
 function tokenName(token_hash: string): string {
   return `token:${token_hash}`;
+}
+
+/** What says that a token died, for longer than an entry of it can live. */
+function deadName(token_hash: string): string {
+  return `dead:${token_hash}`;
 }
 
 function sessionName(session_id: string): string {

@@ -117,8 +117,11 @@ describe("while the store is down", () => {
       },
     ],
     [
-      "exchanged for a new one by a link",
-      (hub, one) => call(hub, "/session/link?new_token=true", { method: "POST", headers: one.bearer }),
+      "exchanged for a new one by a scan",
+      async (hub, one) => {
+        const { body } = await call(hub, "/session/link", { method: "POST", headers: one.bearer });
+        await onWhatsApp(hub, PHONE, body.links.whatsapp.split("text=")[1]);
+      },
     ],
   ])("a token that was %s before opens nothing from the cache", async ([, lose]) => {
     const { hub, fall } = fragileHub();

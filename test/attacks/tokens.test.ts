@@ -156,9 +156,9 @@ describe("a token planted before somebody proves who they are", () => {
       },
     ],
     [
-      "by a scan of a device that asks for a new token",
+      "by a scan",
       async (hub, headers) => {
-        const { body } = await call(hub, "/session/link?new_token=true", { method: "POST", headers });
+        const { body } = await call(hub, "/session/link", { method: "POST", headers });
         await onTelegram(hub, 11, `/start ${body.links.telegram.split("start=")[1]}`);
         return body.session_token;
       },
@@ -196,12 +196,61 @@ describe("a token planted before somebody proves who they are", () => {
     const second = await planted(hub);
     expect(second.id).toBe(first.id);
     await onTelegram(hub, 11, "Hello");
-    await call(hub, "/session/link", { method: "POST", headers: second.bearer }).then(({ body }) =>
-      onTelegram(hub, 11, `/start ${body.links.telegram.split("start=")[1]}`),
-    );
+    const { body } = await call(hub, "/session/link", { method: "POST", headers: second.bearer });
+    await onTelegram(hub, 11, `/start ${body.links.telegram.split("start=")[1]}`);
     expect(await codeOf(hub, first.token)).toBe("session_not_found");
-    expect(await codeOf(hub, second.token)).toBeUndefined();
+    expect(await codeOf(hub, body.session_token)).toBeUndefined();
   });
+
+  test("shows a link of the attacker's own in vain: scanned by nobody or by them, it opens nothing of who proves", async () => {
+    const hub = strictHub();
+    const { bearer: headers } = await begin(hub, { channel: "web" });
+    const show = async () => (await call(hub, "/session/link", { method: "POST", headers })).body;
+    const [attackers, customers] = [await show(), await show()];
+    await onWhatsApp(hub, PHONE, customers.links.whatsapp.split("text=")[1]);
+    await onTelegram(hub, 666, `/start ${attackers.links.telegram.split("start=")[1]}`);
+    expect(await codeOf(hub, attackers.session_token)).toBe("session_not_found");
+    const { body } = await call(hub, "/session/restore", { headers: bearer(customers.session_token) });
+    expect(body.session).toMatchObject({
+      phone: PHONE,
+      telegram_chat_id: null,
+      channels: ["web", "whatsapp"],
+    });
+  });
+
+  test("shows a link that is worth nothing once a code was given there", async () => {
+    const hub = strictHub();
+    await onWhatsApp(hub, PHONE, "CANARY");
+    const { bearer: headers } = await begin(hub, { channel: "web" });
+    const { body: attackers } = await call(hub, "/session/link", { method: "POST", headers });
+    const code = await askCode(hub, PHONE, headers);
+    const mine = (await call(hub, "/session/verify", post({ phone: PHONE, code }, headers))).body;
+    await onTelegram(hub, 666, `/start ${attackers.links.telegram.split("start=")[1]}`);
+    expect(await codeOf(hub, attackers.session_token)).toBe("session_not_found");
+    const theirs = await call(hub, "/session/restore?telegram_chat_id=666", { headers: keys.web });
+    expect(theirs.body.session.session_id).not.toBe(mine.session.session_id);
+  });
+});
+
+test("who stays signed in at a kiosk gets nothing of the next one who scans what it shows", async () => {
+  const hub = strictHub();
+  await onWhatsApp(hub, PHONE, "CANARY");
+  const { bearer: headers } = await begin(hub, { channel: "kiosk" });
+  const show = async (token: Record<string, string>) =>
+    (await call(hub, "/session/link", { method: "POST", headers: token })).body;
+  const first = await show(headers);
+  await onTelegram(hub, 666, `/start ${first.links.telegram.split("start=")[1]}`);
+  const attacker = bearer(first.session_token);
+  const second = await show(attacker);
+  await onWhatsApp(hub, PHONE, second.links.whatsapp.split("text=")[1]);
+  const seen = [
+    call(hub, "/session/messages", { headers: attacker }),
+    call(hub, "/session/restore", { headers: attacker }),
+    call(hub, "/session/restore?telegram_chat_id=666", { headers: keys.web }),
+  ];
+  for (const { status, body } of await Promise.all(seen))
+    expect([status, /CANARY|15112340001/.test(JSON.stringify(body))]).toEqual([200, false]);
+  expect(await codeOf(hub, second.session_token)).toBe("session_not_found");
 });
 
 test("a login at a device that was somebody else's leaves their session, token and connection behind", async () => {

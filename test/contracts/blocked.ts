@@ -39,5 +39,7 @@ export function blocked(make: Make): void {
     expect(deliveries).toEqual([]);
     expect(messages.map(({ status }) => status)).toEqual(["failed", "sent"]);
     expect(await store.conversations.due(day(1), 10)).toEqual({ turns: [], deliveries: [] });
+    const { counters } = await store.operations.metrics(minute(1));
+    expect(counters["deliveries|telegram|dead"]).toBe(2);
   });
 }

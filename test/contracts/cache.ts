@@ -104,6 +104,16 @@ export function cacheContract(name: string, make: () => Promise<SessionCache>): 
       await cache.drop([]);
     });
 
+    test("a token that died stays dead, also when an answer to it from before comes late", async () => {
+      const cache = await make();
+      await cache.put(hash(1), cached());
+      await cache.drop([hash(1), hash(2)]);
+      for (const seed of [1, 2]) await cache.put(hash(seed), cached());
+      for (const seed of [1, 2]) expect(await cache.get({ token_hash: hash(seed) })).toBeUndefined();
+      await cache.put(hash(3), cached());
+      expect(await cache.get({ token_hash: hash(3) })).toEqual(cached());
+    });
+
     test("a session that has ended is found by nothing", async () => {
       const cache = await make();
       const { session_id, phone } = cached();

@@ -158,6 +158,19 @@ export function codes(make: Make): void {
     expect(notice!.text).toContain("phone number");
   });
 
+  test.for([1, 5])(
+    "a kiosk stays one %i minutes later, and dies without use, whatever it calls itself",
+    async (at) => {
+      const store = await desk(make, { kioskIdleMs: 120_000 });
+      await typeIn(store, 1, phone, minute(0));
+      await askCode(store, phone, "123456", minute(at));
+      const device = { token_hash: hash(1), channel: "web" };
+      const given = await giveCode(store, phone, "123456", 2, minute(at), device);
+      await expectToken(store, hash(2), given.session_id, minute(at + 1.9));
+      await expectToken(store, hash(2), undefined, minute(at + 2));
+    },
+  );
+
   test("a code is for one use, and a new one replaces it", async () => {
     const store = await desk(make);
     await askCode(store, phone, "111111", minute(0));
@@ -199,6 +212,17 @@ export function codes(make: Make): void {
     await askCode(store, ben.phone, "123456", minute(5));
     await askCode(store, phone, "777777", minute(15));
     await giveCode(store, phone, "777777", 1, minute(15));
+  });
+
+  test("ten may be asked for in a day for a phone, known or not", async () => {
+    const store = await desk(make);
+    for (let i = 0; i < 10; i++) await askCode(store, phone, "123456", minute(i * 20));
+    await expect(askCode(store, phone, "999999", minute(200))).rejects.toMatchObject({
+      code: "too_many_requests",
+      retryAfterMs: (24 * 60 - 200) * 60_000,
+    });
+    await askCode(store, ben.phone, "123456", minute(200));
+    await askCode(store, phone, "123456", day(1));
   });
 
   test("who asks too often is refused before the phone is counted", async () => {

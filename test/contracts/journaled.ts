@@ -21,6 +21,15 @@ export function journaled(make: Make): void {
     expect((await sessions.restore({ token_hash: hash(1) }, undefined, minute(3))).session_id).toBe(promised);
   });
 
+  test("a session of nobody opens once, however often its start comes out of the journal", async () => {
+    const { sessions } = await desk(make);
+    const start = { ...opening({}, 1), data: { cart: ["tea"] } };
+    const first = await sessions.start(start, minute(1));
+    expect(first.session_id).toBe(promised);
+    expect(await sessions.start(start, minute(1))).toEqual(first);
+    expect((await sessions.restore({ token_hash: hash(1) }, undefined, minute(2))).session_id).toBe(promised);
+  });
+
   test("a promised id leads to the session that was there", async () => {
     const store = await desk(make);
     const { session } = await store.hear(said("whatsapp", { phone: anna.phone }, "w1"), minute(1));

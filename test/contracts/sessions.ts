@@ -141,11 +141,11 @@ export function sessions(make: Make): void {
       data: { a: 2 },
       message: { text: "no", role: "user" },
       channel: "kiosk",
-      if_version: 1,
     } as const;
-    await expect(store.sessions.update(hash(1), late, day(2))).rejects.toMatchObject({
-      code: "version_conflict",
-    });
+    for (const if_version of [0, 1, 999_999_999_999_999])
+      await expect(store.sessions.update(hash(1), { ...late, if_version }, day(2))).rejects.toMatchObject({
+        code: "version_conflict",
+      });
     const { session, turn } = await store.hear(said("web", { phone }, "1"), day(3));
     expect(session).toMatchObject({ data: { a: 1 }, version: 2, channels: ["web"], message_count: 1 });
     expect(turn?.history).toEqual([]);

@@ -5,6 +5,8 @@ import { claims } from "./claims.ts";
 import { codes } from "./codes.ts";
 import { deliveries } from "./deliveries.ts";
 import { devices } from "./devices.ts";
+import { exchange } from "./exchange.ts";
+import { freshness } from "./freshness.ts";
 import type { Make } from "./given.ts";
 import { history } from "./history.ts";
 import { housekeeping } from "./housekeeping.ts";
@@ -41,7 +43,9 @@ export function storeContract(name: string, make: Make): void {
     describe("identities that move", () => moves(make));
     describe("one-time codes", () => codes(make));
     describe("links to scan", () => links(make));
+    describe("the token of a device whose link is scanned", () => exchange(make));
     describe("passwords", () => passwords(make));
+    describe("what outlasts a token", () => freshness(make));
     describe("devices", () => devices(make));
     describe("privacy", () => privacy(make));
     describe("retention", () => retention(make));

@@ -71,6 +71,11 @@ export function told(make: Make): void {
       expect(await store.tell(receipt("w1", status), minute(0))).toBe(false);
     await store.settleAs(sent, { external_id: "w1" }, minute(1));
     expect((await store.history(sent.session_id)).at(-1)?.status).toBe("read");
+    await store.tell(receipt("e1", "delivered"), minute(1));
+    await store.tell(echo("e1", { phone }), minute(2));
+    const { counters } = await store.operations.metrics(minute(2));
+    expect(counters["receipts|whatsapp|read"]).toBe(1);
+    expect(counters["receipts|whatsapp|delivered"]).toBe(1);
   });
 
   test("a receipt for what the customer wrote changes nothing", async () => {

@@ -86,7 +86,7 @@ interface Calls {
     readonly next: number;
     readonly channel: string;
   };
-  createLink: { readonly token: number; readonly link: number; readonly next?: number };
+  createLink: { readonly token: number; readonly link: number; readonly next: number };
   signUp: { readonly token: number; readonly password: string };
   logIn: {
     readonly phone: string;

@@ -110,11 +110,10 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
       const { token, link, next } = call;
       const link_hash = seen.mint();
       const new_token_hash = seen.mint();
-      const fresh = next === undefined ? {} : { new_token_hash };
       return proofs
-        .createLink({ token_hash: seen.token(token), link_hash, ...fresh }, now)
+        .createLink({ token_hash: seen.token(token), link_hash, new_token_hash }, now)
         .then(keeping(LINKS + link, link_hash))
-        .then(next === undefined ? (answer) => answer : keeping(token, new_token_hash));
+        .then(keeping(next, new_token_hash));
     }
     case "signUp":
       return proofs.signUp({ token_hash: seen.token(call.token), password: call.password }, now);

@@ -104,7 +104,7 @@ const weighted: readonly [number, fc.Arbitrary<Call>][] = [
   [1, fc.record({ do: is("retry"), nth })],
   [1, fc.record({ do: is("requestCode"), phone, code, limits: fc.subarray(["ip:1", "device:1"]) })],
   [2, some({ do: is("confirmCode"), phone, code, next: token, channel }, { token })],
-  [2, some({ do: is("createLink"), token, link }, { next: token })],
+  [2, fc.record({ do: is("createLink"), token, link, next: token })],
   [1, fc.record({ do: is("devices"), of: owner })],
   [1, fc.record({ do: is("revokeDevice"), of: owner, nth })],
   [

@@ -86,7 +86,6 @@ const named = fc.record({
   reply_to: meaning("e1", "v1"),
   after: meaning("0", "1", "999999999999", "00000000-0000-4000-8000-000000000000"),
   limit: meaning("1", "50", "200", "0"),
-  new_token: meaning("true", "false"),
   message: meaning("Hello", { text: "Hello", role: "assistant", external_id: "u1" }),
 });
 

@@ -59,6 +59,7 @@ export async function startLiveHub(): Promise<LiveHub> {
     SUPABASE_URL: rest.url,
     SUPABASE_SERVICE_ROLE_KEY: rest.serviceRoleKey,
     TELEGRAM_BOT_TOKEN: "1000001:token",
+    TELEGRAM_BOT_USERNAME: "shop_bot",
     TELEGRAM_WEBHOOK_SECRET: "telegram-secret",
     TELEGRAM_API_ROOT: telegram.url,
     WHATSAPP_ACCESS_TOKEN: "access-token",

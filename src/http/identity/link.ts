@@ -5,7 +5,6 @@ import { mintToken, randomText, tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import type { App, AppOptions } from "../request.ts";
-import { sessionOf } from "../sessions/end.ts";
 import { instant } from "../shapes.ts";
 import { qrSvg } from "./qr.ts";
 
@@ -20,22 +19,14 @@ export function addLink(app: App, options: AppOptions): void {
     summary: "Link a messenger by scanning",
     description:
       "Links and QR codes for every messenger that is configured, good for one use within ten minutes. Whoever opens " +
-      "one and sends it joins this session: show them only to the customer who is here. The page then goes on by " +
-      "itself: a message of kind `system` whose content says `linked` comes by `/session/messages?wait=` or " +
-      "`/session/live`, and `/session/restore` has the session.",
+      "one and sends it joins this session: show them only to the customer who is here. A session that is somebody's " +
+      "already shows them within 15 minutes after the device got its token by code, scan, password or a key's word; else " +
+      "`verification_required`.\n\n" +
+      "The page keeps `session_token` and goes on waiting with the token it has, by `/session/messages?wait=` or " +
+      "`/session/live`. When the customer has come, that one is dead, for others may have seen it: the wait ends with " +
+      "`session_not_found`, or the socket with 4001 or 4003. Then the page goes on with `session_token`, first to " +
+      "`/session/restore`. Unless the link is used nothing changes.",
     security: security.token,
-    request: {
-      query: z.object({
-        new_token: z
-          .enum(["true", "false"])
-          .default("false")
-          .openapi({
-            description:
-              "Whether to exchange the device's token for the one in the answer, so that nobody who has seen the old one " +
-              "comes along. For devices that several people use.",
-          }),
-      }),
-    },
     responses: {
       200: json(
         "An absent messenger is not configured.",
@@ -43,10 +34,14 @@ export function addLink(app: App, options: AppOptions): void {
           links: byMessenger.openapi({ description: "To open on this device." }),
           qr: byMessenger.openapi({ description: "The same as SVG, to scan with another device." }),
           expires_at: instant,
-          session_token: z.string().optional().openapi({ description: "With `new_token` only." }),
+          session_token: z.string().openapi({
+            description:
+              "The device's token once the link was used; until then it opens nothing. Shown only here, and only that of " +
+              "the link that was used comes to life.",
+          }),
         }),
       ),
-      ...problems("malformed", "unauthorized", "session_not_found", "session_expired"),
+      ...problems("unauthorized", "verification_required", "session_not_found", "session_expired"),
     },
   });
   app.openapi(route, async (c) => {
@@ -54,28 +49,16 @@ export function addLink(app: App, options: AppOptions): void {
     const hub = c.var.exchange.hub();
     const link = `link_${randomText(24)}`;
     const link_hash = await sha256Hex(link);
-    const fresh = c.req.valid("query").new_token === "true" ? await mintToken() : undefined;
+    const { session_token, token_hash: new_token_hash } = await mintToken();
     const { expires_at } = await lookUp(hub, () =>
-      hub.store.proofs.createLink(
-        { token_hash, link_hash, ...(fresh && { new_token_hash: fresh.token_hash }) },
-        hub.now(),
-      ),
+      hub.store.proofs.createLink({ token_hash, link_hash, new_token_hash }, hub.now()),
     );
-    if (fresh) {
-      const session_id = await sessionOf(hub, fresh);
-      if (session_id) hub.live.publish(session_id, { type: "closed", token_hash });
-      void c.var.exchange.later(hub.cache.drop([token_hash]));
-    }
     const { telegram, whatsapp } = options.scanTo ?? {};
     const links = {
       ...(telegram && hub.channels.telegram && { telegram: `https://t.me/${telegram}?start=${link}` }),
       ...(whatsapp && hub.channels.whatsapp && { whatsapp: `https://wa.me/${whatsapp}?text=${link}` }),
     };
     const qr = Object.fromEntries(Object.entries(links).map(([name, url]) => [name, qrSvg(url)]));
-    const { session_token } = fresh ?? {};
-    return c.json(
-      { links, qr, expires_at: expires_at.toISOString(), ...(session_token && { session_token }) },
-      200,
-    );
+    return c.json({ links, qr, expires_at: expires_at.toISOString(), session_token }, 200);
   });
 }

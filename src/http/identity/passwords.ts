@@ -38,8 +38,9 @@ export function addPasswords(app: App, options: AppOptions): void {
     tags: ["Identity"],
     summary: "Set a password",
     description:
-      "For the phone that this session has proven. A forgotten one is set anew the same way, within ten minutes after " +
-      "the phone was proven by a code on this device; otherwise an existing one is changed with `/auth/password`.",
+      "The first one, or another in place of a forgotten one: for the session's phone, within 15 minutes after the device " +
+      "got its token by code, scan, password or a key's word; else `verification_required`. Who knows the old one changes " +
+      "it with `/auth/password` at any time.",
     security: security.token,
     middleware,
     request: body(z.object({ password: chosen })),

@@ -17,12 +17,19 @@ export function addUnlink(app: App, options: AppOptions): void {
     summary: "Unlink an identity",
     description:
       "It leaves the session, and we no longer write to it; what it says from now on opens another session. The " +
-      "device's token goes on. Unlinking what is not there is no error.",
+      "device's token goes on. Unlinking what is not there is no error. Within 15 minutes after the device got its token " +
+      "by code, scan, password or a key's word; else `verification_required`.",
     security: security.token,
     request: { params: z.object({ kind: z.enum(IDENTITY_KINDS) }) },
     responses: {
       200: json("The session without it.", z.object({ session: sessionSchema })),
-      ...problems("malformed", "unauthorized", "session_not_found", "session_expired"),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "verification_required",
+        "session_not_found",
+        "session_expired",
+      ),
     },
   });
   app.openapi(route, async (c) => {

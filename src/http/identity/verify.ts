@@ -20,7 +20,8 @@ export function addVerify(app: App, options: AppOptions): void {
     description:
       "With `phone` alone, six digits go to a messenger in which this customer has written to us before; the answer is " +
       "the same when there is none. With `code` too, they prove the phone: its session is restored or opened, and " +
-      "the session whose token the device holds becomes one with it. A code is good for five minutes, five attempts " +
+      "an anonymous session whose token the device holds becomes one with it. So does one that is somebody's, within 15 " +
+      "minutes after the device got its token by a proof; later that is left, as at a kiosk. A code is good for five minutes, five attempts " +
       "and one use, and a new one replaces it.",
     security: [...security.nobody, ...security.token],
     middleware: jsonBody(limitsOf(options).bodyBytes),

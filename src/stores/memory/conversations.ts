@@ -23,7 +23,9 @@ export function memoryConversations(tables: Tables): Conversations {
       const turn = heldTurn(tables, claim);
       if (!turn) return STALE;
       const row = finishTurn(tables, turn, "done");
-      const messages = replies.map((reply) => copy(addReply(tables, row, claim, reply, now)));
+      // Erased meanwhile, it has no address any more.
+      const asked = { ...claim, address: turn.address };
+      const messages = replies.map((reply) => copy(addReply(tables, row, asked, reply, now)));
       const delivery = claimDelivery(tables, row, turn.channel, now);
       count(tables, `turns|${turn.channel}|done`);
       observe(tables, "answer_ms", turn.channel, turn.created_at, now);

@@ -1,5 +1,5 @@
 import { HubError } from "../../core/errors.ts";
-import { LIMIT_WINDOW_MS, type Limit } from "../../core/limits.ts";
+import type { Limit } from "../../core/limits.ts";
 import { later, type Tables } from "./tables.ts";
 
 /** Wrong passwords before a phone's owner has to wait, and for how long: a minute, doubled each time, an hour at most. */
@@ -11,9 +11,9 @@ export const FORGET_MS = 24 * 60 * 60_000;
 
 /** Counts a try against each limit. Throws `too_many_requests`, and counts nothing, when one of them is reached. */
 export function takeLimits({ limits }: Tables, taken: readonly Limit[], now: Date): void {
-  const windows = taken.map(({ key, max }) => {
+  const windows = taken.map(({ key, max, window_ms }) => {
     const window = limits.get(key);
-    const open = window && window.ends_at > now ? window : { count: 0, ends_at: later(now, LIMIT_WINDOW_MS) };
+    const open = window && window.ends_at > now ? window : { count: 0, ends_at: later(now, window_ms) };
     return { key, max, open };
   });
   const full = windows.filter(({ max, open }) => open.count >= max).map(({ open }) => open.ends_at.getTime());

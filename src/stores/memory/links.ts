@@ -1,8 +1,9 @@
 import type { Identities } from "../../core/identity.ts";
+import type { Proofs } from "../../core/ports.ts";
 import { areApart, provenOf } from "./identities.ts";
 import { findOwner, follow, settleIdentities } from "./people.ts";
 import { later, type SessionRow, type Tables } from "./tables.ts";
-import { tokenOf } from "./tokens.ts";
+import { exchangeToken, giveToken, tokenOf } from "./tokens.ts";
 
 const LINK_MS = 10 * 60_000;
 /** Live ones per device; the oldest makes room. */
@@ -11,23 +12,23 @@ const MOST_LINKS = 5;
 /** Lets a link token wait for the person at a device. */
 export function addLink(
   tables: Tables,
-  link_hash: string,
-  token_hash: string,
+  { link_hash, ...link }: Parameters<Proofs["createLink"]>[0],
   now: Date,
 ): { expires_at: Date } {
   const live = [...tables.links]
-    .filter(([, link]) => link.token_hash === token_hash && !link.used_at && link.expires_at > now)
+    .filter(([, other]) => other.token_hash === link.token_hash && other.expires_at > now)
     .sort(([, a], [, b]) => a.created_at.getTime() - b.created_at.getTime());
   for (const [hash] of live.slice(0, Math.max(0, live.length - MOST_LINKS + 1))) tables.links.delete(hash);
   const expires_at = later(now, LINK_MS);
-  tables.links.set(link_hash, { token_hash, created_at: now, expires_at });
+  tables.links.set(link_hash, { ...link, created_at: now, expires_at });
   return { expires_at };
 }
 
 /**
- * Makes the sender of a link token and the person at the device that showed it one, and returns their session.
+ * Makes the sender of a link token and the person at the device that showed it one, and returns their session. The
+ * device's token dies, for anybody may have seen it; the one that only the page knows which asked for the link lives.
  * Undefined, and nothing changed, when the token is unknown, used, old or its device is gone, or when the two are
- * known to be different people.
+ * known to be different people, or may be.
  */
 export function redeemLink(
   tables: Tables,
@@ -36,12 +37,20 @@ export function redeemLink(
   now: Date,
 ): SessionRow | undefined {
   const link = tables.links.get(link_hash);
-  if (!link || link.used_at || link.expires_at <= now) return undefined;
-  const waiting = follow(tables, tokenOf(tables, link.token_hash, now)?.session_id);
-  if (waiting?.session.status !== "active" || waiting.session.expires_at <= now) return undefined;
+  if (!link || link.expires_at <= now) return undefined;
+  const device = tokenOf(tables, link.token_hash, now);
+  const waiting = follow(tables, device?.session_id);
+  if (!device || waiting?.session.status !== "active" || waiting.session.expires_at <= now) return undefined;
   const sender = findOwner(tables, identities, now);
   const theirs = { ...(sender && provenOf(sender.session)), ...identities };
-  if (areApart(provenOf(waiting.session), theirs)) return undefined;
-  link.used_at = now;
-  return settleIdentities(tables, waiting, identities, now, link.token_hash);
+  const here = provenOf(waiting.session);
+  if (areApart(here, theirs)) return undefined;
+  // At a kiosk somebody who came before may still be signed in: nobody else becomes one with them there.
+  const isTaken = here.telegram_chat_id !== undefined || here.whatsapp_user_id !== undefined;
+  if (device.channel === "kiosk" && isTaken && sender !== waiting) return undefined;
+  const row = settleIdentities(tables, waiting, identities, now, link.token_hash)!;
+  const { token_hash, new_token_hash } = link;
+  exchangeToken(tables, token_hash, new_token_hash);
+  giveToken(tables, new_token_hash, row, device.channel, now);
+  return row;
 }

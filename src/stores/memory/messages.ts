@@ -2,6 +2,7 @@ import { type Content, textOf } from "../../core/content.ts";
 import type { DeliveryStatus, Edit, InboundMessage, Message, Receipt } from "../../core/message.ts";
 import {
   copy,
+  count,
   type EarlyEvent,
   externalKey,
   type MessageRow,
@@ -70,6 +71,12 @@ export function replyTarget(tables: Tables, inbound: InboundMessage, session_id:
 
 /** Moves the status of a message of ours forward. Undefined when that is known, gone past, or not our message. */
 export function applyReceipt(tables: Tables, receipt: Receipt, now: Date): Message | undefined {
+  const message = moveForward(tables, receipt, now);
+  if (message) count(tables, `receipts|${receipt.channel}|${receipt.status}`);
+  return message;
+}
+
+function moveForward(tables: Tables, receipt: Receipt, now: Date): Message | undefined {
   const { channel, account, external_id, status } = receipt;
   if (account === undefined) return undefined;
   const key = externalKey(channel, account, external_id);

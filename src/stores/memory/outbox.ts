@@ -73,7 +73,8 @@ export function addDeliveries(
     };
     tables.deliveries.set(delivery_id, added);
     message.parts.push(added);
-    if (!blocked) row.deliveries.push(added);
+    if (blocked) count(tables, `deliveries|${channel}|dead`);
+    else row.deliveries.push(added);
   }
 }
 

@@ -8,13 +8,11 @@ import { addFailure, clearFailures, refuseLocked, takeLimits } from "./limits.ts
 import { addLink } from "./links.ts";
 import { followPhone, ownerOf } from "./passwords.ts";
 import { findLive, follow, resolve, settleIdentities, touch } from "./people.ts";
-import { copy, later, type SessionRow, type Tables, takeEffects } from "./tables.ts";
-import { exchangeToken, giveToken, isIdle, tokenOf } from "./tokens.ts";
+import { copy, later, type SessionRow, type Tables, type TokenRow, takeEffects } from "./tables.ts";
+import { exchangeToken, giveToken, isFresh, isIdle, tokenOf } from "./tokens.ts";
 
 const CODE_MS = 5 * 60_000;
 const CODE_ATTEMPTS = 5;
-/** How long a confirmed code lets its device set a password anew. */
-const RESET_MS = 10 * 60_000;
 
 /** How people prove who they are, said in the plainest way. */
 export function memoryProofs(tables: Tables): Proofs {
@@ -42,21 +40,18 @@ export function memoryProofs(tables: Tables): Proofs {
       return provePhone(tables, { ...proof, by: "code" }, now);
     },
 
-    async createLink({ token_hash, link_hash, new_token_hash }, now) {
-      takeEffects(tables);
-      touch(tables, findLive(tables, { token_hash }, now), undefined, now);
-      if (new_token_hash !== undefined) exchangeToken(tables, token_hash, new_token_hash);
-      return addLink(tables, link_hash, new_token_hash ?? token_hash, now);
+    async createLink(link, now) {
+      const row = findLive(tables, link, now);
+      refuseStale(tables, link.token_hash, row, now);
+      touch(tables, row, undefined, now);
+      return addLink(tables, link, now);
     },
 
     async signUp({ token_hash, password }, now) {
       const digest = await passwordDigest(password);
       const row = findLive(tables, { token_hash }, now);
       const phone = phoneOf(row);
-      const { confirmed_at } = tables.tokens.get(token_hash)!;
-      const isProven = confirmed_at !== undefined && later(confirmed_at, RESET_MS) > now;
-      if (tables.passwords.has(phone) && !isProven)
-        throw new HubError("verification_required", "there is a password; confirm a code to set another");
+      refuseStale(tables, token_hash, row, now);
       touch(tables, row, undefined, now);
       clearFailures(tables, phone);
       tables.passwords.set(phone, { digest, owner: ownerOf(row), updated_at: now });
@@ -107,6 +102,7 @@ export function memoryProofs(tables: Tables): Proofs {
 
     async unlink(token_hash, kind, now) {
       const row = findLive(tables, { token_hash }, now);
+      refuseStale(tables, token_hash, row, now);
       touch(tables, row, undefined, now);
       const { session } = row;
       if (session[kind] === undefined) return copy(session);
@@ -136,29 +132,30 @@ interface PhoneProof {
 function provePhone(tables: Tables, proof: PhoneProof, now: Date): Opened {
   const { phone, by, token_hash, new_token_hash, channel } = proof;
   const here = token_hash === undefined ? undefined : liveDevice(tables, token_hash, now);
-  // Whoever logs in, or stands at a kiosk, may be another person than the one who was here before.
+  // Whoever logs in, stands at a kiosk, or comes long after may be another person than the one who was here before.
+  // What stands in a public room goes on dying without use, whatever it calls itself, and when it has died so before.
+  const isKiosk = token_hash !== undefined && tables.tokens.get(token_hash)?.channel === "kiosk";
   const isOpen = here && !isSomebody(provenOf(here.row.session));
-  const joins = here && (isOpen || (by === "code" && here.channel !== "kiosk"));
+  const isTheirs = here && by === "code" && !isKiosk && isFresh(here.token, now);
   const row =
-    (joins && settleIdentities(tables, here.row, { phone }, now, token_hash)) ||
+    (here && (isOpen || isTheirs) && settleIdentities(tables, here.row, { phone }, now, token_hash)) ||
     resolve(tables, { phone }, channel, now);
   touch(tables, row, channel, now);
   if (here) exchangeToken(tables, token_hash!, new_token_hash);
-  const token = giveToken(tables, new_token_hash, row, channel, now);
-  if (by === "code") token.confirmed_at = now;
+  giveToken(tables, new_token_hash, row, isKiosk ? "kiosk" : channel, now);
   return { ...copy(row.session), ...takeEffects(tables) };
 }
 
-/** A live token's session and channel, if it opens one. */
+/** A live token and its session, if it opens one. */
 function liveDevice(
   tables: Tables,
   token_hash: string,
   now: Date,
-): { row: SessionRow; channel: string } | undefined {
+): { row: SessionRow; token: TokenRow } | undefined {
   const token = tokenOf(tables, token_hash, now);
   const row = follow(tables, token?.session_id);
   if (!token || row?.session.status !== "active" || row.session.expires_at <= now) return undefined;
-  return { row, channel: token.channel };
+  return { row, token };
 }
 
 /** Throws `password_invalid` or `too_many_requests`, for an unknown phone as for a wrong password. */
@@ -171,6 +168,12 @@ function checkPassword(tables: Tables, phone: string, digest: string, now: Date)
   }
   clearFailures(tables, phone);
   kept.updated_at = now;
+}
+
+/** Throws `verification_required` for a session that is somebody's, unless the device has proven lately who it is. */
+function refuseStale({ tokens }: Tables, token_hash: string, { session }: SessionRow, now: Date): void {
+  if (isSomebody(provenOf(session)) && !isFresh(tokens.get(token_hash)!, now))
+    throw new HubError("verification_required", "this device has to prove again who it is");
 }
 
 function phoneOf({ session }: SessionRow): string {

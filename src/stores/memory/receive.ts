@@ -40,11 +40,8 @@ export function receiveOne(tables: Tables, item: Kept, now: Date): Received {
       return receiveMessage(tables, item.message, now);
     case "echo":
       return applied("echo", receiveEcho(tables, item.echo, now));
-    case "receipt": {
-      const message = applyReceipt(tables, item.receipt, now);
-      if (message) count(tables, `receipts|${item.receipt.channel}|${item.receipt.status}`);
-      return applied("receipt", message);
-    }
+    case "receipt":
+      return applied("receipt", applyReceipt(tables, item.receipt, now));
     case "edit":
       return receiveEdit(tables, item.edit, now);
     case "identity_change": {

@@ -29,7 +29,9 @@ export function memorySessions(tables: Tables): Sessions {
       takeEffects(tables);
       const there = findOwner(tables, identities, now)?.session;
       if (there && data) refuseGrowth(there, { ...there, data: mergePatch(there.data, data) });
-      const row = (asserted ? claim : resolve)(tables, identities, channel, now, session_id);
+      const row =
+        taken(tables, identities, session_id, now) ??
+        (asserted ? claim : resolve)(tables, identities, channel, now, session_id);
       touch(tables, row, channel, now);
       if (customer_id !== undefined) row.session.customer_id = customer_id;
       if (data !== undefined) row.session.data = mergePatch(row.session.data, data);
@@ -112,6 +114,18 @@ export function memorySessions(tables: Tables): Sessions {
       return { session_id, messages, cursor: messages.at(-1)?.seq ?? after, more: newer.length > limit };
     },
   };
+}
+
+/** What a start of nobody has opened under its promised id: it comes out of the journal again, and no identity tells. */
+function taken(
+  tables: Tables,
+  identities: Identities,
+  promised: string | undefined,
+  now: Date,
+): SessionRow | undefined {
+  const row = tables.sessions.get(promised ?? "");
+  const isIt = row?.session.status === "active" && row.session.expires_at > now;
+  return isIt && Object.keys(identities).length === 0 ? row : undefined;
 }
 
 /** The session that a caller's word finds. A phone that was only claimed is proven by it, unless it is a claim itself. */

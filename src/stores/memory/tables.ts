@@ -36,8 +36,8 @@ export interface TokenRow {
   channel: string;
   created_at: Date;
   last_used_at: Date;
-  /** When a code was confirmed with it. */
-  confirmed_at?: Date | undefined;
+  /** When its device proved last who it is, or somebody vouched for it: nobody comes into a person's session otherwise. */
+  confirmed_at: Date;
 }
 
 export interface CodeRow {
@@ -47,12 +47,12 @@ export interface CodeRow {
   expires_at: Date;
 }
 
-/** A link token waits for the person at the device with this token. */
+/** A link token waits for the person at the device with this token, who then goes on with the new one. */
 export interface LinkRow {
   token_hash: string;
+  new_token_hash: string;
   created_at: Date;
   expires_at: Date;
-  used_at?: Date;
 }
 
 export interface PasswordRow {

@@ -3,6 +3,7 @@ import { later, type SessionRow, type Tables, type TokenRow } from "./tables.ts"
 /** How exactly the last use of a token is kept; a kiosk's, which dies without use, more exactly than others. */
 const EXACT_MS = 15_000;
 const KIOSK_EXACT_MS = 1_000;
+const FRESH_MS = 15 * 60_000;
 
 /** A token that is alive: given, not taken back, and not left lying at a kiosk. */
 export function tokenOf(tables: Tables, token_hash: string, now: Date): TokenRow | undefined {
@@ -22,34 +23,40 @@ export function useToken(token: TokenRow, now: Date): void {
     token.last_used_at = now;
 }
 
-/** Gives a device its token; one that is known comes to be this session's. */
+/**
+ * Gives a device its token; one that is known comes to be this session's. Nobody gets one for a session that is
+ * somebody's but by a proof, or because somebody vouched for them.
+ */
 export function giveToken(
   tables: Tables,
   token_hash: string,
   { session }: SessionRow,
   channel: string | undefined,
   now: Date,
-): TokenRow {
+): void {
   const { device_id = crypto.randomUUID(), created_at = now } = tables.tokens.get(token_hash) ?? {};
-  const token: TokenRow = {
+  tables.tokens.set(token_hash, {
     session_id: session.session_id,
     device_id,
     channel: channel ?? session.channel,
     created_at,
     last_used_at: now,
-  };
-  tables.tokens.set(token_hash, token);
-  return token;
+    confirmed_at: now,
+  });
 }
 
-/** Gives the device that holds one token another in its place. */
+/** Whether the device has proven lately who it is: only then it may do what outlasts its token. */
+export function isFresh({ confirmed_at }: TokenRow, now: Date): boolean {
+  return later(confirmed_at, FRESH_MS) > now;
+}
+
+/** Gives the device that holds one token another in its place. What was shown with the old one dies with it. */
 export function exchangeToken(tables: Tables, token_hash: string, new_token_hash: string): void {
   const token = tables.tokens.get(token_hash);
   if (!token) return;
   tables.tokens.delete(token_hash);
   tables.tokens.set(new_token_hash, token);
-  for (const link of tables.links.values())
-    if (link.token_hash === token_hash) link.token_hash = new_token_hash;
+  for (const [hash, link] of tables.links) if (link.token_hash === token_hash) tables.links.delete(hash);
   tables.effects.closed.push(token_hash);
 }
 

@@ -64,9 +64,11 @@ function toReply({ content, parts }: OutboundReply): Row {
   return { ...toColumns(content), parts: whole ? [null] : parts.map(({ kind, ...part }) => part) };
 }
 
+/** A turn of the message that was just received comes without what is beside it. */
 function toReceived(row: Row): Received {
-  const message = row.message ? { message: toMessage(row.message as Row) } : {};
-  const turn = row.turn ? { turn: toTurn(row.turn as Row) } : {};
+  const { session, message: said } = row;
+  const message = said ? { message: toMessage(said as Row) } : {};
+  const turn = row.turn ? { turn: toTurn({ session, message: said, ...(row.turn as Row) }) } : {};
   const effects = toEffects(row);
   if (row.type !== "message")
     return { type: row.type, applied: row.applied, ...message, ...turn, ...effects } as Received;
