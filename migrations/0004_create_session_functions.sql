@@ -335,7 +335,7 @@ begin
     end if;
   end if;
 
-  for s in select * from public.sessions where session_id = any (v_holders) order by created_at, session_id loop
+  for s in select * from public.sessions where v_holders <> '{}' and session_id = any (v_holders) order by created_at, session_id loop
     v_proven := public.hub_proven(s);
     if public.hub_are_apart(v_proven, v_known) then
       perform public.hub_strip(s, p_identities, p);
@@ -358,13 +358,17 @@ begin
     perform public.hub_add_effect('closed', v_closed);
   end if;
 
-  for v_id in select session_id from public.sessions where session_id = any (v_same) order by created_at, session_id loop
-    if v_survivor is null then
-      v_survivor := v_id;
-    else
-      perform public.hub_merge_sessions(v_survivor, v_id, p_owner, v_now);
-    end if;
-  end loop;
+  if array_length(v_same, 1) > 1 then
+    for v_id in select session_id from public.sessions where session_id = any (v_same) order by created_at, session_id loop
+      if v_survivor is null then
+        v_survivor := v_id;
+      else
+        perform public.hub_merge_sessions(v_survivor, v_id, p_owner, v_now);
+      end if;
+    end loop;
+  else
+    v_survivor := v_same[1];
+  end if;
 
   if v_survivor is not null then
     -- A phone that somebody claimed does not become that of who they turn out to be.
