@@ -27,7 +27,7 @@ create table public.messages (
 ) with (fillfactor = 90);
 
 create index messages_session on public.messages (session_id, seq);
-create index messages_age on public.messages using brin (created_at);
+create index messages_age on public.messages (created_at);
 
 -- A platform's id is unique within channel and account. A caller of ours chooses its own ids, so there, without an
 -- account, it is unique within the session: nobody can run into somebody else's message.
