@@ -4,15 +4,18 @@ import { localKeys } from "./services/supabase.ts";
 import { localSettings } from "./settings.ts";
 import { forget, type Stack, startStack } from "./stack.ts";
 
-const { values } = parseArgs({ options: { fresh: { type: "boolean", default: false } } });
+// Whoever reads may leave before we do (a terminal that closes).
+for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
-const settings = readSettings();
-if (values.fresh) await forget(settings);
+const fresh = read(freshOf);
+const settings = read(() => localSettings(process.env));
+if (fresh) await forget(settings);
 let stack: Stack | undefined;
 let leaving = false;
 const left = new Promise<void>((resolve) => {
-  for (const name of ["SIGINT", "SIGTERM"] as const) {
+  for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
+      if (leaving && name === "SIGHUP") return; // a terminal may say twice that it closes
       if (leaving) process.exit(130);
       leaving = true;
       say("\nstopping; once more to stop at once");
@@ -28,8 +31,9 @@ try {
         say(`  ${styleText("green", "ready")}  ${part.padEnd(22)} ${Math.round(took!)} ms`);
     },
     workerLog: (line) => {
-      if (!line || stripVTControlCharacters(line).startsWith("[wrangler:info]")) return;
-      if (stack) say(styleText("dim", `worker | ${line}`));
+      const plain = stripVTControlCharacters(line);
+      if (!plain || plain.startsWith("[wrangler:info]")) return;
+      if (stack || isTrouble(plain)) say(styleText("dim", `worker | ${line}`));
     },
   });
   table(stack);
@@ -45,9 +49,24 @@ try {
 }
 process.exit();
 
-function readSettings() {
+function freshOf(): boolean {
   try {
-    return localSettings(process.env);
+    return parseArgs({ options: { fresh: { type: "boolean", default: false } } }).values.fresh;
+  } catch {
+    const given = process.argv.slice(2).join(" ");
+    throw new Error(`"${given}" is not understood; the only flag is --fresh: npm run dev -- --fresh`);
+  }
+}
+
+/** Warnings and errors, the hub's own and wrangler's: said also while the Worker is not ready. */
+function isTrouble(line: string): boolean {
+  if (line.includes("Scheduled Workers are not automatically triggered")) return false; // this file triggers them
+  return /"level":"(warn|error)"|\[(WARNING|ERROR|wrangler:warn|wrangler:error)\]/.test(line);
+}
+
+function read<T>(setting: () => T): T {
+  try {
+    return setting();
   } catch (error) {
     say(styleText("red", (error as Error).message));
     process.exit(1);

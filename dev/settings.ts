@@ -33,11 +33,12 @@ const SETTINGS = [
   ),
 ].map(([, name]) => name!);
 
-/** The local stack's settings from the environment. Throws on a port that is none. */
+/** The local stack's settings from the environment. Throws on a port that is none, or that two parts share. */
 export function localSettings(env: Readonly<Record<string, string | undefined>>): LocalSettings {
   const ports = Object.fromEntries(
     Object.entries(PORTS).map(([name, standard]) => [name, env[name] ? portOf(name, env[name]) : standard]),
   ) as Record<PortName, number>;
+  refuseSharedPorts(ports);
   const at = (port: PortName) => `http://127.0.0.1:${ports[port]}`;
   const given = Object.fromEntries(
     SETTINGS.flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
@@ -71,6 +72,15 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
       ...given,
     },
   };
+}
+
+function refuseSharedPorts(ports: Readonly<Record<PortName, number>>): void {
+  const owners = new Map<number, string>();
+  for (const [name, port] of Object.entries(ports)) {
+    const other = owners.get(port);
+    if (other) throw new Error(`${other} and ${name} are both ${port}; set one of them to another port`);
+    owners.set(port, name);
+  }
 }
 
 function portOf(name: string, text: string): number {

@@ -93,15 +93,19 @@ export async function startStack(
         limits,
       }),
     );
-    const worker = await part("Worker", () =>
-      startWorker({
+    const worker = await part("Worker", async () => {
+      const started = await startWorker({
         port: ports.PORT,
         dir,
         vars,
         databaseUrl: postgres.url,
         ...(workerLog && { log: workerLog }),
-      }),
-    );
+      });
+      const wrong = await misconfigured(started.url);
+      if (wrong === undefined) return started;
+      await started.stop();
+      throw new Error(`the hub refuses its settings: ${wrong}`);
+    });
     const handshake = await fetch(`${whatsapp.url}/_subscribe`, { method: "POST" });
     if (!handshake.ok) throw new Error(`the WhatsApp handshake failed: ${await handshake.text()}`);
     return { settings, postgres, supabase, redis, telegram, whatsapp, worker, stop };
@@ -109,6 +113,15 @@ export async function startStack(
     await stop();
     throw error;
   }
+}
+
+/** What the hub finds wrong with its settings. `/health` would tell it to a key only, and keys are settings too. */
+async function misconfigured(hub: string): Promise<string | undefined> {
+  const answer = await fetch(`${hub}/session/restore`);
+  const text = await answer.text();
+  if (answer.status !== 503) return undefined;
+  const { error } = JSON.parse(text) as { error: { code: string; message: string } };
+  return error.code === "misconfigured" ? error.message : undefined;
 }
 
 /** Empties the stack's state. */

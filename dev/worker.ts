@@ -28,8 +28,13 @@ export interface LocalWorker {
 
 const root = resolve(import.meta.dirname, "..");
 const READY_MS = 60_000;
+/** Lines of its last words, for an error that tells why it did not start. */
+const TAIL = 40;
 
-/** Runs the Worker under `wrangler dev`, with the project's `wrangler.toml` and these variables, and waits until it answers. */
+/**
+ * Runs the Worker under `wrangler dev`, with the project's `wrangler.toml` and these variables, and waits until it answers.
+ * When it does not come to that, the error holds its last lines.
+ */
 export async function startWorker({
   port,
   dir,
@@ -68,7 +73,13 @@ export async function startWorker({
       env: { ...process.env, WRANGLER_SEND_METRICS: "false", NO_COLOR: "1", CI: "1" },
     },
   );
-  for (const stream of [child.stdout, child.stderr]) createInterface(stream).on("line", log);
+  const tail: string[] = [];
+  let isReady = false;
+  for (const stream of [child.stdout, child.stderr])
+    createInterface(stream).on("line", (line) => {
+      if (!isReady && line.trim()) tail.splice(0, tail.push(line) - TAIL);
+      log(line);
+    });
   const gone = new Promise<void>((done) => child.once("exit", () => done()));
   const worker: LocalWorker = {
     url: `http://127.0.0.1:${port}`,
@@ -86,7 +97,13 @@ export async function startWorker({
   };
   // The last resort, when this process ends without stopping it.
   process.once("exit", () => signal(child, "SIGKILL"));
-  await ready(worker, child);
+  try {
+    await ready(worker, child);
+  } catch (error) {
+    throw new Error([(error as Error).message, ...tail].join("\n  "), { cause: error });
+  }
+  isReady = true;
+  tail.length = 0;
   return worker;
 }
 
@@ -120,8 +137,11 @@ async function writeConfig(
 async function ready(worker: LocalWorker, child: ChildProcess): Promise<void> {
   const deadline = Date.now() + READY_MS;
   while (Date.now() < deadline) {
-    if (child.exitCode !== null)
-      throw new Error(`the Worker ended before it was ready (exit ${child.exitCode})`);
+    const end = child.signalCode ?? child.exitCode;
+    if (end !== null) {
+      await new Promise((heard) => setTimeout(heard, 200)); // its last words may still be in the pipe
+      throw new Error(`the Worker ended before it was ready (${end})`);
+    }
     try {
       const answer = await fetch(`${worker.url}/health`, { signal: AbortSignal.timeout(2_000) });
       await answer.arrayBuffer();

@@ -399,10 +399,10 @@ declare
   s public.sessions;
 begin
   perform public.hub_lock_sessions(array[p_identities]);
-  if exists (select 1 from public.sessions where session_id = v_promised) then
-    v_promised := null;
-  end if;
   loop
+    if exists (select 1 from public.sessions where session_id = v_promised) then
+      v_promised := null;
+    end if;
     select k into v_anchor from unnest(public.hub_identity_kinds()) with ordinality as u (k, place) where p_identities ? k order by place limit 1;
     s := public.hub_find_active(v_anchor, p_identities ->> v_anchor, v_now);
     v_id := public.hub_settle_identities(s.session_id, p_identities, null, p);

@@ -1,6 +1,13 @@
 -- Messages, and what platforms say of them afterwards: receipts, edits, reachability. Called by the functions of the next
 -- files.
 
+-- One transaction at a time per message of a platform: whoever keeps it, and whoever tells something of it, so that
+-- neither misses the other.
+create function public.hub_lock_message(p_channel text, p_account text, p_external_id text) returns void
+language sql volatile as $$
+  select pg_advisory_xact_lock(hashtextextended(concat_ws(':', 'told', p_channel, p_account, p_external_id), 0))
+$$;
+
 -- Whether a status may follow another: sent < delivered < read < played; failed ends a message that has not arrived.
 create function public.hub_is_forward(p_from text, p_to text) returns boolean
 language sql immutable parallel safe as $$
@@ -39,6 +46,7 @@ begin
   if p_receipt ->> 'account' is null then
     return '{"applied": false}';
   end if;
+  perform public.hub_lock_message(p_receipt ->> 'channel', p_receipt ->> 'account', p_receipt ->> 'external_id');
   select * into d from public.deliveries
     where channel = p_receipt ->> 'channel' and account = p_receipt ->> 'account' and external_id = p_receipt ->> 'external_id'
     order by seq desc limit 1
@@ -87,6 +95,7 @@ begin
   if p_edit ->> 'account' is null then
     return '{"applied": false}';
   end if;
+  perform public.hub_lock_message(p_edit ->> 'channel', p_edit ->> 'account', p_edit ->> 'external_id');
   select * into m from public.messages
     where channel = p_edit ->> 'channel' and coalesce(account, session_id::text) = p_edit ->> 'account'
       and external_id = p_edit ->> 'external_id'
@@ -155,9 +164,11 @@ begin
     p_message ->> 'direction', p_message ->> 'role', p_message ->> 'kind', p_message ->> 'text', p_message -> 'content',
     p_message ->> 'reply_to', p_message ->> 'status', (p_message ->> 'sent_at')::timestamptz, p_now
   ) returning * into m;
-  if m.account is not null and m.external_id is not null
-    and exists (select 1 from public.early_events where channel = m.channel and account = m.account and external_id = m.external_id)
-  then
+  if m.account is null or m.external_id is null then
+    return m;
+  end if;
+  perform public.hub_lock_message(m.channel, m.account, m.external_id);
+  if exists (select 1 from public.early_events where channel = m.channel and account = m.account and external_id = m.external_id) then
     perform public.hub_apply_early(m.channel, m.account, m.external_id, p_now);
     select * into m from public.messages where message_id = m.message_id;
   end if;

@@ -85,8 +85,12 @@ begin
     end if;
     if s.session_id is null then
       perform public.hub_lock_identities(array[v_identities]);
+      if not v_asserted and not p_message ? 'link_hash' then
+        s := public.hub_hold_known(v_identities, true, v_now);
+      end if;
     end if;
   end if;
+  -- Only now: whoever brings the same message at the same time holds what we have just waited for.
   if v_account is not null then
     select * into m from public.messages
       where channel = v_channel and coalesce(account, session_id::text) = v_account and external_id = v_external_id;
@@ -110,8 +114,6 @@ begin
         v_notice := 'linked';
       end if;
     end if;
-  elsif v_identities is not null and s.session_id is null then
-    s := public.hub_hold_known(v_identities, true, v_now);
   end if;
   if s.session_id is null then
     v_id := coalesce(v_id, public.hub_resolve(v_identities, v_channel, v_then));
@@ -184,40 +186,63 @@ begin
 end
 $$;
 
--- Locks all messages of ours and theirs that a webhook tells something of, known or not, in one order whatever the order
--- of what it tells.
+-- Locks all messages of ours and theirs that a webhook brings or tells something of, known or not, in one order whatever
+-- the order of what it tells; and first the sessions of what was edited, for an edit may wake the bot. Looked up one by
+-- one: a plan from when the tables were empty would read them whole.
 create function public.hub_lock_told(p_items jsonb) returns void
 language plpgsql volatile as $$
 declare
   v_told constant jsonb := jsonb_path_query_array(p_items, '$[*] ? (@.type == "receipt" || @.type == "edit")');
+  v_deliveries uuid[] := '{}';
+  v_messages uuid[] := '{}';
+  v_sessions uuid[] := '{}';
+  v_item jsonb;
   v_key bigint;
+  v_id uuid;
+  m public.messages;
+  d public.deliveries;
 begin
-  if jsonb_array_length(v_told) < 2 then
+  if jsonb_array_length(v_told) = 0 or jsonb_array_length(p_items) < 2 then
     return;
   end if;
+  for v_item in select * from jsonb_array_elements(v_told) where value ->> 'type' = 'edit' loop
+    select session_id into v_id from public.messages
+      where channel = v_item ->> 'channel' and coalesce(account, session_id::text) = v_item ->> 'account' and external_id = v_item ->> 'external_id';
+    if found then
+      v_sessions := v_sessions || v_id;
+    end if;
+  end loop;
+  for v_id in select distinct u from unnest(v_sessions) as u order by u loop
+    perform public.hub_hold_session(v_id);
+  end loop;
   for v_key in
     select distinct hashtextextended(concat_ws(':', 'told', i ->> 'channel', i ->> 'account', i ->> 'external_id'), 0)
-    from jsonb_array_elements(v_told) i
+    from jsonb_array_elements(p_items) i
+    where i ->> 'type' in ('receipt', 'edit', 'message', 'echo') and i ->> 'account' is not null
     order by 1
   loop
     perform pg_advisory_xact_lock(v_key);
   end loop;
-  perform 1 from public.deliveries d
-    where d.delivery_id in (
-      select x.delivery_id from jsonb_array_elements(v_told) i
-        join public.deliveries x on x.channel = i ->> 'channel' and x.account = i ->> 'account' and x.external_id = i ->> 'external_id')
-    order by d.delivery_id
-    for update;
-  perform 1 from public.messages m
-    where m.message_id in (
-      select x.message_id from jsonb_array_elements(v_told) i
-        join public.deliveries x on x.channel = i ->> 'channel' and x.account = i ->> 'account' and x.external_id = i ->> 'external_id'
-      union all
-      select x.message_id from jsonb_array_elements(v_told) i
-        join public.messages x
-          on x.channel = i ->> 'channel' and coalesce(x.account, x.session_id::text) = i ->> 'account' and x.external_id = i ->> 'external_id')
-    order by m.message_id
-    for update;
+  for v_item in select * from jsonb_array_elements(v_told) loop
+    for d in
+      select * from public.deliveries
+      where channel = v_item ->> 'channel' and account = v_item ->> 'account' and external_id = v_item ->> 'external_id'
+    loop
+      v_deliveries := v_deliveries || d.delivery_id;
+      v_messages := v_messages || d.message_id;
+    end loop;
+    select * into m from public.messages
+      where channel = v_item ->> 'channel' and coalesce(account, session_id::text) = v_item ->> 'account' and external_id = v_item ->> 'external_id';
+    if found then
+      v_messages := v_messages || m.message_id;
+    end if;
+  end loop;
+  for v_id in select distinct u from unnest(v_deliveries) as u order by u loop
+    perform 1 from public.deliveries where delivery_id = v_id for update;
+  end loop;
+  for v_id in select distinct u from unnest(v_messages) as u order by u loop
+    perform 1 from public.messages where message_id = v_id for update;
+  end loop;
 end
 $$;
 

@@ -180,11 +180,12 @@ begin
     else
       m := public.hub_refresh_status(d.message_id);
     end if;
-    if d.external_id is not null and d.account is not null
-      and exists (select 1 from public.early_events where channel = d.channel and account = d.account and external_id = d.external_id)
-    then
-      v_told := v_told || public.hub_apply_early(d.channel, d.account, d.external_id, v_now);
-      select * into m from public.messages where message_id = d.message_id;
+    if d.external_id is not null and d.account is not null then
+      perform public.hub_lock_message(d.channel, d.account, d.external_id);
+      if exists (select 1 from public.early_events where channel = d.channel and account = d.account and external_id = d.external_id) then
+        v_told := v_told || public.hub_apply_early(d.channel, d.account, d.external_id, v_now);
+        select * into m from public.messages where message_id = d.message_id;
+      end if;
     end if;
     if m.message_id is not null then
       v_changed := v_changed || jsonb_build_object('session_id', m.session_id, 'message_id', m.message_id, 'status', m.status);

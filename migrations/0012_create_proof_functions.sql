@@ -137,10 +137,10 @@ declare
   v_id uuid;
   s public.sessions;
 begin
-  if exists (select 1 from public.sessions where session_id = v_promised) then
-    v_promised := null;
-  end if;
   while public.hub_may_claim(p_identities, p_channel, p) loop
+    if exists (select 1 from public.sessions where session_id = v_promised) then
+      v_promised := null;
+    end if;
     s := public.hub_find_active('phone', p_identities ->> 'phone', v_now);
     if s.session_id is null then
       insert into public.sessions (
@@ -321,6 +321,21 @@ language sql immutable parallel safe as $$
   select 'password:' || encode(sha256(convert_to(p_phone, 'UTF8')), 'hex')
 $$;
 
+-- Holds the failed passwords of the phone whose session a device has, before that session: in the order of hub_log_in, so
+-- that neither waits for the other. p: {now, kiosk_idle_ms, token_hash}
+create function public.hub_hold_failures(p jsonb) returns void
+language plpgsql volatile as $$
+declare
+  v_key constant text := public.hub_failure_key((
+    select phone from public.sessions where session_id = public.hub_token_session(p ->> 'token_hash', p)));
+begin
+  if v_key is not null then
+    insert into public.limits (key, count, ends_at) values (v_key, 0, (p ->> 'now')::timestamptz) on conflict do nothing;
+    perform 1 from public.limits where key = v_key for update;
+  end if;
+end
+$$;
+
 -- Null when phone and password belong together; else {error}, for an unknown phone as for a wrong password and after the
 -- same work. Five wrong ones lock the phone for a minute, each further one twice as long, an hour at most.
 create function public.hub_refuse_password(p_phone text, p_password text, p_now timestamptz) returns jsonb
@@ -470,6 +485,7 @@ declare
   v_hash constant text := public.hub_hash_password(p ->> 'password');
   s public.sessions;
 begin
+  perform public.hub_hold_failures(p);
   v_live := public.hub_find_fresh(p);
   if v_live ? 'error' then
     return v_live;
@@ -497,6 +513,7 @@ declare
   v_refusal jsonb;
   s public.sessions;
 begin
+  perform public.hub_hold_failures(p);
   v_live := public.hub_find_live(p, p);
   if v_live ? 'error' then
     return v_live;

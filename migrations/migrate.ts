@@ -2,7 +2,7 @@
  * Applies `migrations/NNNN_verb_noun.sql` in order to the database in DATABASE_URL, each file in one transaction.
  *
  *   npm run migrate                    applies what is new
- *   npm run migrate -- --adopt 0003    first records 0001 to 0003 as applied, without running them
+ *   npm run migrate -- --adopt 0003    (or 3) first records 0001 to 0003 as applied, without running them
  *
  * `--adopt` is for files that were pasted into the Supabase SQL editor by hand: they leave no record, so the next run
  * would trip over what they made. Paste whole files, then adopt up to the last one pasted. A run that trips says so.
@@ -92,12 +92,13 @@ async function apply(
 }
 
 async function adoptUntil(tx: postgres.TransactionSql, files: readonly Migration[], number: string) {
-  if (!files.some(({ name }) => name.startsWith(`${number}_`))) {
+  const until = number.padStart(4, "0");
+  if (!files.some(({ name }) => name.startsWith(`${until}_`))) {
     throw new Error(`--adopt ${number}: no such migration`);
   }
   const applied = await records(tx);
   for (const file of files) {
-    if (file.name.slice(0, 4) <= number && !applied.has(file.name)) await record(tx, file);
+    if (file.name.slice(0, 4) <= until && !applied.has(file.name)) await record(tx, file);
   }
 }
 
@@ -137,7 +138,9 @@ $$;`;
 if (import.meta.main) {
   try {
     const { values } = parseArgs({ options: { adopt: { type: "string" } } });
-    await migrate(process.env.DATABASE_URL ?? "", {
+    const databaseUrl = process.env.DATABASE_URL;
+    if (!databaseUrl) throw new Error("DATABASE_URL is not set");
+    await migrate(databaseUrl, {
       ...(values.adopt === undefined ? {} : { adopt: values.adopt }),
       log: console.log,
     });

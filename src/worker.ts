@@ -3,7 +3,7 @@ import { bots } from "./bots/index.ts";
 import { callerMessageSchema } from "./channels/caller.ts";
 import { channels as makers } from "./channels/index.ts";
 import { type Config, configOf } from "./config.ts";
-import { HubError } from "./core/errors.ts";
+import { failureOf, HubError } from "./core/errors.ts";
 import { DEFAULT_LIMITS, type Hub } from "./core/hub.ts";
 import type { Bot, Channel, Log, SessionCache, Store, StoreSettings } from "./core/ports.ts";
 import type { Env } from "./core/settings.ts";
@@ -51,11 +51,17 @@ export default {
 
   async scheduled(_event, env, context) {
     const { open, retention } = assemblyOf(env);
-    const { hub, close } = open(log, (work) => context.waitUntil(work));
     try {
-      await sweep(hub, { ...SWEEP, ...retention });
-    } finally {
-      await close();
+      const { hub, close } = open(log, (work) => context.waitUntil(work));
+      try {
+        await sweep(hub, { ...SWEEP, ...retention });
+      } finally {
+        await close();
+      }
+    } catch (error) {
+      if (!(error instanceof HubError)) throw error;
+      // What is misconfigured has its line since the isolate began.
+      if (error.code !== "misconfigured") log("warn", "sweep.failed", failureOf(error));
     }
   },
 } satisfies ExportedHandler<Env>;

@@ -76,6 +76,31 @@ test("the replies to messages that came together keep it, too", async () => {
   ]);
 });
 
+test("a turn that had to wait long for the reply before it is left to its lease, and the bot asked once", async () => {
+  const { hub, sent, hear } = pacedHub();
+  const asked: string[] = [];
+  const { bot } = hub;
+  const counting = {
+    ...hub,
+    bot: {
+      ...bot,
+      reply: (turn: Turn, signal: AbortSignal) => {
+        asked.push(turn.message.text);
+        return bot.reply(turn, signal);
+      },
+    },
+  };
+  const long = Array.from({ length: 40 }, (_, i) => `part${i}`).join(" ");
+  const first = (await hear(anna, "1", long)) as Turn;
+  await hear(anna, "2", "two");
+  await answer(counting, first);
+  expect([sent.length, asked]).toEqual([40, [long]]);
+  expect((await hub.store.conversations.due(hub.now(), 10)).turns).toEqual([]);
+  const later = new Date(hub.now().getTime() + 60_000);
+  const { turns } = await hub.store.conversations.due(later, 10);
+  expect(turns.map(({ message, attempt }) => [message.text, attempt])).toEqual([["two", 2]]);
+});
+
 test("customers do not wait for each other", async () => {
   const { hub, sent, hear } = pacedHub();
   await answer(hub, (await hear(anna, "1", "one")) as Turn);

@@ -58,7 +58,23 @@ test("npm run demo walks one customer through four channels without a surprise",
 test("the demo ends with 1 and says what to do when nothing runs", async () => {
   const demo = run("dev/demo.ts", { PORT: String(await freePort()) });
   expect(await demo.ended).toBe(1);
-  expect(demo.output()).toContain("npm run dev");
+  expect(demo.output()).toMatch(
+    /^\s*nothing answers at \S+; start the stack with "npm run dev" first, or set PORT as there\s*$/,
+  );
+});
+
+test.each([
+  ["an unknown flag", ["--frsh"], {}, /^"--frsh" is not understood; the only flag is --fresh.*\n$/],
+  [
+    "two parts on one port",
+    [],
+    { PORT: "20001", UPSTASH_PORT: "20001" },
+    /^PORT and UPSTASH_PORT are both 20001; .*\n$/,
+  ],
+] as const)("npm run dev refuses %s in one line and starts nothing", async (_, flags, more, line) => {
+  const other = run("dev/dev.ts", more, flags);
+  expect(await other.ended).toBe(1);
+  expect(other.output()).toMatch(line);
 });
 
 test("a second npm run dev says which port is taken and how to choose another, and harms nothing", async () => {
@@ -73,15 +89,39 @@ test("Ctrl-C stops every part, and the state is there at the next start", async 
   dev.interrupt();
   expect(await dev.ended).toBe(0);
   for (const name of PORTS) await expect(fetch(`http://127.0.0.1:${env[name]}/`)).rejects.toThrow();
-  dev = run("dev/dev.ts");
+  dev = run("dev/dev.ts", { KIOSK_PHONE_POLICY: "verify" });
   await dev.says("Ctrl-C stops everything");
   expect((await history())[0]).toEqual(before);
+});
+
+test("the demo says that it needs another policy than the stack's, whatever its own environment says", async () => {
+  const demo = run("dev/demo.ts", { KIOSK_PHONE_POLICY: "trust" });
+  expect(await demo.ended).toBe(1);
+  expect(demo.output()).toContain("\nthis stack runs with KIOSK_PHONE_POLICY=verify; the demo needs trust");
+});
+
+test("a terminal that closes stops every part", async () => {
+  dev.interrupt("SIGHUP");
+  expect(await dev.ended).toBe(0);
+  for (const name of PORTS) await expect(fetch(`http://127.0.0.1:${env[name]}/`)).rejects.toThrow();
+});
+
+test("wrong settings stop the stack with what is wrong", async () => {
+  dev = run("dev/dev.ts", { BOT: "foo", KIOSK_IDLE_SECONDS: "6", WHATSAPP_API_VERSION: "six" });
+  expect(await dev.ended).toBe(1);
+  expect(dev.output()).toContain("the hub refuses its settings: the hub has a wrong setting:");
+  expect(dev.output()).toContain("KIOSK_IDLE_SECONDS must be at least 10");
+  expect(dev.output()).toContain("WHATSAPP_API_VERSION");
+  expect(dev.output()).not.toMatch(/ready +Worker|Ctrl-C/);
+  dev = run("dev/dev.ts", { BOT: "webhook" });
+  expect(await dev.ended).toBe(1);
+  expect(dev.output()).toContain("the hub refuses its settings: BOT=webhook needs BOT_WEBHOOK_URL");
 });
 
 interface Running {
   output(): string;
   says(text: string): Promise<void>;
-  interrupt(): void;
+  interrupt(signal?: NodeJS.Signals): void;
   readonly ended: Promise<number | null>;
 }
 
@@ -100,8 +140,8 @@ async function history(): Promise<unknown[]> {
   return ((await page.json()) as { messages: unknown[] }).messages;
 }
 
-function run(file: string, more: NodeJS.ProcessEnv = {}): Running {
-  const child = spawn(process.execPath, [file], {
+function run(file: string, more: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Running {
+  const child = spawn(process.execPath, [file, ...flags], {
     cwd: root,
     env: { ...env, ...more },
     stdio: ["ignore", "pipe", "pipe"],
@@ -124,7 +164,7 @@ function run(file: string, more: NodeJS.ProcessEnv = {}): Running {
         hear();
         void ended.then(() => failed(new Error(`ended without saying "${text}":\n${output}`)));
       }),
-    interrupt: () => child.kill("SIGINT"),
+    interrupt: (signal = "SIGINT") => child.kill(signal),
     ended,
   };
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ERROR_CODES } from "../src/core/errors.ts";
-import { begin, post, testHub } from "./support/http.ts";
+import { begin, faultyStore, post, testHub } from "./support/http.ts";
 
 const ROUTES = [
   "DELETE /api/customers/{id}",
@@ -353,4 +353,11 @@ test("runs under Node, where nobody waits for background work", async () => {
   const call = post({ external_id: "1", phone: "+493012345678", text: "Hello" }, { "x-api-key": "web-key" });
   const response = await hub.app.request("/webhooks/web?wait=5", call);
   expect(((await response.json()) as any).replies).toHaveLength(1);
+});
+
+test("only routes that may wait are given longer by a caller who asks", async () => {
+  const hub = testHub({ store: faultyStore(() => new Promise(() => {})) }, { limits: { requestMs: 20 } });
+  const bearer = { authorization: `Bearer hst_${"a".repeat(43)}` };
+  const response = await hub.request("/session/restore?wait=25", { headers: bearer });
+  expect(response.status).toBe(503);
 });

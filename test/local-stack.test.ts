@@ -12,6 +12,7 @@ import { assertPortFree, freePort } from "../dev/services/ports.ts";
 import { type Postgres, startPostgres } from "../dev/services/postgres.ts";
 import { type Redis, startRedis } from "../dev/services/redis.ts";
 import { type Supabase, startSupabase } from "../dev/services/supabase.ts";
+import { startWorker } from "../dev/worker.ts";
 import { migrate } from "../migrations/migrate.ts";
 import { createEmptyDatabase, redis, supabase } from "./support/stack.ts";
 
@@ -290,6 +291,13 @@ describe("Upstash", () => {
 });
 
 describe("the local stack", () => {
+  test("tells why its Worker did not start, in the Worker's own words", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "worker-"));
+    const start = startWorker({ port: await freePort(), dir, vars: {}, databaseUrl: "nonsense" });
+    await expect(start).rejects.toThrow(/^the Worker ended before it was ready \(1\)\n[\s\S]*Invalid URL/);
+    await rm(dir, { recursive: true });
+  });
+
   test("ends with its parent, even one that is killed", async () => {
     const dir = await mkdtemp(join(tmpdir(), "stack-"));
     const [port, supabasePort, redisPort, upstashPort] = await Promise.all([1, 2, 3, 4].map(freePort));

@@ -103,6 +103,12 @@ describe("migrate", () => {
     expect((await run()).applied).toEqual([things, others]);
   });
 
+  test("adopts up to a number that lacks its zeros", async () => {
+    await sql`create table things (id int primary key)`;
+    await write("0010_create_others.sql", "create table others (id int);");
+    expect((await migrate(database.url, { dir, adopt: "1" })).applied).toEqual(["0010_create_others.sql"]);
+  });
+
   test("adopts files that were pasted by hand", async () => {
     await sql`create table things (id int primary key)`;
     await write(others, "create table others (id int);");
@@ -134,6 +140,10 @@ describe("npm run migrate", () => {
         resolve({ code: Number(error?.code ?? 0), out: stdout + stderr });
       });
     });
+
+  test("says that it was given no database", async () => {
+    expect(await command("")).toEqual({ code: 1, out: "DATABASE_URL is not set\n" });
+  });
 
   test("prints a line per file and a summary", async () => {
     const { code, out } = await command(database.url);

@@ -50,7 +50,7 @@ async function holds(runs: number, make: Make): Promise<void> {
     { seed, numRuns: runs, reporter, ...(path && { path }) },
   );
   // Where nobody can tell what came first, little is compared: that must stay the smaller part.
-  if (numRuns >= 100) expect(compared.exact).toBeGreaterThan(compared.loose);
+  if (runs >= 100) expect(compared.exact).toBeGreaterThan(compared.loose);
 }
 
 describe(`after outages and crashes all is as if nothing had happened (seed ${seed})`, () => {

@@ -96,7 +96,8 @@ test("a code that is confirmed while its phone's session merges ends in the surv
 /** Until some call waits for a lock. */
 async function blocked(): Promise<void> {
   for (;;) {
-    const [row] = await owner`select count(*)::int as n from pg_stat_activity where wait_event_type = 'Lock'`;
+    const [row] = await owner`select count(*)::int as n from pg_stat_activity
+      where wait_event_type = 'Lock' and datname = current_database()`;
     if (row!.n > 0) return;
     await new Promise((resolve) => setTimeout(resolve, 10));
   }

@@ -73,6 +73,24 @@ describe("the composition root", () => {
     expect(lines.at(-1)).toMatchObject({ level: "info", event: "sweep", turns: 0 });
   });
 
+  test("says in one line why its sweep broke off, and throws nothing", async () => {
+    const env = { SUPABASE_URL: "http://127.0.0.1:9", SUPABASE_SERVICE_ROLE_KEY: "key" };
+    await worker.scheduled({} as never, env, { waitUntil: () => {} } as never);
+    expect(lines.at(-1)).toMatchObject({ level: "warn", event: "sweep.failed", code: "unavailable" });
+    expect(lines.at(-1)).toHaveProperty("reason");
+  });
+
+  test("says in one line why it does not sweep while a setting is wrong", async () => {
+    const env = { KIOSK_IDLE_SECONDS: "6", REDIS_SESSION_TTL: "1.5", ENVIRONMENT: "test" };
+    const before = lines.length;
+    for (const _minute of [1, 2]) await worker.scheduled({} as never, env, { waitUntil: () => {} } as never);
+    const said = lines.slice(before).filter((line: any) => line.event !== "limits.off");
+    const problem =
+      "the hub has a wrong setting: ENVIRONMENT must be one of production, development; " +
+      "REDIS_SESSION_TTL must be a whole number; KIOSK_IDLE_SECONDS must be at least 10";
+    expect(said).toEqual([{ level: "error", event: "misconfigured", problems: [problem] }]);
+  });
+
   test("answers 503 when the database cannot be reached, and stays healthy", async () => {
     const unreachable = "http://127.0.0.1:9";
     const env = { SUPABASE_URL: unreachable, SUPABASE_SERVICE_ROLE_KEY: "key", ADMIN_API_KEY: "admin" };

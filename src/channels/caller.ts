@@ -197,7 +197,8 @@ function spokenFor({ phone, session }: CallerMessage, defaultCountry: string | u
     throw malformed("phone", "with an API key, exactly one of phone and session is needed");
   if (session !== undefined) return { session_id: session.toLowerCase() };
   const normalised = normalisePhone(phone!, defaultCountry);
-  if (normalised === undefined) throw malformed("phone", "is not a phone number");
+  if (normalised === undefined)
+    throw malformed("phone", "not a phone number; write it with + and the country's prefix");
   return { phone: normalised };
 }
 

@@ -10,16 +10,21 @@ import type { Failure, OutboundReply, Reply, Turn } from "./turn.ts";
 /** Longer than a platform shows typing would be wasted; the bot is not kept waiting for it. */
 const ATTEND_MS = 5_000;
 
+/** So many turns of one session in one go: an isolate may make only so many calls. */
+const MOST_TURNS = 50;
+/** A turn that we were handed longer ago is left to its lease: the bot's time and ours would not fit in what is left. */
+const STALE_MS = 20_000;
+
 /**
  * Answers a turn and those of its session that wait behind it: asks the bot, saves its replies, delivers them. What
- * is cut off here is found by the sweep.
+ * is cut off here, or left after many turns or a slow platform, is found by the sweep.
  */
 export async function answer(hub: Hub, first: Turn): Promise<void> {
   const attending: Promise<void>[] = [];
   const sentAt: SentAt = new Map();
   try {
     let turn: Turn | undefined = first;
-    while (turn) {
+    for (let turns = 0; turn && turns < MOST_TURNS; turns++) {
       attending.push(attend(hub, turn));
       turn = await answerOne(hub, turn, sentAt);
     }
@@ -68,7 +73,7 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
     if (completed.messages.length > 0)
       hub.live.publish(completed.messages[0]!.session_id, { type: "messages" });
     await timed("send_ms", () => deliver(hub, completed.deliveries, tally, sentAt));
-    return completed.next;
+    return (times.send_ms ?? 0) > STALE_MS ? undefined : completed.next;
   } catch (thrown) {
     failure = failureOf(toHubError(thrown));
     throw thrown;

@@ -14,11 +14,32 @@ export function settingsOf<S extends z.ZodObject>(part: string, schema: S, env: 
   );
   const required = Object.keys(schema.shape).filter((key) => !schema.shape[key].safeParse(undefined).success);
   if (required.length > 0 && required.every((key) => given[key] === undefined)) return undefined;
-  const result = schema.safeParse(given);
+  const result = schema.safeParse(given, { error: wording });
   if (result.success) return result.data;
   const wrong = result.error.issues.map((issue) => {
     const name = String(issue.path[0]);
     return given[name] === undefined ? `${name} is missing` : `${name} ${issue.message}`;
   });
-  throw new HubError("misconfigured", `${part} is half configured: ${wrong.join("; ")}`);
+  const isHalf = result.error.issues.some(({ path }) => given[String(path[0])] === undefined);
+  const state = isHalf ? "is half configured" : "has a wrong setting";
+  throw new HubError("misconfigured", `${part} ${state}: ${wrong.join("; ")}`);
+}
+
+/** What is wrong with a value where its schema says nothing of its own; the value itself is not told. */
+function wording(issue: z.core.$ZodRawIssue): string | undefined {
+  switch (issue.code) {
+    case "too_small":
+      if (issue.origin !== "number" && issue.origin !== "int") return undefined;
+      return `must be ${issue.inclusive ? "at least" : "more than"} ${issue.minimum}`;
+    case "too_big":
+      if (issue.origin !== "number" && issue.origin !== "int") return undefined;
+      return `must be ${issue.inclusive ? "at most" : "less than"} ${issue.maximum}`;
+    case "invalid_value":
+      return `must be ${issue.values.length > 1 ? "one of " : ""}${issue.values.join(", ")}`;
+    case "invalid_type":
+      if (issue.expected === "int") return "must be a whole number";
+      return issue.expected === "number" ? "must be a number" : undefined;
+    default:
+      return undefined;
+  }
 }

@@ -14,25 +14,35 @@ export const sessionSchema = z
   .object({
     session_id: z.uuid(),
     phone: z.string().nullable().openapi({ description: "E.164" }),
-    phone_proven: z
-      .boolean()
-      .openapi({ description: "False while the phone was only typed at a kiosk: it proves nothing then." }),
+    phone_proven: z.boolean().openapi({
+      description:
+        "False while the phone was only typed at a kiosk: it proves nothing then. True means that nothing is merely " +
+        "claimed, also of a session without a phone.",
+    }),
     telegram_chat_id: z.string().nullable(),
     whatsapp_user_id: z.string().nullable(),
     visitor_id: z.string().nullable(),
-    customer_id: z.string().nullable(),
+    customer_id: z
+      .string()
+      .nullable()
+      .openapi({ description: "The shop's own label, for export and erasure. It finds no session." }),
     channel: z.string().openapi({ description: "Where it began." }),
     channels: z.array(z.string()).openapi({ description: "Each channel once, in order of first use." }),
-    status: z.enum(["active", "logged_out", "expired", "merged"]),
+    status: z.enum(["active", "logged_out", "expired", "merged"]).openapi({
+      description:
+        "`logged_out`: ended on every channel. `expired`: lay idle past `expires_at`. `merged`: goes on as `merged_into`.",
+    }),
     merged_into: z.uuid().nullable(),
     language: z.string().nullable(),
     data: document.openapi({ description: "What the frontends keep, and a copy of `channels`." }),
     metadata: document,
     version: z.int().openapi({ description: "What `If-Match` is compared with; also the ETag." }),
     message_count: z.int(),
-    rating: z.int().nullable(),
-    feedback: z.string().nullable(),
-    summary: z.string().nullable(),
+    rating: z.int().nullable().openapi({
+      description: "1 to 5. The shop's own to write, in the database; no route sets it.",
+    }),
+    feedback: z.string().nullable().openapi({ description: "What the customer said of it; as `rating`." }),
+    summary: z.string().nullable().openapi({ description: "What it was about; as `rating`." }),
     created_at: instant,
     updated_at: instant,
     last_activity: instant,
@@ -46,16 +56,34 @@ export const messageSchema = z
   .object({
     message_id: z.uuid(),
     session_id: z.uuid(),
-    seq: z.int(),
+    seq: z.int().openapi({
+      description: "The order. Drawn from one counter of the hub: it rises within a session, with gaps.",
+    }),
     channel: z.string(),
     external_id: z.string().nullable(),
-    direction: z.enum(["inbound", "outbound"]),
-    role: z.enum(["user", "assistant", "operator", "system"]),
+    direction: z
+      .enum(["inbound", "outbound"])
+      .openapi({ description: "`inbound`: from the customer. `outbound`: to them." }),
+    role: z.enum(["user", "assistant", "operator", "system"]).openapi({
+      description:
+        "`user`: the customer. `assistant`: the bot. `operator`: a person of the shop, in the platform's own app. `system`: the " +
+        "hub's own notices, and messages that held a link to scan.",
+    }),
     kind: z.string(),
     text: z.string(),
     content: contentShape,
-    reply_to: z.string().nullable(),
-    status: z.enum(["pending", "sent", "delivered", "read", "played", "failed"]).nullable(),
+    reply_to: z.string().nullable().openapi({
+      description:
+        "Which message it answers or reacts to: its `message_id`, or the id it came with where the hub does not know that one.",
+    }),
+    status: z
+      .enum(["pending", "sent", "delivered", "read", "played", "failed"])
+      .nullable()
+      .openapi({
+        description:
+          "How far an outbound message has come; of several parts the slowest counts, and one that failed fails it. `null` for " +
+          "an inbound one. What a device fetches itself is `sent` at once.",
+      }),
     sent_at: instant.nullable(),
     created_at: instant,
     edited_at: instant.nullable(),

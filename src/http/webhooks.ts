@@ -113,7 +113,8 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
       description:
         `With a ${name} key for a \`phone\` or a \`session\`, or with the session's own token. \`external_id\` makes it ` +
         "safe to send again: the same one in the same session is stored and answered once. With `wait` the answer " +
-        "comes when the bot's replies are there, or without them when time is up; they are then in the messages.",
+        "comes when the bot's replies are there, or without them when time is up; they are then in the messages. It ends " +
+        "early, without any, when the bot stays silent or the turn fails; a failed one is tried again later.",
       security: [...security.key, ...security.token],
       request: {
         query: z.object({ wait: z.coerce.number().min(0).max(LONGEST_WAIT_S).default(0) }),

@@ -2,7 +2,7 @@ import sqlDriver from "postgres";
 import { afterAll, beforeAll, beforeEach } from "vitest";
 import type { Kept, Received, Store, StoreSettings } from "../../src/core/ports.ts";
 import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
-import { sqlStore } from "../../src/stores/sql.ts";
+import { type SqlCall, sqlStore } from "../../src/stores/sql.ts";
 import { said, settings } from "../contracts/given.ts";
 import { emptying } from "../support/empty.ts";
 import { createDatabase } from "../support/stack.ts";
@@ -19,12 +19,19 @@ export interface Races {
   active(): Promise<{ session_id: string; message_count: number; kept: number }[]>;
   /** How many calls had to be made again because two of them waited for each other. */
   deadlocks(): Promise<number>;
+  /** How many calls its stores have made so far, those that were made again among them. */
+  calls(): number;
 }
 
 export function races(): Races {
   let url: string;
   let owner: sqlDriver.Sql;
   let direct: PostgresCalls;
+  let calls = 0;
+  const counted: SqlCall = (...call) => {
+    calls++;
+    return direct.call(...call);
+  };
   beforeAll(async () => {
     ({ url } = await createDatabase());
     owner = sqlDriver(url, { max: 1, onnotice: () => {} });
@@ -44,7 +51,8 @@ export function races(): Races {
     get owner() {
       return owner;
     },
-    store: (over = {}) => sqlStore(direct.call, { ...settings, ...over }),
+    store: (over = {}) => sqlStore(counted, { ...settings, ...over }),
+    calls: () => calls,
     active: () => owner`
       select s.session_id, s.message_count, count(m.message_id)::int as kept
       from public.sessions s left join public.messages m using (session_id)

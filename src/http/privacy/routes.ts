@@ -110,8 +110,7 @@ function addAudit(app: App, options: AppOptions): void {
     request: {
       query: z.object({
         after: z
-          .string()
-          .regex(/^[\w-]{1,64}$/, "must be a cursor of this hub")
+          .uuid("must be a cursor of this hub")
           .optional()
           .openapi({ description: "The cursor of the page before; without it, from the beginning." }),
         limit: z.coerce.number().int().min(1).max(200).default(50),

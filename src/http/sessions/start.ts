@@ -20,8 +20,9 @@ export function addStart(app: App, options: AppOptions): void {
     tags: ["Sessions"],
     summary: "Begin a session",
     description:
-      "With an API key, `phone`, `telegram_chat_id` and `customer_id` say who the customer is: their active session " +
-      "is restored, else a new one opens. Without a key these three are refused, and a new anonymous session opens. " +
+      "With an API key, `phone` and `telegram_chat_id` say who the customer is: their active session is restored, else a " +
+      "new one opens. `customer_id` finds none: it is the shop's own label, by which data is exported and erased, and sent " +
+      "again it replaces the one before. Without a key these three are refused, and a new anonymous session opens. " +
       "A kiosk's key vouches only where KIOSK_PHONE_POLICY is `trust`; else it opens a session for a phone that is new, " +
       "and `verification_required` says that this phone's owner must prove it: by `/session/verify`, `/auth/login` or " +
       "`/session/link`. Every call gives the device a token of its own. Unknown fields are ignored.",
@@ -39,7 +40,9 @@ export function addStart(app: App, options: AppOptions): void {
               customer_id: z
                 .union([z.string().min(1).max(128), z.int()])
                 .nullish()
-                .openapi({ description: "Kept as text." }),
+                .openapi({
+                  description: "The shop's own label of the session, kept as text. It finds no session.",
+                }),
               data: documentSchema.nullish(),
             }),
           },
