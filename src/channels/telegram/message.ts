@@ -126,8 +126,7 @@ export function ignored(reason: IgnoredReason, what: string): Inbound[] {
 
 function refuse(said: Said, about: About): Inbound[] | undefined {
   if (said.chat.type !== "private") return ignored("group", about.kind);
-  if (said.from?.is_bot || said.via_bot !== undefined || said.sender_business_bot !== undefined)
-    return ignored("own", about.kind);
+  if (said.from?.is_bot || said.sender_business_bot !== undefined) return ignored("own", about.kind);
   const service = serviceOf(said);
   return service === undefined ? undefined : ignored("unknown", service);
 }
@@ -151,10 +150,10 @@ function unheardOf(said: Said): string {
 
 /**
  * The sender's own contact card, by which Telegram says that the phone is theirs. A forwarded one, or one in a chat
- * with somebody else's business account, is not taken for it.
+ * with somebody else's business account, or one that a bot has made, is not taken for it.
  */
 function ownCard(said: Said): z.infer<typeof contactCard> | undefined {
   const card = contactCard.safeParse(said.contact).data;
   const own = card?.user_id !== undefined && card.user_id === said.from?.id;
-  return own && said.forward_origin === undefined ? card : undefined;
+  return own && said.forward_origin === undefined && said.via_bot === undefined ? card : undefined;
 }
