@@ -10,21 +10,19 @@ import type { Failure, OutboundReply, Reply, Turn } from "./turn.ts";
 /** Longer than a platform shows typing would be wasted; the bot is not kept waiting for it. */
 const ATTEND_MS = 5_000;
 
-/** So many turns of one session in one go: an isolate may make only so many calls. */
-const MOST_TURNS = 50;
 /** A turn that we were handed longer ago is left to its lease: the bot's time and ours would not fit in what is left. */
 const STALE_MS = 20_000;
 
 /**
  * Answers a turn and those of its session that wait behind it: asks the bot, saves its replies, delivers them. What
- * is cut off here, or left after many turns or a slow platform, is found by the sweep.
+ * is cut off here, or left after a slow platform, is found by the sweep.
  */
 export async function answer(hub: Hub, first: Turn): Promise<void> {
   const attending: Promise<void>[] = [];
   const sentAt: SentAt = new Map();
   try {
     let turn: Turn | undefined = first;
-    for (let turns = 0; turn && turns < MOST_TURNS; turns++) {
+    while (turn) {
       attending.push(attend(hub, turn));
       turn = await answerOne(hub, turn, sentAt);
     }

@@ -32,7 +32,7 @@ export interface Swept {
 
 /**
  * Picks up what was dropped: what waits in the journal, unanswered turns, due deliveries; then marks and purges dead
- * sessions. Bounded work per run.
+ * sessions. Takes up a bounded number of sessions a run, and answers each to its end.
  */
 export async function sweep(hub: Hub, limits: SweepLimits): Promise<Swept> {
   const replayed = await drain(hub, limits);
