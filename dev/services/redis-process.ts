@@ -40,12 +40,26 @@ runService(async ({ redisPort, upstashPort, token, dir }: Omit<RedisOptions, "lo
   }
   await run(["PING"]);
 
-  const server = serve({ fetch: handle, port: upstashPort, hostname: "127.0.0.1" });
+  // What is answered must be in the file: once that is being written nothing more is taken.
+  let isClosing = false;
+  const running = new Set<Promise<Response>>();
+  const server = serve({
+    fetch: async (request) => {
+      if (isClosing) return new Response("shutting down", { status: 503 });
+      const answer = handle(request);
+      running.add(answer);
+      return answer.finally(() => running.delete(answer));
+    },
+    port: upstashPort,
+    hostname: "127.0.0.1",
+  });
   await new Promise<void>((resolve) => server.once("listening", resolve));
   return {
     facts: {},
     stop: async () => {
+      isClosing = true;
       server.close();
+      await Promise.allSettled(running);
       if (file) await write(file, await run<Entry[]>(["EVAL", dumpAll, 0]));
       await valkey.stop();
     },
