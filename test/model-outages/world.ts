@@ -72,6 +72,7 @@ export function makeWorld(
   let cache = memoryCache();
   /** The newest attempt at each delivery, until the store knows how it ended. */
   const attempts = new Map<string, number>();
+  const anybodys = new Set<string>();
   let last: Take | undefined;
   let order = 0;
   let journaled = 0;
@@ -80,6 +81,7 @@ export function makeWorld(
     made: (name, answer, args, isLate) => {
       if (name === "journal.append" && answer === true) journaled++;
       if (name.startsWith("store.")) learn(answer);
+      if (isLate) handedOverLate(answer);
       if (name === SETTLE) record(args[0] as never);
       if (name === "platform.send") takes.push({ ...(last as Take), isLate });
     },
@@ -98,13 +100,22 @@ export function makeWorld(
     for (const part of Object.values(answer)) learn(part);
   }
 
+  /** What was claimed by a call that took longer than the lease is anybody's from the beginning. */
+  function handedOverLate(answer: unknown): void {
+    const { deliveries = [] } = (answer ?? {}) as { deliveries?: readonly { delivery_id: string }[] };
+    for (const { delivery_id } of deliveries) anybodys.add(delivery_id);
+  }
+
   /** Notes which takes the store knows of now. */
   function record(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       if (outcome.state === "dead") bugs.push(new Error(`a delivery died: ${outcome.reason}`));
-      if (outcome.state !== "sent" || attempts.get(outcome.delivery_id) !== outcome.attempt) continue;
+      if (outcome.state !== "sent") continue;
+      const take = takes.find((one) => one.external_id === outcome.external_id)!;
+      if (anybodys.has(outcome.delivery_id)) take.excuse ??= take.order;
+      if (attempts.get(outcome.delivery_id) !== outcome.attempt) continue;
       attempts.delete(outcome.delivery_id);
-      takes.find((one) => one.external_id === outcome.external_id)!.recorded = order++;
+      take.recorded = order++;
     }
   }
 
