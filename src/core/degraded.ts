@@ -5,7 +5,7 @@ import type { Hub } from "./hub.ts";
 import type { Identities } from "./identity.ts";
 import type { InboundMessage } from "./message.ts";
 import type { Kept, Received, SessionChanges, StartSession } from "./ports.ts";
-import { catchUp, isWaiting, watch } from "./replay.ts";
+import { beSure, catchUp, isWaiting, watch } from "./replay.ts";
 import type { Session } from "./session.ts";
 import { isOutage, type JournalEntry, type Standby } from "./standby.ts";
 import { withTimeout } from "./timeout.ts";
@@ -174,6 +174,7 @@ async function orJournal<T>(
   if (!behind) watch(hub, standby);
   const planned = await plan(standby, came);
   if (planned && (await standby.journal.append(planned.entries, { behind }))) {
+    beSure(hub, standby);
     await Promise.all(planned.sessions.map((session) => cache.put(planned.token_hash, session)));
     const session_id = planned.sessions[0]?.session_id;
     hub.log("warn", "degraded", {

@@ -37,6 +37,8 @@ const IN_A_REQUEST: ReplayLimits = { entries: 25, ms: 2_000 };
 const QUIET_MS = 3_000;
 /** How long a journal that did not answer is left alone. */
 const SHY_MS = 10_000;
+/** How long something is taken to wait in a journal that does not answer, when it was seen there. */
+const SURE_MS = 60_000;
 /** How long it is asked each time after trouble: others may still find the store down when we don't. */
 const WATCH_MS = 10_000;
 
@@ -46,24 +48,36 @@ export function watch(hub: Hub, standby: Standby): void {
   standby.watchUntil = hub.now().getTime() + WATCH_MS;
 }
 
+/** Something stands in the journal: should it fall silent, nothing may overtake that. */
+export function beSure(hub: Hub, standby: Standby): void {
+  standby.sureUntil = hub.now().getTime() + SURE_MS;
+}
+
 /**
  * Whether something waits in the journal, which nothing new may overtake.
  *
  * An isolate asks at most every 3 s while all is well, so two windows remain. When another isolate cannot reach the
  * store and we can, or when an outage begins and ends between two of our questions, a message may be stored up to 3 s
- * too early. And while the journal itself does not answer, nobody can know what waits there: the store is asked. What is
- * stored out of order is still stored once and answered once.
+ * too early. And while the journal itself does not answer, an isolate that saw something wait there within a minute says
+ * so, and whoever comes is told to come again; one that did not cannot know, and asks the store. What is stored out of
+ * order is still stored once and answered once.
  */
 export async function isWaiting(hub: Hub, standby: Standby, { ask = false } = {}): Promise<boolean> {
   const now = hub.now().getTime();
   if (!ask && now < standby.quietUntil) return false;
   try {
     const { depth } = await standby.journal.depth();
-    if (depth > 0) watch(hub, standby);
-    else if (now >= standby.watchUntil) standby.quietUntil = now + QUIET_MS;
+    if (depth > 0) {
+      watch(hub, standby);
+      beSure(hub, standby);
+    } else {
+      standby.sureUntil = 0;
+      if (now >= standby.watchUntil) standby.quietUntil = now + QUIET_MS;
+    }
     return depth > 0;
   } catch (thrown) {
     hub.log("warn", "journal.unknown", failureOf(toHubError(thrown)));
+    if (now < standby.sureUntil) return true;
     standby.quietUntil = now + SHY_MS;
     return false;
   }

@@ -61,6 +61,8 @@ export interface Standby {
   quietUntil: number;
   /** Until when it is asked each time, because something waited there or the store failed us, in Unix ms. */
   watchUntil: number;
+  /** Until when something surely waits there unless it says otherwise, in Unix ms. */
+  sureUntil: number;
 }
 
 /** A standby that knows nothing yet. */
@@ -68,7 +70,14 @@ export function standbyOf(
   journal: Journal,
   { sessionTtlMs, language }: { readonly sessionTtlMs: number; readonly language?: string },
 ): Standby {
-  return { journal, sessionTtlMs, ...(language !== undefined && { language }), quietUntil: 0, watchUntil: 0 };
+  return {
+    journal,
+    sessionTtlMs,
+    ...(language !== undefined && { language }),
+    quietUntil: 0,
+    watchUntil: 0,
+    sureUntil: 0,
+  };
 }
 
 /** Whether an error says that a dependency is down or slow: what was asked may work later. */
