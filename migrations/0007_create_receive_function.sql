@@ -197,7 +197,7 @@ declare
   v_messages uuid[] := '{}';
   v_sessions uuid[] := '{}';
   v_item jsonb;
-  v_key bigint;
+  r record;
   v_id uuid;
   m public.messages;
   d public.deliveries;
@@ -215,13 +215,13 @@ begin
   for v_id in select distinct u from unnest(v_sessions) as u order by u loop
     perform public.hub_hold_session(v_id);
   end loop;
-  for v_key in
-    select distinct hashtextextended(concat_ws(':', 'told', i ->> 'channel', i ->> 'account', i ->> 'external_id'), 0)
+  for r in
+    select distinct i ->> 'channel' as channel, i ->> 'account' as account, i ->> 'external_id' as external_id
     from jsonb_array_elements(p_items) i
     where i ->> 'type' in ('receipt', 'edit', 'message', 'echo') and i ->> 'account' is not null
-    order by 1
+    order by 1, 2, 3
   loop
-    perform pg_advisory_xact_lock(v_key);
+    perform public.hub_lock_message(r.channel, r.account, r.external_id);
   end loop;
   for v_item in select * from jsonb_array_elements(v_told) loop
     for d in
