@@ -1,5 +1,5 @@
 /** How long a message takes to save, answer and settle with ten thousand, a hundred thousand and a million messages there. */
-import type { Conversations, Kept } from "../src/core/ports.ts";
+import type { Conversations, InboundEvent } from "../src/core/receive/conversations.ts";
 import { postgresCalls } from "../src/stores/postgres.ts";
 import { sqlStore } from "../src/stores/sql.ts";
 import { type DatabaseServer, startDatabases } from "./lib/database.ts";
@@ -131,7 +131,7 @@ async function talk(
   await timed(settleMs, conversations.settle(outcomes, new Date()));
 }
 
-function messageOf(phone: string): Kept {
+function messageOf(phone: string): InboundEvent {
   return {
     type: "message",
     message: {

@@ -7,8 +7,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { serve } from "@hono/node-server";
 import echo from "../src/bots/echo.ts";
 import whatsapp from "../src/channels/whatsapp/index.ts";
-import { DEFAULT_LIMITS, type Hub } from "../src/core/hub.ts";
-import type { Bot, Log } from "../src/core/ports.ts";
+import type { Bot } from "../src/core/answer/bot.ts";
+import { DEFAULT_POLICY, type Hub } from "../src/core/hub.ts";
+import type { Log } from "../src/core/log.ts";
 import { createApp } from "../src/http/app.ts";
 import { noLive } from "../src/http/live/publisher.ts";
 import { postgresCalls } from "../src/stores/postgres.ts";
@@ -25,7 +26,7 @@ const { call, close } = postgresCalls(env.DATABASE_URL!, { max: Number(env.POOL_
 const store = sqlStore(call, { sessionTtlMs: 7 * 86_400_000, leaseMs: 60_000, history: bot.history });
 const hub: Hub = {
   // The peer marks nothing as read and shows no typing.
-  channels: { whatsapp: { ...whatsapp(env)!, attend: async () => {} } },
+  channels: { whatsapp: { ...whatsapp(env)!, showTyping: async () => {} } },
   store,
   cache: noCache,
   bot,
@@ -33,7 +34,7 @@ const hub: Hub = {
   log,
   now: () => new Date(),
   sleep,
-  limits: DEFAULT_LIMITS,
+  policy: DEFAULT_POLICY,
 };
 const app = createApp({
   open: () => hub,

@@ -1,7 +1,7 @@
 /** What one run of the sweep costs with nobody to sweep, beside as many calls that do nothing. */
 import echo from "../src/bots/echo.ts";
-import { DEFAULT_LIMITS, type Hub } from "../src/core/hub.ts";
-import { type SweepLimits, sweep as sweepOnce } from "../src/core/sweep.ts";
+import { DEFAULT_POLICY, type Hub } from "../src/core/hub.ts";
+import { type SweepBudget, sweep as sweepOnce } from "../src/core/sweep/sweep.ts";
 import { noLive } from "../src/http/live/publisher.ts";
 import { postgresCalls } from "../src/stores/postgres.ts";
 import { type SqlCall, type SqlFunction, sqlStore } from "../src/stores/sql.ts";
@@ -19,7 +19,7 @@ const SIZES = [0, 10_000, 100_000];
 const RETENTIONS = [undefined, 90];
 const DAY = 86_400_000;
 /** As the Worker sweeps by default. */
-const LIMITS: SweepLimits = {
+const LIMITS: SweepBudget = {
   batch: 20,
   batches: 5,
   sessions: 500,
@@ -37,7 +37,7 @@ interface Place {
   readonly url: string;
   readonly call: SqlCall;
   readonly hub: Hub;
-  readonly limits: SweepLimits;
+  readonly limits: SweepBudget;
   readonly sweepMs: number[];
   readonly floorMs: number[];
   /** Of one run. */
@@ -119,7 +119,7 @@ function hubOver(call: SqlCall): Hub {
     log: () => {},
     now: () => new Date(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    limits: DEFAULT_LIMITS,
+    policy: DEFAULT_POLICY,
   };
 }
 

@@ -17,7 +17,7 @@ create table public.sessions (
   whatsapp_user_id text,
   visitor_id text,
   customer_id text,
-  phone_proven boolean not null default true,
+  phone_verified boolean not null default true,
   channel text not null,
   channels text[] not null,
   channels_since timestamptz[] not null,
@@ -50,7 +50,7 @@ create index sessions_customer_id on public.sessions (customer_id) where custome
 create index sessions_merged_into on public.sessions (merged_into) where merged_into is not null;
 create index sessions_ended on public.sessions (ended_at) where status <> 'active';
 
-comment on column public.sessions.phone_proven is 'False while its phone is only claimed: typed at a kiosk, and proven by nobody. Such a session holds no other identity of a person.';
+comment on column public.sessions.phone_verified is 'False while its phone is only claimed: typed at a kiosk, and proven by nobody. Such a session holds no other identity of a person.';
 comment on column public.sessions.addresses is 'Where the customer was heard of last, by channel: {channel: {account, address, used_at, via}}; via are the identities it came with.';
 comment on table public.sessions is 'One customer''s window of talk, on all channels; slides with each activity.';
 

@@ -14,8 +14,8 @@ $$;
 -- The session as the outside may see it: the row without what never leaves the database.
 create function public.hub_session_json(s public.sessions) returns jsonb
 language sql stable parallel safe as $$
-  select to_jsonb(s) - case when s.phone_proven
-    then '{channels_since,unreachable,expiry_check_at,addresses,phone_proven}'::text[]
+  select to_jsonb(s) - case when s.phone_verified
+    then '{channels_since,unreachable,expiry_check_at,addresses,phone_verified}'::text[]
     else '{channels_since,unreachable,expiry_check_at,addresses}'::text[]
   end
 $$;
@@ -93,7 +93,7 @@ $$;
 -- The identities that a session holds by proof; a phone that is only claimed is none.
 create function public.hub_proven(s public.sessions) returns jsonb
 language sql stable parallel safe as $$
-  select case when s.phone_proven then public.hub_identities(s) else public.hub_identities(s) - 'phone' end
+  select case when s.phone_verified then public.hub_identities(s) else public.hub_identities(s) - 'phone' end
 $$;
 
 -- Whether they belong to a person, and not just to a browser.
@@ -190,7 +190,7 @@ begin
   foreach v_kind in array public.hub_identity_kinds() loop
     if p_identities ? v_kind then
       s := public.hub_find_active(v_kind, p_identities ->> v_kind, p_now);
-      if s.session_id is not null and (v_kind <> 'phone' or s.phone_proven) then
+      if s.session_id is not null and (v_kind <> 'phone' or s.phone_verified) then
         return s.session_id;
       end if;
     end if;
@@ -218,8 +218,8 @@ begin
     set status = 'merged', merged_into = p_survivor, ended_at = p_now, updated_at = p_now, version = version + 1
     where session_id = p_younger
     returning * into y;
-  v_weak_older := not v_older.phone_proven and v_older.session_id is distinct from p_owner;
-  v_weak_younger := not y.phone_proven and y.session_id is distinct from p_owner;
+  v_weak_older := not v_older.phone_verified and v_older.session_id is distinct from p_owner;
+  v_weak_younger := not y.phone_verified and y.session_id is distinct from p_owner;
   if v_weak_older and not v_weak_younger then
     v_first := y;
     v_second := v_older;
@@ -244,8 +244,8 @@ begin
     ) u;
 
   update public.sessions s
-    set phone = case when s.phone is null or (not s.phone_proven and y.phone_proven and y.phone is not null) then y.phone else s.phone end,
-        phone_proven = case when s.phone is null or (not s.phone_proven and y.phone_proven and y.phone is not null) then y.phone_proven else s.phone_proven end,
+    set phone = case when s.phone is null or (not s.phone_verified and y.phone_verified and y.phone is not null) then y.phone else s.phone end,
+        phone_verified = case when s.phone is null or (not s.phone_verified and y.phone_verified and y.phone is not null) then y.phone_verified else s.phone_verified end,
         telegram_chat_id = coalesce(v_first.telegram_chat_id, v_second.telegram_chat_id),
         whatsapp_user_id = coalesce(v_first.whatsapp_user_id, v_second.whatsapp_user_id),
         visitor_id = coalesce(v_first.visitor_id, v_second.visitor_id),
@@ -373,8 +373,8 @@ begin
   if v_survivor is not null then
     -- A phone that somebody claimed does not become that of who they turn out to be.
     update public.sessions
-      set phone = coalesce(p_identities ->> 'phone', case when phone_proven or not public.hub_is_somebody(v_known) then phone end),
-          phone_proven = p_identities ? 'phone' or phone_proven or public.hub_is_somebody(v_known),
+      set phone = coalesce(p_identities ->> 'phone', case when phone_verified or not public.hub_is_somebody(v_known) then phone end),
+          phone_verified = p_identities ? 'phone' or phone_verified or public.hub_is_somebody(v_known),
           telegram_chat_id = coalesce(p_identities ->> 'telegram_chat_id', telegram_chat_id),
           whatsapp_user_id = coalesce(p_identities ->> 'whatsapp_user_id', whatsapp_user_id),
           visitor_id = coalesce(p_identities ->> 'visitor_id', visitor_id)
@@ -434,7 +434,7 @@ language sql immutable parallel safe as $$
   select coalesce(s.status = 'active' and s.expires_at > p_now, false)
     and coalesce(p_identities ->> 'telegram_chat_id' = s.telegram_chat_id, not p_identities ? 'telegram_chat_id')
     and coalesce(p_identities ->> 'whatsapp_user_id' = s.whatsapp_user_id, not p_identities ? 'whatsapp_user_id')
-    and coalesce(p_identities ->> 'phone' = s.phone and s.phone_proven, not p_identities ? 'phone')
+    and coalesce(p_identities ->> 'phone' = s.phone and s.phone_verified, not p_identities ? 'phone')
     and coalesce(p_identities ->> 'visitor_id' = s.visitor_id, not p_identities ? 'visitor_id')
 $$;
 

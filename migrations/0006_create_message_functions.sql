@@ -5,7 +5,7 @@
 -- neither misses the other.
 create function public.hub_lock_message(p_channel text, p_account text, p_external_id text) returns void
 language sql volatile as $$
-  select pg_advisory_xact_lock(hashtextextended(concat_ws(':', 'told', p_channel, p_account, p_external_id), 0))
+  select pg_advisory_xact_lock(hashtextextended(concat_ws(':', 'notified', p_channel, p_account, p_external_id), 0))
 $$;
 
 -- Whether a status may follow another: sent < delivered < read < played; failed ends a message that has not arrived.

@@ -63,7 +63,7 @@ declare
   v_channel constant text := p_message ->> 'channel';
   v_account constant text := p_message ->> 'account';
   v_external_id constant text := p_message ->> 'external_id';
-  v_asserted constant boolean := coalesce((p_message ->> 'asserted')::boolean and p_message ? 'identities', false);
+  v_asserted constant boolean := coalesce((p_message ->> 'claimed')::boolean and p_message ? 'identities', false);
   v_identities jsonb := p_message -> 'identities';
   v_address jsonb;
   v_notice text;
@@ -275,7 +275,7 @@ begin
       if v_result ? 'error' then
         return v_result;
       end if;
-    elsif (v_item ->> 'asserted')::boolean and not public.hub_may_claim(v_item -> 'identities', v_item ->> 'channel', v_then) then
+    elsif (v_item ->> 'claimed')::boolean and not public.hub_may_claim(v_item -> 'identities', v_item ->> 'channel', v_then) then
       return '{"error": "verification_required"}';
     end if;
   end loop;
@@ -286,7 +286,7 @@ $$;
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, address, kind, text, content,
---                     reply_to, sent_at, wakes, asserted, link_hash, came_at, message_id}; asserted identities are only
+--                     reply_to, sent_at, wakes, claimed, link_hash, came_at, message_id}; claimed identities are only
 --                     claimed, link_hash proves that its sender is at the device that showed the link, and came_at is
 --                     when it came, where that was before now
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}

@@ -18,9 +18,9 @@ end
 $$;
 
 -- The active session of any of the identities, or a new one, with the device's token attached.
--- p: {now, ttl_ms, language, identities, asserted, channel, customer_id, data, token_hash, session_id, ...}; session_id is
+-- p: {now, ttl_ms, language, identities, claimed, channel, customer_id, data, token_hash, session_id, ...}; session_id is
 -- that of the session if one opens, else it is merged into the one that was there. Returns {session, merged, closed, told,
--- deliveries}, or {error} for asserted identities.
+-- deliveries}, or {error} for claimed identities.
 create function public.hub_start(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -31,7 +31,7 @@ declare
   s public.sessions;
 begin
   perform public.hub_lock_identities(array[p -> 'identities']);
-  if (p ->> 'asserted')::boolean then
+  if (p ->> 'claimed')::boolean then
     v_live := public.hub_claim(p -> 'identities', p ->> 'channel', p);
     if v_live ? 'error' then
       return v_live;
@@ -77,7 +77,7 @@ end
 $$;
 
 -- Slides the session of a token, or of the identities (then the token is the device's new one), and appends the channel.
--- p: {now, ttl_ms, token_hash, identities, asserted, channel, ...}. Returns as hub_start, or {error}.
+-- p: {now, ttl_ms, token_hash, identities, claimed, channel, ...}. Returns as hub_start, or {error}.
 create function public.hub_restore(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare

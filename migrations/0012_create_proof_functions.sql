@@ -26,7 +26,7 @@ $$;
 create function public.hub_follow_phone(s public.sessions, p_before text[], p_now timestamptz) returns void
 language plpgsql volatile as $$
 declare
-  v_phone constant text := case when s.phone_proven then s.phone end;
+  v_phone constant text := case when s.phone_verified then s.phone end;
   v_owner constant jsonb := public.hub_proven(s) - '{phone,visitor_id}'::text[];
   v_old text;
 begin
@@ -107,7 +107,7 @@ begin
     perform public.hub_tell(
       s.session_id, p -> 'notices' ->> case when 'phone' = any (v_lost) then 'phone_moved' else 'account_moved' end,
       public.hub_known_addresses(s), p);
-    perform public.hub_add_effect('told', jsonb_build_array(s.session_id));
+    perform public.hub_add_effect('notified', jsonb_build_array(s.session_id));
   end if;
 end
 $$;
@@ -115,7 +115,7 @@ $$;
 -- Whether who claims a session's phone may have it: it is nobody's, and used only where it was claimed.
 create function public.hub_is_claimable(s public.sessions, p_channel text) returns boolean
 language sql stable parallel safe as $$
-  select not s.phone_proven and s.channels <@ array[s.channel] and coalesce(p_channel, s.channel) = s.channel
+  select not s.phone_verified and s.channels <@ array[s.channel] and coalesce(p_channel, s.channel) = s.channel
 $$;
 
 -- Whether a session with these claimed identities may be found or opened.
@@ -144,7 +144,7 @@ begin
     s := public.hub_find_active('phone', p_identities ->> 'phone', v_now);
     if s.session_id is null then
       insert into public.sessions (
-        session_id, phone, phone_proven, channel, channels, channels_since, language,
+        session_id, phone, phone_verified, channel, channels, channels_since, language,
         created_at, updated_at, last_activity, expires_at, expiry_check_at
       ) values (
         coalesce(v_promised, public.hub_uuid(v_now)), p_identities ->> 'phone', false, p_channel, '{}', '{}', p ->> 'language',
@@ -164,11 +164,11 @@ end
 $$;
 
 -- The session that a caller's word finds, locked: {session_id} or {error}. A phone that was only claimed is proven by it,
--- unless it is a claim itself. The identities are locked. p: {now, asserted, channel, ...}
+-- unless it is a claim itself. The identities are locked. p: {now, claimed, channel, ...}
 create function public.hub_find_vouched(p_identities jsonb, p jsonb) returns jsonb
 language plpgsql volatile as $$
 declare
-  v_asserted constant boolean := coalesce((p ->> 'asserted')::boolean, false);
+  v_asserted constant boolean := coalesce((p ->> 'claimed')::boolean, false);
   v_kind text;
   v_id uuid;
   s public.sessions;
@@ -181,7 +181,7 @@ begin
       s := public.hub_find_active(v_kind, p_identities ->> v_kind, (p ->> 'now')::timestamptz);
       if s.session_id is not null then
         v_id := s.session_id;
-        if v_kind = 'phone' and not s.phone_proven and not v_asserted then
+        if v_kind = 'phone' and not s.phone_verified and not v_asserted then
           v_id := public.hub_settle_identities(v_id, jsonb_build_object('phone', s.phone), null, p);
         end if;
         return jsonb_build_object('session_id', v_id);
@@ -425,7 +425,7 @@ begin
       set code_hash = excluded.code_hash, attempts = 0, created_at = excluded.created_at, expires_at = excluded.expires_at;
   select public.hub_known_addresses(s) into v_addresses
     from public.sessions s
-    where s.phone = p ->> 'phone' and s.status = 'active' and s.phone_proven and s.expires_at > v_now;
+    where s.phone = p ->> 'phone' and s.status = 'active' and s.phone_verified and s.expires_at > v_now;
   return jsonb_build_object('addresses', coalesce(v_addresses, '[]'));
 end
 $$;
@@ -491,7 +491,7 @@ begin
     return v_live;
   end if;
   select * into s from public.sessions where session_id = (v_live ->> 'session_id')::uuid;
-  if s.phone is null or not s.phone_proven then
+  if s.phone is null or not s.phone_verified then
     return '{"error": "verification_required"}';
   end if;
   perform public.hub_touch(s.session_id, null, 0, p);
@@ -519,7 +519,7 @@ begin
     return v_live;
   end if;
   select * into s from public.sessions where session_id = (v_live ->> 'session_id')::uuid;
-  if s.phone is null or not s.phone_proven then
+  if s.phone is null or not s.phone_verified then
     return '{"error": "verification_required"}';
   end if;
   v_refusal := public.hub_refuse_password(s.phone, p ->> 'password', v_now);
@@ -610,12 +610,12 @@ begin
   s := public.hub_touch((v_live ->> 'session_id')::uuid, null, 0, p);
   if public.hub_identities(s) ? v_kind then
     v_phones := array_remove(array[s.phone], null);
-    if v_kind = 'phone' and s.phone_proven then
+    if v_kind = 'phone' and s.phone_verified then
       delete from public.passwords where phone = s.phone;
     end if;
     update public.sessions
       set phone = case when v_kind = 'phone' then null else phone end,
-          phone_proven = phone_proven or v_kind = 'phone',
+          phone_verified = phone_verified or v_kind = 'phone',
           telegram_chat_id = case when v_kind = 'telegram_chat_id' then null else telegram_chat_id end,
           whatsapp_user_id = case when v_kind = 'whatsapp_user_id' then null else whatsapp_user_id end,
           visitor_id = case when v_kind = 'visitor_id' then null else visitor_id end,

@@ -41,7 +41,7 @@ language sql stable as $$
         order by t.created_at, t.device_id), '[]')
       from public.session_tokens t where t.session_id = s.session_id),
     'unreachable', s.unreachable,
-    'has_password', s.status = 'active' and s.phone_proven and exists (select 1 from public.passwords w where w.phone = s.phone))
+    'has_password', s.status = 'active' and s.phone_verified and exists (select 1 from public.passwords w where w.phone = s.phone))
 $$;
 
 -- One page of everything kept of somebody: sessions, then messages with what they said before. The first page leaves a
@@ -119,7 +119,7 @@ begin
       select 1 from public.sessions o
       where o.phone = s.phone and o.status = 'active' and o.expires_at > v_now and not o.session_id = any (v_ids));
   delete from public.passwords w using public.sessions s
-    where s.session_id = any (v_ids) and s.phone_proven and w.phone = s.phone and not exists (
+    where s.session_id = any (v_ids) and s.phone_verified and w.phone = s.phone and not exists (
       select 1 from public.sessions o
       where o.phone = s.phone and o.status = 'active' and o.expires_at > v_now and not o.session_id = any (v_ids));
 
@@ -142,7 +142,7 @@ begin
     where session_id = any (v_ids) and not (kind = 'system' and content = '{"event": "erased"}');
   get diagnostics v_messages = row_count;
   update public.sessions
-    set phone = null, phone_proven = true, telegram_chat_id = null, whatsapp_user_id = null, visitor_id = null,
+    set phone = null, phone_verified = true, telegram_chat_id = null, whatsapp_user_id = null, visitor_id = null,
         customer_id = null, feedback = null, summary = null, data = '{}', metadata = '{}', addresses = '{}', unreachable = '{}',
         updated_at = v_now,
         version = version + case when status = 'active' then 2 else 1 end,

@@ -2,18 +2,22 @@ import pkg from "../package.json" with { type: "json" };
 import { bots } from "./bots/index.ts";
 import { callerMessageSchema } from "./channels/caller.ts";
 import { channels as makers } from "./channels/index.ts";
-import { type Config, configOf } from "./config.ts";
+import { type Config, configOf } from "./compose/config.ts";
+import type { Bot } from "./core/answer/bot.ts";
+import type { Channel } from "./core/channel.ts";
 import { failureOf, HubError } from "./core/errors.ts";
-import { DEFAULT_LIMITS, type Hub } from "./core/hub.ts";
-import type { Bot, Channel, Log, SessionCache, Store, StoreSettings } from "./core/ports.ts";
+import { DEFAULT_POLICY, type Hub } from "./core/hub.ts";
+import type { Log } from "./core/log.ts";
+import type { SessionCache } from "./core/sessions/cache.ts";
 import type { Env } from "./core/settings.ts";
-import { standbyOf } from "./core/standby.ts";
-import { type SweepLimits, sweep } from "./core/sweep.ts";
+import type { Store, StoreSettings } from "./core/store.ts";
+import { type SweepBudget, sweep } from "./core/sweep/sweep.ts";
 import { createApp } from "./http/app.ts";
-import type { Limiter, Limiters } from "./http/limits.ts";
 import { liveRooms, noLive } from "./http/live/publisher.ts";
 import { liveRoom } from "./http/live/room.ts";
+import type { RateLimiter, RateLimiters } from "./http/rate-limits.ts";
 import type { App } from "./http/request.ts";
+import { standbyOf } from "./outage/journal.ts";
 import { circuitBreaker } from "./stores/breaker.ts";
 import { upstashJournal } from "./stores/journal.ts";
 import { loggedCall } from "./stores/logged.ts";
@@ -35,7 +39,7 @@ const SWEEP = { batch: 20, batches: 5, sessions: 500 };
 /** The hub put together from its settings, once per isolate. */
 interface Assembly {
   readonly app: App;
-  readonly retention: Pick<SweepLimits, "retentionMs" | "messageRetentionMs" | "passwordRetentionMs">;
+  readonly retention: Pick<SweepBudget, "retentionMs" | "messageRetentionMs" | "passwordRetentionMs">;
   /** A hub for one event, which `waitUntil` keeps alive; `close` ends the connections that belong to it. */
   readonly open: (log: Log, waitUntil: WaitUntil) => { hub: Hub; close: () => Promise<void> };
 }
@@ -155,7 +159,7 @@ function hubOpener(
       now: () => new Date(),
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       later: waitUntil,
-      limits: DEFAULT_LIMITS,
+      policy: DEFAULT_POLICY,
     };
     return { hub, close };
   };
@@ -216,17 +220,17 @@ function retentionOf({
 }
 
 /** The rate limits that are bound; each that is not is off. */
-function limitersOf({ ENTRY_LIMITER, CALLER_LIMITER }: Env): Limiters {
+function limitersOf({ ENTRY_LIMITER, CALLER_LIMITER }: Env): RateLimiters {
   const missing = Object.entries({ ENTRY_LIMITER, CALLER_LIMITER }).flatMap(([name, one]) =>
     one ? [] : name,
   );
   if (missing.length > 0)
-    log("warn", "limits.off", {
+    log("warn", "rate_limits.off", {
       message: `no binding ${missing.join(", ")}: networks may call as often as they like`,
     });
   return {
-    ...(ENTRY_LIMITER !== undefined && { entry: ENTRY_LIMITER as Limiter }),
-    ...(CALLER_LIMITER !== undefined && { caller: CALLER_LIMITER as Limiter }),
+    ...(ENTRY_LIMITER !== undefined && { entry: ENTRY_LIMITER as RateLimiter }),
+    ...(CALLER_LIMITER !== undefined && { caller: CALLER_LIMITER as RateLimiter }),
   };
 }
 

@@ -1,8 +1,10 @@
-import { accept } from "../../src/core/accept.ts";
-import { answer } from "../../src/core/answer.ts";
-import { DEFAULT_LIMITS, type Hub } from "../../src/core/hub.ts";
-import type { Channel, Conversations, Kept, Store } from "../../src/core/ports.ts";
-import type { Delivery } from "../../src/core/turn.ts";
+import { answer } from "../../src/core/answer/answer.ts";
+import type { Delivery } from "../../src/core/answer/turn.ts";
+import type { Channel } from "../../src/core/channel.ts";
+import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";
+import { accept } from "../../src/core/receive/accept.ts";
+import type { Conversations, InboundEvent } from "../../src/core/receive/conversations.ts";
+import type { Store } from "../../src/core/store.ts";
 import { noLive } from "../../src/http/live/publisher.ts";
 import { postgresCalls } from "../../src/stores/postgres.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
@@ -37,12 +39,12 @@ export function openDesk(url: string): Desk {
   const waiting = new Map<string, (at: number) => void>();
   const slow = new Set<string>();
   const running = new Set<Promise<void>>();
-  const told = new Map<string, number>();
+  const notified = new Map<string, number>();
   const unordered: string[] = [];
   const send: Channel["send"] = async ({ to = "" }, { text }) => {
     const [external_id = "", seq = ""] = text.split(" ");
-    if (Number(seq) < (told.get(to) ?? 0)) unordered.push(external_id);
-    told.set(to, Number(seq));
+    if (Number(seq) < (notified.get(to) ?? 0)) unordered.push(external_id);
+    notified.set(to, Number(seq));
     waiting.get(external_id)?.(performance.now());
     waiting.delete(external_id);
     return wamid();
@@ -52,7 +54,7 @@ export function openDesk(url: string): Desk {
     parse: async ({ body }) => JSON.parse(new TextDecoder().decode(body)),
     split: (reply) => [reply],
     send,
-    attend: async () => {},
+    showTyping: async () => {},
     sendCode: async () => {},
   };
   const hub: Hub = {
@@ -70,7 +72,7 @@ export function openDesk(url: string): Desk {
     log: () => {},
     now: () => new Date(),
     sleep: (time) => new Promise((resolve) => setTimeout(resolve, time)),
-    limits: DEFAULT_LIMITS,
+    policy: DEFAULT_POLICY,
   };
   return {
     store,
@@ -102,7 +104,7 @@ export function openDesk(url: string): Desk {
   };
 }
 
-function messageOf(phone: string, external_id: string): Kept {
+function messageOf(phone: string, external_id: string): InboundEvent {
   return {
     type: "message",
     message: {

@@ -12,7 +12,7 @@ const shutdownMs = 10_000;
  */
 export async function releaseDirectory(dir: string): Promise<void> {
   let deadline = Date.now() + patienceMs;
-  let told = false;
+  let notified = false;
   for (;;) {
     const lock = readLock(dir);
     const pid = Number.parseInt(lock, 10);
@@ -25,9 +25,9 @@ export async function releaseDirectory(dir: string): Promise<void> {
       return;
     }
     const keeper = Number(/cluster_name=hub-(\d+)/.exec(command)?.[1]);
-    if (!told && !commandOf(keeper).includes("postgres-process")) {
+    if (!notified && !commandOf(keeper).includes("postgres-process")) {
       process.kill(pid, "SIGINT"); // Postgres's fast shutdown
-      told = true;
+      notified = true;
       deadline += shutdownMs;
     }
     if (Date.now() > deadline) throw new Error(`${dir} is in use by another Postgres (pid ${pid})`);

@@ -1,4 +1,4 @@
-import type { Bot } from "../core/ports.ts";
+import type { Bot } from "../core/answer/bot.ts";
 
 /** Says what it heard, on which channel, and which channels this session has seen. */
 export default function echo(): Bot {

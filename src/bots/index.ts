@@ -1,4 +1,4 @@
-import type { Bot } from "../core/ports.ts";
+import type { Bot } from "../core/answer/bot.ts";
 import type { Env } from "../core/settings.ts";
 import echo from "./echo.ts";
 import webhook from "./webhook.ts";

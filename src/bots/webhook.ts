@@ -1,10 +1,10 @@
 import { z } from "zod";
+import type { Bot } from "../core/answer/bot.ts";
+import type { Reply, Turn } from "../core/answer/turn.ts";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
-import type { Bot } from "../core/ports.ts";
 import { type Env, settingsOf } from "../core/settings.ts";
 import { hmacHex } from "../core/signature.ts";
-import type { Reply, Turn } from "../core/turn.ts";
 
 const HISTORY = 20;
 const MAX_REPLIES = 10;

@@ -1,10 +1,10 @@
 import { z } from "zod";
-import { type Content, contentSchema } from "../core/content.ts";
+import type { Channel } from "../core/channel.ts";
 import { HubError } from "../core/errors.ts";
+import { normalisePhone } from "../core/identity/phone.ts";
 import { parseJson } from "../core/json.ts";
-import type { InboundMessage } from "../core/message.ts";
-import { normalisePhone } from "../core/phone.ts";
-import type { Channel } from "../core/ports.ts";
+import { type Content, contentSchema } from "../core/messages/content.ts";
+import type { InboundMessage } from "../core/messages/message.ts";
 import { isOneOf, sha256Hex } from "../core/signature.ts";
 
 const MAX_ID = 200;
@@ -136,9 +136,9 @@ export function callerChannel(
     async parse({ headers, body }) {
       const posted = read(parseJson(body));
       const { key, token } = credentials(headers);
-      const asserted = token === undefined && !(await isOneOf(key ?? "", vouch));
+      const claimed = token === undefined && !(await isOneOf(key ?? "", vouch));
       const from = token === undefined ? spokenFor(posted, defaultCountry) : await ownSession(posted, token);
-      if (asserted && "session_id" in from)
+      if (claimed && "session_id" in from)
         throw new HubError(
           "verification_required",
           "session: post with the session's own token; a kiosk's key does not open a session by its id",
@@ -151,7 +151,7 @@ export function callerChannel(
         address: {},
         content,
         wakes: content.kind !== "reaction",
-        ...(asserted && { asserted }),
+        ...(claimed && { claimed }),
         ...(posted.reply_to !== undefined && { reply_to: posted.reply_to }),
         ...(posted.sent_at !== undefined && { sent_at: instant(posted.sent_at) }),
       };
@@ -161,7 +161,7 @@ export function callerChannel(
     split: () => [],
 
     /** Their devices are told live. */
-    async attend() {},
+    async showTyping() {},
 
     async sendCode() {
       throw new HubError("rejected", `nobody is written to on ${name}`, { reason: "fetched_by_customer" });

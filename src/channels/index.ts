@@ -1,4 +1,4 @@
-import type { Channel } from "../core/ports.ts";
+import type { Channel } from "../core/channel.ts";
 import type { Env } from "../core/settings.ts";
 import kiosk from "./kiosk.ts";
 import telegram from "./telegram/index.ts";

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import type { Channel } from "../core/ports.ts";
+import type { Channel } from "../core/channel.ts";
 import { type Env, settingsOf } from "../core/settings.ts";
 import { apiKeys, callerChannel, country, phonePolicy } from "./caller.ts";
 

@@ -1,5 +1,10 @@
-import type { Bot, Channel, Live, Log, SessionCache, Store } from "./ports.ts";
-import type { Standby } from "./standby.ts";
+import type { Standby } from "../outage/journal.ts";
+import type { Bot } from "./answer/bot.ts";
+import type { Channel } from "./channel.ts";
+import type { Live } from "./live.ts";
+import type { Log } from "./log.ts";
+import type { SessionCache } from "./sessions/cache.ts";
+import type { Store } from "./store.ts";
 
 /** Everything the verbs work with: the parts that the composition root has put together. */
 export interface Hub {
@@ -16,10 +21,10 @@ export interface Hub {
   readonly sleep: (ms: number) => Promise<void>;
   /** Lets work go on after what is being done now. It never rejects. */
   readonly later?: (work: Promise<unknown>) => void;
-  readonly limits: Limits;
+  readonly policy: RetryPolicy;
 }
 
-export interface Limits {
+export interface RetryPolicy {
   /** A bot that takes longer has failed. */
   readonly botMs: number;
   /** A call to a platform that takes longer has failed. */
@@ -30,7 +35,7 @@ export interface Limits {
   readonly deliveryAttempts: number;
 }
 
-export const DEFAULT_LIMITS: Limits = {
+export const DEFAULT_POLICY: RetryPolicy = {
   botMs: 25_000,
   sendMs: 10_000,
   turnAttempts: 8,

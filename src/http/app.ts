@@ -5,6 +5,7 @@ import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
+import { addPrivacy } from "../features/privacy/routes.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDocs } from "./docs.ts";
 import { onError, onMethodNotAllowed, onNotFound, refuseInvalid } from "./errors.ts";
@@ -14,19 +15,18 @@ import { addLink } from "./identity/link.ts";
 import { addPasswords } from "./identity/passwords.ts";
 import { addUnlink } from "./identity/unlink.ts";
 import { addVerify } from "./identity/verify.ts";
-import { limitRates } from "./limits.ts";
 import { addLive } from "./live/route.ts";
 import { addMessages } from "./messages.ts";
 import { addMetrics } from "./metrics.ts";
-import { addPrivacy } from "./privacy/routes.ts";
+import { limitRate } from "./rate-limits.ts";
 import {
   type App,
   type AppOptions,
+  boundsOf,
   exchangeOf,
   type HttpContext,
   type HttpEnv,
   LONGEST_WAIT_S,
-  limitsOf,
 } from "./request.ts";
 import { addEnd } from "./sessions/end.ts";
 import { addRestore } from "./sessions/restore.ts";
@@ -70,7 +70,7 @@ export function createApp(options: AppOptions): App {
   );
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.use(guard(options));
-  app.use(limitRates(options));
+  app.use(limitRate(options));
 
   addStart(app, options);
   addRestore(app, options);
@@ -120,7 +120,7 @@ const MAY_WAIT = /^\/(session\/messages|webhooks\/(kiosk|web))\/?$/;
 
 /** Serves nothing half configured, and answers in time whatever hangs. */
 function guard(options: AppOptions) {
-  const { requestMs } = limitsOf(options);
+  const { requestMs } = boundsOf(options);
   return async (c: HttpContext, next: () => Promise<void>) => {
     if (options.misconfigured && c.req.path !== "/health")
       throw new HubError("misconfigured", options.misconfigured, { retryAfterMs: 60_000 });

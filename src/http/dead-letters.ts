@@ -1,8 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { answer } from "../core/answer.ts";
-import { deliver } from "../core/deliver.ts";
+import { answer } from "../core/answer/answer.ts";
+import type { DeadLetter } from "../core/answer/turn.ts";
+import { deliver } from "../core/deliver/deliver.ts";
 import { ERROR_CODES, type ErrorCode, HubError } from "../core/errors.ts";
-import type { DeadLetter } from "../core/turn.ts";
 import { adminOf } from "./auth.ts";
 import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { toHubError } from "../core/errors.ts";
-import type { BreakerState, Store } from "../core/ports.ts";
+import type { BreakerState, Store } from "../core/store.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { callerOf } from "./auth.ts";
 import { json, security } from "./describe.ts";
@@ -30,7 +30,7 @@ const workSchema = z.object({
 const journalSchema = z.object({
   depth: z.int().optional().openapi({ description: "What waits to be taken to the database, in order." }),
   oldest_age_ms: z.number().optional(),
-  aside: z
+  quarantined: z
     .int()
     .optional()
     .openapi({ description: "What the database refused for good; see docs/operations.md." }),
@@ -122,9 +122,9 @@ async function waiting(c: HttpContext): Promise<z.infer<typeof journalSchema> | 
   try {
     const { standby, now } = c.var.exchange.hub();
     if (!standby) return undefined;
-    const { depth, oldest_at, aside } = await standby.journal.depth();
+    const { depth, oldest_at, quarantined } = await standby.journal.depth();
     const age = oldest_at && Math.max(0, now().getTime() - oldest_at.getTime());
-    return { depth, ...(age !== undefined && { oldest_age_ms: age }), aside };
+    return { depth, ...(age !== undefined && { oldest_age_ms: age }), quarantined };
   } catch (thrown) {
     const { code, reason } = toHubError(thrown);
     return { code: reason ?? code };

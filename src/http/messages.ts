@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { lookUp } from "../core/degraded.ts";
 import { HubError } from "../core/errors.ts";
-import type { Page } from "../core/ports.ts";
+import type { Page } from "../core/sessions/sessions.ts";
+import { lookUp } from "../outage/degraded.ts";
 import { callerOf, tokenOf } from "./auth.ts";
 import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { failureOf, toHubError } from "../core/errors.ts";
-import type { Metrics } from "../core/ports.ts";
-import type { JournalDepth } from "../core/standby.ts";
+import type { Metrics } from "../core/operations.ts";
+import type { JournalDepth } from "../outage/journal.ts";
 import { adminOf } from "./auth.ts";
 import { security } from "./describe.ts";
 import { problems } from "./errors.ts";
@@ -98,11 +98,15 @@ async function asked<T>(facts: Record<string, unknown>, work: () => Promise<T>):
   }
 }
 
-function waiting({ depth, oldest_at, aside }: JournalDepth, now: Date): Family[] {
+function waiting({ depth, oldest_at, quarantined }: JournalDepth, now: Date): Family[] {
   return [
     gauge("hub_journal_depth", "Calls that wait in the journal for the store.", depth),
     gauge("hub_journal_age_seconds", "How long the oldest of them has waited.", secondsSince(oldest_at, now)),
-    gauge("hub_journal_set_aside", "Calls that the store refused for good, kept for an operator.", aside),
+    gauge(
+      "hub_journal_quarantined",
+      "Calls that the store refused for good, kept for an operator.",
+      quarantined,
+    ),
   ];
 }
 

@@ -1,5 +1,5 @@
 import type { Hub } from "../core/hub.ts";
-import type { Message } from "../core/message.ts";
+import type { Message } from "../core/messages/message.ts";
 import { pause, poll } from "./poll.ts";
 
 const PAGE = 200;

@@ -1,9 +1,9 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Hub } from "../core/hub.ts";
-import type { Log } from "../core/ports.ts";
+import type { Log } from "../core/log.ts";
 import type { Keys } from "./auth.ts";
-import type { Limiters } from "./limits.ts";
+import type { RateLimiters } from "./rate-limits.ts";
 
 /** What the composition root gives the routes. */
 export interface AppOptions {
@@ -27,15 +27,15 @@ export interface AppOptions {
   readonly kioskPhones?: "trust" | "verify";
   /** Where customers scan to: the bot's username on Telegram, our number's digits on WhatsApp. */
   readonly scanTo?: { readonly telegram?: string; readonly whatsapp?: string };
-  readonly limiters?: Limiters;
+  readonly limiters?: RateLimiters;
   /** Names of what the hub stands on, for operators. */
   readonly backends: { readonly store: string; readonly cache: string };
   /** Why nothing may be served, naming the variable. */
   readonly misconfigured?: string;
-  readonly limits?: Partial<HttpLimits>;
+  readonly bounds?: Partial<HttpBounds>;
 }
 
-export interface HttpLimits {
+export interface HttpBounds {
   /** Every answer comes within this time, plus the `wait` a caller asked for. */
   readonly requestMs: number;
   readonly bodyBytes: number;
@@ -46,9 +46,9 @@ export interface HttpLimits {
 /** The most seconds a caller may ask an answer to be held. */
 export const LONGEST_WAIT_S = 25;
 
-/** The limits an app works within. */
-export function limitsOf(options: AppOptions): HttpLimits {
-  return { requestMs: 4_900, bodyBytes: 1024 * 1024, documentBytes: 64 * 1024, ...options.limits };
+/** The bounds an app works within. */
+export function boundsOf(options: AppOptions): HttpBounds {
+  return { requestMs: 4_900, bodyBytes: 1024 * 1024, documentBytes: 64 * 1024, ...options.bounds };
 }
 
 /** A `channel` that a caller names. */

@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
-import { contentSchema } from "../core/content.ts";
-import type { Message } from "../core/message.ts";
-import type { Session } from "../core/session.ts";
+import { contentSchema } from "../core/messages/content.ts";
+import type { Message } from "../core/messages/message.ts";
+import type { Session } from "../core/sessions/session.ts";
 
 /** A point in time, ISO 8601 in UTC. */
 export const instant = z.string().openapi({ format: "date-time" });
@@ -14,7 +14,7 @@ export const sessionSchema = z
   .object({
     session_id: z.uuid(),
     phone: z.string().nullable().openapi({ description: "E.164" }),
-    phone_proven: z.boolean().openapi({
+    phone_verified: z.boolean().openapi({
       description:
         "False while the phone was only typed at a kiosk: it proves nothing then. True means that nothing is merely " +
         "claimed, also of a session without a phone.",
@@ -96,7 +96,7 @@ export function viewSession(session: Session): z.infer<typeof sessionSchema> {
   return {
     session_id: session.session_id,
     phone: session.phone ?? null,
-    phone_proven: session.phone_proven ?? true,
+    phone_verified: session.phone_verified ?? true,
     telegram_chat_id: session.telegram_chat_id ?? null,
     whatsapp_user_id: session.whatsapp_user_id ?? null,
     visitor_id: session.visitor_id ?? null,

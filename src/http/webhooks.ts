@@ -1,8 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { type Accepted, accept } from "../core/accept.ts";
-import { answer } from "../core/answer.ts";
+import { answer } from "../core/answer/answer.ts";
+import type { WebhookRequest } from "../core/channel.ts";
 import { HubError } from "../core/errors.ts";
-import type { WebhookRequest } from "../core/ports.ts";
+import { type Accepted, accept } from "../core/receive/accept.ts";
 import { readBody } from "./body.ts";
 import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";
@@ -10,10 +10,10 @@ import { repliesTo } from "./replies.ts";
 import {
   type App,
   type AppOptions,
+  boundsOf,
   channelName,
   type HttpContext,
   LONGEST_WAIT_S,
-  limitsOf,
 } from "./request.ts";
 import { persisted } from "./sessions/present.ts";
 import { messageSchema, sessionSchema, viewMessage, viewSession } from "./shapes.ts";
@@ -37,7 +37,7 @@ const CALLERS = ["kiosk", "web"];
  * https://core.telegram.org/bots/api#setwebhook and WhatsApp's Cloud API webhooks among them.
  */
 export function addPlatformWebhooks(app: App, options: AppOptions): void {
-  const { bodyBytes } = limitsOf(options);
+  const { bodyBytes } = boundsOf(options);
   const platforms = options.channels.filter((name) => !CALLERS.includes(name));
   for (const name of platforms) {
     const deliver = createRoute({
@@ -64,7 +64,7 @@ export function addPlatformWebhooks(app: App, options: AppOptions): void {
 
 /** Registers where a platform checks that the webhook is ours before it subscribes: Meta's `hub.challenge`. */
 function addHandshake(app: App, options: AppOptions): void {
-  const { bodyBytes } = limitsOf(options);
+  const { bodyBytes } = boundsOf(options);
   const handshake = createRoute({
     method: "get",
     path: "/webhooks/{channel}",
@@ -101,7 +101,7 @@ function addHandshake(app: App, options: AppOptions): void {
 
 /** Registers where kiosks and web pages post what customers say, and may wait for the answer. */
 export function addCallerWebhooks(app: App, options: AppOptions): void {
-  const { bodyBytes } = limitsOf(options);
+  const { bodyBytes } = boundsOf(options);
   if (options.callerMessage) app.openAPIRegistry.register("CallerMessage", options.callerMessage.clone());
   const schema = options.callerMessage ? { $ref: "#/components/schemas/CallerMessage" } : anyObject;
   for (const name of CALLERS) {

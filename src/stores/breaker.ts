@@ -1,5 +1,6 @@
 import { HubError } from "../core/errors.ts";
-import type { BreakerState, Log } from "../core/ports.ts";
+import type { Log } from "../core/log.ts";
+import type { BreakerState } from "../core/store.ts";
 import type { SqlCall } from "./sql.ts";
 
 const FAILURES = 3;

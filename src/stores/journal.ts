@@ -1,7 +1,7 @@
 import { Redis } from "@upstash/redis";
 import { HubError } from "../core/errors.ts";
-import type { Kept } from "../core/ports.ts";
-import type { Journal, JournalEntry, WaitingEntry } from "../core/standby.ts";
+import type { InboundEvent } from "../core/receive/conversations.ts";
+import type { Journal, JournalEntry, WaitingEntry } from "../outage/journal.ts";
 import type { Row } from "./rows.ts";
 
 interface JournalOptions {
@@ -14,11 +14,11 @@ interface JournalOptions {
 }
 
 const STREAM = "journal";
-const ASIDE = "journal:aside";
+const QUARANTINE = "journal:quarantine";
 const LEASE = "journal:lease";
-const STRIKES = "journal:strikes";
+const MAX_FAILURES = "journal:failures";
 /** What was set aside is kept this long after the last one: it holds what customers wrote. */
-const ASIDE_SECONDS = 30 * 86_400;
+const QUARANTINE_SECONDS = 30 * 86_400;
 
 // Scripts, since each is one step and is answered by the primary; a replica may be behind.
 // https://upstash.com/docs/redis/features/consistency
@@ -44,7 +44,7 @@ const depth = `
 local first = redis.call("XRANGE", KEYS[1], "-", "+", "COUNT", 1)
 return { redis.call("XLEN", KEYS[1]), first[1] and first[1][1] or "", redis.call("XLEN", KEYS[2]) }`;
 const release = `if redis.call("GET", KEYS[1]) == ARGV[1] then redis.call("DEL", KEYS[1]) end return 0`;
-const setAside = `
+const quarantine = `
 local found = redis.call("XRANGE", KEYS[1], ARGV[1], ARGV[1])
 if found[1] then
   redis.call("XADD", KEYS[2], "*", "entry", found[1][2][2], "reason", ARGV[2], "id", ARGV[1])
@@ -89,14 +89,18 @@ export function upstashJournal({ url, token, limit = 100_000, timeoutMs = 1_000 
       return rows.map(([id, [, text]]) => toWaiting(id, text));
     },
     async remove(ids) {
-      if (ids.length > 0) await run(remove, [STREAM, STRIKES], [...ids]);
+      if (ids.length > 0) await run(remove, [STREAM, MAX_FAILURES], [...ids]);
     },
     async depth() {
-      const [count, oldest, aside] = await run<[number, string, number]>(depth, [STREAM, ASIDE], []);
+      const [count, oldest, quarantined] = await run<[number, string, number]>(
+        depth,
+        [STREAM, QUARANTINE],
+        [],
+      );
       return {
         depth: count,
         ...(oldest && { oldest_at: new Date(Number.parseInt(oldest, 10)) }),
-        aside,
+        quarantined,
       };
     },
     async lease(ms) {
@@ -107,9 +111,9 @@ export function upstashJournal({ url, token, limit = 100_000, timeoutMs = 1_000 
         await run(release, [LEASE], [owner]);
       };
     },
-    strike: (id) => run(`return redis.call("HINCRBY", KEYS[1], ARGV[1], 1)`, [STRIKES], [id]),
-    async setAside(id, reason) {
-      await run(setAside, [STREAM, ASIDE, STRIKES], [id, reason, ASIDE_SECONDS]);
+    countFailure: (id) => run(`return redis.call("HINCRBY", KEYS[1], ARGV[1], 1)`, [MAX_FAILURES], [id]),
+    async quarantine(id, reason) {
+      await run(quarantine, [STREAM, QUARANTINE, MAX_FAILURES], [id, reason, QUARANTINE_SECONDS]);
     },
   };
 }
@@ -123,12 +127,12 @@ function toWaiting(id: string, text: string | undefined): WaitingEntry {
       ? { id, entry: { ...entry, ...kept, at: new Date(at as string) } as unknown as JournalEntry }
       : { id };
   } catch {
-    return { id }; // It is set aside by whoever replays it.
+    return { id }; // It is set quarantined by whoever replays it.
   }
 }
 
 /** Instants come back as instants; each kind of kept thing has its own, one level down. */
-function toKept(row: Row): Kept {
+function toKept(row: Row): InboundEvent {
   const result: Row = {};
   for (const [key, value] of Object.entries(row)) {
     if (value === null || typeof value !== "object") {
@@ -140,5 +144,5 @@ function toKept(row: Row): Kept {
       if (typeof part[name] === "string") part[name] = new Date(part[name]);
     result[key] = part;
   }
-  return result as unknown as Kept;
+  return result as unknown as InboundEvent;
 }

@@ -1,5 +1,5 @@
 import { HubError } from "../core/errors.ts";
-import type { Log } from "../core/ports.ts";
+import type { Log } from "../core/log.ts";
 import type { Row } from "./rows.ts";
 import { COLLISIONS, type SqlCall, type SqlFunction } from "./sql.ts";
 
@@ -36,7 +36,7 @@ export function loggedCall(call: SqlCall, log: Log): SqlCall {
       const collided = error instanceof HubError && COLLISIONS.has(error.reason ?? "");
       log(collided ? "info" : "error", collided ? "store.collided" : "store.failed", {
         function: name,
-        ...told(error, name),
+        ...notified(error, name),
         ...idsOf(argument),
         duration_ms: Date.now() - began,
       });
@@ -45,7 +45,7 @@ export function loggedCall(call: SqlCall, log: Log): SqlCall {
   };
 }
 
-function told(error: unknown, name: SqlFunction): Row {
+function notified(error: unknown, name: SqlFunction): Row {
   if (!(error instanceof HubError)) return { code: "internal" };
   const { code, reason = code } = error;
   const database = (error.cause ?? {}) as Row;

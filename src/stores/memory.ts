@@ -1,4 +1,4 @@
-import type { Store, StoreSettings } from "../core/ports.ts";
+import type { Store, StoreSettings } from "../core/store.ts";
 import { memoryConversations } from "./memory/conversations.ts";
 import { memoryOperations } from "./memory/operations.ts";
 import { memoryPrivacy } from "./memory/privacy.ts";

@@ -1,17 +1,11 @@
-import { type Content, textOf } from "../core/content.ts";
-import type { Message } from "../core/message.ts";
-import type {
-  AuditLine,
-  Device,
-  Effects,
-  ExportedMessage,
-  ExportedSession,
-  KnownAddress,
-  Metrics,
-  Opened,
-} from "../core/ports.ts";
-import type { Session } from "../core/session.ts";
-import type { DeadLetter, Delivery, Turn } from "../core/turn.ts";
+import type { DeadLetter, Delivery, Turn } from "../core/answer/turn.ts";
+import type { Device, KnownAddress } from "../core/identity/proofs.ts";
+import { type Content, textOf } from "../core/messages/content.ts";
+import type { Message } from "../core/messages/message.ts";
+import type { Metrics } from "../core/operations.ts";
+import type { Effects, Opened } from "../core/receive/conversations.ts";
+import type { Session } from "../core/sessions/session.ts";
+import type { AuditLine, ExportedMessage, ExportedSession } from "../features/privacy/privacy.ts";
 
 /** A row as the database's functions return it: instants as text, nothing as null. */
 export type Row = Record<string, unknown>;
@@ -51,11 +45,11 @@ export function toOpened(row: Row): Opened {
 }
 
 /** What a call has changed beside the session it was about. */
-export function toEffects({ merged, closed, told, deliveries }: Row): Effects {
+export function toEffects({ merged, closed, notified, deliveries }: Row): Effects {
   return {
     ...(merged != null && { merged: merged as string[] }),
     ...(closed != null && { closed: closed as string[] }),
-    ...(told != null && { told: told as string[] }),
+    ...(notified != null && { notified: notified as string[] }),
     ...(deliveries != null && { deliveries: (deliveries as Row[]).map(toDelivery) }),
   };
 }

@@ -1,10 +1,12 @@
 import { type ErrorCode, HubError } from "../core/errors.ts";
-import { NOTICES } from "../core/notices.ts";
-import type { Housekeeping, Operations, Store, StoreSettings } from "../core/ports.ts";
-import { TOO_LARGE } from "../core/session.ts";
+import { NOTICES } from "../core/identity/notices.ts";
+import type { Operations } from "../core/operations.ts";
+import { TOO_LARGE } from "../core/sessions/session.ts";
+import type { Store, StoreSettings } from "../core/store.ts";
+import type { Housekeeping } from "../core/sweep/housekeeping.ts";
+import { sqlPrivacy } from "../features/privacy/sql.ts";
 import { type Row, toDeadLetter, toMetrics } from "./rows.ts";
 import { sqlConversations, toDue } from "./sql/conversations.ts";
-import { sqlPrivacy } from "./sql/privacy.ts";
 import { sqlProofs } from "./sql/proofs.ts";
 import { sqlSessions } from "./sql/sessions.ts";
 

@@ -1,7 +1,8 @@
 import { Redis } from "@upstash/redis";
-import type { Identities } from "../core/identity.ts";
-import type { Log, SessionCache } from "../core/ports.ts";
-import type { Session } from "../core/session.ts";
+import type { Identities } from "../core/identity/identity.ts";
+import type { Log } from "../core/log.ts";
+import type { SessionCache } from "../core/sessions/cache.ts";
+import type { Session } from "../core/sessions/session.ts";
 import { sha256Hex } from "../core/signature.ts";
 import { type Row, toSession } from "./rows.ts";
 
@@ -117,7 +118,7 @@ export const noCache: SessionCache = {
 };
 
 /** Whom a session belongs to. */
-type Held = Identities & Pick<Session, "phone_proven">;
+type Held = Identities & Pick<Session, "phone_verified">;
 
 /** Whether a session holds one of the identities; a name may lead to one that has lost it since. */
 function holds(session: Session, identities: Identities): boolean {
@@ -125,10 +126,10 @@ function holds(session: Session, identities: Identities): boolean {
 }
 
 /** Under which names a session's id is kept. Identities are hashed: a key may be seen where its value is not. */
-async function namesOf({ phone_proven, ...held }: Held): Promise<string[]> {
+async function namesOf({ phone_verified, ...held }: Held): Promise<string[]> {
   // A phone that somebody only claims finds nothing.
   const kinds = FINDABLE.filter(
-    (kind) => held[kind] !== undefined && (kind !== "phone" || phone_proven !== false),
+    (kind) => held[kind] !== undefined && (kind !== "phone" || phone_verified !== false),
   );
   return Promise.all(kinds.map(async (kind) => `identity:${await sha256Hex(`${kind}:${held[kind]}`)}`));
 }

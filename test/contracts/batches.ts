@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Turn } from "../../src/core/turn.ts";
+import type { Turn } from "../../src/core/answer/turn.ts";
 import { anna, day, desk, failure, type Make, minute, rejection, reply, said, text } from "./given.ts";
 
 const { phone } = anna;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { SessionCache } from "../../src/core/ports.ts";
-import type { Session } from "../../src/core/session.ts";
+import type { SessionCache } from "../../src/core/sessions/cache.ts";
+import type { Session } from "../../src/core/sessions/session.ts";
 import { anna, ben, day, hash } from "./given.ts";
 
 /** A session as the store gives it. */
@@ -78,9 +78,11 @@ export function cacheContract(name: string, make: () => Promise<SessionCache>): 
     test("a phone that was only claimed finds nobody", async () => {
       const cache = await make();
       const { phone, telegram_chat_id } = anna;
-      await cache.put(hash(1), cached({ phone_proven: false }));
+      await cache.put(hash(1), cached({ phone_verified: false }));
       expect(await cache.get({ identities: { phone } })).toBeUndefined();
-      expect(await cache.get({ identities: { telegram_chat_id } })).toEqual(cached({ phone_proven: false }));
+      expect(await cache.get({ identities: { telegram_chat_id } })).toEqual(
+        cached({ phone_verified: false }),
+      );
     });
 
     test("news of a session that its device did not ask for do not bring a dead token back", async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { InboundMessage } from "../../src/core/message.ts";
-import type { Opened } from "../../src/core/ports.ts";
+import type { InboundMessage } from "../../src/core/messages/message.ts";
+import type { Opened } from "../../src/core/receive/conversations.ts";
 import { anna, type Desk, day, desk, hash, type Make, minute, said } from "./given.ts";
 import { annasSession, begin, expectToken, typeIn } from "./proving.ts";
 
@@ -12,13 +12,13 @@ export function claims(make: Make): void {
   test("a fresh phone starts at once, and says that it is only claimed", async () => {
     const store = await desk(make);
     const session = await typeIn(store, 1, phone, minute(0));
-    expect(session).toMatchObject({ phone, phone_proven: false, channels: ["kiosk"], status: "active" });
+    expect(session).toMatchObject({ phone, phone_verified: false, channels: ["kiosk"], status: "active" });
     const { session: heard, turn } = await store.hear(
-      said("kiosk", { phone }, "1", { asserted: true }),
+      said("kiosk", { phone }, "1", { claimed: true }),
       minute(1),
     );
-    expect(heard).toMatchObject({ session_id: session.session_id, phone_proven: false, message_count: 1 });
-    expect(turn?.session.phone_proven).toBe(false);
+    expect(heard).toMatchObject({ session_id: session.session_id, phone_verified: false, message_count: 1 });
+    expect(turn?.session.phone_verified).toBe(false);
     await expectToken(store, hash(1), session.session_id, minute(2));
   });
 
@@ -26,7 +26,7 @@ export function claims(make: Make): void {
     const store = await desk(make);
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     expect((await typeIn(store, 2, phone, minute(1))).session_id).toBe(session_id);
-    const who = { token_hash: hash(3), identities: { phone }, asserted: true };
+    const who = { token_hash: hash(3), identities: { phone }, claimed: true };
     expect((await store.sessions.restore(who, "kiosk", minute(2))).session_id).toBe(session_id);
     await expectToken(store, hash(1), session_id, minute(3));
   });
@@ -35,9 +35,9 @@ export function claims(make: Make): void {
     const store = await desk(make);
     const { session } = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     await expect(typeIn(store, 1, phone, minute(1))).rejects.toMatchObject(required);
-    const who = { token_hash: hash(1), identities: { phone }, asserted: true };
+    const who = { token_hash: hash(1), identities: { phone }, claimed: true };
     await expect(store.sessions.restore(who, "kiosk", minute(1))).rejects.toMatchObject(required);
-    const message = said("kiosk", { phone }, "k1", { asserted: true });
+    const message = said("kiosk", { phone }, "k1", { claimed: true });
     await expect(store.hear(message, minute(1))).rejects.toMatchObject(required);
     await expectToken(store, hash(1), undefined, minute(2));
     const { session: after } = await store.hear(said("whatsapp", { whatsapp_user_id }, "2"), minute(2));
@@ -50,7 +50,7 @@ export function claims(make: Make): void {
     await store.sessions.restore({ token_hash: hash(1) }, "web", minute(1));
     await expect(typeIn(store, 2, phone, minute(2))).rejects.toMatchObject(required);
     await expect(
-      begin(store, 2, { phone }, minute(2), { channel: "web", asserted: true }),
+      begin(store, 2, { phone }, minute(2), { channel: "web", claimed: true }),
     ).rejects.toMatchObject(required);
   });
 
@@ -58,7 +58,7 @@ export function claims(make: Make): void {
     const store = await desk(make);
     for (const identities of [{ telegram_chat_id }, { whatsapp_user_id }, { phone, telegram_chat_id }, {}])
       await expect(
-        begin(store, 1, identities, minute(0), { channel: "kiosk", asserted: true }),
+        begin(store, 1, identities, minute(0), { channel: "kiosk", claimed: true }),
       ).rejects.toMatchObject(required);
   });
 
@@ -66,8 +66,8 @@ export function claims(make: Make): void {
     const store = await desk(make);
     await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     const kept = [
-      said("kiosk", { phone: "+4915112345677" }, "k1", { asserted: true }),
-      said("kiosk", { phone }, "k2", { asserted: true }),
+      said("kiosk", { phone: "+4915112345677" }, "k1", { claimed: true }),
+      said("kiosk", { phone }, "k2", { claimed: true }),
     ].map((message) => ({ type: "message", message }) as const);
     await expect(store.conversations.receive(kept, minute(1))).rejects.toMatchObject(required);
     const { session } = await store.hear({ ...kept[0]!.message, external_id: "k3" }, minute(2));
@@ -82,13 +82,13 @@ export function claims(make: Make): void {
     expect(again.session_id).not.toBe(ended.session_id);
     const later = await typeIn(store, 3, phone, day(8));
     expect(later.session_id).not.toBe(again.session_id);
-    const proven = await begin(store, 4, { phone }, day(9));
+    const verified = await begin(store, 4, { phone }, day(9));
     const fresh = await typeIn(store, 5, phone, day(17));
-    expect(fresh).toMatchObject({ phone_proven: false, message_count: 0 });
-    expect(fresh.session_id).not.toBe(proven.session_id);
+    expect(fresh).toMatchObject({ phone_verified: false, message_count: 0 });
+    expect(fresh.session_id).not.toBe(verified.session_id);
     await begin(store, 6, { phone }, day(18));
-    const { session } = await store.hear(said("kiosk", { phone }, "1", { asserted: true }), day(26));
-    expect(session).toMatchObject({ phone_proven: false, message_count: 1 });
+    const { session } = await store.hear(said("kiosk", { phone }, "1", { claimed: true }), day(26));
+    expect(session).toMatchObject({ phone_verified: false, message_count: 1 });
   });
 
   const proofs: [string, (store: Desk) => Promise<Opened>][] = [
@@ -113,7 +113,7 @@ export function claims(make: Make): void {
     await store.sessions.update(hash(1), { data: { cart: ["bread"] } }, minute(2));
     const after = await prove(store);
     expect(after).toMatchObject({ session_id, phone, data: { cart: ["bread"] }, closed: [hash(1), hash(2)] });
-    expect(after.phone_proven).toBeUndefined();
+    expect(after.phone_verified).toBeUndefined();
     for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(4));
     await expectToken(store, hash(3), session_id, minute(4));
     await expect(typeIn(store, 4, phone, minute(4))).rejects.toMatchObject(required);
@@ -140,7 +140,7 @@ export function claims(make: Make): void {
     const store = await desk(make);
     const claimed = await begin(store, 1, { phone }, minute(0), {
       channel: "kiosk",
-      asserted: true,
+      claimed: true,
       customer_id: "666",
       data: { cart: ["not mine"], note: "new" },
     });

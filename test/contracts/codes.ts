@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Identities } from "../../src/core/identity.ts";
+import type { Identities } from "../../src/core/identity/identity.ts";
 import { anna, ben, day, desk, hash, type Make, minute, said } from "./given.ts";
 import {
   annasSession,
@@ -73,7 +73,7 @@ export function codes(make: Make): void {
     await askCode(store, phone, "123456", minute(0));
     const session = await giveCode(store, phone, "123456", 1, minute(1));
     expect(session).toMatchObject({ phone, channel: "web", channels: ["web"] });
-    expect(session.phone_proven).toBeUndefined();
+    expect(session.phone_verified).toBeUndefined();
   });
 
   test("with the token of an anonymous session that one joins, and other tokens of it die", async () => {
@@ -114,7 +114,7 @@ export function codes(make: Make): void {
       channel: "kiosk",
     });
     expect(mine).toMatchObject({ session_id, phone, closed: [hash(2), hash(1)] });
-    expect(mine.phone_proven).toBeUndefined();
+    expect(mine.phone_verified).toBeUndefined();
   });
 
   test("a dead token is none: the code still opens the phone's session", async () => {
@@ -148,7 +148,7 @@ export function codes(make: Make): void {
     await askCode(store, phone, "123456", minute(0));
     const mine = await giveCode(store, phone, "123456", 3, minute(1), { token_hash: hash(902) });
     expect(mine).toMatchObject({ session_id: bens.session_id, phone, data: { cart: ["ben's"] } });
-    expect(mine.told).toEqual([annas.session_id]);
+    expect(mine.notified).toEqual([annas.session_id]);
     expect(mine.deliveries).toMatchObject([{ session_id: annas.session_id, channel: "telegram" }]);
     const { session } = await store.hear(said("telegram", { telegram_chat_id }, "a9"), minute(2));
     expect(session).toMatchObject({ session_id: annas.session_id, data: { cart: ["anna's"] } });
@@ -241,7 +241,7 @@ export function codes(make: Make): void {
     await askCode(store, phone, "123456", minute(0));
     await store.housekeeping.expire(day(2), 10);
     await expect(giveCode(store, phone, "123456", 1, minute(1))).rejects.toMatchObject(invalid);
-    const request = { phone, code_hash: codeHash("1"), limit_keys: [] };
+    const request = { phone, code_hash: codeHash("1"), rate_limit_keys: [] };
     for (let i = 0; i < 3; i++) await store.proofs.requestCode(request, minute(1));
   });
 }

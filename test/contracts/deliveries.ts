@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Delivery } from "../../src/core/turn.ts";
+import type { Delivery } from "../../src/core/answer/turn.ts";
 import { anna, day, desk, failure, type Make, minute, rejection, reply, said } from "./given.ts";
 
 const { phone, telegram_chat_id } = anna;

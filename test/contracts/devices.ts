@@ -116,10 +116,10 @@ export function devices(make: Make): void {
 
   test("the last identity may go, too, and a claimed one", async () => {
     const store = await desk(make);
-    await begin(store, 1, { phone }, minute(0), { channel: "kiosk", asserted: true });
+    await begin(store, 1, { phone }, minute(0), { channel: "kiosk", claimed: true });
     const bare = await store.proofs.unlink(hash(1), "phone", minute(1));
     expect(bare.phone).toBeUndefined();
-    expect(bare.phone_proven).toBeUndefined();
+    expect(bare.phone_verified).toBeUndefined();
     await expectToken(store, hash(1), bare.session_id, minute(2));
     const { session } = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "w1"), minute(3));
     expect(session.session_id).not.toBe(bare.session_id);

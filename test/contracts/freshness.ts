@@ -11,7 +11,10 @@ export function freshness(make: Make): void {
   const signUp = (store: Desk, seed: number, now: Date, password = PASSWORD) =>
     store.proofs.signUp({ token_hash: hash(seed), password }, now);
   const logIn = (store: Desk, seed: number, now: Date, password = PASSWORD) =>
-    store.proofs.logIn({ phone, password, new_token_hash: hash(seed), channel: "web", limit_keys: [] }, now);
+    store.proofs.logIn(
+      { phone, password, new_token_hash: hash(seed), channel: "web", rate_limit_keys: [] },
+      now,
+    );
   /** A device goes on with the next token once this is scanned. */
   const show = (store: Desk, seed: number, next: number, now: Date) =>
     store.proofs.createLink(

@@ -1,9 +1,10 @@
-import type { Content } from "../../src/core/content.ts";
-import type { Identities } from "../../src/core/identity.ts";
-import type { InboundMessage, Message } from "../../src/core/message.ts";
-import type { Kept, Received, Store, StoreSettings } from "../../src/core/ports.ts";
-import type { SessionRef } from "../../src/core/session.ts";
-import type { Delivery, Failure, OutboundReply, Outcome, Turn } from "../../src/core/turn.ts";
+import type { Delivery, Failure, OutboundReply, Outcome, Turn } from "../../src/core/answer/turn.ts";
+import type { Identities } from "../../src/core/identity/identity.ts";
+import type { Content } from "../../src/core/messages/content.ts";
+import type { InboundMessage, Message } from "../../src/core/messages/message.ts";
+import type { InboundEvent, Received } from "../../src/core/receive/conversations.ts";
+import type { SessionRef } from "../../src/core/sessions/session.ts";
+import type { Store, StoreSettings } from "../../src/core/store.ts";
 
 /** An empty store with the settings below, and those that are given. */
 export type Make = (over?: Partial<StoreSettings>) => Promise<Store>;
@@ -82,7 +83,7 @@ export interface Desk extends Store {
   /** Receives one message whose turn is ours, and returns that turn. */
   ask(message: InboundMessage, now: Date): Promise<Turn>;
   /** Receives one thing that is no message; whether it changed anything. */
-  tell(item: Exclude<Kept, { type: "message" }>, now: Date): Promise<boolean>;
+  tell(item: Exclude<InboundEvent, { type: "message" }>, now: Date): Promise<boolean>;
   /** Hears a message, answers it and returns the delivery that is ours to send. */
   answered(message: InboundMessage, replies: readonly OutboundReply[], now: Date): Promise<Delivery>;
   /** Settles one delivery (as sent, unless told otherwise), and returns what is ours to send next. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Kept } from "../../src/core/ports.ts";
-import type { Journal, JournalEntry, WaitingEntry } from "../../src/core/standby.ts";
+import type { InboundEvent } from "../../src/core/receive/conversations.ts";
+import type { Journal, JournalEntry, WaitingEntry } from "../../src/outage/journal.ts";
 import { sentence } from "./given.ts";
 
 /** An empty journal that takes `limit` entries. */
@@ -12,7 +12,7 @@ const ahead = { behind: false };
 /** A webhook's message, as it is journaled. */
 export function heard(
   external_id: string,
-  over: Partial<Extract<Kept, { type: "message" }>["message"]> = {},
+  over: Partial<Extract<InboundEvent, { type: "message" }>["message"]> = {},
 ) {
   const message = {
     channel: "whatsapp",
@@ -39,7 +39,7 @@ const everyKind: JournalEntry[] = [
     type: "receive",
     at,
     kept: [
-      ...sentence.map((content, i): Kept => {
+      ...sentence.map((content, i): InboundEvent => {
         const { message } = heard(`m${i}`, { content, sent_at: new Date("2026-11-02T09:59:58Z") }).kept[0]!;
         return { type: "message", message };
       }),
@@ -121,7 +121,7 @@ export function journalContract(name: string, make: MakeJournal): void {
 
     test("tells how many wait, and since when the oldest does", async () => {
       const journal = await make();
-      expect(await journal.depth()).toEqual({ depth: 0, aside: 0 });
+      expect(await journal.depth()).toEqual({ depth: 0, quarantined: 0 });
       const before = Date.now();
       await journal.append([heard("one"), heard("two")], ahead);
       const { depth, oldest_at } = await journal.depth();
@@ -129,7 +129,7 @@ export function journalContract(name: string, make: MakeJournal): void {
       expect(oldest_at!.getTime()).toBeGreaterThan(before - 60_000);
       expect(oldest_at!.getTime()).toBeLessThan(Date.now() + 60_000);
       await journal.remove(idsOf(await journal.read(2)));
-      expect(await journal.depth()).toEqual({ depth: 0, aside: 0 });
+      expect(await journal.depth()).toEqual({ depth: 0, quarantined: 0 });
     });
 
     test("takes what is to wait behind others only while others wait", async () => {
@@ -170,11 +170,11 @@ export function journalContract(name: string, make: MakeJournal): void {
       const journal = await make();
       await journal.append([heard("bad"), heard("good")], ahead);
       const [bad] = idsOf(await journal.read(1));
-      expect([await journal.strike(bad!), await journal.strike(bad!)]).toEqual([1, 2]);
-      await journal.setAside(bad!, "22P05");
-      await journal.setAside(bad!, "22P05");
+      expect([await journal.countFailure(bad!), await journal.countFailure(bad!)]).toEqual([1, 2]);
+      await journal.quarantine(bad!, "22P05");
+      await journal.quarantine(bad!, "22P05");
       expect(entriesOf(await journal.read(9))).toEqual([heard("good")]);
-      expect(await journal.depth()).toMatchObject({ depth: 1, aside: 1 });
+      expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 1 });
     });
   });
 }

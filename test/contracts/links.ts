@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { NOTICES } from "../../src/core/notices.ts";
+import { NOTICES } from "../../src/core/identity/notices.ts";
 import { anna, ben, type Desk, desk, hash, type Make, minute, said } from "./given.ts";
 import { annasSession, begin, expectToken, scan, succeeded, typeIn } from "./proving.ts";
 
@@ -155,7 +155,7 @@ export function links(make: Make): void {
     const heard = await scan(store, { telegram_chat_id }, LINK, "t1", minute(1));
     expect(heard).toMatchObject({ message: { text: "linked" }, closed: [hash(2), hash(1)] });
     expect(heard.session.phone).toBeUndefined();
-    expect(heard.session.phone_proven).toBeUndefined();
+    expect(heard.session.phone_verified).toBeUndefined();
     const bens = await store.hear(said("whatsapp", { phone: ben.phone }, "b1"), minute(2));
     expect(bens.session.session_id).not.toBe(heard.session.session_id);
   });
@@ -166,7 +166,7 @@ export function links(make: Make): void {
     await show(store, 1, minute(0));
     const { session } = await scan(store, { whatsapp_user_id, phone }, LINK, "w1", minute(1));
     expect(session).toMatchObject({ session_id, phone, whatsapp_user_id });
-    expect(session.phone_proven).toBeUndefined();
+    expect(session.phone_verified).toBeUndefined();
     await expectToken(store, next(1), session_id, minute(2));
   });
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Identities } from "../../src/core/identity.ts";
+import type { Identities } from "../../src/core/identity/identity.ts";
 import { anna, ben, day, desk, hash, type Make, minute, reply, said } from "./given.ts";
 
 const { phone, telegram_chat_id, whatsapp_user_id, visitor_id } = anna;

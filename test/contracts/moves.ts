@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { NOTICES } from "../../src/core/notices.ts";
+import { NOTICES } from "../../src/core/identity/notices.ts";
 import { anna, ben, desk, hash, type Make, minute, reply, said } from "./given.ts";
 import { annasSession, askCode, begin } from "./proving.ts";
 
@@ -13,7 +13,7 @@ export function moves(make: Make): void {
     const message = said("whatsapp", { whatsapp_user_id: ben.whatsapp_user_id, phone }, "b1");
     const heard = await store.hear(message, minute(0));
     expect(heard.session).toMatchObject({ phone, data: {}, message_count: 1 });
-    expect(heard.told).toEqual([annas.session_id]);
+    expect(heard.notified).toEqual([annas.session_id]);
     expect(heard.deliveries).toMatchObject([
       {
         session_id: annas.session_id,

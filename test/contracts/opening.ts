@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { textOf } from "../../src/core/content.ts";
+import { textOf } from "../../src/core/messages/content.ts";
 import { anna, ben, DAY, day, desk, hash, type Make, minute, said, sentence } from "./given.ts";
 
 export function opening(make: Make): void {

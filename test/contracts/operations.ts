@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Due } from "../../src/core/ports.ts";
+import type { Due } from "../../src/core/receive/conversations.ts";
 import {
   anna,
   ben,

@@ -12,7 +12,13 @@ export function passwords(make: Make): void {
   const signUp = (store: Desk, seed: number, now: Date, password = PASSWORD) =>
     store.proofs.signUp({ token_hash: hash(seed), password }, now);
   const logIn = (store: Desk, seed: number, now: Date, over: object = {}) => {
-    const login = { phone, password: PASSWORD, new_token_hash: hash(seed), channel: "web", limit_keys: [] };
+    const login = {
+      phone,
+      password: PASSWORD,
+      new_token_hash: hash(seed),
+      channel: "web",
+      rate_limit_keys: [],
+    };
     return store.proofs.logIn({ ...login, ...over }, now);
   };
 
@@ -77,8 +83,8 @@ export function passwords(make: Make): void {
 
   test("whoever tries many phones is refused", async () => {
     const store = await desk(make);
-    const limit_keys = [`device:${hash(1)}`];
-    const tries = [...Array(16).keys()].map((i) => ({ phone: `+4915112346${i + 100}`, limit_keys }));
+    const rate_limit_keys = [`device:${hash(1)}`];
+    const tries = [...Array(16).keys()].map((i) => ({ phone: `+4915112346${i + 100}`, rate_limit_keys }));
     for (const one of tries.slice(0, 15))
       await expect(logIn(store, 1, minute(0), one)).rejects.toMatchObject(wrong);
     await expect(logIn(store, 1, minute(1), tries[15])).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { CustomerRef, ExportedMessage, ExportedSession } from "../../src/core/ports.ts";
+import type { CustomerRef, ExportedMessage, ExportedSession } from "../../src/features/privacy/privacy.ts";
 import { anna, ben, type Desk, day, desk, hash, type Make, minute, reply, said } from "./given.ts";
 import { actorOf, askCode, auditOf, begin, bensSession, expectToken, giveCode } from "./proving.ts";
 
@@ -137,7 +137,13 @@ export function privacy(make: Make): void {
     const { session } = await store.hear(said("telegram", { telegram_chat_id, phone }, "t1"), minute(10));
     expect(session).toMatchObject({ phone, message_count: 1, data: {} });
     expect(session.session_id).not.toBe(second.session_id);
-    const login = { phone, password: "long enough", new_token_hash: hash(6), channel: "web", limit_keys: [] };
+    const login = {
+      phone,
+      password: "long enough",
+      new_token_hash: hash(6),
+      channel: "web",
+      rate_limit_keys: [],
+    };
     await expect(store.proofs.logIn(login, minute(11))).rejects.toMatchObject({ code: "password_invalid" });
   });
 
@@ -178,7 +184,13 @@ export function privacy(make: Make): void {
     await askCode(store, phone, "123456", minute(3));
     await store.privacy.erase({ session_id }, actorOf(), minute(4));
     await giveCode(store, phone, "123456", 3, minute(5));
-    const login = { phone, password: "long enough", new_token_hash: hash(6), channel: "web", limit_keys: [] };
+    const login = {
+      phone,
+      password: "long enough",
+      new_token_hash: hash(6),
+      channel: "web",
+      rate_limit_keys: [],
+    };
     await store.proofs.logIn(login, minute(5));
   });
 

@@ -1,7 +1,9 @@
 import { expect } from "vitest";
-import type { Identities } from "../../src/core/identity.ts";
-import type { InboundMessage } from "../../src/core/message.ts";
-import type { AuditLine, Opened, StartSession } from "../../src/core/ports.ts";
+import type { Identities } from "../../src/core/identity/identity.ts";
+import type { InboundMessage } from "../../src/core/messages/message.ts";
+import type { Opened } from "../../src/core/receive/conversations.ts";
+import type { StartSession } from "../../src/core/sessions/sessions.ts";
+import type { AuditLine } from "../../src/features/privacy/privacy.ts";
 import { anna, ben, type Desk, type Heard, hash, minute, said } from "./given.ts";
 
 /** Starts a session on the web unless told otherwise; the token is `hash(seed)`. */
@@ -17,15 +19,21 @@ export function begin(
 
 /** Types a phone at a kiosk. */
 export function typeIn(store: Desk, seed: number, phone: string, now: Date): Promise<Opened> {
-  return begin(store, seed, { phone }, now, { channel: "kiosk", asserted: true });
+  return begin(store, seed, { phone }, now, { channel: "kiosk", claimed: true });
 }
 
 /** The hash under which the digits are kept, whatever makes it. */
 export const codeHash = (digits: string): string => hash(1_000_000 + Number(digits));
 
 /** Asks for a code and returns where it can be sent. */
-export function askCode(store: Desk, phone: string, digits: string, now: Date, limit_keys: string[] = []) {
-  return store.proofs.requestCode({ phone, code_hash: codeHash(digits), limit_keys }, now);
+export function askCode(
+  store: Desk,
+  phone: string,
+  digits: string,
+  now: Date,
+  rate_limit_keys: string[] = [],
+) {
+  return store.proofs.requestCode({ phone, code_hash: codeHash(digits), rate_limit_keys }, now);
 }
 
 /** Gives a code; the device's new token is `hash(seed)`. */

@@ -34,7 +34,13 @@ export function retention(make: Make): void {
 
   test("a password that let nobody in for long is forgotten", async () => {
     const store = await desk(make);
-    const login = { phone, password: "long enough", new_token_hash: hash(6), channel: "web", limit_keys: [] };
+    const login = {
+      phone,
+      password: "long enough",
+      new_token_hash: hash(6),
+      channel: "web",
+      rate_limit_keys: [],
+    };
     await begin(store, 1, { phone }, day(0));
     await store.proofs.signUp({ token_hash: hash(1), password: "long enough" }, day(0));
     await store.proofs.logIn(login, day(3));

@@ -14,6 +14,7 @@ import { journaled } from "./journaled.ts";
 import { links } from "./links.ts";
 import { merging } from "./merging.ts";
 import { moves } from "./moves.ts";
+import { notified } from "./notified.ts";
 import { opening } from "./opening.ts";
 import { operations } from "./operations.ts";
 import { pace } from "./pace.ts";
@@ -22,7 +23,6 @@ import { privacy } from "./privacy.ts";
 import { retention } from "./retention.ts";
 import { sessions } from "./sessions.ts";
 import { tokens } from "./tokens.ts";
-import { told } from "./told.ts";
 import { turns } from "./turns.ts";
 
 /** What every store promises, whatever it keeps its state in. */
@@ -35,7 +35,7 @@ export function storeContract(name: string, make: Make): void {
     describe("deliveries", () => deliveries(make));
     describe("customers who blocked us", () => blocked(make));
     describe("pace", () => pace(make));
-    describe("what platforms tell of messages and people", () => told(make));
+    describe("what platforms tell of messages and people", () => notified(make));
     describe("sessions of frontends", () => sessions(make));
     describe("history", () => history(make));
     describe("tokens", () => tokens(make));

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import type { WebhookRequest } from "../../src/core/ports.ts";
+import type { WebhookRequest } from "../../src/core/channel.ts";
 
 /** A webhook and what the channel reads in it, or the code it refuses it with. */
 export interface RequestFixture {
@@ -51,7 +51,7 @@ export interface CodeFixture extends Exchange {
 
 /** One `attend`. */
 export interface AttendFixture extends Exchange {
-  attend: { to: Record<string, string>; external_id: string };
+  showTyping: { to: Record<string, string>; external_id: string };
 }
 
 /** A subscription handshake: the answer's text, `null` for none, or the refusal. */

@@ -1,8 +1,10 @@
 import echo from "../../src/bots/echo.ts";
 import { callerMessageSchema } from "../../src/channels/caller.ts";
 import { channels as makers } from "../../src/channels/index.ts";
-import { DEFAULT_LIMITS, type Hub } from "../../src/core/hub.ts";
-import type { Channel, SessionCache, Store } from "../../src/core/ports.ts";
+import type { Channel } from "../../src/core/channel.ts";
+import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";
+import type { SessionCache } from "../../src/core/sessions/cache.ts";
+import type { Store } from "../../src/core/store.ts";
 import { createApp } from "../../src/http/app.ts";
 import type { AppOptions } from "../../src/http/request.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
@@ -61,7 +63,7 @@ export function testHub(parts: Partial<Hub> = {}, options: Partial<AppOptions> =
     log,
     now: () => clock.now,
     sleep: async () => {},
-    limits: DEFAULT_LIMITS,
+    policy: DEFAULT_POLICY,
     ...parts,
   };
   const app = createApp({

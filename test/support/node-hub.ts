@@ -1,9 +1,11 @@
 import { createAdaptorServer } from "@hono/node-server";
 import webhook from "../../src/bots/webhook.ts";
 import { channels as makers } from "../../src/channels/index.ts";
-import { DEFAULT_LIMITS, type Hub } from "../../src/core/hub.ts";
-import type { Bot, Channel, Log } from "../../src/core/ports.ts";
-import { sweep } from "../../src/core/sweep.ts";
+import type { Bot } from "../../src/core/answer/bot.ts";
+import type { Channel } from "../../src/core/channel.ts";
+import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";
+import type { Log } from "../../src/core/log.ts";
+import { sweep } from "../../src/core/sweep/sweep.ts";
 import { createApp } from "../../src/http/app.ts";
 import { loggedCall } from "../../src/stores/logged.ts";
 import { postgresCalls } from "../../src/stores/postgres.ts";
@@ -68,7 +70,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     log: requestLog,
     now: () => new Date(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-    limits: DEFAULT_LIMITS,
+    policy: DEFAULT_POLICY,
   });
   const app = createApp({
     open: (_c, requestLog) => open(requestLog),

@@ -1,9 +1,12 @@
 import echo from "../../src/bots/echo.ts";
+import type { Channel } from "../../src/core/channel.ts";
 import { HubError } from "../../src/core/errors.ts";
-import { DEFAULT_LIMITS, type Hub } from "../../src/core/hub.ts";
-import type { Channel, Kept, SessionCache, Store } from "../../src/core/ports.ts";
-import type { Session } from "../../src/core/session.ts";
-import { type Journal, type Standby, standbyOf } from "../../src/core/standby.ts";
+import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";
+import type { InboundEvent } from "../../src/core/receive/conversations.ts";
+import type { SessionCache } from "../../src/core/sessions/cache.ts";
+import type { Session } from "../../src/core/sessions/session.ts";
+import type { Store } from "../../src/core/store.ts";
+import { type Journal, type Standby, standbyOf } from "../../src/outage/journal.ts";
 import { memoryJournal } from "../../src/stores/memory/journal.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { settings } from "../contracts/given.ts";
@@ -70,7 +73,7 @@ function plainChannel(sent: string[]): Channel {
     parse: async ({ body }) => JSON.parse(new TextDecoder().decode(body)),
     split: (reply) => [reply],
     send: async (_to, part) => `${sent.push(part.text)}`,
-    attend: async () => {},
+    showTyping: async () => {},
     sendCode: async () => {},
   } as Channel;
 }
@@ -107,7 +110,7 @@ export function world() {
         running.add(work);
         void work.finally(() => running.delete(work));
       },
-      limits: DEFAULT_LIMITS,
+      policy: DEFAULT_POLICY,
     };
   }
 
@@ -137,7 +140,7 @@ export const allDown: Fates = () => "down";
 export const allUp: Fates = () => undefined;
 
 /** A message of a platform's customer. */
-export function from(phone: string, external_id: string): Kept {
+export function from(phone: string, external_id: string): InboundEvent {
   return {
     type: "message",
     message: {
@@ -153,7 +156,7 @@ export function from(phone: string, external_id: string): Kept {
 }
 
 /** A webhook of the plain channels. */
-export function webhook(...kept: Kept[]) {
+export function webhook(...kept: InboundEvent[]) {
   const body = new TextEncoder().encode(JSON.stringify(kept));
   return { method: "POST", query: new URLSearchParams(), headers: new Headers(), body };
 }

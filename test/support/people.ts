@@ -26,7 +26,7 @@ export function strictHub(options: Partial<AppOptions> = {}, parts: Parameters<t
               sent.push({ channel, to, text });
               return `sent-${sent.length}`;
             },
-            attend: async () => {},
+            showTyping: async () => {},
           }
         : {}),
     });

@@ -1,5 +1,5 @@
 import type { Hub } from "../../src/core/hub.ts";
-import type { Store } from "../../src/core/ports.ts";
+import type { Store } from "../../src/core/store.ts";
 import { type Connection, connectionOf, remember } from "../../src/http/live/connection.ts";
 import type { RoomEvent } from "../../src/http/live/frames.ts";
 import { liveRoom } from "../../src/http/live/room.ts";

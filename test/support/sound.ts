@@ -1,13 +1,13 @@
 import { expect } from "vitest";
-import { contentSchema } from "../../src/core/content.ts";
-import type { Inbound } from "../../src/core/message.ts";
-import { normalisePhone } from "../../src/core/phone.ts";
+import { normalisePhone } from "../../src/core/identity/phone.ts";
+import { contentSchema } from "../../src/core/messages/content.ts";
+import type { Inbound } from "../../src/core/messages/message.ts";
 
 /** Asserts what every store relies on, whatever a webhook held: bounded ids, somebody to answer, clean text, no extras. */
 export function expectSound(inbound: readonly Inbound[]): void {
   for (const item of inbound) {
-    const told = JSON.stringify(item);
-    expect(told).not.toMatch(/\\u0000|\\ud[89a-f]/);
+    const notified = JSON.stringify(item);
+    expect(notified).not.toMatch(/\\u0000|\\ud[89a-f]/);
     switch (item.type) {
       case "message": {
         const { external_id, from, address, content } = item.message;

@@ -1,13 +1,13 @@
 import { z } from "zod";
+import type { Channel } from "../../core/channel.ts";
 import { HubError } from "../../core/errors.ts";
+import { codeText } from "../../core/identity/notices.ts";
 import { parseJson } from "../../core/json.ts";
-import { codeText } from "../../core/notices.ts";
-import type { Channel } from "../../core/ports.ts";
+import { splitText } from "../../core/messages/split.ts";
 import { type Env, settingsOf } from "../../core/settings.ts";
 import { sameSecret } from "../../core/signature.ts";
-import { splitText } from "../../core/split.ts";
-import { botApi } from "./api.ts";
-import { readUpdate } from "./update.ts";
+import { readUpdate } from "./read/update.ts";
+import { botApi } from "./send/api.ts";
 
 const SECRET_HEADER = "x-telegram-bot-api-secret-token";
 const LONGEST_TEXT = 4096;
@@ -56,7 +56,7 @@ export default function telegram(env: Env): Channel | undefined {
       await api.send(address, codeText(code), signal);
     },
 
-    attend: (to, _external_id, signal) => api.attend(to, signal),
+    showTyping: (to, _external_id, signal) => api.showTyping(to, signal),
 
     perSecond: PER_SECOND,
     spacingMs: SPACING_MS,

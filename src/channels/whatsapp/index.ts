@@ -1,13 +1,13 @@
 import { z } from "zod";
+import type { Channel } from "../../core/channel.ts";
 import { HubError } from "../../core/errors.ts";
+import { codeText } from "../../core/identity/notices.ts";
 import { parseJson } from "../../core/json.ts";
-import { codeText } from "../../core/notices.ts";
-import type { Channel } from "../../core/ports.ts";
+import { splitText } from "../../core/messages/split.ts";
 import { type Env, settingsOf } from "../../core/settings.ts";
 import { equalText, isHmac } from "../../core/signature.ts";
-import { splitText } from "../../core/split.ts";
-import { sendCodeTemplate, sendText, showTyping } from "./api.ts";
-import { readWebhook } from "./webhook.ts";
+import { readWebhook } from "./read/webhook.ts";
+import { sendCodeTemplate, sendText, showTyping } from "./send/api.ts";
 
 const SIGNATURE_HEADER = "x-hub-signature-256";
 const LONGEST_TEXT = 4096;
@@ -88,6 +88,6 @@ export default function whatsapp(env: Env): Channel | undefined {
         });
     },
 
-    attend: (to, external_id, signal) => showTyping(api, { ...ours, ...to }, external_id, signal),
+    showTyping: (to, external_id, signal) => showTyping(api, { ...ours, ...to }, external_id, signal),
   };
 }

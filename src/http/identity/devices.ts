@@ -1,8 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { lookUp } from "../../core/degraded.ts";
 import { HubError } from "../../core/errors.ts";
-import type { Device } from "../../core/ports.ts";
-import type { SessionRef } from "../../core/session.ts";
+import type { Device } from "../../core/identity/proofs.ts";
+import type { SessionRef } from "../../core/sessions/session.ts";
+import { lookUp } from "../../outage/degraded.ts";
 import { adminOf, tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";

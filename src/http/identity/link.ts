@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { lookUp } from "../../core/degraded.ts";
 import { sha256Hex } from "../../core/signature.ts";
+import { lookUp } from "../../outage/degraded.ts";
 import { mintToken, randomText, tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";

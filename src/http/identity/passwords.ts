@@ -1,15 +1,15 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { lookUp } from "../../core/degraded.ts";
-import { logIn } from "../../core/verify.ts";
+import { logIn } from "../../core/identity/verify.ts";
+import { lookUp } from "../../outage/degraded.ts";
 import { callerOf, tokenOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
-import { type App, type AppOptions, channelName, limitsOf } from "../request.ts";
-import { phoneOf, vouchable } from "../sessions/vouched.ts";
+import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
+import { identityFields, phoneOf } from "../sessions/identities.ts";
 import { sessionSchema } from "../shapes.ts";
-import { limitKeys } from "./limit-keys.ts";
-import { proven } from "./prove.ts";
+import { verified } from "./prove.ts";
+import { limitKeys } from "./rate-limit-keys.ts";
 
 const LONGEST = 1_024;
 const SHORTEST = 10;
@@ -27,7 +27,7 @@ const known = given.openapi({ format: "password" });
 
 /** Registers the password that a customer may set, the same on all channels. */
 export function addPasswords(app: App, options: AppOptions): void {
-  const middleware = jsonBody(limitsOf(options).bodyBytes);
+  const middleware = jsonBody(boundsOf(options).bodyBytes);
   const body = <S extends z.ZodType>(schema: S) => ({
     body: { required: true, content: { "application/json": { schema } } },
   });
@@ -106,7 +106,7 @@ export function addPasswords(app: App, options: AppOptions): void {
       "it takes longer each time.",
     security: [...security.nobody, ...security.token],
     middleware,
-    request: body(z.object({ phone: vouchable.phone, password: known, channel: channelName(options) })),
+    request: body(z.object({ phone: identityFields.phone, password: known, channel: channelName(options) })),
     responses: {
       200: json(
         "The session, and the device's new token; the one it held is dead.",
@@ -126,14 +126,14 @@ export function addPasswords(app: App, options: AppOptions): void {
     const { token_hash } = await callerOf(c.req.raw.headers, options.keys);
     const phone = phoneOf(body.phone, options.country);
     c.var.exchange.facts.channel = channel;
-    const limit_keys = await limitKeys(c.req.raw.headers, token_hash);
-    const answer = await proven(c, token_hash, (hub, new_token_hash) =>
+    const rate_limit_keys = await limitKeys(c.req.raw.headers, token_hash);
+    const answer = await verified(c, token_hash, (hub, new_token_hash) =>
       logIn(hub, {
         phone,
         password,
         channel,
         new_token_hash,
-        limit_keys,
+        rate_limit_keys,
         ...(token_hash && { token_hash }),
       }),
     );

@@ -1,5 +1,5 @@
 import type { Hub } from "../../core/hub.ts";
-import type { Session } from "../../core/session.ts";
+import type { Session } from "../../core/sessions/session.ts";
 import { mintToken } from "../auth.ts";
 import type { HttpContext } from "../request.ts";
 import { sessionOf } from "../sessions/end.ts";
@@ -9,7 +9,7 @@ import { present } from "../sessions/present.ts";
  * A session for somebody who has just proven who they are, with the device's new token; `before` is the hash of the
  * token it held, which is dead afterwards, and so are its connections.
  */
-export async function proven(
+export async function verified(
   c: HttpContext,
   before: string | undefined,
   prove: (hub: Hub, new_token_hash: string) => Promise<Session>,

@@ -1,6 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { lookUp } from "../../core/degraded.ts";
-import { IDENTITY_KINDS } from "../../core/identity.ts";
+import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
+import { lookUp } from "../../outage/degraded.ts";
 import { tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";

@@ -1,14 +1,14 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { confirmCode, requestCode } from "../../core/verify.ts";
+import { confirmCode, requestCode } from "../../core/identity/verify.ts";
 import { callerOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
-import { type App, type AppOptions, channelName, limitsOf } from "../request.ts";
-import { isKiosk, phoneOf, vouchable } from "../sessions/vouched.ts";
+import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
+import { identityFields, isKiosk, phoneOf } from "../sessions/identities.ts";
 import { sessionSchema } from "../shapes.ts";
-import { limitKeys } from "./limit-keys.ts";
-import { proven } from "./prove.ts";
+import { verified } from "./prove.ts";
+import { limitKeys } from "./rate-limit-keys.ts";
 
 /** Registers `POST /session/verify`: a one-time code, asked for and given. */
 export function addVerify(app: App, options: AppOptions): void {
@@ -24,14 +24,14 @@ export function addVerify(app: App, options: AppOptions): void {
       "minutes after the device got its token by a proof; later that is left, as at a kiosk. A code is good for five minutes, five attempts " +
       "and one use, and a new one replaces it.",
     security: [...security.nobody, ...security.token],
-    middleware: jsonBody(limitsOf(options).bodyBytes),
+    middleware: jsonBody(boundsOf(options).bodyBytes),
     request: {
       body: {
         required: true,
         content: {
           "application/json": {
             schema: z.object({
-              phone: vouchable.phone,
+              phone: identityFields.phone,
               code: z
                 .string()
                 .regex(/^\d{6}$/, "must be six digits")
@@ -64,11 +64,11 @@ export function addVerify(app: App, options: AppOptions): void {
     const phone = phoneOf(body.phone, options.country);
     c.var.exchange.facts.channel = channel;
     if (code === undefined) {
-      const limit_keys = await limitKeys(c.req.raw.headers, token_hash);
-      await requestCode(c.var.exchange.hub(), { phone, limit_keys });
+      const rate_limit_keys = await limitKeys(c.req.raw.headers, token_hash);
+      await requestCode(c.var.exchange.hub(), { phone, rate_limit_keys });
       return c.json({ sent: "if_known" as const, expires_in: 300 }, 202);
     }
-    const answer = await proven(c, token_hash, (hub, new_token_hash) =>
+    const answer = await verified(c, token_hash, (hub, new_token_hash) =>
       confirmCode(hub, { phone, code, channel, new_token_hash, ...(token_hash && { token_hash }) }),
     );
     return c.json(answer, 200);

@@ -1,5 +1,5 @@
 import { toHubError } from "../../core/errors.ts";
-import type { Page, Sessions } from "../../core/ports.ts";
+import type { Page, Sessions } from "../../core/sessions/sessions.ts";
 import { type Connection, connectionOf, hangUp, isDoubtful, remember, send } from "./connection.ts";
 import { messageFrame, readyFrame } from "./frames.ts";
 

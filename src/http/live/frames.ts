@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import type { Message } from "../../core/message.ts";
-import type { LiveEvent } from "../../core/ports.ts";
+import type { LiveEvent } from "../../core/live.ts";
+import type { Message } from "../../core/messages/message.ts";
 import { messageSchema, sessionSchema, viewMessage, viewSession } from "../shapes.ts";
 
 /** The subprotocol of `/session/live`: what its frames look like. */

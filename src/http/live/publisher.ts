@@ -1,5 +1,6 @@
 import { HubError, toHubError } from "../../core/errors.ts";
-import type { Live, Log } from "../../core/ports.ts";
+import type { Live } from "../../core/live.ts";
+import type { Log } from "../../core/log.ts";
 import { type RoomEvent, toRoomEvent } from "./frames.ts";
 
 /** A room that takes longer has failed. */

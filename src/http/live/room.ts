@@ -1,6 +1,7 @@
 import { toHubError } from "../../core/errors.ts";
-import type { Log, Store } from "../../core/ports.ts";
+import type { Log } from "../../core/log.ts";
 import type { Env } from "../../core/settings.ts";
+import type { Store } from "../../core/store.ts";
 import { catchUp } from "./catch-up.ts";
 import { connectionOf, hangUp, isDoubtful, isOpen, remember, send } from "./connection.ts";
 import { type Notice, PROTOCOL, type RoomEvent } from "./frames.ts";

@@ -1,8 +1,8 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { close } from "../../core/degraded.ts";
 import { toHubError } from "../../core/errors.ts";
 import type { Hub } from "../../core/hub.ts";
-import type { SessionRef } from "../../core/session.ts";
+import type { SessionRef } from "../../core/sessions/session.ts";
+import { close } from "../../outage/degraded.ts";
 import { tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";

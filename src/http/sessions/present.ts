@@ -1,6 +1,6 @@
 import { z } from "@hono/zod-openapi";
-import type { Taken } from "../../core/degraded.ts";
-import type { Session } from "../../core/session.ts";
+import type { Session } from "../../core/sessions/session.ts";
+import type { Taken } from "../../outage/degraded.ts";
 import type { HttpContext } from "../request.ts";
 import { viewSession } from "../shapes.ts";
 

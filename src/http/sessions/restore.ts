@@ -1,13 +1,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { restore } from "../../core/degraded.ts";
 import { HubError } from "../../core/errors.ts";
+import { restore } from "../../outage/degraded.ts";
 import { callerOf, mintToken } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, channelName } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
+import { identitiesIn, identityFields, isKiosk, onlyClaims } from "./identities.ts";
 import { persisted, presentTaken } from "./present.ts";
-import { isKiosk, onlyClaims, vouchable, vouchedFor } from "./vouched.ts";
 
 /** Registers `GET /session/restore`: a session found again, by its token or by a vouched identity. */
 export function addRestore(app: App, options: AppOptions): void {
@@ -19,13 +19,13 @@ export function addRestore(app: App, options: AppOptions): void {
     description:
       "By the device's token; or, with an API key, by `phone` or `telegram_chat_id`, which gives the device a new " +
       "token. Slides the expiry and appends `channel` to the session's channels. Unless KIOSK_PHONE_POLICY is `trust`, a " +
-      "kiosk's key finds only sessions that nobody has proven; others are `verification_required`.",
+      "kiosk's key finds only sessions that nobody has verified; others are `verification_required`.",
     security: [...security.token, { apiKey: [] }],
     request: {
       query: z.object({
         channel: channelName(options).optional(),
-        phone: vouchable.phone.optional(),
-        telegram_chat_id: vouchable.telegram_chat_id.optional(),
+        phone: identityFields.phone.optional(),
+        telegram_chat_id: identityFields.telegram_chat_id.optional(),
       }),
     },
     responses: {
@@ -54,16 +54,16 @@ export function addRestore(app: App, options: AppOptions): void {
     }
     if (!caller.scopes) throw new HubError("unauthorized", "a session token or an API key is needed");
     // A plus sign that nobody escaped arrives as a space.
-    const identities = vouchedFor(
+    const identities = identitiesIn(
       { ...query, phone: query.phone?.replace(/^ (?=\d)/, "+") },
       options.country,
     );
     if (Object.keys(identities).length === 0)
       throw new HubError("malformed", "query: phone or telegram_chat_id is needed beside an API key");
-    const asserted = onlyClaims(caller, query, options);
+    const claimed = onlyClaims(caller, query, options);
     const { session_token, token_hash } = await mintToken();
     const channel = query.channel ?? (isKiosk(caller) ? "kiosk" : undefined);
-    const session = await restore(hub, { token_hash, identities, ...(asserted && { asserted }) }, channel);
+    const session = await restore(hub, { token_hash, identities, ...(claimed && { claimed }) }, channel);
     return c.json({ session_token, ...presentTaken(c, token_hash, session) }, 200);
   });
 }

@@ -1,19 +1,19 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { start } from "../../core/degraded.ts";
 import { HubError } from "../../core/errors.ts";
+import { start } from "../../outage/degraded.ts";
 import { callerOf, mintToken } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
-import { type App, type AppOptions, channelName, limitsOf } from "../request.ts";
+import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
+import { identitiesIn, identityFields, onlyClaims } from "./identities.ts";
 import { persisted, presentTaken } from "./present.ts";
-import { onlyClaims, vouchable, vouchedFor } from "./vouched.ts";
 
 /** Registers `POST /session/start`: a device's session and its token. */
 export function addStart(app: App, options: AppOptions): void {
-  const limits = limitsOf(options);
+  const bounds = boundsOf(options);
   const route = createRoute({
     method: "post",
     path: "/session/start",
@@ -27,7 +27,7 @@ export function addStart(app: App, options: AppOptions): void {
       "and `verification_required` says that this phone's owner must prove it: by `/session/verify`, `/auth/login` or " +
       "`/session/link`. Every call gives the device a token of its own. Unknown fields are ignored.",
     security: [...security.key, ...security.nobody],
-    middleware: jsonBody(limits.bodyBytes),
+    middleware: jsonBody(bounds.bodyBytes),
     request: {
       body: {
         required: true,
@@ -35,8 +35,8 @@ export function addStart(app: App, options: AppOptions): void {
           "application/json": {
             schema: z.object({
               channel: channelName(options),
-              phone: vouchable.phone.nullish(),
-              telegram_chat_id: z.union([vouchable.telegram_chat_id, z.int()]).nullish(),
+              phone: identityFields.phone.nullish(),
+              telegram_chat_id: z.union([identityFields.telegram_chat_id, z.int()]).nullish(),
               customer_id: z
                 .union([z.string().min(1).max(128), z.int()])
                 .nullish()
@@ -68,26 +68,26 @@ export function addStart(app: App, options: AppOptions): void {
   app.openapi(route, async (c) => {
     const body = c.req.valid("json");
     const caller = await callerOf(c.req.raw.headers, options.keys);
-    const vouched = vouchedFor(body, options.country);
-    const isVouched = Object.keys(vouched).length > 0;
-    if (!caller.scopes && (isVouched || body.customer_id != null))
+    const trusted = identitiesIn(body, options.country);
+    const isTrusted = Object.keys(trusted).length > 0;
+    if (!caller.scopes && (isTrusted || body.customer_id != null))
       throw new HubError(
         "unauthorized",
         "phone, telegram_chat_id and customer_id need an API key to vouch for them",
       );
-    const asserted = onlyClaims(caller, body, options);
-    if (asserted && body.channel !== "kiosk")
+    const claimed = onlyClaims(caller, body, options);
+    if (claimed && body.channel !== "kiosk")
       throw new HubError("forbidden", "channel: a kiosk's key opens sessions of the channel kiosk");
     c.var.exchange.facts.channel = body.channel;
     const { session_token, token_hash } = await mintToken();
     const hub = c.var.exchange.hub();
     const session = await start(hub, {
-      identities: isVouched ? vouched : { visitor_id: crypto.randomUUID() },
+      identities: isTrusted ? trusted : { visitor_id: crypto.randomUUID() },
       channel: body.channel,
       ...(body.customer_id != null && { customer_id: String(body.customer_id) }),
-      ...(body.data && { data: clientDocument("data", body.data, limits.documentBytes) }),
+      ...(body.data && { data: clientDocument("data", body.data, bounds.documentBytes) }),
       token_hash,
-      ...(asserted && isVouched && { asserted }),
+      ...(claimed && isTrusted && { claimed }),
     });
     return c.json({ session_token, ...presentTaken(c, token_hash, session) }, 200);
   });

@@ -1,12 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { update } from "../../core/degraded.ts";
 import { HubError } from "../../core/errors.ts";
-import type { SessionChanges } from "../../core/ports.ts";
+import type { SessionChanges } from "../../core/sessions/sessions.ts";
+import { update } from "../../outage/degraded.ts";
 import { tokenOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
-import { type App, type AppOptions, channelName, limitsOf } from "../request.ts";
+import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
 import { persisted, presentTaken } from "./present.ts";
@@ -29,7 +29,7 @@ const languageSchema = z
 
 /** Registers `POST /session/update`: what a frontend changes in its session. */
 export function addUpdate(app: App, options: AppOptions): void {
-  const limits = limitsOf(options);
+  const bounds = boundsOf(options);
   const bodySchema = z.object({
     data: documentSchema.optional(),
     metadata: documentSchema.optional(),
@@ -47,7 +47,7 @@ export function addUpdate(app: App, options: AppOptions): void {
       "is kept in the history and wakes no bot; with an `external_id` it is kept once. With `If-Match` the change " +
       "happens at that version or not at all.",
     security: security.token,
-    middleware: jsonBody(limits.bodyBytes),
+    middleware: jsonBody(bounds.bodyBytes),
     request: {
       headers: z.object({ "If-Match": z.string().max(64).optional().openapi({ example: '"7"' }) }),
       body: { required: true, content: { "application/json": { schema: bodySchema } } },
@@ -72,8 +72,8 @@ export function addUpdate(app: App, options: AppOptions): void {
     if (body.channel) c.var.exchange.facts.channel = body.channel;
     const if_version = versionOf(c.req.valid("header")["If-Match"]);
     const changes: SessionChanges = {
-      ...(body.data && { data: clientDocument("data", body.data, limits.documentBytes) }),
-      ...(body.metadata && { metadata: clientDocument("metadata", body.metadata, limits.documentBytes) }),
+      ...(body.data && { data: clientDocument("data", body.data, bounds.documentBytes) }),
+      ...(body.metadata && { metadata: clientDocument("metadata", body.metadata, bounds.documentBytes) }),
       ...(body.message !== undefined && { message: messageOf(body.message) }),
       ...(body.channel && { channel: body.channel }),
       ...(body.language && { language: body.language }),

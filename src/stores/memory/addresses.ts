@@ -1,6 +1,6 @@
-import { IDENTITY_KINDS } from "../../core/identity.ts";
-import type { InboundMessage } from "../../core/message.ts";
-import type { KnownAddress } from "../../core/ports.ts";
+import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
+import type { KnownAddress } from "../../core/identity/proofs.ts";
+import type { InboundMessage } from "../../core/messages/message.ts";
 import { copy, type SessionRow } from "./tables.ts";
 
 /** Keeps where a customer was heard of, if they can be written to there. */

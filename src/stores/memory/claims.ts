@@ -1,6 +1,6 @@
 import { HubError } from "../../core/errors.ts";
-import type { Identities } from "../../core/identity.ts";
-import type { Session } from "../../core/session.ts";
+import type { Identities } from "../../core/identity/identity.ts";
+import type { Session } from "../../core/sessions/session.ts";
 import { findActive, open } from "./people.ts";
 import type { SessionRow, Tables } from "./tables.ts";
 
@@ -17,7 +17,7 @@ export function claim(
 ): SessionRow {
   refuseClaim(tables, identities, channel, now);
   const row = findActive(tables, "phone", identities.phone!, now);
-  return row ?? open(tables, { ...identities, phone_proven: false }, channel, now, promised);
+  return row ?? open(tables, { ...identities, phone_verified: false }, channel, now, promised);
 }
 
 /** Throws `verification_required` unless a session with these claimed identities may be found or opened. */
@@ -40,9 +40,12 @@ export function refuseClaim(
 }
 
 /** Whether who claims a session's phone may have it: it is nobody's, and used only where it was claimed. */
-function isClaimable({ phone_proven, channels, ...session }: Session, channel: string | undefined): boolean {
+function isClaimable(
+  { phone_verified, channels, ...session }: Session,
+  channel: string | undefined,
+): boolean {
   return (
     [...channels, channel ?? session.channel].every((name) => name === session.channel) &&
-    phone_proven === false
+    phone_verified === false
   );
 }

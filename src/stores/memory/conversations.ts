@@ -1,5 +1,5 @@
-import type { Completed, Conversations, Settled } from "../../core/ports.ts";
-import type { Turn } from "../../core/turn.ts";
+import type { Turn } from "../../core/answer/turn.ts";
+import type { Completed, Conversations, Settled } from "../../core/receive/conversations.ts";
 import { addReply, settleOne } from "./outbox.ts";
 import { receiveOne, refuseDead } from "./receive.ts";
 import { atOnce, copy, count, observe, type SessionRow, type Tables, takeEffects } from "./tables.ts";

@@ -1,14 +1,14 @@
-import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity.ts";
-import type { Session } from "../../core/session.ts";
+import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity/identity.ts";
+import type { Session } from "../../core/sessions/session.ts";
 
 /** What tells people apart. A browser is no person: two of them may be one customer. */
 export const PERSONAL = ["telegram_chat_id", "whatsapp_user_id", "phone"] as const satisfies IdentityKind[];
 
 /** The identities that a session holds by proof; a phone that is only claimed is none. */
-export function provenOf(session: Session): Identities {
+export function verifiedOf(session: Session): Identities {
   return Object.fromEntries(
     IDENTITY_KINDS.flatMap((kind) =>
-      session[kind] === undefined || (kind === "phone" && session.phone_proven === false)
+      session[kind] === undefined || (kind === "phone" && session.phone_verified === false)
         ? []
         : [[kind, session[kind]]],
     ),

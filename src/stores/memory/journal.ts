@@ -1,5 +1,5 @@
 import { HubError } from "../../core/errors.ts";
-import type { Journal, JournalEntry } from "../../core/standby.ts";
+import type { Journal, JournalEntry } from "../../outage/journal.ts";
 
 interface MemoryJournalOptions {
   readonly now: () => Date;
@@ -9,7 +9,7 @@ interface MemoryJournalOptions {
 /** What the hub promises of a journal, said in the plainest way. */
 export function memoryJournal({ now, limit = 100_000 }: MemoryJournalOptions): Journal {
   const waiting = new Map<string, { entry: JournalEntry; since: Date }>();
-  const aside = new Map<string, JournalEntry>();
+  const quarantined = new Map<string, JournalEntry>();
   const strikes = new Map<string, number>();
   let lease: { until: number } | undefined;
   let ids = 0;
@@ -29,7 +29,11 @@ export function memoryJournal({ now, limit = 100_000 }: MemoryJournalOptions): J
     },
     async depth() {
       const [oldest] = waiting.values();
-      return { depth: waiting.size, ...(oldest && { oldest_at: oldest.since }), aside: aside.size };
+      return {
+        depth: waiting.size,
+        ...(oldest && { oldest_at: oldest.since }),
+        quarantined: quarantined.size,
+      };
     },
     async lease(ms) {
       if (lease && lease.until > now().getTime()) return undefined;
@@ -39,14 +43,14 @@ export function memoryJournal({ now, limit = 100_000 }: MemoryJournalOptions): J
         if (lease === ours) lease = undefined;
       };
     },
-    async strike(id) {
+    async countFailure(id) {
       const count = (strikes.get(id) ?? 0) + 1;
       strikes.set(id, count);
       return count;
     },
-    async setAside(id) {
+    async quarantine(id) {
       const found = waiting.get(id);
-      if (found) aside.set(id, found.entry);
+      if (found) quarantined.set(id, found.entry);
       waiting.delete(id);
     },
   };

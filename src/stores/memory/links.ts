@@ -1,6 +1,6 @@
-import type { Identities } from "../../core/identity.ts";
-import type { Proofs } from "../../core/ports.ts";
-import { areApart, provenOf } from "./identities.ts";
+import type { Identities } from "../../core/identity/identity.ts";
+import type { Proofs } from "../../core/identity/proofs.ts";
+import { areApart, verifiedOf } from "./identities.ts";
 import { findOwner, follow, settleIdentities } from "./people.ts";
 import { later, type SessionRow, type Tables } from "./tables.ts";
 import { exchangeToken, giveToken, tokenOf } from "./tokens.ts";
@@ -42,8 +42,8 @@ export function redeemLink(
   const waiting = follow(tables, device?.session_id);
   if (!device || waiting?.session.status !== "active" || waiting.session.expires_at <= now) return undefined;
   const sender = findOwner(tables, identities, now);
-  const theirs = { ...(sender && provenOf(sender.session)), ...identities };
-  const here = provenOf(waiting.session);
+  const theirs = { ...(sender && verifiedOf(sender.session)), ...identities };
+  const here = verifiedOf(waiting.session);
   if (areApart(here, theirs)) return undefined;
   // At a kiosk somebody who came before may still be signed in: nobody else becomes one with them there.
   const isTaken = here.telegram_chat_id !== undefined || here.whatsapp_user_id !== undefined;

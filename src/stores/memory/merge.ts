@@ -1,4 +1,4 @@
-import { IDENTITY_KINDS } from "../../core/identity.ts";
+import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
 import { uniteAddresses } from "./addresses.ts";
 import { externalKey, inOrder, type SessionRow, type Tables } from "./tables.ts";
 
@@ -14,7 +14,7 @@ export function merge(
 ): void {
   const into = survivor.session;
   const from = younger.session;
-  const isWeak = (row: SessionRow) => row.session.phone_proven === false && row !== owner;
+  const isWeak = (row: SessionRow) => row.session.phone_verified === false && row !== owner;
   const older = isWeak(survivor) && !isWeak(younger) ? from : into;
   const other = older === into ? from : into;
   const values = [
@@ -54,12 +54,12 @@ export function byAge(a: SessionRow, b: SessionRow): number {
 
 /** A proven phone goes before a claimed one, then the survivor's before the other. */
 function takePhone(into: SessionRow["session"], from: SessionRow["session"]): void {
-  const isProven = ({ phone, phone_proven }: SessionRow["session"]) =>
-    phone !== undefined && phone_proven !== false;
-  if (from.phone === undefined || isProven(into) || (into.phone !== undefined && !isProven(from))) return;
+  const isVerified = ({ phone, phone_verified }: SessionRow["session"]) =>
+    phone !== undefined && phone_verified !== false;
+  if (from.phone === undefined || isVerified(into) || (into.phone !== undefined && !isVerified(from))) return;
   into.phone = from.phone;
-  if (isProven(from)) delete into.phone_proven;
-  else into.phone_proven = false;
+  if (isVerified(from)) delete into.phone_verified;
+  else into.phone_verified = false;
 }
 
 function uniteChannels(survivor: SessionRow, younger: SessionRow): void {

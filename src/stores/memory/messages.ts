@@ -1,5 +1,5 @@
-import { type Content, textOf } from "../../core/content.ts";
-import type { DeliveryStatus, Edit, InboundMessage, Message, Receipt } from "../../core/message.ts";
+import { type Content, textOf } from "../../core/messages/content.ts";
+import type { DeliveryStatus, Edit, InboundMessage, Message, Receipt } from "../../core/messages/message.ts";
 import {
   copy,
   count,

@@ -1,4 +1,4 @@
-import type { KnownAddress } from "../../core/ports.ts";
+import type { KnownAddress } from "../../core/identity/proofs.ts";
 import { addMessage } from "./messages.ts";
 import { addDeliveries } from "./outbox.ts";
 import type { SessionRow, Tables } from "./tables.ts";

@@ -1,5 +1,6 @@
-import type { Due, Operations } from "../../core/ports.ts";
-import type { DeadLetter, Failure } from "../../core/turn.ts";
+import type { DeadLetter, Failure } from "../../core/answer/turn.ts";
+import type { Operations } from "../../core/operations.ts";
+import type { Due } from "../../core/receive/conversations.ts";
 import { refreshStatus } from "./messages.ts";
 import { atOnce, copy, type DeliveryRow, inOrder, type Tables, type TurnRow } from "./tables.ts";
 import { claimDelivery, claimTurn } from "./work.ts";

@@ -1,6 +1,6 @@
-import type { Address, Message } from "../../core/message.ts";
-import type { Settled } from "../../core/ports.ts";
-import type { OutboundReply, Outcome, Reply, Turn } from "../../core/turn.ts";
+import type { OutboundReply, Outcome, Reply, Turn } from "../../core/answer/turn.ts";
+import type { Address, Message } from "../../core/messages/message.ts";
+import type { Settled } from "../../core/receive/conversations.ts";
 import { addMessage, applyEarly, refreshStatus } from "./messages.ts";
 import {
   atOnce,

@@ -1,5 +1,5 @@
-import type { Identities } from "../../core/identity.ts";
-import { areApart, provenOf } from "./identities.ts";
+import type { Identities } from "../../core/identity/identity.ts";
+import { areApart, verifiedOf } from "./identities.ts";
 import type { SessionRow, Tables } from "./tables.ts";
 
 /**
@@ -8,7 +8,7 @@ import type { SessionRow, Tables } from "./tables.ts";
  */
 export function followPhone(tables: Tables, row: SessionRow, before: readonly string[], now: Date): void {
   const { passwords } = tables;
-  const { phone } = provenOf(row.session);
+  const { phone } = verifiedOf(row.session);
   const found = phone === undefined ? undefined : passwords.get(phone);
   if (found && !before.includes(phone!) && areApart(found.owner, ownerOf(row))) passwords.delete(phone!);
   for (const old of before) {
@@ -23,6 +23,6 @@ export function followPhone(tables: Tables, row: SessionRow, before: readonly st
 
 /** Who a session's person is beside their phone and their browser. */
 export function ownerOf({ session }: SessionRow): Identities {
-  const { phone: _phone, visitor_id: _visitor, ...owner } = provenOf(session);
+  const { phone: _phone, visitor_id: _visitor, ...owner } = verifiedOf(session);
   return owner;
 }

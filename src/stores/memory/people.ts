@@ -1,9 +1,9 @@
 import { HubError } from "../../core/errors.ts";
-import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity.ts";
-import { NOTICES } from "../../core/notices.ts";
-import type { Session, SessionRef } from "../../core/session.ts";
+import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity/identity.ts";
+import { NOTICES } from "../../core/identity/notices.ts";
+import type { Session, SessionRef } from "../../core/sessions/session.ts";
 import { dropLostAddresses, knownAddresses } from "./addresses.ts";
-import { areApart, isSomebody, PERSONAL, provenOf } from "./identities.ts";
+import { areApart, isSomebody, PERSONAL, verifiedOf } from "./identities.ts";
 import { byAge, merge } from "./merge.ts";
 import { tell } from "./notices.ts";
 import { followPhone } from "./passwords.ts";
@@ -85,21 +85,21 @@ export function settleIdentities(
     const row = value === undefined ? undefined : findActive(tables, kind, value, now);
     if (row && row !== owner) holders.add(row);
   }
-  let known: Identities = { ...(owner && provenOf(owner.session)), ...identities };
+  let known: Identities = { ...(owner && verifiedOf(owner.session)), ...identities };
   const same = owner ? [owner] : [];
   for (const row of [...holders].sort(byAge)) {
-    const proven = provenOf(row.session);
-    if (areApart(proven, known)) strip(tables, row, identities, now);
+    const verified = verifiedOf(row.session);
+    if (areApart(verified, known)) strip(tables, row, identities, now);
     else {
-      known = { ...proven, ...known };
+      known = { ...verified, ...known };
       same.push(row);
     }
   }
   const [survivor, ...younger] = same.sort(byAge);
   if (!survivor) return undefined;
-  const phones = same.flatMap(({ session }) => provenOf(session).phone ?? []);
+  const phones = same.flatMap(({ session }) => verifiedOf(session).phone ?? []);
   if (isSomebody(known))
-    for (const row of same) if (!isSomebody(provenOf(row.session))) closeTokens(tables, row, keep);
+    for (const row of same) if (!isSomebody(verifiedOf(row.session))) closeTokens(tables, row, keep);
   for (const row of younger) {
     merge(tables, survivor, row, owner);
     retire(row.session, "merged", now);
@@ -109,7 +109,7 @@ export function settleIdentities(
     const value = identities[kind];
     if (value !== undefined) session[kind] = value;
   }
-  if (identities.phone !== undefined) delete session.phone_proven;
+  if (identities.phone !== undefined) delete session.phone_verified;
   else if (isSomebody(known)) dropClaim(session);
   dropLostAddresses(survivor);
   followPhone(tables, survivor, phones, now);
@@ -158,7 +158,7 @@ export function findOwner(tables: Tables, identities: Identities, now: Date): Se
 /** A new session, of nobody or of these identities. */
 export function open(
   tables: Tables,
-  identities: Identities & Pick<Session, "phone_proven">,
+  identities: Identities & Pick<Session, "phone_verified">,
   channel: string,
   now: Date,
   promised?: string,
@@ -195,9 +195,9 @@ export function open(
 
 /** A phone that somebody claimed does not become that of who they turn out to be. */
 function dropClaim(session: SessionRow["session"]): void {
-  if (session.phone_proven !== false) return;
+  if (session.phone_verified !== false) return;
   delete session.phone;
-  delete session.phone_proven;
+  delete session.phone_verified;
 }
 
 /** Takes from a session what is proven to be another person's now, and tells its own. */
@@ -215,7 +215,7 @@ function strip(tables: Tables, row: SessionRow, identities: Identities, now: Dat
   if (!PERSONAL.some((kind) => lost.includes(kind))) return;
   const { phone_moved, account_moved } = tables.settings.notices ?? NOTICES;
   tell(tables, row, lost.includes("phone") ? phone_moved : account_moved, knownAddresses(row), now);
-  tables.effects.told.push(session.session_id);
+  tables.effects.notified.push(session.session_id);
 }
 
 function latest(a: Date, b: Date): Date {

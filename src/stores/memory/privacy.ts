@@ -1,7 +1,12 @@
-import { IDENTITY_KINDS } from "../../core/identity.ts";
+import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
 import type { JsonObject } from "../../core/json.ts";
-import type { CustomerRef, ExportedMessage, ExportedSession, Privacy } from "../../core/ports.ts";
-import { provenOf } from "./identities.ts";
+import type {
+  CustomerRef,
+  ExportedMessage,
+  ExportedSession,
+  Privacy,
+} from "../../features/privacy/privacy.ts";
+import { verifiedOf } from "./identities.ts";
 import { follow, retire } from "./people.ts";
 import { copy, type MessageRow, newId, type SessionRow, type Tables } from "./tables.ts";
 import { closeTokens } from "./tokens.ts";
@@ -85,7 +90,7 @@ function familyOf(tables: Tables, of: CustomerRef): SessionRow[] {
 
 function exported(tables: Tables, { session, addresses, unreachable }: SessionRow): ExportedSession {
   const { session_id, status } = session;
-  const { phone } = provenOf(session);
+  const { phone } = verifiedOf(session);
   return {
     ...copy(session),
     addresses: [...addresses.values()]
@@ -124,7 +129,7 @@ function forgetPhones(tables: Tables, rows: readonly SessionRow[], now: Date): v
     );
     if (phone === undefined || isTaken) continue;
     tables.codes.delete(phone);
-    if (session.phone_proven !== false) tables.passwords.delete(phone);
+    if (session.phone_verified !== false) tables.passwords.delete(phone);
   }
 }
 
@@ -134,7 +139,7 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
   const { session_id } = session;
   closeTokens(tables, row);
   for (const kind of IDENTITY_KINDS) delete session[kind];
-  for (const key of ["phone_proven", "customer_id", "feedback", "summary"] as const) delete session[key];
+  for (const key of ["phone_verified", "customer_id", "feedback", "summary"] as const) delete session[key];
   Object.assign(session, { data: {}, metadata: {} });
   row.addresses.clear();
   row.unreachable = [];

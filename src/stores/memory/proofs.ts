@@ -1,13 +1,14 @@
 import { HubError } from "../../core/errors.ts";
-import { limitsOn } from "../../core/limits.ts";
-import { passwordDigest } from "../../core/password.ts";
-import type { Opened, Proofs } from "../../core/ports.ts";
+import { passwordDigest } from "../../core/identity/password.ts";
+import type { Proofs } from "../../core/identity/proofs.ts";
+import { rateLimitsOn } from "../../core/identity/rate-limits.ts";
+import type { Opened } from "../../core/receive/conversations.ts";
 import { dropLostAddresses, knownAddresses } from "./addresses.ts";
-import { isSomebody, provenOf } from "./identities.ts";
-import { addFailure, clearFailures, refuseLocked, takeLimits } from "./limits.ts";
+import { isSomebody, verifiedOf } from "./identities.ts";
 import { addLink } from "./links.ts";
 import { followPhone, ownerOf } from "./passwords.ts";
 import { findLive, follow, resolve, settleIdentities, touch } from "./people.ts";
+import { addFailure, clearFailures, refuseLocked, takeLimits } from "./rate-limits.ts";
 import { copy, later, type SessionRow, type Tables, type TokenRow, takeEffects } from "./tables.ts";
 import { exchangeToken, giveToken, isFresh, isIdle, tokenOf } from "./tokens.ts";
 
@@ -17,12 +18,12 @@ const CODE_ATTEMPTS = 5;
 /** How people prove who they are, said in the plainest way. */
 export function memoryProofs(tables: Tables): Proofs {
   return {
-    async requestCode({ phone, code_hash, limit_keys }, now) {
-      takeLimits(tables, limitsOn("code", [`phone:${phone}`, ...limit_keys]), now);
+    async requestCode({ phone, code_hash, rate_limit_keys }, now) {
+      takeLimits(tables, rateLimitsOn("code", [`phone:${phone}`, ...rate_limit_keys]), now);
       tables.codes.set(phone, { code_hash, attempts: 0, expires_at: later(now, CODE_MS) });
       const row = [...tables.sessions.values()].find(
         ({ session }) =>
-          session.status === "active" && provenOf(session).phone === phone && session.expires_at > now,
+          session.status === "active" && verifiedOf(session).phone === phone && session.expires_at > now,
       );
       return row ? knownAddresses(row) : [];
     },
@@ -66,10 +67,10 @@ export function memoryProofs(tables: Tables): Proofs {
       tables.passwords.set(phone, { digest: new_digest!, owner: ownerOf(row), updated_at: now });
     },
 
-    async logIn({ password, limit_keys, ...proof }, now) {
+    async logIn({ password, rate_limit_keys, ...proof }, now) {
       const digest = await passwordDigest(password);
       takeEffects(tables);
-      takeLimits(tables, limitsOn("login", limit_keys), now);
+      takeLimits(tables, rateLimitsOn("login", rate_limit_keys), now);
       checkPassword(tables, proof.phone, digest, now);
       return provePhone(tables, { ...proof, by: "password" }, now);
     },
@@ -108,8 +109,8 @@ export function memoryProofs(tables: Tables): Proofs {
       if (session[kind] === undefined) return copy(session);
       const phones = [session.phone ?? []].flat();
       if (kind === "phone") {
-        if (session.phone_proven !== false) tables.passwords.delete(session.phone!);
-        delete session.phone_proven;
+        if (session.phone_verified !== false) tables.passwords.delete(session.phone!);
+        delete session.phone_verified;
       }
       delete session[kind];
       session.version += 1;
@@ -135,7 +136,7 @@ function provePhone(tables: Tables, proof: PhoneProof, now: Date): Opened {
   // Whoever logs in, stands at a kiosk, or comes long after may be another person than the one who was here before.
   // What stands in a public room goes on dying without use, whatever it calls itself, and when it has died so before.
   const isKiosk = token_hash !== undefined && tables.tokens.get(token_hash)?.channel === "kiosk";
-  const isOpen = here && !isSomebody(provenOf(here.row.session));
+  const isOpen = here && !isSomebody(verifiedOf(here.row.session));
   const isTheirs = here && by === "code" && !isKiosk && isFresh(here.token, now);
   const row =
     (here && (isOpen || isTheirs) && settleIdentities(tables, here.row, { phone }, now, token_hash)) ||
@@ -172,12 +173,12 @@ function checkPassword(tables: Tables, phone: string, digest: string, now: Date)
 
 /** Throws `verification_required` for a session that is somebody's, unless the device has proven lately who it is. */
 function refuseStale({ tokens }: Tables, token_hash: string, { session }: SessionRow, now: Date): void {
-  if (isSomebody(provenOf(session)) && !isFresh(tokens.get(token_hash)!, now))
+  if (isSomebody(verifiedOf(session)) && !isFresh(tokens.get(token_hash)!, now))
     throw new HubError("verification_required", "this device has to prove again who it is");
 }
 
 function phoneOf({ session }: SessionRow): string {
-  const { phone } = provenOf(session);
+  const { phone } = verifiedOf(session);
   if (phone !== undefined) return phone;
   throw new HubError("verification_required", "the session's phone has to be proven first");
 }

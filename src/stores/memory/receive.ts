@@ -1,9 +1,9 @@
-import type { Content } from "../../core/content.ts";
-import { IDENTITY_KINDS, type Identities } from "../../core/identity.ts";
-import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../core/message.ts";
-import { NOTICES } from "../../core/notices.ts";
-import type { Kept, Received } from "../../core/ports.ts";
-import type { Turn } from "../../core/turn.ts";
+import type { Turn } from "../../core/answer/turn.ts";
+import { IDENTITY_KINDS, type Identities } from "../../core/identity/identity.ts";
+import { NOTICES } from "../../core/identity/notices.ts";
+import type { Content } from "../../core/messages/content.ts";
+import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../core/messages/message.ts";
+import type { InboundEvent, Received } from "../../core/receive/conversations.ts";
 import { keepAddress } from "./addresses.ts";
 import { claim, refuseClaim } from "./claims.ts";
 import { redeemLink } from "./links.ts";
@@ -26,15 +26,15 @@ import {
 import { claimTurn } from "./work.ts";
 
 /** Throws when a message names a session that is not active, before anything of its webhook is taken in. */
-export function refuseDead(tables: Tables, item: Kept, now: Date): void {
+export function refuseDead(tables: Tables, item: InboundEvent, now: Date): void {
   if (item.type !== "message") return;
-  const { from, channel, asserted, came_at = now } = item.message;
+  const { from, channel, claimed, came_at = now } = item.message;
   if ("token_hash" in from || "session_id" in from) findLive(tables, from, came_at);
-  else if (asserted) refuseClaim(tables, from, channel, came_at);
+  else if (claimed) refuseClaim(tables, from, channel, came_at);
 }
 
 /** Takes in one thing that a webhook said. */
-export function receiveOne(tables: Tables, item: Kept, now: Date): Received {
+export function receiveOne(tables: Tables, item: InboundEvent, now: Date): Received {
   switch (item.type) {
     case "message":
       return receiveMessage(tables, item.message, now);
@@ -120,7 +120,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Rec
   if (repeated) return duplicate(tables, repeated, now);
   touch(tables, row, channel, came_at);
   setReachable(row, channel, true);
-  if (!inbound.asserted) keepAddress(row, inbound, came_at);
+  if (!inbound.claimed) keepAddress(row, inbound, came_at);
   const role = notice === undefined ? "user" : "system";
   const reply_to = replyTarget(tables, inbound, session_id);
   const { message } = addMessage(
@@ -147,17 +147,17 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Rec
 /** The session that a message belongs to, after whatever it proves, and what is kept of it. */
 function joined(
   tables: Tables,
-  { from, channel, asserted, content, link_hash }: InboundMessage,
+  { from, channel, claimed, content, link_hash }: InboundMessage,
   now: Date,
 ): { row: SessionRow; content: Content; notice?: string } {
   const find = () =>
     "token_hash" in from || "session_id" in from
       ? findLive(tables, from, now)
-      : (asserted ? claim : resolve)(tables, from, channel, now);
+      : (claimed ? claim : resolve)(tables, from, channel, now);
   if (link_hash === undefined) return { row: find(), content };
   const { linked, link_failed } = tables.settings.notices ?? NOTICES;
-  const isProven = !asserted && !("token_hash" in from || "session_id" in from);
-  const row = isProven ? redeemLink(tables, link_hash, from, now) : undefined;
+  const isVerified = !claimed && !("token_hash" in from || "session_id" in from);
+  const row = isVerified ? redeemLink(tables, link_hash, from, now) : undefined;
   if (row) return { row, content: { kind: "system", event: "linked" }, notice: linked };
   return { row: find(), content: { kind: "system", event: "link_failed" }, notice: link_failed };
 }
@@ -199,7 +199,7 @@ export function findPerson(tables: Tables, identities: Identities, now: Date): S
     const value = identities[kind];
     const row = value === undefined ? undefined : findActive(tables, kind, value, now);
     // Who is spoken of here has said nothing: a phone that somebody typed is not found by it.
-    if (row && !(kind === "phone" && row.session.phone_proven === false)) return row;
+    if (row && !(kind === "phone" && row.session.phone_verified === false)) return row;
   }
   return undefined;
 }

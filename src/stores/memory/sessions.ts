@@ -1,10 +1,10 @@
 import { HubError } from "../../core/errors.ts";
-import { IDENTITY_KINDS, type Identities } from "../../core/identity.ts";
+import { IDENTITY_KINDS, type Identities } from "../../core/identity/identity.ts";
 import { mergePatch } from "../../core/json.ts";
-import type { Housekeeping, Sessions } from "../../core/ports.ts";
-import { refuseGrowth } from "../../core/session.ts";
+import { refuseGrowth } from "../../core/sessions/session.ts";
+import type { Sessions } from "../../core/sessions/sessions.ts";
+import type { Housekeeping } from "../../core/sweep/housekeeping.ts";
 import { claim, refuseClaim } from "./claims.ts";
-import { FORGET_MS } from "./limits.ts";
 import { addMessage } from "./messages.ts";
 import {
   findActive,
@@ -19,19 +19,20 @@ import {
   touch,
 } from "./people.ts";
 import { addAudit } from "./privacy.ts";
+import { FORGET_MS } from "./rate-limits.ts";
 import { copy, externalKey, later, type SessionRow, type Tables, takeEffects } from "./tables.ts";
 import { giveToken } from "./tokens.ts";
 
 /** The sessions as frontends use them. */
 export function memorySessions(tables: Tables): Sessions {
   return {
-    async start({ identities, channel, customer_id, data, token_hash, session_id, asserted }, now) {
+    async start({ identities, channel, customer_id, data, token_hash, session_id, claimed }, now) {
       takeEffects(tables);
       const there = findOwner(tables, identities, now)?.session;
       if (there && data) refuseGrowth(there, { ...there, data: mergePatch(there.data, data) });
       const row =
         taken(tables, identities, session_id, now) ??
-        (asserted ? claim : resolve)(tables, identities, channel, now, session_id);
+        (claimed ? claim : resolve)(tables, identities, channel, now, session_id);
       touch(tables, row, channel, now);
       if (customer_id !== undefined) row.session.customer_id = customer_id;
       if (data !== undefined) row.session.data = mergePatch(row.session.data, data);
@@ -42,10 +43,10 @@ export function memorySessions(tables: Tables): Sessions {
       return { ...copy(row.session), ...takeEffects(tables) };
     },
 
-    async restore({ token_hash, identities, asserted }, channel, now) {
+    async restore({ token_hash, identities, claimed }, channel, now) {
       takeEffects(tables);
       const row = identities
-        ? findVouched(tables, identities, asserted ?? false, channel, now)
+        ? findVouched(tables, identities, claimed ?? false, channel, now)
         : findLive(tables, { token_hash }, now);
       if (!row) throw new HubError("session_not_found", "there is no such session");
       touch(tables, row, channel, now);
@@ -132,17 +133,17 @@ function taken(
 function findVouched(
   tables: Tables,
   identities: Identities,
-  asserted: boolean,
+  claimed: boolean,
   channel: string | undefined,
   now: Date,
 ): SessionRow | undefined {
-  if (asserted) refuseClaim(tables, identities, channel, now);
+  if (claimed) refuseClaim(tables, identities, channel, now);
   for (const kind of IDENTITY_KINDS) {
     const value = identities[kind];
     const row = value === undefined ? undefined : findActive(tables, kind, value, now);
     if (!row) continue;
-    const isClaim = kind === "phone" && row.session.phone_proven === false;
-    return isClaim && !asserted ? settleIdentities(tables, row, { phone: value! }, now) : row;
+    const isClaim = kind === "phone" && row.session.phone_verified === false;
+    return isClaim && !claimed ? settleIdentities(tables, row, { phone: value! }, now) : row;
   }
   return undefined;
 }
@@ -157,8 +158,8 @@ export function memoryHousekeeping(tables: Tables): Housekeeping {
       for (const { session } of overdue) retire(session, "expired", now);
       for (const [phone, code] of tables.codes) if (code.expires_at <= now) tables.codes.delete(phone);
       for (const [hash, link] of tables.links) if (link.expires_at <= now) tables.links.delete(hash);
-      for (const [key, { ends_at }] of tables.limits)
-        if (later(ends_at, FORGET_MS) <= now) tables.limits.delete(key);
+      for (const [key, { ends_at }] of tables.rateLimits)
+        if (later(ends_at, FORGET_MS) <= now) tables.rateLimits.delete(key);
       return overdue.length;
     },
 

@@ -1,9 +1,12 @@
-import type { Content } from "../../core/content.ts";
-import type { Identities } from "../../core/identity.ts";
-import type { Address, DeliveryStatus, Edit, Message, Receipt } from "../../core/message.ts";
-import type { AuditLine, Effects, KnownAddress, StoreSettings } from "../../core/ports.ts";
-import type { Session } from "../../core/session.ts";
-import type { Delivery, Failure } from "../../core/turn.ts";
+import type { Delivery, Failure } from "../../core/answer/turn.ts";
+import type { Identities } from "../../core/identity/identity.ts";
+import type { KnownAddress } from "../../core/identity/proofs.ts";
+import type { Content } from "../../core/messages/content.ts";
+import type { Address, DeliveryStatus, Edit, Message, Receipt } from "../../core/messages/message.ts";
+import type { Effects } from "../../core/receive/conversations.ts";
+import type { Session } from "../../core/sessions/session.ts";
+import type { StoreSettings } from "../../core/store.ts";
+import type { AuditLine } from "../../features/privacy/privacy.ts";
 
 export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -119,7 +122,7 @@ export interface Tables {
   /** By phone. */
   passwords: Map<string, PasswordRow>;
   /** What was tried how often, and until when that counts. */
-  limits: Map<string, { count: number; ends_at: Date }>;
+  rateLimits: Map<string, { count: number; ends_at: Date }>;
   audit: AuditLine[];
   messages: Map<string, MessageRow>;
   /** By `externalKey`. */
@@ -145,7 +148,7 @@ export function newTables(settings: StoreSettings): Tables {
     codes: new Map(),
     links: new Map(),
     passwords: new Map(),
-    limits: new Map(),
+    rateLimits: new Map(),
     audit: [],
     messages: new Map(),
     messagesByExternalId: new Map(),
@@ -155,7 +158,7 @@ export function newTables(settings: StoreSettings): Tables {
     early: new Map(),
     paces: new Map(),
     counters: new Map(),
-    effects: { merged: [], closed: [], told: [], deliveries: [] },
+    effects: { merged: [], closed: [], notified: [], deliveries: [] },
     seq: 0,
   };
 }
@@ -163,7 +166,7 @@ export function newTables(settings: StoreSettings): Tables {
 /** What has changed elsewhere since this was last asked. */
 export function takeEffects(tables: Tables): Effects {
   const { effects } = tables;
-  tables.effects = { merged: [], closed: [], told: [], deliveries: [] };
+  tables.effects = { merged: [], closed: [], notified: [], deliveries: [] };
   return Object.fromEntries(Object.entries(effects).filter(([, list]) => list.length > 0));
 }
 

@@ -1,4 +1,4 @@
-import type { Delivery, Turn } from "../../core/turn.ts";
+import type { Delivery, Turn } from "../../core/answer/turn.ts";
 import { copy, type DeliveryRow, type SessionRow, type Tables, type TurnRow } from "./tables.ts";
 
 /** Claims the session's next turn: the earliest unfinished one, if it is due and no other is running. */

@@ -1,5 +1,12 @@
-import type { Completed, Conversations, Due, Kept, Received, Settled } from "../../core/ports.ts";
-import type { OutboundReply } from "../../core/turn.ts";
+import type { OutboundReply } from "../../core/answer/turn.ts";
+import type {
+  Completed,
+  Conversations,
+  Due,
+  InboundEvent,
+  Received,
+  Settled,
+} from "../../core/receive/conversations.ts";
 import { type Row, toColumns, toDelivery, toEffects, toMessage, toSession, toTurn } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 
@@ -33,7 +40,7 @@ export function toDue({ turns, deliveries }: Row): Due {
   return { turns: (turns as Row[]).map(toTurn), deliveries: (deliveries as Row[]).map(toDelivery) };
 }
 
-function toItem(kept: Kept): Row {
+function toItem(kept: InboundEvent): Row {
   switch (kept.type) {
     case "message": {
       const { from, content, ...message } = kept.message;

@@ -1,6 +1,6 @@
-import { limitsOn } from "../../core/limits.ts";
-import { passwordDigest } from "../../core/password.ts";
-import type { Device, KnownAddress, Proofs } from "../../core/ports.ts";
+import { passwordDigest } from "../../core/identity/password.ts";
+import type { Device, KnownAddress, Proofs } from "../../core/identity/proofs.ts";
+import { rateLimitsOn } from "../../core/identity/rate-limits.ts";
 import { sha256Hex } from "../../core/signature.ts";
 import { type Row, toAddress, toDevice, toOpened, toSession } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
@@ -8,8 +8,8 @@ import type { SqlCall } from "../sql.ts";
 /** How people prove who they are, by functions of the database. `common` is what each of them may need beside its own. */
 export function sqlProofs(ask: SqlCall, common: Row): Proofs {
   return {
-    async requestCode({ phone, code_hash, limit_keys }, now) {
-      const limits = limitsOn("code", [`phone:${await sha256Hex(phone)}`, ...limit_keys]);
+    async requestCode({ phone, code_hash, rate_limit_keys }, now) {
+      const limits = rateLimitsOn("code", [`phone:${await sha256Hex(phone)}`, ...rate_limit_keys]);
       const { addresses } = await ask("hub_request_code", { now, phone, code_hash, limits });
       return (addresses as Row[]).map(toAddress) as KnownAddress[];
     },
@@ -28,9 +28,9 @@ export function sqlProofs(ask: SqlCall, common: Row): Proofs {
       const new_password = await passwordDigest(given.new_password);
       await ask("hub_change_password", { now, ...common, token_hash, password, new_password });
     },
-    async logIn({ limit_keys, ...login }, now) {
+    async logIn({ rate_limit_keys, ...login }, now) {
       const password = await passwordDigest(login.password);
-      const limits = limitsOn("login", limit_keys);
+      const limits = rateLimitsOn("login", rate_limit_keys);
       return toOpened(await ask("hub_log_in", { now, ...common, ...login, password, limits }));
     },
     async devices(of, now) {

@@ -1,4 +1,4 @@
-import type { Sessions } from "../../core/ports.ts";
+import type { Sessions } from "../../core/sessions/sessions.ts";
 import { type Row, toColumns, toMessage, toOpened, toSession } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 

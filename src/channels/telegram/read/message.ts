@@ -1,0 +1,159 @@
+import type { Message } from "@grammyjs/types";
+import { z } from "zod";
+import type { Identities } from "../../../core/identity/identity.ts";
+import { phoneFromDigits } from "../../../core/identity/phone.ts";
+import type { Content } from "../../../core/messages/content.ts";
+import type { Address, IgnoredReason, Inbound } from "../../../core/messages/message.ts";
+import { present } from "../present.ts";
+import { contactCard, contentOf } from "./content.ts";
+import { serviceOf } from "./service.ts";
+
+/** Which update is read, and of which bot. */
+export interface About {
+  readonly kind: string;
+  readonly update_id: number;
+  readonly account: string;
+}
+
+/** The channel's name, as core and the database know it. */
+export const CHANNEL = "telegram";
+const END_OF_9999 = 253_402_300_799;
+
+/** A person or a bot. */
+export const user = z.object({ id: z.int(), is_bot: z.boolean().optional() });
+/** A chat; its id has up to 52 bits. */
+export const chat = z.object({ id: z.int(), type: z.string() });
+/** Unix seconds; 0 stands for unknown. */
+export const instant = z
+  .int()
+  .min(1)
+  .max(END_OF_9999)
+  .transform((seconds) => new Date(seconds * 1000))
+  .optional()
+  .catch(undefined);
+
+const fields = {
+  message_id: z.int(),
+  chat,
+  from: user.optional(),
+  date: instant,
+  edit_date: instant,
+  message_thread_id: z.int().optional().catch(undefined),
+  business_connection_id: z.string().optional(),
+  sender_business_bot: z.unknown().optional(),
+  via_bot: z.unknown().optional(),
+  forward_origin: z.unknown().optional(),
+  media_group_id: z.string().optional().catch(undefined),
+  reply_to_message: z.object({ message_id: z.int() }).optional().catch(undefined),
+} satisfies { [K in keyof Message]?: z.ZodType };
+
+/** What is read around a message's content; the rest stays for `contentOf` to look through. */
+export const message = z.looseObject(fields);
+/** A message of somebody's business account, which the bot helps with. */
+export const businessMessage = message.extend({ business_connection_id: z.string().min(1) });
+
+type Said = z.infer<typeof message>;
+type Place = Pick<Said, "chat" | "business_connection_id" | "message_thread_id">;
+
+/** A new message: the customer's, or an echo of what the business's owner wrote to the customer. */
+export function readMessage(said: Said, about: About): Inbound[] {
+  const refused = refuse(said, about);
+  if (refused) return refused;
+  const { account } = about;
+  const business = said.business_connection_id !== undefined;
+  if (business && !said.from) return ignored("no_sender", about.kind);
+  const card = business ? undefined : ownCard(said);
+  const content = read(said, card !== undefined);
+  const external_id = said.message_id === 0 ? `update:${about.update_id}` : idOf(said, said.message_id);
+  if (business && said.from?.id !== said.chat.id) {
+    const echo = { channel: CHANNEL, account, external_id, to: customer(said), content, sent_at: said.date };
+    return [{ type: "echo", echo: present(echo) }];
+  }
+  const inbound = {
+    channel: CHANNEL,
+    account,
+    external_id,
+    from: present({ ...customer(said), phone: card && phoneFromDigits(card.phone_number) }),
+    address: addressOf(said),
+    content,
+    reply_to: said.reply_to_message?.message_id ? idOf(said, said.reply_to_message.message_id) : undefined,
+    sent_at: said.date,
+    wakes: true,
+  };
+  return [{ type: "message", message: present(inbound) }];
+}
+
+/** A message as it stands after an edit or a tick of a live location, whoever wrote it. */
+export function readEdit(said: Said, about: About): Inbound[] {
+  const refused = refuse(said, about);
+  if (refused) return refused;
+  if (said.message_id === 0) return ignored("unknown", about.kind);
+  const edit = {
+    channel: CHANNEL,
+    account: about.account,
+    external_id: idOf(said, said.message_id),
+    content: read(said, false),
+    at: said.edit_date ?? said.date,
+    address: addressOf(said),
+  };
+  return [{ type: "edit", edit: present(edit) }];
+}
+
+/** The `external_id` of a message: Telegram's ids are unique within one chat of one account only. */
+export function idOf(place: Place, message_id: number): string {
+  const id = `${place.chat.id}:${message_id}`;
+  return place.business_connection_id === undefined ? id : `${place.business_connection_id}:${id}`;
+}
+
+/** Where a reply goes: the chat, its topic, and the business account it is written for. */
+export function addressOf(place: Place): Address {
+  return present({
+    chat_id: String(place.chat.id),
+    message_thread_id: place.message_thread_id?.toString(),
+    business_connection_id: place.business_connection_id,
+  });
+}
+
+/** Who a private chat is with. */
+export function customer(place: Pick<Place, "chat">): Identities {
+  return { telegram_chat_id: String(place.chat.id) };
+}
+
+/** Names what is not kept, and why. */
+export function ignored(reason: IgnoredReason, what: string): Inbound[] {
+  return [{ type: "ignored", reason, what }];
+}
+
+function refuse(said: Said, about: About): Inbound[] | undefined {
+  if (said.chat.type !== "private") return ignored("group", about.kind);
+  if (said.from?.is_bot || said.sender_business_bot !== undefined) return ignored("own", about.kind);
+  const service = serviceOf(said);
+  return service === undefined ? undefined : ignored("unknown", service);
+}
+
+function read(said: Said, own: boolean): Content {
+  const context = present({
+    forwarded: said.forward_origin === undefined ? undefined : true,
+    album_id: said.media_group_id,
+  });
+  const content = contentOf(said, own) ?? { kind: "unsupported", type: unheardOf(said) };
+  return Object.keys(context).length > 0 ? { ...content, context } : content;
+}
+
+function unheardOf(said: Said): string {
+  return (
+    Object.keys(said)
+      .filter((field) => !Object.hasOwn(fields, field))
+      .join(", ") || "empty"
+  );
+}
+
+/**
+ * The sender's own contact card, by which Telegram says that the phone is theirs. A forwarded one, or one in a chat
+ * with somebody else's business account, or one that a bot has made, is not taken for it.
+ */
+function ownCard(said: Said): z.infer<typeof contactCard> | undefined {
+  const card = contactCard.safeParse(said.contact).data;
+  const own = card?.user_id !== undefined && card.user_id === said.from?.id;
+  return own && said.forward_origin === undefined && said.via_bot === undefined ? card : undefined;
+}

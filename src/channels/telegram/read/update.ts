@@ -1,0 +1,160 @@
+import type { Update } from "@grammyjs/types";
+import { z } from "zod";
+import type { Content } from "../../../core/messages/content.ts";
+import type { Inbound } from "../../../core/messages/message.ts";
+import { present } from "../present.ts";
+import {
+  type About,
+  addressOf,
+  businessMessage,
+  CHANNEL,
+  chat,
+  customer,
+  idOf,
+  ignored,
+  instant,
+  message,
+  readEdit,
+  readMessage,
+  user,
+} from "./message.ts";
+
+const deletion = z.object({ business_connection_id: z.string().min(1), chat, message_ids: z.array(z.int()) });
+
+const callbackQuery = z.object({
+  id: z.string(),
+  from: user,
+  message: message
+    .pick({ chat: true, message_id: true, business_connection_id: true, message_thread_id: true })
+    .optional(),
+  data: z.string().optional().catch(undefined),
+  game_short_name: z.string().optional().catch(undefined),
+});
+
+const reactionType = z
+  .object({
+    type: z.string(),
+    emoji: z.string().optional().catch(undefined),
+    custom_emoji_id: z.string().optional().catch(undefined),
+  })
+  .transform((reaction) => reaction.emoji ?? reaction.custom_emoji_id ?? reaction.type);
+
+const reactions = z.object({
+  chat,
+  message_id: z.int(),
+  user: user.optional(),
+  date: instant,
+  old_reaction: z.array(reactionType).catch([]),
+  new_reaction: z.array(reactionType),
+});
+
+const membership = z.object({ chat, date: instant, new_chat_member: z.object({ status: z.string() }) });
+
+type Reader = (value: unknown, about: About) => Inbound[];
+
+const readers = {
+  message: reader(message, readMessage),
+  edited_message: reader(message, readEdit),
+  channel_post: (_value, about) => ignored("group", about.kind),
+  edited_channel_post: (_value, about) => ignored("group", about.kind),
+  business_connection: (_value, about) => ignored("account", about.kind),
+  business_message: reader(businessMessage, readMessage),
+  edited_business_message: reader(businessMessage, readEdit),
+  deleted_business_messages: reader(deletion, readDeletion),
+  callback_query: reader(callbackQuery, readCallback),
+  message_reaction: reader(reactions, readReaction),
+  my_chat_member: reader(membership, readMembership),
+} satisfies { [K in keyof Update]?: Reader };
+
+/**
+ * What one update says, in our terms.
+ * @see https://core.telegram.org/bots/api#update
+ */
+export function readUpdate(update: Readonly<Record<string, unknown>>, account: string): Inbound[] {
+  const { update_id, ...kinds } = update;
+  if (!Number.isSafeInteger(update_id) || Object.keys(kinds).length === 0)
+    return ignored("unreadable", "update");
+  return Object.entries(kinds).flatMap(([kind, value]) => {
+    const read: Reader | undefined = Object.hasOwn(readers, kind)
+      ? readers[kind as keyof typeof readers]
+      : undefined;
+    return read ? read(value, { kind, update_id: update_id as number, account }) : ignored("unknown", kind);
+  });
+}
+
+function reader<S extends z.ZodType>(
+  schema: S,
+  read: (value: z.infer<S>, about: About) => Inbound[],
+): Reader {
+  return (value, about) => {
+    const parsed = schema.safeParse(value);
+    return parsed.success ? read(parsed.data, about) : ignored("unreadable", about.kind);
+  };
+}
+
+function readDeletion(deleted: z.infer<typeof deletion>, about: About): Inbound[] {
+  if (deleted.chat.type !== "private") return ignored("group", about.kind);
+  return deleted.message_ids.map((message_id) => ({
+    type: "edit",
+    edit: { channel: CHANNEL, account: about.account, external_id: idOf(deleted, message_id), content: null },
+  }));
+}
+
+/** A button was pressed. Without a message it hangs on an inline one, and only the person's own chat is left to answer in. */
+function readCallback(query: z.infer<typeof callbackQuery>, about: About): Inbound[] {
+  const place = query.message ?? { chat: { id: query.from.id, type: "private" } };
+  if (place.chat.type !== "private") return ignored("group", about.kind);
+  const ownersPress = query.message?.business_connection_id !== undefined && query.from.id !== place.chat.id;
+  if (query.from.is_bot || ownersPress) return ignored("own", about.kind);
+  const id = query.data ?? query.game_short_name;
+  const content: Content = { kind: "interaction", interaction: "button", ...present({ id }) };
+  const pressed = {
+    channel: CHANNEL,
+    account: about.account,
+    external_id: `callback:${query.id}`,
+    from: customer(place),
+    address: { ...addressOf(place), callback_query_id: query.id },
+    content,
+    reply_to: query.message?.message_id ? idOf(query.message, query.message.message_id) : undefined,
+    wakes: true,
+  };
+  return [{ type: "message", message: present(pressed) }];
+}
+
+/** The reaction that is new; when one of several was only taken back, one that stands. */
+function readReaction(reaction: z.infer<typeof reactions>, about: About): Inbound[] {
+  if (reaction.chat.type !== "private") return ignored("group", about.kind);
+  if (reaction.user?.is_bot) return ignored("own", about.kind);
+  const { old_reaction: before, new_reaction: after } = reaction;
+  const emoji = after.find((one) => !before.includes(one)) ?? after[0] ?? null;
+  const content: Content = { kind: "reaction", emoji };
+  const given = {
+    channel: CHANNEL,
+    account: about.account,
+    external_id: `update:${about.update_id}`,
+    from: customer(reaction),
+    address: addressOf(reaction),
+    content,
+    reply_to: idOf(reaction, reaction.message_id),
+    sent_at: reaction.date,
+    wakes: false,
+  };
+  return [{ type: "message", message: present(given) }];
+}
+
+/** In a private chat the bot's membership says whether the person has blocked it. */
+function readMembership(
+  { chat, date, new_chat_member }: z.infer<typeof membership>,
+  about: About,
+): Inbound[] {
+  if (chat.type !== "private") return ignored("group", about.kind);
+  const { status } = new_chat_member;
+  if (status !== "kicked" && status !== "member") return ignored("unknown", about.kind);
+  const reachability = {
+    channel: CHANNEL,
+    who: customer({ chat }),
+    reachable: status === "member",
+    at: date,
+  };
+  return [{ type: "reachability", reachability: present(reachability) }];
+}

@@ -1,0 +1,129 @@
+import { z } from "zod";
+import type { Content } from "../../../core/messages/content.ts";
+import { lenient, optionalText, present } from "../fields.ts";
+import { cards } from "./card.ts";
+import { interactionOf } from "./interaction.ts";
+
+const mediaSchema = z.object({
+  id: z.string().min(1),
+  mime_type: optionalText,
+  sha256: optionalText,
+  filename: optionalText,
+  caption: optionalText,
+  voice: lenient(z.boolean()),
+  animated: lenient(z.boolean()),
+});
+
+const text = z.object({ body: z.string() }).transform(({ body }): Content => ({ kind: "text", text: body }));
+
+const location = z
+  .object({
+    latitude: z.number(),
+    longitude: z.number(),
+    name: optionalText,
+    address: optionalText,
+  })
+  .transform((place): Content => ({ kind: "location", ...present(place) }));
+
+const reaction = z
+  .object({ emoji: optionalText })
+  .transform(({ emoji = null }): Content => ({ kind: "reaction", emoji }));
+
+const quickReply = z.object({ payload: optionalText, text: optionalText }).transform(
+  (button): Content =>
+    present({
+      kind: "interaction" as const,
+      interaction: "quick_reply" as const,
+      id: button.payload,
+      title: button.text,
+    }),
+);
+
+/** Numbers come as numbers, and from some catalogues as text. */
+const amount = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^\d+(\.\d+)?$/)
+    .transform(Number),
+]);
+
+const order = z
+  .object({
+    catalog_id: optionalText,
+    text: optionalText,
+    product_items: z.array(
+      z.object({
+        product_retailer_id: z.string(),
+        quantity: amount,
+        item_price: lenient(amount),
+        currency: optionalText,
+      }),
+    ),
+  })
+  .transform(
+    ({ catalog_id, text, product_items }): Content =>
+      present({
+        kind: "order" as const,
+        catalog_id,
+        items: product_items.map(({ product_retailer_id, quantity, item_price, currency }) =>
+          present({ product_id: product_retailer_id, quantity, price: item_price, currency }),
+        ),
+        note: text,
+      }),
+  );
+
+/** What a type's object says; undefined when it breaks the type's own rules. */
+type Reader = (payload: unknown) => Content | undefined;
+
+const READERS: Readonly<Record<string, Reader>> = {
+  text: read(text),
+  image: read(media((file) => ({ kind: "image", ...captioned(file) }))),
+  video: read(media((file) => ({ kind: "video", ...captioned(file) }))),
+  audio: read(media((file) => present({ kind: "audio" as const, ...captioned(file), voice: file.voice }))),
+  voice: read(media((file) => ({ kind: "audio", ...captioned(file), voice: true }))),
+  document: read(media((file) => ({ kind: "document", ...captioned(file) }))),
+  sticker: read(
+    media((file) => present({ kind: "sticker" as const, media: fileOf(file), animated: file.animated })),
+  ),
+  location: read(location),
+  contacts: read(cards),
+  reaction: read(reaction),
+  button: read(quickReply),
+  order: read(order),
+  interactive: interactionOf,
+};
+
+/**
+ * What a message says, from the object that its type names. A type we do not know, or one that comes without its
+ * object (the platform's own failure), is kept as `unsupported`; undefined when the object cannot be read.
+ */
+export function contentOf(type: string, payload: unknown): Content | undefined {
+  const reader = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
+  if (reader && payload !== undefined && payload !== null) return reader(payload);
+  const named = z.object({ type: z.string().min(1) }).safeParse(payload).data?.type;
+  return { kind: "unsupported", type: ((type === "unsupported" && named) || type).slice(0, 64) };
+}
+
+/** The object that carries a message's content under the name of its type; never an inherited one. */
+export function payloadOf(message: unknown, type: string): unknown {
+  return Object.getOwnPropertyDescriptor(Object(message), type)?.value;
+}
+
+type File = z.infer<typeof mediaSchema>;
+
+function media(make: (file: File) => Content) {
+  return mediaSchema.transform(make);
+}
+
+function read(schema: z.ZodType<Content>): Reader {
+  return (payload) => schema.safeParse(payload).data;
+}
+
+function fileOf({ id, mime_type, sha256, filename }: File) {
+  return present({ id, mime_type, sha256, file_name: filename });
+}
+
+function captioned(file: File) {
+  return present({ media: fileOf(file), caption: file.caption });
+}

@@ -1,0 +1,52 @@
+import { z } from "zod";
+import type { Content } from "../../../core/messages/content.ts";
+import { lenient, messageId, optionalText, present } from "../fields.ts";
+
+/** What we keep of the ad or post behind a message. Its pictures are left out: their URLs are signed and expire. */
+const REFERRAL_FIELDS = [
+  "source_type",
+  "source_id",
+  "source_url",
+  "headline",
+  "body",
+  "media_type",
+  "ctwa_clid",
+] as const;
+
+const productSchema = z.object({ catalog_id: optionalText, product_retailer_id: z.string().min(1) });
+
+const surroundedSchema = z.object({
+  context: lenient(
+    z.object({
+      id: lenient(messageId),
+      forwarded: lenient(z.boolean()),
+      frequently_forwarded: lenient(z.boolean()),
+      referred_product: lenient(productSchema),
+    }),
+  ),
+  referral: lenient(z.object(Object.fromEntries(REFERRAL_FIELDS.map((field) => [field, optionalText])))),
+});
+
+const reactionSchema = z.object({ message_id: lenient(messageId) });
+
+/** The id of the message that this one answers. */
+export function repliedTo(message: unknown): string | undefined {
+  return surroundedSchema.safeParse(message).data?.context?.id;
+}
+
+/** The id of the message that a reaction is about. */
+export function reactedTo(reaction: unknown): string | undefined {
+  return reactionSchema.safeParse(reaction).data?.message_id;
+}
+
+/** The content with what surrounds it in its message: forwarded, about a product, come from an ad. */
+export function withContext(content: Content, message: unknown): Content {
+  const { context, referral } = surroundedSchema.safeParse(message).data ?? {};
+  const product = context?.referred_product;
+  const about = present({
+    forwarded: context?.forwarded || context?.frequently_forwarded || undefined,
+    product: product && present({ catalog_id: product.catalog_id, product_id: product.product_retailer_id }),
+    referral: referral && (present(referral) as Record<string, string>),
+  });
+  return Object.keys(about).length > 0 ? { ...content, context: about } : content;
+}

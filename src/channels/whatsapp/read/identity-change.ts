@@ -1,0 +1,56 @@
+import { z } from "zod";
+import type { Identities } from "../../../core/identity/identity.ts";
+import type { Inbound } from "../../../core/messages/message.ts";
+import { optionalText } from "../fields.ts";
+import { CHANNEL } from "./account.ts";
+import { ignored } from "./ignored.ts";
+import { identitiesOf, saysWho } from "./person.ts";
+
+const CHANGES = ["user_changed_number", "customer_changed_number", "user_changed_user_id"];
+
+const systemSchema = z.object({
+  type: z.string(),
+  body: optionalText,
+  wa_id: optionalText,
+  new_wa_id: optionalText,
+  user_id: optionalText,
+  previous_user_id: optionalText,
+});
+
+const updateSchema = z.object({
+  wa_id: optionalText,
+  user_id: z.object({ previous: optionalText, current: optionalText }),
+});
+
+/**
+ * What a system message says of who somebody is: a new number or user id for an old one. Other notices (a new device,
+ * say) link nothing and are let go.
+ */
+export function readSystem(from: unknown, payload: unknown): Inbound {
+  const system = systemSchema.safeParse(payload).data;
+  if (!system) return ignored("unreadable", "system");
+  const { type, wa_id, new_wa_id, user_id, previous_user_id } = system;
+  if (!CHANGES.includes(type)) return ignored("unknown", `system ${type}`);
+  const before = identitiesOf(optionalText.parse(from), previous_user_id ?? userIdBefore(system));
+  return change(before, identitiesOf(new_wa_id ?? wa_id, user_id), `system ${type}`);
+}
+
+/** What one `user_id_update` says: the id that a person's messages carry from now on. */
+export function readUserIdUpdate(raw: unknown): Inbound {
+  const update = updateSchema.safeParse(raw).data;
+  if (!update) return ignored("unreadable", "user_id_update");
+  const { wa_id, user_id } = update;
+  const after = identitiesOf(wa_id, user_id.current);
+  return change(identitiesOf(undefined, user_id.previous), after, "user_id_update");
+}
+
+function change(from: Identities, to: Identities, what: string): Inbound {
+  if (!saysWho(from) || !saysWho(to)) return ignored("no_sender", what);
+  return { type: "identity_change", change: { channel: CHANNEL, from, to } };
+}
+
+/** Webhooks from before August 2026 name the old user id only in their sentence, whose end the platform writes. */
+function userIdBefore({ body, user_id }: z.infer<typeof systemSchema>): string | undefined {
+  const [, before, after] = / changed from (\S+) to (\S+)$/.exec(body ?? "") ?? [];
+  return after === user_id ? before : undefined;
+}

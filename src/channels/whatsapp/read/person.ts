@@ -1,0 +1,79 @@
+import { z } from "zod";
+import type { Identities } from "../../../core/identity/identity.ts";
+import { phoneFromDigits } from "../../../core/identity/phone.ts";
+import type { Address } from "../../../core/messages/message.ts";
+import { lenient, optionalText, present } from "../fields.ts";
+
+/** A business-scoped user id: a country, perhaps `ENT`, and up to 128 letters and digits. */
+const USER_ID = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;
+
+const userId = lenient(z.string().regex(USER_ID));
+
+const contactSchema = z.object({ wa_id: optionalText, user_id: userId });
+
+/** What a webhook tells of a person beside their messages; names are for display and stay out. */
+export type Contact = z.infer<typeof contactSchema>;
+
+/** Somebody on the other side of a message. */
+export interface Person {
+  readonly identities: Identities;
+  /** Their phone as the platform spells it, which is how it wants to be told. */
+  readonly digits?: string;
+}
+
+/** The contacts of a webhook, without those it misspells. */
+export function readContacts(list: readonly unknown[]): Contact[] {
+  return list.flatMap((item) => contactSchema.safeParse(item).data ?? []);
+}
+
+/**
+ * The person with this phone or user id, completed by their own contact wherever it stands in the list.
+ * `provenPhone`, in E.164, counts where the platform itself tells no phone.
+ */
+export function personOf(
+  phone: unknown,
+  user_id: unknown,
+  contacts: readonly Contact[],
+  verifiedPhone?: string,
+): Person {
+  const given: Contact = contactSchema.parse({ wa_id: phone, user_id });
+  const contact = contacts.find((candidate) => isSame(candidate, given));
+  const id = given.user_id ?? contact?.user_id;
+  for (const digits of new Set([given.wa_id, contact?.wa_id])) {
+    const identities = identitiesOf(digits, id);
+    if (identities.phone !== undefined) return present({ identities, digits });
+  }
+  return { identities: identitiesOf(verifiedPhone, id) };
+}
+
+/** The proven identities in a phone's digits and a user id; neither when neither is one. */
+export function identitiesOf(digits: string | undefined, user_id: unknown): Identities {
+  return present({
+    phone: digits === undefined ? undefined : phoneFromDigits(digits),
+    whatsapp_user_id: userId.parse(user_id),
+  });
+}
+
+/** Whether there is anything in them that says who. */
+export function saysWho(identities: Identities): boolean {
+  return identities.phone !== undefined || identities.whatsapp_user_id !== undefined;
+}
+
+/**
+ * Where a person is answered: from the number they wrote to, by phone as the platform spells it, or by user id when
+ * the platform hides the phone.
+ */
+export function addressOf(account: string, { digits, identities }: Person): Address {
+  const { phone, whatsapp_user_id } = identities;
+  if (digits === undefined && whatsapp_user_id !== undefined)
+    return { phone_number_id: account, recipient: whatsapp_user_id };
+  return { phone_number_id: account, to: (digits ?? phone ?? "").replace("+", "") };
+}
+
+function isSame(contact: Contact, given: Contact): boolean {
+  if (contact.user_id !== undefined && given.user_id !== undefined) return contact.user_id === given.user_id;
+  if (contact.wa_id === undefined || given.wa_id === undefined) return false;
+  if (contact.wa_id === given.wa_id) return true;
+  const phone = phoneFromDigits(given.wa_id);
+  return phone !== undefined && phoneFromDigits(contact.wa_id) === phone;
+}

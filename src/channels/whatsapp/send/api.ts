@@ -1,0 +1,145 @@
+import { z } from "zod";
+import { HubError } from "../../../core/errors.ts";
+import type { Address } from "../../../core/messages/message.ts";
+import { messageId } from "../fields.ts";
+
+/** Where the Graph API is and what it lets us in with. */
+export interface Api {
+  readonly root: string;
+  readonly version: string;
+  readonly token: string;
+}
+
+const addressSchema = z.union([
+  z.object({ phone_number_id: z.string(), to: z.string() }),
+  z.object({ phone_number_id: z.string(), recipient: z.string() }),
+]);
+
+const sentSchema = z.object({ messages: z.array(z.object({ id: messageId })).min(1) });
+const refusedSchema = z.object({ error: z.object({ code: z.number().int() }) });
+
+const TOO_FAST: ReadonlyMap<number, number | undefined> = new Map([
+  /** The app's and the account's hourly quotas. */
+  [4, 300_000],
+  [80007, 300_000],
+  /** Messages per second of this number. */
+  [130429, undefined],
+  /** Too many of this number's messages were blocked or reported; that takes a while to heal. */
+  [131048, 900_000],
+  /** Messages to this one customer. */
+  [131056, 6_000],
+]);
+
+/** Our token (0, 190), a service that is down (2, 131000, 131016, 131057), a download that failed (131053). */
+const DOWN: ReadonlySet<number> = new Set([0, 2, 190, 131000, 131016, 131053, 131057]);
+
+/**
+ * Sends one text and returns its wamid. Once the platform has said yes it counts as sent, whatever else the answer
+ * holds: sending again would say it twice. A made-up `unread:` id stands for one that could not be read.
+ */
+export async function sendText(api: Api, to: Address, body: string, signal: AbortSignal): Promise<string> {
+  const { phone_number_id, ...recipient } = addressSchema.safeParse(to).data ?? nowhere();
+  const message = {
+    recipient_type: "individual",
+    ...recipient,
+    type: "text",
+    text: { body, preview_url: false },
+  };
+  const answer = await post(api, phone_number_id, message, signal);
+  return sentSchema.safeParse(answer).data?.messages[0]?.id ?? `unread:${crypto.randomUUID()}`;
+}
+
+/**
+ * Sends a one-time code by an authentication template, whose text is Meta's own and whose button copies the code.
+ * https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/authentication-templates
+ */
+export async function sendCodeTemplate(
+  api: Api,
+  to: Address,
+  { name, language }: { readonly name: string; readonly language: string },
+  code: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { phone_number_id, ...recipient } = addressSchema.safeParse(to).data ?? nowhere();
+  const parameters = [{ type: "text", text: code }];
+  const components = [
+    { type: "body", parameters },
+    { type: "button", sub_type: "url", index: "0", parameters },
+  ];
+  const template = { name, language: { code: language }, components };
+  await post(
+    api,
+    phone_number_id,
+    { recipient_type: "individual", ...recipient, type: "template", template },
+    signal,
+  );
+}
+
+/** Marks a customer's message as read and shows that we type, for 25 seconds or until we answer. */
+export async function showTyping(
+  api: Api,
+  to: Address,
+  message_id: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { phone_number_id } = addressSchema.safeParse(to).data ?? nowhere();
+  await post(
+    api,
+    phone_number_id,
+    { status: "read", message_id, typing_indicator: { type: "text" } },
+    signal,
+  );
+}
+
+function nowhere(): never {
+  throw new HubError("rejected", "the address is not one of WhatsApp", { reason: "bad_address" });
+}
+
+/** What the Graph API answers to a call on one of our numbers; undefined when it agreed in words we cannot read. */
+async function post(api: Api, number: string, call: object, signal: AbortSignal): Promise<unknown> {
+  const response = await fetch(`${api.root}/${api.version}/${encodeURIComponent(number)}/messages`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${api.token}`, "content-type": "application/json" },
+    body: JSON.stringify({ messaging_product: "whatsapp", ...call }),
+    redirect: "manual",
+    signal,
+  }).catch(() => unreachable(signal));
+  const answer: unknown = await response.json().catch(() => undefined);
+  const refused = refusedSchema.safeParse(answer).data;
+  if (!response.ok || refused) fail(response, refused?.error.code);
+  return answer;
+}
+
+/** The cause stays here: what a runtime says of a failed request may quote its headers. */
+function unreachable(signal: AbortSignal): never {
+  const reason = signal.aborted ? "timeout" : "network";
+  throw new HubError("unavailable", "the Graph API did not answer", { reason });
+}
+
+/** The platform's refusal in our terms. Its message may quote the customer; only its code goes on. */
+function fail({ status, headers }: Response, code: number | undefined): never {
+  const reason = code === undefined ? `http_${status}` : String(code);
+  const message = `the Graph API refused with ${reason}`;
+  const known = code !== undefined && TOO_FAST.has(code);
+  if (known || status === 429) {
+    const retryAfterMs = waitIn(headers) ?? (known ? TOO_FAST.get(code) : undefined);
+    throw new HubError(
+      "throttled",
+      message,
+      retryAfterMs === undefined ? { reason } : { reason, retryAfterMs },
+    );
+  }
+  if ((code !== undefined && DOWN.has(code)) || isPassing(status))
+    throw new HubError("unavailable", message, { reason });
+  throw new HubError("rejected", message, { reason });
+}
+
+/** Redirects (the root is wrong), a token it does not know, a request that took too long, its own failures. */
+function isPassing(status: number): boolean {
+  return (status >= 300 && status < 400) || status === 401 || status === 408 || status >= 500;
+}
+
+function waitIn(headers: Headers): number | undefined {
+  const seconds = headers.get("retry-after")?.trim() ?? "";
+  return /^\d{1,5}$/.test(seconds) ? Number(seconds) * 1000 : undefined;
+}

@@ -1,0 +1,182 @@
+import { z } from "zod";
+import { HubError } from "../core/errors.ts";
+import { type Env, settingsOf } from "../core/settings.ts";
+
+const DEVELOPMENT_SECRETS: Readonly<Record<string, string>> = {
+  KIOSK_API_KEY: "dev-kiosk-key",
+  WEB_API_KEY: "dev-web-key",
+  ADMIN_API_KEY: "dev-admin-key",
+  TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret",
+  WHATSAPP_APP_SECRET: "dev-app-secret",
+  WHATSAPP_VERIFY_TOKEN: "dev-verify-token",
+};
+
+const DAY_MS = 86_400_000;
+
+const list = z
+  .string()
+  .default("")
+  .transform((text) => itemsOf(text));
+const keys = list.refine(
+  (items) => items.every((item) => !item.startsWith("hst_")),
+  "must not begin with hst_",
+);
+const onOff = z.union([z.boolean(), z.stringbool()], "must be true or false").default(true);
+const days = z.coerce.number().positive().max(36_500);
+const language = z
+  .string()
+  .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, "must be a language such as de or pt-BR");
+
+const hubSchema = z.object({
+  ENVIRONMENT: z.enum(["production", "development"]).default("production"),
+  KIOSK_API_KEY: keys,
+  WEB_API_KEY: keys,
+  ADMIN_API_KEY: keys,
+  CORS_ORIGINS: list.refine(
+    (items) => items.every(isOrigin),
+    "must be origins such as https://shop.example, or *",
+  ),
+  CONVERSATION_STORAGE_BACKEND: z.enum(["supabase", "postgres", "memory"]).optional(),
+  FEATURE_SUPABASE_WRITE: onOff,
+  REDIS_SESSION_TTL: z.coerce.number().int().min(1).default(86_400),
+  SESSION_TTL_HOURS: z.coerce.number().positive().max(87_600).default(168),
+  SESSION_RETENTION_DAYS: days.default(30),
+  // Platforms send for a week what they think we did not get; it has to be known as long.
+  MESSAGE_RETENTION_DAYS: days.min(8).optional(),
+  PASSWORD_RETENTION_DAYS: days.default(365),
+  KIOSK_PHONE_POLICY: z.enum(["trust", "verify"], "must be trust or verify").default("verify"),
+  KIOSK_IDLE_SECONDS: z.coerce.number().int().min(10).max(86_400).default(120),
+  TELEGRAM_BOT_USERNAME: z
+    .string()
+    .transform((name) => name.replace(/^@/, ""))
+    .refine((name) => /^[A-Za-z]\w{3,31}$/.test(name), "must be a bot's username")
+    .optional(),
+  WHATSAPP_DISPLAY_PHONE_NUMBER: z
+    .string()
+    .transform((phone) => phone.replaceAll(/\D/g, ""))
+    .refine((digits) => /^[1-9]\d{6,14}$/.test(digits), "must be a phone number with the country's prefix")
+    .optional(),
+  DEFAULT_COUNTRY: z
+    .string()
+    .regex(/^[A-Z]{2}$/, "must be a country as two capital letters")
+    .optional(),
+  DEFAULT_LANGUAGE: language.optional(),
+  LANGUAGE_MODE: z.enum(["single", "auto", "allowed"]).default("single"),
+  ALLOWED_LANGUAGES: list.pipe(z.array(language)),
+  BOT: z.string().default("echo"),
+});
+
+const supabaseSchema = z.object({
+  SUPABASE_URL: z.url({ protocol: /^https?$/, error: "must be a URL" }),
+  SUPABASE_SERVICE_ROLE_KEY: z.string(),
+});
+
+const upstashSchema = z.object({
+  UPSTASH_REDIS_REST_URL: z.url({ protocol: /^https?$/, error: "must be a URL" }),
+  UPSTASH_REDIS_REST_TOKEN: z.string(),
+});
+
+const hyperdriveSchema = z.object({ HYPERDRIVE: z.object({ connectionString: z.string() }) });
+
+/** Where conversations live, with what it takes to get there. */
+type Backend =
+  | { readonly name: "memory" }
+  | { readonly name: "supabase"; readonly url: string; readonly key: string }
+  | { readonly name: "postgres"; readonly connectionString: string };
+
+/** The settings of DESIGN.md's table that belong to no single channel or bot. */
+export interface Config {
+  readonly keys: { readonly kiosk: string[]; readonly web: string[]; readonly admin: string[] };
+  readonly corsOrigins: string[];
+  readonly backend: Backend;
+  readonly upstash?: { readonly url: string; readonly token: string };
+  readonly cacheTtlSeconds: number;
+  readonly sessionTtlMs: number;
+  /** How long dead sessions are kept; messages, where they go sooner; and passwords that let nobody in. */
+  readonly retentionMs: number;
+  readonly messageRetentionMs?: number;
+  readonly passwordRetentionMs: number;
+  /** Whether a kiosk's API key vouches for the phone that somebody typed there. */
+  readonly kioskPhones: "trust" | "verify";
+  /** How long a kiosk's token lives without use. */
+  readonly kioskIdleMs: number;
+  /** Where customers scan to. */
+  readonly scanTo: { readonly telegram?: string; readonly whatsapp?: string };
+  readonly country?: string;
+  readonly language?: string;
+  readonly bot: string;
+}
+
+/** Reads and checks the settings. Throws `misconfigured`, naming the variable. */
+export function configOf(env: Env): Config {
+  const hub = settingsOf("the hub", hubSchema, env) as z.infer<typeof hubSchema>;
+  if (hub.ENVIRONMENT !== "development") refuseDevelopmentSecrets(env);
+  const upstash = settingsOf("the cache", upstashSchema, env);
+  return {
+    keys: { kiosk: hub.KIOSK_API_KEY, web: hub.WEB_API_KEY, admin: hub.ADMIN_API_KEY },
+    corsOrigins: hub.CORS_ORIGINS,
+    backend: backendOf(hub, env),
+    ...(upstash && {
+      upstash: { url: upstash.UPSTASH_REDIS_REST_URL, token: upstash.UPSTASH_REDIS_REST_TOKEN },
+    }),
+    cacheTtlSeconds: hub.REDIS_SESSION_TTL,
+    sessionTtlMs: hub.SESSION_TTL_HOURS * 3_600_000,
+    retentionMs: hub.SESSION_RETENTION_DAYS * DAY_MS,
+    ...(hub.MESSAGE_RETENTION_DAYS && { messageRetentionMs: hub.MESSAGE_RETENTION_DAYS * DAY_MS }),
+    passwordRetentionMs: hub.PASSWORD_RETENTION_DAYS * DAY_MS,
+    kioskPhones: hub.KIOSK_PHONE_POLICY,
+    kioskIdleMs: hub.KIOSK_IDLE_SECONDS * 1_000,
+    scanTo: {
+      ...(hub.TELEGRAM_BOT_USERNAME && { telegram: hub.TELEGRAM_BOT_USERNAME }),
+      ...(hub.WHATSAPP_DISPLAY_PHONE_NUMBER && { whatsapp: hub.WHATSAPP_DISPLAY_PHONE_NUMBER }),
+    },
+    ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
+    ...(hub.DEFAULT_LANGUAGE && { language: hub.DEFAULT_LANGUAGE }),
+    bot: hub.BOT,
+  };
+}
+
+/** The chosen backend, else the configured one, else memory. */
+function backendOf(hub: z.infer<typeof hubSchema>, env: Env): Backend {
+  const supabase = settingsOf("supabase", supabaseSchema, env);
+  const hyperdrive = settingsOf("postgres", hyperdriveSchema, env);
+  if (!hub.FEATURE_SUPABASE_WRITE) return { name: "memory" };
+  const fallback = supabase ? "supabase" : hyperdrive ? "postgres" : "memory";
+  switch (hub.CONVERSATION_STORAGE_BACKEND ?? fallback) {
+    case "supabase":
+      if (!supabase) throw missing("supabase", "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY");
+      return { name: "supabase", url: supabase.SUPABASE_URL, key: supabase.SUPABASE_SERVICE_ROLE_KEY };
+    case "postgres":
+      if (!hyperdrive) throw missing("postgres", "the HYPERDRIVE binding");
+      return { name: "postgres", connectionString: hyperdrive.HYPERDRIVE.connectionString };
+    case "memory":
+      return { name: "memory" };
+  }
+}
+
+/** Everybody can read them in the repository, so only a hub that says it is for development takes them. */
+function refuseDevelopmentSecrets(env: Env): void {
+  for (const [name, secret] of Object.entries(DEVELOPMENT_SECRETS)) {
+    const value = env[name];
+    if (typeof value === "string" && itemsOf(value).includes(secret))
+      throw new HubError(
+        "misconfigured",
+        `${name} holds a development value, which is refused unless ENVIRONMENT is development`,
+      );
+  }
+}
+
+function missing(backend: string, what: string): HubError {
+  return new HubError("misconfigured", `CONVERSATION_STORAGE_BACKEND is ${backend}, but ${what} is missing`);
+}
+
+function itemsOf(text: string): string[] {
+  return text
+    .split(",")
+    .map((item) => item.trim())
+    .filter(Boolean);
+}
+
+function isOrigin(text: string): boolean {
+  return text === "*" || URL.parse(text)?.origin === text;
+}

@@ -1,0 +1,96 @@
+import { backoffMs } from "../answer/backoff.ts";
+import { persist } from "../answer/persist.ts";
+import type { Delivery, Outcome } from "../answer/turn.ts";
+import type { Channel } from "../channel.ts";
+import { failureOf, HubError, toHubError } from "../errors.ts";
+import type { Hub } from "../hub.ts";
+import { withTimeout } from "../timeout.ts";
+
+/** What became of the attempts so far; for a log line, so it grows while they are made. */
+export interface Tally {
+  parts_sent: number;
+  parts_failed: number;
+  parts_dead: number;
+}
+
+/** When each line of a session and channel was last written to, in ms. */
+export type SentAt = Map<string, number>;
+
+/**
+ * Sends claimed deliveries and settles each as soon as the platform has answered, which hands over the one behind it:
+ * of one session and channel only the first unsettled delivery is ever claimed, so nothing overtakes it.
+ * Whoever calls several times in a row gives the same `sentAt`, so that the space a channel wants is kept between them, too.
+ */
+export async function deliver(
+  hub: Hub,
+  claimed: readonly Delivery[],
+  tally?: Tally,
+  sentAt: SentAt = new Map(),
+): Promise<void> {
+  let waiting = claimed;
+  while (waiting.length > 0) {
+    const outcomes = await Promise.all(waiting.map((delivery) => attempt(hub, delivery, sentAt)));
+    if (tally) for (const { state } of outcomes) tally[COUNTED[state]]++;
+    const settled = await persist(hub, () => hub.store.conversations.settle(outcomes, hub.now()));
+    for (const { session_id, message_id, status } of settled.changed)
+      hub.live.publish(session_id, { type: "status", message_id, status });
+    waiting = settled.deliveries;
+  }
+}
+
+const COUNTED = { sent: "parts_sent", pending: "parts_failed", dead: "parts_dead" } as const;
+
+async function attempt(hub: Hub, delivery: Delivery, sentAt: SentAt): Promise<Outcome> {
+  const { delivery_id, attempt } = delivery;
+  const id = { delivery_id, attempt };
+  try {
+    if (attempt > hub.policy.deliveryAttempts)
+      throw new HubError("rejected", "given up", { reason: "abandoned" });
+    const channel = hub.channels[delivery.channel];
+    if (!channel)
+      throw new HubError("unavailable", `channel ${delivery.channel} is not configured`, {
+        reason: "channel_off",
+      });
+    await ownPace(hub, channel, delivery, sentAt);
+    return { ...id, state: "sent", external_id: await send(hub, channel, delivery) };
+  } catch (thrown) {
+    const error = toHubError(thrown);
+    const failure = failureOf(error);
+    const dead = error.code === "rejected" || attempt >= hub.policy.deliveryAttempts;
+    const { session_id, message_id, channel } = delivery;
+    hub.log(dead ? "error" : "warn", "delivery.failed", {
+      ...id,
+      session_id,
+      message_id,
+      channel,
+      ...failure,
+      dead,
+    });
+    if (dead) return { ...id, state: "dead", ...failure };
+    const wait = Math.max(backoffMs(attempt), error.retryAfterMs ?? 0);
+    return { ...id, state: "pending", retry_at: new Date(hub.now().getTime() + wait), ...failure };
+  }
+}
+
+/** Waits for the time the delivery was claimed for, and for the space its channel keeps between two to one address. */
+async function ownPace(
+  hub: Hub,
+  { spacingMs = 0 }: Channel,
+  delivery: Delivery,
+  sentAt: SentAt,
+): Promise<void> {
+  const line = `${delivery.session_id} ${delivery.channel}`;
+  const earliest = Math.max(
+    delivery.send_at?.getTime() ?? 0,
+    (sentAt.get(line) ?? Number.NEGATIVE_INFINITY) + spacingMs,
+  );
+  const wait = earliest - hub.now().getTime();
+  if (wait > 0) await hub.sleep(wait);
+  sentAt.set(line, hub.now().getTime());
+}
+
+function send(hub: Hub, channel: Channel, { content, address }: Delivery): Promise<string> {
+  if (content.kind !== "text")
+    throw new HubError("rejected", `cannot send ${content.kind}`, { reason: "unsupported_content" });
+  return withTimeout(hub.policy.sendMs, "send_timeout", (signal) => channel.send(address, content, signal));
+}

@@ -1,0 +1,19 @@
+/** Bounded work on sessions nobody touches any more. */
+export interface Housekeeping {
+  /** Marks active sessions past their expiry, and forgets codes, links and limits that count no more. Returns how many sessions. */
+  expire(now: Date, limit: number): Promise<number>;
+  /**
+   * Deletes sessions that died before `before`, with their messages, and what else `retention` names; at most `limit` of
+   * each. Returns how many sessions. With `retention` it leaves a line in the audit when it deleted anything.
+   */
+  purge(before: Date, limit: number, retention?: Retention): Promise<number>;
+}
+
+/** What is deleted though its session lives. */
+export interface Retention {
+  readonly now: Date;
+  /** Messages said before, but for those still to be answered or sent; their count stays. */
+  readonly messages_before?: Date;
+  /** Passwords that let nobody in since. */
+  readonly passwords_before?: Date;
+}

@@ -1,0 +1,95 @@
+import { replay } from "../../outage/replay.ts";
+import { answer } from "../answer/answer.ts";
+import { deliver } from "../deliver/deliver.ts";
+import { failureOf, toHubError } from "../errors.ts";
+import type { Hub } from "../hub.ts";
+
+const REPLAY_MS = 10_000;
+
+export interface SweepBudget {
+  /** Turns and deliveries claimed at a time, each. */
+  readonly batch: number;
+  /** Batches at most in one run. */
+  readonly batches: number;
+  /** Sessions marked or purged at most in one run, each. */
+  readonly sessions: number;
+  /** How long a dead session is kept. */
+  readonly retentionMs: number;
+  /** How long a message is kept; absent means as long as its session. */
+  readonly messageRetentionMs?: number;
+  /** How long a password is kept that lets nobody in; absent means for good. */
+  readonly passwordRetentionMs?: number;
+}
+
+export interface Swept {
+  /** Entries of the journal that the store has now. */
+  readonly replayed: number;
+  readonly turns: number;
+  readonly deliveries: number;
+  readonly expired: number;
+  readonly purged: number;
+}
+
+/**
+ * Picks up what was dropped: what waits in the journal, unanswered turns, due deliveries; then marks and purges dead
+ * sessions. Takes up a bounded number of sessions a run, and answers each to its end.
+ */
+export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
+  const replayed = await drain(hub, budget);
+  let turns = 0;
+  let deliveries = 0;
+  for (let batch = 0; batch < budget.batches; batch++) {
+    const due = await hub.store.conversations.due(hub.now(), budget.batch);
+    turns += due.turns.length;
+    deliveries += due.deliveries.length;
+    await Promise.all([
+      ...due.turns.map((turn) => guarded(hub, () => answer(hub, turn))),
+      ...bySession(due.deliveries).map((line) => guarded(hub, () => deliver(hub, line))),
+    ]);
+    if (due.turns.length < budget.batch && due.deliveries.length < budget.batch) break;
+  }
+  const expired = await hub.store.housekeeping.expire(hub.now(), budget.sessions);
+  const purged = await purge(hub, budget);
+  const swept = { replayed, turns, deliveries, expired, purged };
+  hub.log("info", "sweep", swept);
+  return swept;
+}
+
+/** Deletes what has been kept long enough, of each kind. */
+function purge(hub: Hub, budget: SweepBudget): Promise<number> {
+  const { retentionMs, messageRetentionMs, passwordRetentionMs, sessions } = budget;
+  const now = hub.now();
+  const ago = (ms: number) => new Date(now.getTime() - ms);
+  return hub.store.housekeeping.purge(ago(retentionMs), sessions, {
+    now,
+    ...(messageRetentionMs !== undefined && { messages_before: ago(messageRetentionMs) }),
+    ...(passwordRetentionMs !== undefined && { passwords_before: ago(passwordRetentionMs) }),
+  });
+}
+
+/** Takes the journal to the store, and answers each batch before the next: an answer takes a while, and holds a lease. */
+async function drain(hub: Hub, { batch, batches }: SweepBudget): Promise<number> {
+  let replayed = 0;
+  for (let done = 0; hub.standby && done < batches; done++) {
+    const { taken, turns, empty } = await replay(hub, hub.standby, { entries: batch, ms: REPLAY_MS });
+    replayed += taken;
+    await Promise.all(turns.map((turn) => guarded(hub, () => answer(hub, turn))));
+    if (empty || taken === 0) break;
+  }
+  return replayed;
+}
+
+/** One customer's trouble must not stop the others'; the claim's lease brings the work back. */
+async function guarded(hub: Hub, work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    hub.log("error", "sweep.dropped", failureOf(toHubError(error)));
+  }
+}
+
+function bySession<T extends { session_id: string }>(items: readonly T[]): T[][] {
+  return Object.values(Object.groupBy(items, (item) => item.session_id)).filter(
+    (group) => group !== undefined,
+  );
+}

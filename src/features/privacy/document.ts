@@ -1,0 +1,133 @@
+import { z } from "@hono/zod-openapi";
+import {
+  contentShape,
+  instant,
+  messageSchema,
+  sessionSchema,
+  viewMessage,
+  viewSession,
+} from "../../http/shapes.ts";
+import type { ExportedMessage, ExportedSession, ExportPage } from "./privacy.ts";
+
+const addressSchema = z.object({
+  channel: z.string(),
+  account: z.string().nullable(),
+  address: z.record(z.string(), z.string()),
+  used_at: instant,
+});
+
+/** Everything that is kept of a person. */
+export const exportSchema = z
+  .object({
+    sessions: z.array(
+      z.object({
+        ...sessionSchema.shape,
+        addresses: z.array(addressSchema).openapi({ description: "Where we can write to them." }),
+        devices: z.array(
+          z.object({ device_id: z.uuid(), channel: z.string(), created_at: instant, last_used_at: instant }),
+        ),
+        unreachable: z.array(z.string()).openapi({ description: "Channels on which they have blocked us." }),
+        has_password: z.boolean(),
+      }),
+    ),
+    messages: z.array(
+      z.object({
+        ...messageSchema.shape,
+        revisions: z
+          .array(z.object({ text: z.string(), content: contentShape, at: instant }))
+          .openapi({ description: "What it said before it was edited or deleted." }),
+      }),
+    ),
+  })
+  .openapi("Export");
+
+type Export = z.infer<typeof exportSchema>;
+
+/** The pages of an export as one JSON document, `{"sessions":[…],"messages":[…]}`, in a piece per page. */
+export async function* exportDocument(
+  first: ExportPage,
+  read: (after: string) => Promise<ExportPage>,
+): AsyncGenerator<string> {
+  let text = '{"sessions":[';
+  let comma = "";
+  let inMessages = false;
+  const add = (value: unknown) => {
+    text += comma + JSON.stringify(value);
+    comma = ",";
+  };
+  for (let page = first; ; page = await read(page.after)) {
+    for (const session of page.sessions) add(viewExportedSession(session));
+    if (!inMessages && (page.messages.length > 0 || page.after === undefined)) {
+      inMessages = true;
+      text += '],"messages":[';
+      comma = "";
+    }
+    for (const message of page.messages) add(viewExportedMessage(message));
+    if (page.after === undefined) break;
+    yield text;
+    text = "";
+  }
+  yield `${text}]}`;
+}
+
+/**
+ * Text as it is made, in UTF-8, no faster than it is read. `ended` resolves with the last byte or a reader who
+ * leaves; a failure breaks the stream off and rejects it.
+ */
+export function streamed(pieces: AsyncGenerator<string>): {
+  body: ReadableStream<Uint8Array>;
+  ended: Promise<void>;
+} {
+  const encoder = new TextEncoder();
+  const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<void>();
+  const body = new ReadableStream<Uint8Array>(
+    {
+      async pull(controller) {
+        try {
+          const { done, value } = await pieces.next();
+          if (!done) return controller.enqueue(encoder.encode(value));
+          controller.close();
+          end();
+        } catch (error) {
+          controller.error(error);
+          fail(error);
+        }
+      },
+      async cancel() {
+        end();
+        await pieces.return(undefined);
+      },
+    },
+    { highWaterMark: 0 },
+  );
+  return { body, ended };
+}
+
+function viewExportedSession(session: ExportedSession): Export["sessions"][number] {
+  return {
+    ...viewSession(session),
+    addresses: session.addresses.map(({ channel, account, address, used_at }) => ({
+      channel,
+      account: account ?? null,
+      address,
+      used_at: used_at.toISOString(),
+    })),
+    devices: session.devices.map(({ device_id, channel, created_at, last_used_at }) => ({
+      device_id,
+      channel,
+      created_at: created_at.toISOString(),
+      last_used_at: last_used_at.toISOString(),
+    })),
+    unreachable: [...session.unreachable],
+    has_password: session.has_password,
+  };
+}
+
+function viewExportedMessage(message: ExportedMessage): Export["messages"][number] {
+  const revisions = message.revisions.map(({ text, content, at }) => ({
+    text,
+    content,
+    at: at.toISOString(),
+  }));
+  return { ...viewMessage(message), revisions };
+}

@@ -1,0 +1,23 @@
+import { type Row, toAuditLine, toExportedMessage, toExportedSession } from "../../stores/rows.ts";
+import type { SqlCall } from "../../stores/sql.ts";
+import type { Erased, Privacy } from "./privacy.ts";
+
+/** What a shop owes the people it keeps data of, by functions of the database. */
+export function sqlPrivacy(ask: SqlCall): Privacy {
+  return {
+    async export(of, after, limit, actor, now) {
+      const page = await ask("hub_export", { now, actor, ...of, after, limit });
+      return {
+        sessions: (page.sessions as Row[]).map(toExportedSession),
+        messages: (page.messages as Row[]).map(toExportedMessage),
+        ...(page.after != null && { after: page.after as string }),
+      };
+    },
+    async erase(of, actor, now) {
+      return (await ask("hub_erase", { now, actor, ...of })) as unknown as Erased;
+    },
+    async audit(after, limit) {
+      return ((await ask("hub_audit", { after, limit })).lines as Row[]).map(toAuditLine);
+    },
+  };
+}

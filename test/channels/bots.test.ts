@@ -1,0 +1,425 @@
+import { createHmac } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { gzipSync } from "node:zlib";
+import { afterEach, describe, expect, test } from "vitest";
+import echo from "../../src/bots/echo.ts";
+import { bots } from "../../src/bots/index.ts";
+import webhook from "../../src/bots/webhook.ts";
+import type { Turn } from "../../src/core/answer/turn.ts";
+import { HubError } from "../../src/core/errors.ts";
+import type { Message } from "../../src/core/messages/message.ts";
+import type { Session } from "../../src/core/sessions/session.ts";
+import { withTimeout } from "../../src/core/timeout.ts";
+
+const at = new Date("2026-11-01T10:05:00.000Z");
+const session: Session = {
+  session_id: "6f1f2a3e-0d7c-4c1a-9b7e-2a53d1f0c9aa",
+  phone: "+5511987654321",
+  channel: "web",
+  channels: ["web", "kiosk"],
+  status: "active",
+  data: { cart: [] },
+  metadata: {},
+  version: 1,
+  message_count: 3,
+  created_at: at,
+  updated_at: at,
+  last_activity: at,
+  expires_at: new Date("2026-11-08T10:05:00.000Z"),
+};
+
+function said(text: string, more: Partial<Message> = {}): Message {
+  return {
+    message_id: "4d0c8a52-1f57-4f37-8a3c-0a4b5c6d7e8f",
+    session_id: session.session_id,
+    seq: 3,
+    channel: "kiosk",
+    external_id: "m-3",
+    direction: "inbound",
+    role: "user",
+    kind: "text",
+    text,
+    content: { kind: "text", text },
+    created_at: at,
+    ...more,
+  };
+}
+
+function turnOf(message: Message, more: Partial<Turn> = {}): Turn {
+  return {
+    turn_id: "0b6f7c1e-5a0f-4a3e-9d0f-3f1f0c2f8a11",
+    attempt: 2,
+    session,
+    message,
+    messages: [message],
+    channel: message.channel,
+    account: "100000000000001",
+    address: { phone: "secret-address" },
+    history: [said("earlier", { seq: 1, sent_at: at })],
+    ...more,
+  };
+}
+
+const patient = new AbortController().signal;
+
+test("the list holds every bot by its name", () => {
+  expect(Object.keys(bots)).toEqual(["echo", "webhook"]);
+});
+
+describe("echo", () => {
+  test("says what it heard, on which channel, and which channels the session has seen", async () => {
+    expect(await echo().reply(turnOf(said("hi")), patient)).toEqual([
+      { kind: "text", text: 'You said "hi" on kiosk. This session has seen: web, kiosk.' },
+    ]);
+  });
+
+  test("quotes a long text in full", async () => {
+    const long = "word ".repeat(3_000);
+    const [reply] = await echo().reply(turnOf(said(long)), patient);
+    expect(reply?.text).toContain(long);
+  });
+
+  test("names the kind of what has no words", async () => {
+    const [reply] = await echo().reply(turnOf(said("", { kind: "reaction" })), patient);
+    expect(reply?.text).toBe(
+      "You sent a message of kind reaction on kiosk. This session has seen: web, kiosk.",
+    );
+  });
+
+  test("asks for no history", () => {
+    expect(echo().history).toBe(0);
+  });
+});
+
+describe("webhook", () => {
+  const secret = "a-secret-of-the-bot";
+  const cleanups: (() => Promise<void>)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0)) await cleanup();
+  });
+
+  interface Heard {
+    readonly request: IncomingMessage;
+    readonly body: Buffer;
+  }
+
+  /** A bot of the operator's that answers with `respond`, and what it has heard. */
+  async function operator(respond: (response: ServerResponse, request: IncomingMessage) => void) {
+    const heard: Heard[] = [];
+    const server = createServer(async (request, response) => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk);
+      heard.push({ request, body: Buffer.concat(chunks) });
+      respond(response, request);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    cleanups.push(
+      () =>
+        new Promise((resolve) => {
+          server.close(() => resolve());
+          server.closeAllConnections();
+        }),
+    );
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/bot?key=url-secret`;
+    return { url, heard };
+  }
+
+  const json = (body: unknown) => (response: ServerResponse) => {
+    response.setHeader("content-type", "application/json").end(JSON.stringify(body));
+  };
+  const status =
+    (code: number, headers: Record<string, string> = {}) =>
+    (response: ServerResponse) => {
+      response.writeHead(code, headers).end("an explanation");
+    };
+
+  async function ask(respond: Parameters<typeof operator>[0], signal = patient) {
+    const { url, heard } = await operator(respond);
+    const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret }, () => at);
+    try {
+      return { heard, replies: await bot.reply(turnOf(said("Olá 👋")), signal) };
+    } catch (error) {
+      return { heard, error: error as HubError };
+    }
+  }
+
+  test("posts the turn, signed over its time and bytes", async () => {
+    const { heard } = await ask(json({ replies: [] }));
+    expect(heard).toHaveLength(1);
+    const { request, body } = heard[0]!;
+    expect(request.method).toBe("POST");
+    expect(request.url).toBe("/bot?key=url-secret");
+    expect(request.headers).toMatchObject({
+      "content-type": "application/json",
+      "x-hub-turn-id": "0b6f7c1e-5a0f-4a3e-9d0f-3f1f0c2f8a11",
+      "x-hub-timestamp": String(at.getTime() / 1000),
+      "x-hub-signature": `sha256=${createHmac("sha256", secret)
+        .update(`${at.getTime() / 1000}.`)
+        .update(body)
+        .digest("hex")}`,
+    });
+  });
+
+  test("tells session, message and history with ISO dates, and neither address nor account", async () => {
+    const { heard } = await ask(json({ replies: [] }));
+    const body = heard[0]!.body.toString("utf8");
+    expect(JSON.parse(body)).toEqual({
+      turn_id: "0b6f7c1e-5a0f-4a3e-9d0f-3f1f0c2f8a11",
+      attempt: 2,
+      session: {
+        ...session,
+        created_at: "2026-11-01T10:05:00.000Z",
+        updated_at: "2026-11-01T10:05:00.000Z",
+        last_activity: "2026-11-01T10:05:00.000Z",
+        expires_at: "2026-11-08T10:05:00.000Z",
+      },
+      message: { ...said("Olá 👋"), created_at: "2026-11-01T10:05:00.000Z" },
+      messages: [{ ...said("Olá 👋"), created_at: "2026-11-01T10:05:00.000Z" }],
+      history: [
+        {
+          ...said("earlier", { seq: 1 }),
+          created_at: "2026-11-01T10:05:00.000Z",
+          sent_at: "2026-11-01T10:05:00.000Z",
+        },
+      ],
+    });
+    expect(body).not.toContain("secret-address");
+  });
+
+  test("asks for 20 earlier messages", () => {
+    expect(webhook({ BOT_WEBHOOK_URL: "https://bot.test/", BOT_WEBHOOK_SECRET: secret }).history).toBe(20);
+  });
+
+  test("takes waiting messages together and hears of edits and reactions only when told to", () => {
+    const env = { BOT_WEBHOOK_URL: "https://bot.test/", BOT_WEBHOOK_SECRET: secret };
+    expect(webhook(env)).toMatchObject({ batch: false, hears: { edits: false, reactions: false } });
+    expect(webhook({ ...env, BOT_BATCH: "true", BOT_HEARS: "edits,reactions" })).toMatchObject({
+      batch: true,
+      hears: { edits: true, reactions: true },
+    });
+    expect(webhook({ ...env, BOT_HEARS: "reactions" })).toMatchObject({
+      hears: { edits: false, reactions: true },
+    });
+    expect(() => webhook({ ...env, BOT_HEARS: "gossip" })).toThrow(
+      "BOT_HEARS must be a list of edits and reactions",
+    );
+  });
+
+  test("is believed by the check that the docs give to bot authors", async () => {
+    const snippet = /```js\n([\s\S]*?)```/.exec(readFileSync("docs/bots.md", "utf8"))![1]!;
+    const { isFromHub } = (await import(
+      /* @vite-ignore */ `data:text/javascript,${encodeURIComponent(snippet)}`
+    )) as { isFromHub: (secret: string, headers: object, body: Buffer) => boolean };
+    const { url, heard } = await operator(json({ replies: [] }));
+    const notified = { BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret };
+    await webhook(notified).reply(turnOf(said("hi")), patient);
+    const { request, body } = heard[0]!;
+    expect(isFromHub(secret, request.headers, body)).toBe(true);
+    expect(isFromHub("another-secret-here", request.headers, body)).toBe(false);
+    expect(isFromHub(secret, request.headers, Buffer.concat([body, Buffer.from(" ")]))).toBe(false);
+    expect(isFromHub(secret, {}, body)).toBe(false);
+    expect(isFromHub(secret, { ...request.headers, "x-hub-signature": "sha256=00" }, body)).toBe(false);
+    await webhook(notified, () => new Date(Date.now() - 301_000)).reply(turnOf(said("hi")), patient);
+    expect(isFromHub(secret, heard[1]!.request.headers, heard[1]!.body)).toBe(false);
+  });
+
+  describe("passes on", () => {
+    test("replies in their order, without what else they hold", async () => {
+      const { replies } = await ask(
+        json({
+          replies: [
+            { text: "one", mood: "good" },
+            { kind: "text", text: "two" },
+          ],
+          usage: 12,
+        }),
+      );
+      expect(replies).toEqual([
+        { kind: "text", text: "one" },
+        { kind: "text", text: "two" },
+      ]);
+    });
+
+    test("silence, as an empty list or as 204", async () => {
+      expect((await ask(json({ replies: [] }))).replies).toEqual([]);
+      expect((await ask((response) => response.writeHead(204).end())).replies).toEqual([]);
+    });
+
+    test("ten replies, and an answer of nearly 256 KiB", async () => {
+      const text = "x".repeat(26_000);
+      const { replies } = await ask(json({ replies: Array(10).fill({ text }) }));
+      expect(replies).toHaveLength(10);
+      expect(replies?.[9]?.text).toBe(text);
+    });
+
+    test("a success of another number, and an answer in pieces", async () => {
+      const { replies } = await ask((response) => {
+        response.writeHead(201);
+        response.write('{"replies":[{"te');
+        setTimeout(() => response.end('xt":"olá"}]}'), 20);
+      });
+      expect(replies).toEqual([{ kind: "text", text: "olá" }]);
+    });
+
+    test("poisoned text as text that can be stored", async () => {
+      const { replies } = await ask((response) => response.end('{"replies":[{"text":"a\\u0000b\\ud800c"}]}'));
+      expect(replies).toEqual([{ kind: "text", text: "a\ufffdb\ufffdc" }]);
+    });
+  });
+
+  describe("takes for a failed attempt", () => {
+    test.for<[string, Parameters<typeof operator>[0]]>([
+      ["an empty body", (response) => response.end()],
+      ["a page of HTML", (response) => response.end("<html>Welcome</html>")],
+      ["half an answer", (response) => response.end('{"replies":[{"text":"hi"')],
+      ["another shape", json({ reply: "hi" })],
+      ["a bare list", json([{ text: "hi" }])],
+      ["replies of plain text", json({ replies: ["hi"] })],
+      ["a reply that is no text", json({ replies: [{ text: 7 }] })],
+      ["a reply of a kind that cannot be sent", json({ replies: [{ kind: "image", text: "hi" }] })],
+      ["a blank reply", json({ replies: [{ text: "hi" }, { text: " \n" }] })],
+      ["eleven replies", json({ replies: Array(11).fill({ text: "hi" }) })],
+      ["deep nesting", (response) => response.end(`${"[".repeat(1000)}${"]".repeat(1000)}`)],
+      ["more than 256 KiB", json({ replies: [{ text: "x".repeat(256 * 1024) }] })],
+      [
+        "more than 256 KiB once unpacked",
+        (response) => {
+          const packed = gzipSync(JSON.stringify({ replies: [{ text: "x".repeat(1_000_000) }] }));
+          response.writeHead(200, { "content-encoding": "gzip" }).end(packed);
+        },
+      ],
+    ])("%s, as a bad answer", async ([, respond]) => {
+      const { error } = await ask(respond);
+      expect(error).toBeInstanceOf(HubError);
+      expect(error).toMatchObject({ code: "unavailable", reason: "bot_bad_answer" });
+    });
+
+    test("an answer without end, of which it reads no more than it must", async () => {
+      let written = 0;
+      let closed = false;
+      const { error } = await ask((response) => {
+        response.on("close", () => {
+          closed = true;
+        });
+        const more = () => {
+          while (!closed && response.write(Buffer.alloc(65_536, "x"))) written += 65_536;
+        };
+        response.on("drain", more);
+        more();
+      });
+      expect(error).toMatchObject({ code: "unavailable", reason: "bot_bad_answer" });
+      await expect.poll(() => closed).toBe(true);
+      expect(written).toBeLessThan(20_000_000);
+    });
+
+    test.for([400, 401, 404, 410, 418, 500, 502, 503])("status %i", async (code) => {
+      const { error } = await ask(status(code));
+      expect(error).toMatchObject({ code: "unavailable", reason: `bot_http_${code}` });
+      expect(error?.retryAfterMs).toBeUndefined();
+    });
+
+    test.for<[number, string | undefined, number | undefined]>([
+      [429, "7", 7_000],
+      [503, "7", 7_000],
+      [429, "0", 0],
+      [429, "Sun, 01 Nov 2026 10:05:30 GMT", 30_000],
+      [503, "Sun, 01 Nov 2026 10:04:00 GMT", 0],
+      [429, "999999999", 900_000],
+      [429, "soon", undefined],
+      [429, undefined, undefined],
+    ])("status %i with Retry-After %s, waiting %s ms", async ([code, after, retryAfterMs]) => {
+      const { error } = await ask(status(code, after === undefined ? {} : { "retry-after": after }));
+      expect(error).toMatchObject({ code: "throttled", reason: `bot_http_${code}` });
+      expect(error?.retryAfterMs).toBe(retryAfterMs);
+    });
+
+    test.for([301, 302, 303, 307, 308])("a redirect by %i, which it does not follow", async (code) => {
+      const elsewhere = await operator(json({ replies: [{ text: "stolen" }] }));
+      const { error } = await ask(status(code, { location: elsewhere.url }));
+      expect(error).toMatchObject({ code: "unavailable", reason: `bot_http_${code}` });
+      expect(elsewhere.heard).toEqual([]);
+    });
+
+    test("a connection that is cut before the answer or within it", async () => {
+      const before = await ask((response) => response.destroy());
+      expect(before.error).toMatchObject({ code: "unavailable", reason: "bot_unreachable" });
+      const within = await ask((response) => {
+        response.writeHead(200, { "content-length": "1000" });
+        response.write('{"replies":[');
+        setTimeout(() => response.destroy(), 20);
+      });
+      expect(within.error).toMatchObject({ code: "unavailable", reason: "bot_unreachable" });
+    });
+
+    test("nobody listening, without telling the URL", async () => {
+      const bot = webhook({
+        BOT_WEBHOOK_URL: "http://127.0.0.1:1/?key=url-secret",
+        BOT_WEBHOOK_SECRET: secret,
+      });
+      const error = await bot.reply(turnOf(said("hi")), patient).catch((thrown) => thrown);
+      expect(error).toMatchObject({ code: "unavailable", reason: "bot_unreachable" });
+      expect(error.message).toBe("the bot cannot be reached");
+    });
+
+    test.for<[string, (response: ServerResponse) => void]>([
+      ["without an answer", () => {}],
+      ["in the middle of an answer", (response) => response.writeHead(200).write('{"replies":[')],
+    ])("waiting past the limit %s, and hangs up", async ([, respond]) => {
+      let hungUp = false;
+      const { url } = await operator((response) => {
+        response.on("close", () => {
+          hungUp = true;
+        });
+        respond(response);
+      });
+      const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret });
+      const asked = withTimeout(100, "bot_timeout", (signal) => bot.reply(turnOf(said("hi")), signal));
+      await expect(asked).rejects.toMatchObject({ code: "unavailable", reason: "bot_timeout" });
+      await expect.poll(() => hungUp).toBe(true);
+    });
+  });
+
+  describe("is refused at start", () => {
+    const url = "https://bot.test/hook";
+    test.for<[string, Record<string, string>, RegExp]>([
+      ["without its settings", {}, /BOT_WEBHOOK_URL.*BOT_WEBHOOK_SECRET/],
+      ["without a secret", { BOT_WEBHOOK_URL: url }, /BOT_WEBHOOK_SECRET is missing/],
+      ["without a URL", { BOT_WEBHOOK_SECRET: secret }, /BOT_WEBHOOK_URL is missing/],
+      [
+        "with a short secret",
+        { BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: "hunter2hunter2!" },
+        /BOT_WEBHOOK_SECRET must/,
+      ],
+      ...[
+        "bot.test",
+        "http://bot.test/",
+        "http://127.0.0.1.evil.test/",
+        "http://localhost.evil.test/",
+        "http://10.0.0.1/",
+        "ftp://127.0.0.1/",
+        "https://user:hunter2@bot.test/",
+      ].map((wrong): [string, Record<string, string>, RegExp] => [
+        `with the URL ${wrong}`,
+        { BOT_WEBHOOK_URL: wrong, BOT_WEBHOOK_SECRET: secret },
+        /BOT_WEBHOOK_URL must be an https URL/,
+      ]),
+    ])("%s, naming the setting and no value", ([, env, message]) => {
+      expect(() => webhook(env)).toThrow(expect.objectContaining({ code: "misconfigured" }));
+      expect(() => webhook(env)).toThrow(message);
+      expect(() => webhook(env)).not.toThrow(/hunter2/);
+    });
+
+    test("not with https anywhere, nor with http on this machine", () => {
+      for (const right of [
+        url,
+        "http://localhost:3000/",
+        "http://127.0.0.1:1/",
+        "http://[::1]/",
+        "http://bot.localhost/",
+      ])
+        expect(() => webhook({ BOT_WEBHOOK_URL: right, BOT_WEBHOOK_SECRET: secret })).not.toThrow();
+    });
+  });
+});

@@ -1,0 +1,313 @@
+import { Api, GrammyError } from "grammy";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import type { Emulator } from "../../dev/emulators/server.ts";
+import { startTelegramEmulator, type TelegramOptions } from "../../dev/emulators/telegram.ts";
+import { answer, type Hub, quick, scriptOf, startHub } from "../support/emulators.ts";
+
+const TOKEN = "123456:test-token";
+let hub: Hub;
+let emulator: Emulator;
+const { post, get, del } = scriptOf(() => emulator);
+
+beforeEach(async () => {
+  hub = await startHub();
+});
+
+afterEach(async () => {
+  await emulator?.stop();
+  await hub.stop();
+});
+
+let api: Api;
+
+async function start(options: Partial<TelegramOptions> = {}): Promise<void> {
+  emulator = await startTelegramEmulator({
+    port: 0,
+    token: TOKEN,
+    webhookUrl: hub.url,
+    webhookSecret: "s3cret",
+    delivery: quick,
+    ...options,
+  });
+  api = new Api(TOKEN, { apiRoot: emulator.url });
+}
+
+test("a customer's message reaches the webhook as a whole update with the secret", async () => {
+  await start();
+  const first = await post("/_customer/message", { chat: { id: 7 }, text: "/start link-1" });
+  const second = await post("/_customer/message", { chat: { id: 7 }, text: "hello" });
+  expect(first).toMatchObject({ status: 200 });
+  expect(second.update_id).toBeGreaterThan(first.update_id);
+  expect(second.message_id).toBe(first.message_id + 1);
+  const [start_] = await hub.until(2);
+  expect(start_?.headers["x-telegram-bot-api-secret-token"]).toBe("s3cret");
+  expect(start_?.json).toEqual({
+    update_id: first.update_id,
+    message: {
+      message_id: first.message_id,
+      from: { id: 7, is_bot: false, first_name: "Customer", language_code: "en" },
+      chat: { id: 7, type: "private", first_name: "Customer" },
+      date: expect.any(Number),
+      text: "/start link-1",
+      entities: [{ type: "bot_command", offset: 0, length: 6 }],
+    },
+  });
+});
+
+test("grammY talks to it, and what it sends is listed in order", async () => {
+  await start();
+  const { message_id } = await post("/_customer/message", { chat: { id: 7 }, text: "hello" });
+  expect(await api.getMe()).toMatchObject({ is_bot: true, username: "hub_bot" });
+  await api.sendChatAction(7, "typing");
+  const sent = await api.sendMessage(7, "<b>bold</b> &lt;", {
+    parse_mode: "HTML",
+    reply_parameters: { message_id },
+    message_thread_id: 3,
+  });
+  expect(sent).toMatchObject({ text: "bold <", message_thread_id: 3, reply_to_message: { message_id } });
+  await api.editMessageText(7, sent.message_id, "edited");
+  await api.setMessageReaction(7, message_id, [{ type: "emoji", emoji: "👍" }]);
+  await api.sendPhoto(7, "https://example.com/cat.png", { caption: "cat" });
+  await api.deleteMessage(7, sent.message_id);
+  const { last, sent: listed } = await get("/_sent?chat_id=7");
+  expect(listed.map((entry: any) => [entry.n, entry.method, entry.text])).toEqual([
+    [1, "sendChatAction", undefined],
+    [2, "sendMessage", "bold <"],
+    [3, "editMessageText", "edited"],
+    [4, "setMessageReaction", undefined],
+    [5, "sendPhoto", "cat"],
+    [6, "deleteMessage", undefined],
+  ]);
+  expect(last).toBe(6);
+});
+
+const keyboard = { inline_keyboard: [[{ text: "b", callback_data: "é".repeat(33) }]] };
+const parse = "can't parse entities: ";
+test.for([
+  ["an unknown chat", { chat_id: 99 }, "chat not found"],
+  ["no chat", { chat_id: undefined }, "chat_id is empty"],
+  ["an empty text", { text: "" }, "message text is empty"],
+  ["4097 UTF-16 units", { text: "x".repeat(4097) }, "message is too long"],
+  ["an open tag", html("<b>x"), `${parse}Can't find end tag corresponding to start tag "b"`],
+  ["an unknown tag", html("é<h1>"), `${parse}Unsupported start tag "h1" at byte offset 2`],
+  ["a bare dot", { text: "a.b", parse_mode: "MarkdownV2" }, `${parse}Character '.' is reserved and must be`],
+  ["an open star", { text: "a *b", parse_mode: "Markdown" }, `${parse}Can't find end of the entity starting`],
+  ["a missing reply", { reply_parameters: { message_id: 1 } }, "message to be replied not found"],
+  ["66 bytes of callback data", { reply_markup: keyboard }, "BUTTON_DATA_INVALID"],
+] as const)("refuses %s in Telegram's words", async ([, params, words]) => {
+  await start();
+  await post("/_customer/message", { chat: { id: 7 }, text: "hello" });
+  const [status, body] = await call("sendMessage", { chat_id: 7, text: "x", ...params });
+  expect([status, body]).toEqual([400, { ok: false, error_code: 400, description: expect.any(String) }]);
+  expect(body.description.slice(0, 13 + words.length)).toBe(`Bad Request: ${words}`);
+});
+
+test("counts the limit of 4096 after the markup is read", async () => {
+  await start({ strict: false });
+  await api.sendMessage(7, `<b>${"&amp;".repeat(4096)}</b>`, { parse_mode: "HTML" });
+});
+
+test("forms and multipart are read like JSON, and wrong tokens, methods and paths refused", async () => {
+  await start({ strict: false });
+  const form = new FormData();
+  form.set("chat_id", "7");
+  form.set("document", new Blob(["bytes"]), "a.txt");
+  const url = `${emulator.url}/bot${TOKEN}`;
+  expect(await answer(fetch(`${url}/sendDocument`, { method: "POST", body: form }))).toMatchObject([
+    200,
+    { result: { document: { file_name: "a.txt", file_size: 5 } } },
+  ]);
+  const body = new URLSearchParams({ chat_id: "7", text: "x", reply_markup: '{"inline_keyboard":[]}' });
+  expect(await answer(fetch(`${url}/sendmessage`, { method: "POST", body }))).toMatchObject([
+    200,
+    { ok: true },
+  ]);
+  expect(await answer(fetch(`${url}/sendMessage?chat_id=7&text=get`))).toMatchObject([200, { ok: true }]);
+  expect(await answer(fetch(`${emulator.url}/bot1:no/getMe`))).toEqual([
+    401,
+    { ok: false, error_code: 401, description: "Unauthorized" },
+  ]);
+  const notFound = [404, { ok: false, error_code: 404, description: "Not Found" }];
+  expect(await answer(fetch(`${url}/sendNothing`))).toEqual(notFound);
+  expect(await answer(fetch(`${emulator.url}/a/b/c`))).toEqual(notFound);
+});
+
+test("a callback is answered once asked, and a block shows on both sides", async () => {
+  await start();
+  const { message_id } = await post("/_customer/message", { chat: { id: 7 }, text: "hello" });
+  const { callback_query_id } = await post("/_customer/callback", { chat: 7, data: "yes", message_id });
+  await api.answerCallbackQuery(callback_query_id);
+  await expect(api.answerCallbackQuery("never")).rejects.toThrow(/query ID is invalid/);
+  await post("/_customer/block", { chat: 7 });
+  await expect(api.sendMessage(7, "x")).rejects.toMatchObject({
+    error_code: 403,
+    description: "Forbidden: bot was blocked by the user",
+  });
+  await post("/_customer/unblock", { chat: 7 });
+  await api.sendMessage(7, "x");
+  const kinds = hub.webhooks.map(({ json }) => Object.keys(json)[1]);
+  expect(kinds).toEqual(["message", "callback_query", "my_chat_member", "my_chat_member"]);
+  expect(hub.webhooks[2]?.json.my_chat_member.new_chat_member.status).toBe("kicked");
+});
+
+test("a shared contact is the customer's own, unless it is not", async () => {
+  await start();
+  await post("/_customer/contact", { chat: 7, phone_number: "447700900123" });
+  await post("/_customer/contact", { chat: 7, phone_number: "447700900124", own: false, user_id: 8 });
+  expect(hub.webhooks.map(({ json }) => [json.message.from.id, json.message.contact.user_id])).toEqual([
+    [7, 7],
+    [7, 8],
+  ]);
+});
+
+test("an edit keeps its message_id, and a raw update is delivered as given and can be answered", async () => {
+  await start();
+  const { message_id } = await post("/_customer/message", { chat: 7, text: "helo" });
+  await post("/_customer/edit", { chat: 7, message_id, text: "hello" });
+  expect(hub.webhooks[1]?.json.edited_message).toMatchObject({
+    message_id,
+    text: "hello",
+    edit_date: expect.any(Number),
+  });
+  const chat = { id: -100123, type: "supergroup", title: "General" };
+  const update = { update_id: 5, message: { message_id: 11, date: 1, chat, text: "hi" } };
+  expect(await post("/_customer/update", update)).toEqual({ update_id: 5, status: 200 });
+  expect(hub.webhooks[2]?.json).toEqual(update);
+  await api.sendMessage(chat.id, "hi", { reply_parameters: { message_id: 11 } });
+});
+
+test("a refused update is redelivered the same, before the chat's next one, and given up in the end", async () => {
+  await start({ delivery: { ...quick, retryMs: 30 } });
+  hub.statuses.push(503, 500);
+  const first = await post("/_customer/message", { chat: 7, text: "one" });
+  const error = "Wrong response from the webhook: 503 Service Unavailable";
+  expect(first).toMatchObject({ status: 503, error });
+  expect(await post("/_customer/message", { chat: 7, text: "two" })).toMatchObject({ status: 200 });
+  const webhooks = await hub.until(4);
+  expect(webhooks.map(({ json }) => json.message.text)).toEqual(["one", "one", "one", "two"]);
+  expect(webhooks[2]?.body).toBe(webhooks[0]?.body);
+  expect(await api.getWebhookInfo()).toMatchObject({
+    pending_update_count: 0,
+    last_error_message: "Wrong response from the webhook: 500 Internal Server Error",
+  });
+  hub.statuses.push(500, 500, 500, 500);
+  await post("/_customer/message", { chat: 7, text: "poison" });
+  await hub.until(8);
+  await expect
+    .poll(() => get("/_delivery"))
+    .toMatchObject({ stats: { pending: 0, delivered: 2, dropped: 1 } });
+});
+
+test("copies and shuffling make the deliveries at-least-once and unordered", async () => {
+  await start();
+  await post("/_delivery", { copies: 3, delayMs: 40, shuffle: true });
+  await Promise.all(
+    Array.from({ length: 12 }, (_, i) => post("/_customer/message", { chat: 7, text: `${i}` })),
+  );
+  const ids = (await hub.until(36)).map(({ json }) => json.update_id);
+  expect(new Set(ids).size).toBe(12);
+  expect(ids).not.toEqual(ids.toSorted());
+});
+
+test("setWebhook moves the deliveries and the secret", async () => {
+  await start({ webhookUrl: "", webhookSecret: "" });
+  await api.setWebhook(hub.url, { secret_token: "other", allowed_updates: ["message"] });
+  await post("/_customer/message", { chat: 7, text: "hello" });
+  const callback = await post("/_customer/callback", { chat: 7, data: "x", message_id: 1 });
+  expect(callback).toMatchObject({ status: 0, error: "callback_query is not in allowed_updates" });
+  expect(hub.webhooks.map(({ headers }) => headers["x-telegram-bot-api-secret-token"])).toEqual(["other"]);
+  await expect(api.setWebhook(hub.url, { secret_token: "not allowed" })).rejects.toThrow(
+    /unallowed characters/,
+  );
+});
+
+test("faults hit the calls they name as often as they say", async () => {
+  await start({ strict: false });
+  await post("/_faults", {
+    kind: "status",
+    status: 429,
+    retry_after: 0,
+    method: "sendMessage",
+    chat_id: 7,
+  });
+  await api.sendMessage(8, "another chat");
+  const error = await api.sendMessage(7, "x").catch((e: GrammyError) => e);
+  expect(error).toMatchObject({ error_code: 429, parameters: { retry_after: 0 } });
+  await post("/_faults", { kind: "cut", times: 2 });
+  for (let i = 0; i < 2; i++) await expect(api.sendMessage(7, "cut")).rejects.toThrow(/Network request/);
+  await post("/_faults", { kind: "accept-then-cut" });
+  await expect(api.sendMessage(7, "accepted")).rejects.toThrow(/Network request/);
+  await post("/_faults", { kind: "timeout", ms: 30 });
+  await expect(api.sendMessage(7, "late")).rejects.toThrow(/Network request/);
+  await post("/_faults", { kind: "slow", ms: 30 });
+  const began = performance.now();
+  await api.sendMessage(7, "slow");
+  expect(performance.now() - began).toBeGreaterThan(25);
+  const { sent } = await get("/_sent?chat_id=7");
+  expect(sent.map(({ text, cut }: any) => [text, cut])).toEqual([
+    ["accepted", true],
+    ["slow", undefined],
+  ]);
+  expect(await get("/_faults")).toEqual({ faults: [] });
+  expect(
+    await answer(fetch(`${emulator.url}/_faults`, { method: "POST", body: '{"kind":"odd"}' })),
+  ).toMatchObject([400, { error: expect.stringContaining("kind") }]);
+});
+
+test("with limits on, a chat gets five at once and then one a second; a group twenty", async () => {
+  await start({ strict: false, limits: true });
+  for (let i = 0; i < 5; i++) await api.sendMessage(7, `${i}`);
+  const error = await api.sendMessage(7, "sixth").catch((e: GrammyError) => e);
+  expect(error).toBeInstanceOf(GrammyError);
+  expect(error).toMatchObject({
+    error_code: 429,
+    description: "Too Many Requests: retry after 1",
+    parameters: { retry_after: 1 },
+  });
+  for (let i = 0; i < 20; i++) await api.sendMessage(-7, `${i}`);
+  await expect(api.sendMessage(-7, "x")).rejects.toMatchObject({ parameters: { retry_after: 3 } });
+  await post("/_settings", { limits: false });
+  await api.sendMessage(7, "sixth");
+});
+
+test("a long poll wakes for what it waits for, and the log keeps only its newest", async () => {
+  await start({ strict: false, keep: 3 });
+  const poll = get("/_sent?chat_id=7&method=sendMessage&wait=5&count=2");
+  await api.sendChatAction(7, "typing");
+  await api.sendMessage(8, "another chat");
+  await api.sendMessage(7, "one");
+  await api.sendMessage(7, "two");
+  const { last, sent } = await poll;
+  expect(sent.map(({ text }: any) => text)).toEqual(["one", "two"]);
+  expect(await get(`/_sent?after=${last}&wait=0.01`)).toEqual({ last, sent: [] });
+  expect((await get("/_sent")).sent.map(({ n }: any) => n)).toEqual([2, 3, 4]);
+  expect((await get("/_sent?limit=1")).last).toBe(2);
+  expect(await del("/_sent")).toEqual({ cleared: 3 });
+  await api.sendMessage(7, "three");
+  expect((await get("/_sent?chat_id=7")).sent).toMatchObject([{ n: 5, text: "three" }]);
+});
+
+test("a file in a message can be looked up and downloaded", async () => {
+  await start();
+  const photo = [{ file_id: "AgACAgUAAxkBAAMR", file_unique_id: "AQAD", width: 1, height: 1, file_size: 70 }];
+  await post("/_customer/message", { chat: 7, photo, caption: "me" });
+  const { file_path } = await api.getFile("AgACAgUAAxkBAAMR");
+  const response = await fetch(`${emulator.url}/file/bot${TOKEN}/${file_path}`);
+  expect(Buffer.from(await response.arrayBuffer()).toString("latin1")).toContain("PNG");
+  await expect(api.getFile("unknown")).rejects.toThrow(/wrong file_id/);
+});
+
+function html(text: string) {
+  return { text, parse_mode: "HTML" };
+}
+
+async function call(method: string, params: unknown): Promise<[number, any]> {
+  const headers = { "content-type": "application/json" };
+  return answer(
+    fetch(`${emulator.url}/bot${TOKEN}/${method}`, {
+      method: "POST",
+      headers,
+      body: JSON.stringify(params),
+    }),
+  );
+}

@@ -1,0 +1,102 @@
+import { Redis } from "@upstash/redis";
+import { beforeAll, describe, expect, test } from "vitest";
+import { upstashJournal } from "../../src/stores/journal.ts";
+import { memoryJournal } from "../../src/stores/memory/journal.ts";
+import { redis as startRedis } from "../support/stack.ts";
+import { heard, journalContract } from "./journal.ts";
+
+let url: string;
+let token: string;
+let redis: Redis;
+
+beforeAll(async () => {
+  ({ url, token } = await startRedis());
+  redis = new Redis({ url, token, enableTelemetry: false, automaticDeserialization: false });
+});
+
+const emptied = async (limit?: number) => {
+  await redis.flushall();
+  return upstashJournal({ url, token, timeoutMs: 30_000, ...(limit !== undefined && { limit }) });
+};
+
+journalContract("memory", async (limit) =>
+  memoryJournal({ now: () => new Date(), ...(limit !== undefined && { limit }) }),
+);
+journalContract("Upstash", emptied);
+
+describe("the journal in Upstash", () => {
+  test("leases itself anew when the one before has died, and that one cannot give back what is not its own", async () => {
+    const journal = await emptied();
+    const dead = await journal.lease(50);
+    await expect.poll(() => journal.lease(30_000), { interval: 20 }).toBeDefined();
+    await dead!();
+    expect(await journal.lease(30_000)).toBeUndefined();
+  });
+
+  test("hands out what it cannot read without its content, so that it can be set aside", async () => {
+    const journal = await emptied();
+    await redis.xadd("journal", "*", { entry: "{not json" });
+    await redis.xadd("journal", "*", { entry: '{"type":"oracle","at":"2026-11-02T10:00:00Z"}' });
+    await redis.xadd("journal", "*", { other: "1" });
+    await journal.append([heard("one")], { behind: true });
+    const waiting = await journal.read(9);
+    expect(waiting.map(({ entry }) => entry)).toEqual([undefined, undefined, undefined, heard("one")]);
+    for (const { id } of waiting.slice(0, 3)) await journal.quarantine(id, "unreadable");
+    expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 3 });
+  });
+
+  test("keeps what is set aside for an operator, with the reason, for a month", async () => {
+    const journal = await emptied();
+    await journal.append([heard("bad")], { behind: false });
+    const [{ id } = { id: "" }] = await journal.read(1);
+    await journal.quarantine(id, "session_not_found");
+    const [[, fields] = []] = await redis.eval<[], [string, string[]][]>(
+      `return redis.call("XRANGE", KEYS[1], "-", "+")`,
+      ["journal:quarantine"],
+      [],
+    );
+    expect(fields).toEqual(["entry", JSON.stringify(heard("bad")), "reason", "session_not_found", "id", id]);
+    expect(await redis.ttl("journal:quarantine")).toBeGreaterThan(29 * 86_400);
+  });
+
+  test("reads as much as fits into one answer, and never nothing", async () => {
+    const journal = await emptied();
+    const long = (id: string) => heard(id, { content: { kind: "text", text: "x".repeat(400_000) } });
+    for (const id of ["one", "two", "three"]) await journal.append([long(id)], { behind: false });
+    expect((await journal.read(9)).map(({ entry }) => entry)).toEqual([long("one"), long("two")]);
+    await journal.append([heard("four", { content: { kind: "text", text: "x".repeat(1_100_000) } })], {
+      behind: true,
+    });
+    await journal.remove((await journal.read(9)).map(({ id }) => id));
+    await journal.remove((await journal.read(1)).map(({ id }) => id));
+    expect(await journal.read(9)).toHaveLength(1);
+  });
+
+  test("names nobody in its keys", async () => {
+    const journal = await emptied();
+    await journal.append([heard("one")], { behind: false });
+    const [{ id } = { id: "" }] = await journal.read(1);
+    await journal.lease(30_000);
+    await journal.countFailure(id);
+    expect((await redis.keys("*")).sort()).toEqual(["journal", "journal:failures", "journal:lease"]);
+    await journal.remove([id]);
+    expect(await redis.keys("journal:failures")).toEqual([]);
+  });
+
+  test.for([
+    ["refuses us", async () => ({ url, token: "wrong" }), "journal_refused"],
+    ["is not there", async () => ({ url: "http://127.0.0.1:9", token }), "journal_unreachable"],
+  ] as const)("is unavailable when Redis %s", async ([, where, reason]) => {
+    const journal = upstashJournal({ ...(await where()), timeoutMs: 5_000 });
+    const calls = [
+      () => journal.append([heard("one")], { behind: false }),
+      () => journal.read(1),
+      () => journal.remove(["1-0"]),
+      () => journal.depth(),
+      () => journal.lease(1_000),
+      () => journal.countFailure("1-0"),
+      () => journal.quarantine("1-0", "x"),
+    ];
+    for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "unavailable", reason });
+  });
+});

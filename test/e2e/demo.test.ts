@@ -1,0 +1,170 @@
+import { spawn } from "node:child_process";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { freePort } from "../../dev/services/ports.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const PORTS = [
+  "PORT",
+  "POSTGRES_PORT",
+  "SUPABASE_PORT",
+  "REDIS_PORT",
+  "UPSTASH_PORT",
+  "TELEGRAM_EMULATOR_PORT",
+  "WHATSAPP_EMULATOR_PORT",
+];
+
+let env: NodeJS.ProcessEnv;
+let dev: Running;
+
+beforeAll(async () => {
+  const ports = await Promise.all(PORTS.map(async (name) => [name, String(await freePort())] as const));
+  const LOCAL_DIR = await mkdtemp(join(tmpdir(), "hub-demo-"));
+  // Postgres does not run as root; its stand-in must get in.
+  await chmod(LOCAL_DIR, 0o711);
+  env = { ...process.env, ...Object.fromEntries(ports), LOCAL_DIR, NO_COLOR: "1" };
+  dev = run("dev/dev.ts");
+  await dev.says("Ctrl-C stops everything");
+}, 120_000);
+
+afterAll(async () => {
+  dev.interrupt();
+  await dev.ended;
+  await rm(env.LOCAL_DIR!, { recursive: true, force: true });
+}, 60_000);
+
+test("npm run dev says what is ready and prints one table of addresses and keys", () => {
+  for (const part of [
+    "Postgres",
+    "Supabase REST",
+    "Valkey, Upstash REST",
+    "Telegram emulator",
+    "WhatsApp emulator",
+    "Worker",
+  ])
+    expect(dev.output()).toMatch(new RegExp(`ready +${part} +\\d+ ms`));
+  for (const name of PORTS) expect(dev.output()).toContain(`127.0.0.1:${env[name]}`);
+});
+
+test("npm run demo walks one customer through four channels without a surprise", async () => {
+  const demo = run("dev/demo.ts");
+  const status = await demo.ended;
+  expect(demo.output()).toContain("One customer, four channels, one session.");
+  expect(status).toBe(0);
+});
+
+test("the demo ends with 1 and says what to do when nothing runs", async () => {
+  const demo = run("dev/demo.ts", { PORT: String(await freePort()) });
+  expect(await demo.ended).toBe(1);
+  expect(demo.output()).toMatch(
+    /^\s*nothing answers at \S+; start the stack with "npm run dev" first, or set PORT as there\s*$/,
+  );
+});
+
+test.each([
+  ["an unknown flag", ["--frsh"], {}, /^"--frsh" is not understood; the only flag is --fresh.*\n$/],
+  [
+    "two parts on one port",
+    [],
+    { PORT: "20001", UPSTASH_PORT: "20001" },
+    /^PORT and UPSTASH_PORT are both 20001; .*\n$/,
+  ],
+] as const)("npm run dev refuses %s in one line and starts nothing", async (_, flags, more, line) => {
+  const other = run("dev/dev.ts", more, flags);
+  expect(await other.ended).toBe(1);
+  expect(other.output()).toMatch(line);
+});
+
+test("a second npm run dev says which port is taken and how to choose another, and harms nothing", async () => {
+  const second = run("dev/dev.ts");
+  expect(await second.ended).toBe(1);
+  expect(second.output()).toMatch(/port \d+ is taken; set \w*PORT/);
+  expect((await fetch(`http://127.0.0.1:${env.PORT}/health`)).status).toBe(200);
+});
+
+test("Ctrl-C stops every part, and the state is there at the next start", async () => {
+  const [before] = await history();
+  dev.interrupt();
+  expect(await dev.ended).toBe(0);
+  for (const name of PORTS) await expect(fetch(`http://127.0.0.1:${env[name]}/`)).rejects.toThrow();
+  dev = run("dev/dev.ts", { KIOSK_PHONE_POLICY: "verify" });
+  await dev.says("Ctrl-C stops everything");
+  expect((await history())[0]).toEqual(before);
+});
+
+test("the demo says that it needs another policy than the stack's, whatever its own environment says", async () => {
+  const demo = run("dev/demo.ts", { KIOSK_PHONE_POLICY: "trust" });
+  expect(await demo.ended).toBe(1);
+  expect(demo.output()).toContain("\nthis stack runs with KIOSK_PHONE_POLICY=verify; the demo needs trust");
+});
+
+test("a terminal that closes stops every part", async () => {
+  dev.interrupt("SIGHUP");
+  expect(await dev.ended).toBe(0);
+  for (const name of PORTS) await expect(fetch(`http://127.0.0.1:${env[name]}/`)).rejects.toThrow();
+});
+
+test("wrong settings stop the stack with what is wrong", async () => {
+  dev = run("dev/dev.ts", { BOT: "foo", KIOSK_IDLE_SECONDS: "6", WHATSAPP_API_VERSION: "six" });
+  expect(await dev.ended).toBe(1);
+  expect(dev.output()).toContain("the hub refuses its settings: the hub has a wrong setting:");
+  expect(dev.output()).toContain("KIOSK_IDLE_SECONDS must be at least 10");
+  expect(dev.output()).toContain("WHATSAPP_API_VERSION");
+  expect(dev.output()).not.toMatch(/ready +Worker|Ctrl-C/);
+  dev = run("dev/dev.ts", { BOT: "webhook" });
+  expect(await dev.ended).toBe(1);
+  expect(dev.output()).toContain("the hub refuses its settings: BOT=webhook needs BOT_WEBHOOK_URL");
+});
+
+interface Running {
+  output(): string;
+  says(text: string): Promise<void>;
+  interrupt(signal?: NodeJS.Signals): void;
+  readonly ended: Promise<number | null>;
+}
+
+/** The messages of the session that a phone has had since before the restart. */
+async function history(): Promise<unknown[]> {
+  const hub = `http://127.0.0.1:${env.PORT}`;
+  const posted = await fetch(`${hub}/webhooks/web?wait=10`, {
+    method: "POST",
+    headers: { "content-type": "application/json", "x-api-key": "dev-web-key" },
+    body: JSON.stringify({ external_id: "before", phone: "+15550102030", text: "Remember me" }),
+  });
+  const { session } = (await posted.json()) as { session: { session_id: string } };
+  const page = await fetch(`${hub}/api/sessions/${session.session_id}/messages`, {
+    headers: { "x-api-key": "dev-admin-key" },
+  });
+  return ((await page.json()) as { messages: unknown[] }).messages;
+}
+
+function run(file: string, more: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Running {
+  const child = spawn(process.execPath, [file, ...flags], {
+    cwd: root,
+    env: { ...env, ...more },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  let output = "";
+  const heard = new Set<() => void>();
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+      for (const hear of heard) hear();
+    });
+  }
+  const ended = new Promise<number | null>((done) => child.once("close", done));
+  return {
+    output: () => output,
+    says: (text) =>
+      new Promise((found, failed) => {
+        const hear = () => output.includes(text) && found();
+        heard.add(hear);
+        hear();
+        void ended.then(() => failed(new Error(`ended without saying "${text}":\n${output}`)));
+      }),
+    interrupt: (signal = "SIGINT") => child.kill(signal),
+    ended,
+  };
+}

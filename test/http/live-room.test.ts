@@ -1,0 +1,194 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { HubError } from "../../src/core/errors.ts";
+import type { Store } from "../../src/core/store.ts";
+import type { Notice } from "../../src/http/live/frames.ts";
+import { GUEST_HEADER } from "../../src/http/live/room.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+import { PlayedPair, PlayedResponse, playedRoom } from "../support/room.ts";
+
+const WEEK_MS = 7 * 86_400_000;
+
+let store: Store;
+let session_id: string;
+/** What the store says instead of answering. */
+let fault: HubError | undefined;
+
+beforeEach(async () => {
+  const memory = memoryStore({ sessionTtlMs: WEEK_MS, leaseMs: 60_000, history: 0 });
+  fault = undefined;
+  const sessions = {
+    ...memory.sessions,
+    messages: vi.fn(async (...call: Parameters<Store["sessions"]["messages"]>) => {
+      if (fault) throw fault;
+      return memory.sessions.messages(...call);
+    }),
+  };
+  store = { ...memory, sessions };
+  const visitor = { identities: { visitor_id: "v" }, channel: "web" };
+  ({ session_id } = await sessions.start({ ...visitor, token_hash: "a" }, new Date()));
+  await sessions.start({ ...visitor, token_hash: "b" }, new Date());
+});
+
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+async function write(text: string): Promise<void> {
+  await store.sessions.update("a", { message: { text, role: "user" } }, new Date());
+}
+
+const known = () => ({ ready: true, seen: Date.now() });
+function waitAMinute(): void {
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
+}
+
+const looks = () => vi.mocked(store.sessions.messages).mock.calls.length;
+const textsOf = ({ frames }: { frames: any[] }) => frames.flatMap(({ message }) => message?.text ?? []);
+
+describe("a room", () => {
+  test("asks the store nothing while nobody is there", async () => {
+    const { tell } = playedRoom(store);
+    await tell({ type: "messages" });
+    expect(looks()).toBe(0);
+  });
+
+  test("looks once for all its devices, and for many pokes at a time", async () => {
+    const { join, tell } = playedRoom(store);
+    const devices = [join(session_id, "a", known()), join(session_id, "b", known())];
+    await write("one");
+    await Promise.all(Array.from({ length: 50 }, () => tell({ type: "messages" })));
+    expect(looks()).toBeLessThanOrEqual(2);
+    for (const device of devices) expect(textsOf(device)).toEqual(["one"]);
+  });
+
+  test("tries again by alarm, later each time, while the store does not answer", async () => {
+    const lines: unknown[][] = [];
+    const { room, join, tell, context } = playedRoom(store, (...line) => void lines.push(line));
+    const device = join(session_id, "a", known());
+    await write("one");
+    fault = new HubError("unavailable", "the database did not answer", { reason: "57P01" });
+    const waits: number[] = [];
+    await tell({ type: "messages" });
+    for (let i = 0; i < 8; i++) {
+      waits.push(Math.round((context.alarm! - Date.now()) / 1_000));
+      await room.alarm();
+    }
+    expect(waits).toEqual([1, 2, 4, 8, 16, 32, 60, 60]);
+    expect(lines[0]).toEqual([
+      "warn",
+      "live.look_failed",
+      { session_id: "the session", code: "unavailable", reason: "57P01" },
+    ]);
+    expect([device.closed, device.frames]).toEqual([undefined, []]);
+    fault = undefined;
+    await room.alarm();
+    expect(textsOf(device)).toEqual(["one"]);
+    expect(context.alarm! - Date.now()).toBeGreaterThan(200_000);
+  });
+
+  test("finds by alarm what nobody told it: messages, and tokens that have died", async () => {
+    const { room, join, context } = playedRoom(store);
+    const devices = [join(session_id, "a"), join(session_id, "b")];
+    await store.sessions.signOut("b", new Date());
+    await write("unannounced");
+    await room.alarm();
+    expect(textsOf(devices[0]!)).toEqual(["unannounced"]);
+    expect([devices[0]!.closed, devices[1]!.closed]).toEqual([undefined, 4003]);
+    expect(textsOf(devices[1]!)).toEqual([]);
+    await store.sessions.end("a", new Date());
+    waitAMinute();
+    await room.alarm();
+    expect(devices[0]!.closed).toBe(4003);
+    context.alarm = null;
+    await room.alarm();
+    expect(context.alarm).toBeNull();
+  });
+
+  test("keeps watch from its first device on", async () => {
+    vi.stubGlobal("WebSocketPair", PlayedPair);
+    vi.stubGlobal("Response", PlayedResponse);
+    const { room, context } = playedRoom(store);
+    const headers = {
+      [GUEST_HEADER]: JSON.stringify({ session_id, token_hash: "a", after: 0, asked: true }),
+    };
+    expect(await room.fetch(new Request("http://room/", { headers }))).toMatchObject({
+      status: 101,
+      headers: { "Sec-WebSocket-Protocol": "hub.v1" },
+    });
+    vi.unstubAllGlobals();
+    await vi.waitFor(() => expect(context.alarm).not.toBeNull());
+  });
+
+  test("passes nothing on to a device whose token died a while ago, though nobody told it", async () => {
+    const { join, tell } = playedRoom(store);
+    const [alive, dead] = [join(session_id, "a", known()), join(session_id, "b", known())];
+    await store.sessions.signOut("b", new Date());
+    waitAMinute();
+    await tell({ type: "status", message_id: "m", status: "sent" });
+    expect([alive.frames.length, alive.closed]).toEqual([1, undefined]);
+    expect([dead.frames.length, dead.closed]).toEqual([0, 4003]);
+  });
+
+  test("passes on no more than typing while it cannot ask whether a token lives", async () => {
+    const { join, tell } = playedRoom(store);
+    const device = join(session_id, "a", known());
+    waitAMinute();
+    fault = new HubError("unavailable", "the database did not answer");
+    await tell({ type: "typing", channel: "web" }, { type: "status", message_id: "m", status: "sent" });
+    expect(device.frames).toEqual([{ type: "typing", channel: "web" }]);
+  });
+
+  test("lets a device go at once, though it is just being sent something", async () => {
+    const { join, tell } = playedRoom(store);
+    const device = join(session_id, "a", known());
+    await write("one");
+    await tell({ type: "messages" }, { type: "closed", token_hash: "a" });
+    expect([device.closed, device.frames]).toEqual([4003, []]);
+  });
+
+  test("closes a connection that was let in while its device signed out", async () => {
+    const { join, tell } = playedRoom(store);
+    await store.sessions.signOut("b", new Date());
+    const late = join(session_id, "b");
+    await tell({ type: "messages" });
+    expect([late.closed, late.frames]).toEqual([4003, []]);
+  });
+
+  test("sends devices on when the session that they named is now another one's", async () => {
+    const { join, tell } = playedRoom(store);
+    const devices = [join("another", "a"), join("another", "b", known())];
+    await tell({ type: "messages" });
+    expect(devices[0]!.closed).toBe(4001);
+    expect(devices[1]!.closed).toBe(4003); // the store knows no session of that name
+  });
+
+  test("passes on no change of a message that a device does not have yet", async () => {
+    const { join, tell } = playedRoom(store);
+    await write("one");
+    const [message] = (await store.sessions.messages({ session_id }, 0, 1, new Date())).messages;
+    const notice = { type: "changed", message: JSON.parse(JSON.stringify(message)) } as Notice;
+    const device = join(session_id, "a", known());
+    await tell(notice);
+    expect(device.frames).toEqual([]);
+    await tell({ type: "messages" }, notice);
+    expect(device.frames.map(({ type }) => type)).toEqual(["message", "changed"]);
+  });
+
+  test("passes on nothing that something newer has overtaken", async () => {
+    const { join, tell } = playedRoom(store);
+    const device = join(session_id, "a", known());
+    const status = (status: "sent" | "delivered" | "read") =>
+      ({ type: "status", message_id: "m", status }) as const;
+    const session = (version: number, updated_at: string) =>
+      ({ type: "session", session: { version, updated_at } }) as Notice;
+    await tell(status("sent"), status("read"), status("delivered"), status("sent"));
+    await tell(session(2, "2026-11-02T10:00:01Z"), session(2, "2026-11-02T10:00:00Z"));
+    await tell(session(1, "2026-11-02T10:00:02Z"), session(3, "2026-11-02T10:00:00Z"));
+    expect(device.frames.map((frame) => frame.status ?? frame.session.version)).toEqual([
+      "sent",
+      "read",
+      2,
+      3,
+    ]);
+  });
+});

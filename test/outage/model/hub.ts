@@ -1,0 +1,279 @@
+import { toHubError } from "../../../src/core/errors.ts";
+import type { Identities } from "../../../src/core/identity/identity.ts";
+import { accept } from "../../../src/core/receive/accept.ts";
+import type { InboundEvent } from "../../../src/core/receive/conversations.ts";
+import type { Session } from "../../../src/core/sessions/session.ts";
+import type { StartSession } from "../../../src/core/sessions/sessions.ts";
+import { sweep } from "../../../src/core/sweep/sweep.ts";
+import { lookUp, restore, start, type Taken, update } from "../../../src/outage/degraded.ts";
+import { isOutage } from "../../../src/outage/journal.ts";
+import { ACCOUNTS, hash } from "../../contracts/given.ts";
+import { webhook } from "../../support/outage.ts";
+import { identityOn, PEOPLE, said } from "./customers.ts";
+import type { Action, Platform } from "./steps.ts";
+import { answering, type Isolate, type World } from "./world.ts";
+
+/** Something that somebody wants of the hub, again and again until it is acknowledged. */
+export interface Deed {
+  readonly name: string;
+  /** Whose sessions it changes: people, or devices of nobody. */
+  readonly keys: readonly string[];
+  /** Asks a hub for it once. Resolves when that is acknowledged. */
+  ask(isolate: Isolate): Promise<unknown>;
+  /** Platforms come again later; devices give up. */
+  readonly stubborn: boolean;
+  /** Whether it says only what changes nothing when it is not there: a receipt. */
+  readonly quarantined?: boolean;
+  /** Messages that it brings, by the ids that their senders gave them. */
+  readonly messages: readonly string[];
+  firstStep: number;
+  acked?: { readonly step: number; readonly at: number; readonly order: number };
+  /** An attempt was cut off, so that nobody knows what came of it. */
+  cut: boolean;
+  /** It was refused for good: there is no such session. */
+  refused?: boolean;
+}
+
+export interface Device {
+  /** Whose sessions it opens. */
+  key: string;
+  token?: string;
+}
+
+/** A token that somebody was given, and the session they were told it opens. */
+export interface Given {
+  readonly key: string;
+  readonly token: string;
+  readonly session_id: string;
+}
+
+/** Customers, platforms and devices; they remember what they were told. */
+export interface Shop {
+  readonly deeds: Deed[];
+  readonly given: readonly Given[];
+  /** The receipts that were acknowledged, by the channel and the id of what they tell of. */
+  readonly receipts: ReadonlyMap<string, readonly string[]>;
+  /** What this action asks for; undefined when it cannot be, or may not be done by these. */
+  deed(action: Action, step: number, may?: (keys: readonly string[]) => boolean): Deed | undefined;
+}
+
+const SWEEP = { batch: 20, batches: 5, sessions: 500, retentionMs: 30 * 86_400_000 };
+
+export function openShop(world: World): Shop {
+  const deeds: Deed[] = [];
+  const given: Given[] = [];
+  const receipts = new Map<string, string[]>();
+  const devices: Device[] = [0, 1, 2].map((n) => ({ key: `device ${n}` }));
+  let numbers = 0;
+  let tokens = 0;
+  const person = (who: number) => `person ${who}`;
+
+  function made(deed: Omit<Deed, "firstStep" | "cut" | "messages"> & { messages?: string[] }, step: number) {
+    const whole: Deed = { messages: [], ...deed, firstStep: step, cut: false };
+    return whole;
+  }
+
+  const posted = (channel: string, kept: InboundEvent[]) => async (isolate: Isolate) => {
+    const { turns } = await accept(isolate.hub, channel, webhook(...kept));
+    answering(isolate, turns, world.bugs);
+  };
+
+  function write(people: readonly number[], channel: Platform, count: number, step: number): Deed {
+    const kept = people.flatMap((who) =>
+      Array.from({ length: count }, () => said(channel, identityOn(channel, who), `m${++numbers}`)),
+    );
+    const messages = kept.map(({ message }) => message.external_id);
+    const name = `${channel} ${messages}`;
+    return made(
+      { name, keys: people.map(person), stubborn: true, messages, ask: posted(channel, kept) },
+      step,
+    );
+  }
+
+  function begin(action: Extract<Action, { do: "start" }>, step: number): Deed {
+    const { who, channel, kinds, key } = action;
+    const identities: Identities =
+      who === undefined ? {} : Object.fromEntries(kinds.map((kind) => [kind, PEOPLE[who]![kind]]));
+    const owner = who === undefined ? `nobody ${++numbers}` : person(who);
+    const value = ++numbers;
+    const start_: Omit<StartSession, "token_hash"> = {
+      identities,
+      channel,
+      ...(key !== undefined && { data: { [`k${key}`]: value } }),
+    };
+    return opening(action.device, owner, `start of ${owner}`, step, (isolate, token_hash) =>
+      start(isolate.hub, { ...start_, token_hash }),
+    );
+  }
+
+  /** A device gets a token, which it keeps when it is told. */
+  function opening(
+    device: number,
+    key: string,
+    name: string,
+    step: number,
+    open: (isolate: Isolate, token_hash: string) => Promise<Taken<Session>>,
+  ): Deed {
+    let token_hash: string | undefined;
+    return made(
+      {
+        name,
+        keys: [key],
+        stubborn: false,
+        ask: async (isolate) => {
+          if (token_hash !== undefined) return open(isolate, token_hash); // as it went, in the calm world
+          const token = hash(++tokens);
+          const { value } = await presented(isolate, token, open(isolate, token));
+          token_hash = token;
+          given.push({ key, token, session_id: value.session_id });
+          Object.assign(devices[device]!, { key, token });
+        },
+      },
+      step,
+    );
+  }
+
+  return {
+    deeds,
+    given,
+    receipts,
+    deed(action, step, may = () => true) {
+      const found = wanted(action, step);
+      if (!found || deeds.includes(found)) return found;
+      if (!may(found.keys)) return undefined;
+      deeds.push(found);
+      return found;
+    },
+  };
+
+  function wanted(action: Action, step: number): Deed | undefined {
+    const device = "device" in action ? devices[action.device]! : undefined;
+    const { token } = device ?? {};
+    switch (action.do) {
+      case "write":
+        return write([action.who], action.channel, action.count, step);
+      case "crowd":
+        return write([0, 1, 2], action.channel, 1, step);
+      case "redeliver": {
+        const webhooks = deeds.filter(({ stubborn }) => stubborn);
+        return webhooks.at(-1 - (action.nth % Math.max(1, webhooks.length)));
+      }
+      case "receipt": {
+        const { takes } = world;
+        const next = { channel: "whatsapp", external_id: `take${takes.length}` };
+        const take = action.nth === null ? next : takes.at(-1 - (action.nth % Math.max(1, takes.length)));
+        if (!take) return undefined;
+        const { channel, external_id } = take;
+        const key = `${channel} ${external_id}`;
+        const receipt = { channel, account: ACCOUNTS[channel]!, external_id, status: action.status };
+        const ask = posted(channel, [{ type: "receipt", receipt }]);
+        const notified = async (isolate: Isolate) => {
+          await ask(isolate);
+          receipts.set(key, [...(receipts.get(key) ?? []), action.status]);
+        };
+        return made(
+          { name: `${key} ${action.status}`, keys: [], stubborn: true, quarantined: true, ask: notified },
+          step,
+        );
+      }
+      case "edit": {
+        const writes = deeds.filter(({ stubborn, messages }) => stubborn && messages.length > 0);
+        const of = writes.at(-1 - (action.nth % Math.max(1, writes.length)));
+        if (!of) return undefined;
+        const [external_id] = of.messages as [string];
+        const channel = of.name.split(" ")[0]!;
+        // Newer than every other edit, and after its message.
+        const at = new Date(world.clock.now + ++numbers);
+        const content = { kind: "text", text: `${external_id} is now ${numbers}` } as const;
+        const edit = { channel, account: ACCOUNTS[channel]!, external_id, content, at };
+        const ask = posted(channel, [{ type: "edit", edit }]);
+        return made({ name: `edit ${external_id}`, keys: of.keys, stubborn: true, ask }, step);
+      }
+      case "start":
+        return begin(action, step);
+      case "restore": {
+        const { who, channel } = action;
+        if (who !== undefined) {
+          const identities = { phone: PEOPLE[who]!.phone };
+          return opening(
+            action.device,
+            person(who),
+            `restore of ${person(who)}`,
+            step,
+            (isolate, token_hash) => restore(isolate.hub, { token_hash, identities }, channel),
+          );
+        }
+        if (token === undefined) return undefined;
+        const ask = (isolate: Isolate) =>
+          presented(isolate, token, restore(isolate.hub, { token_hash: token }, channel));
+        return made({ name: `restore at ${device!.key}`, keys: [device!.key], stubborn: false, ask }, step);
+      }
+      case "update": {
+        if (token === undefined) return undefined;
+        const { key, erases, metadata, language, message } = action;
+        const external_id = `u${++numbers}`;
+        const value = numbers;
+        const changes = {
+          ...(key !== undefined && { data: { [`k${key}`]: erases ? null : value } }),
+          ...(metadata !== undefined && { metadata: { [`k${metadata}`]: value } }),
+          ...(language !== undefined && { language }),
+          ...(message && { message: { role: message, text: external_id, external_id } }),
+        };
+        const ask = (isolate: Isolate) => presented(isolate, token, update(isolate.hub, token, changes));
+        const messages = message ? [external_id] : [];
+        return made(
+          { name: `update ${external_id}`, keys: [device!.key], stubborn: false, messages, ask },
+          step,
+        );
+      }
+      case "say": {
+        if (token === undefined) return undefined;
+        const kept = said("web", { token_hash: token }, `m${++numbers}`);
+        const messages = [kept.message.external_id];
+        const ask = posted("web", [kept]);
+        return made({ name: `web ${messages}`, keys: [device!.key], stubborn: false, messages, ask }, step);
+      }
+      case "read": {
+        if (token === undefined) return undefined;
+        const ask = ({ hub }: Isolate) =>
+          lookUp(hub, () => hub.store.sessions.messages({ token_hash: token }, 0, 100, hub.now()));
+        return made(
+          { name: `read at ${device!.key}`, keys: [], stubborn: false, quarantined: true, ask },
+          step,
+        );
+      }
+      case "sweep":
+        return made(
+          {
+            name: "sweep",
+            keys: [],
+            stubborn: false,
+            quarantined: true,
+            ask: ({ hub }) => sweep(hub, SWEEP),
+          },
+          step,
+        );
+      case "forget":
+        world.forget();
+        return undefined;
+    }
+  }
+}
+
+/** The cache learns of it behind the answer, as the Worker tells it. */
+async function presented(
+  { hub }: Isolate,
+  token: string,
+  asked: Promise<Taken<Session>>,
+): Promise<Taken<Session>> {
+  const taken = await asked;
+  if (taken.persisted) hub.later!(hub.cache.put(token, taken.value));
+  return taken;
+}
+
+/** Whether an answer means: try again later. */
+export function isRefusal(error: unknown): "later" | "never" | undefined {
+  const known = toHubError(error);
+  if (isOutage(known)) return "later";
+  return known.code === "session_not_found" ? "never" : undefined;
+}

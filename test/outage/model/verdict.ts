@@ -1,0 +1,205 @@
+import { expect } from "vitest";
+import type { Message } from "../../../src/core/messages/message.ts";
+import type { Session } from "../../../src/core/sessions/session.ts";
+import { PEOPLE } from "./customers.ts";
+import type { History } from "./history.ts";
+import type { Shop } from "./hub.ts";
+import { replyTo, type Take, type World } from "./world.ts";
+
+/** Checks everything that was promised, of a run that has come to its end. Returns how much could be compared exactly. */
+export async function judge(history: History, calm: World): Promise<{ exact: number; loose: number }> {
+  const { world, shop, loose } = history;
+  if (world.bugs.length > 0) throw world.bugs[0];
+  const sessions = await allOf(world);
+  const messages = sessions.flatMap((session) => session.messages);
+  storedOnce(shop, messages);
+  inOrder(shop, loose, sessions);
+  answeredOnce(messages);
+  sentOnce(world, shop, messages);
+  expect(await world.store.operations.deadLetters(undefined, 10)).toEqual([]);
+  await tokensOpen(world, shop);
+  return alike(history, sessions, await allOf(calm), calm);
+}
+
+interface InboundEvent {
+  readonly session: Session;
+  readonly messages: readonly Message[];
+}
+
+/** Every session that did not merge into another. */
+async function allOf({ store, session_ids, clock }: World): Promise<InboundEvent[]> {
+  const now = new Date(clock.now);
+  const found = new Map<string, InboundEvent>();
+  for (const session_id of session_ids) {
+    const exported = await store.privacy.export({ session_id }, undefined, 1_000, "model", now);
+    const { messages } = await store.sessions.messages({ session_id }, 0, 1_000, now);
+    for (const { addresses, devices, unreachable, has_password, ...session } of exported.sessions)
+      if (
+        session.status !== "merged" &&
+        session.session_id === (messages[0]?.session_id ?? session.session_id)
+      )
+        found.set(session.session_id, { session, messages });
+  }
+  return [...found.values()];
+}
+
+const isCustomers = ({ direction, external_id }: Message) =>
+  direction === "inbound" || external_id !== undefined;
+
+/** Whatever was acknowledged is there once; whatever was refused for sure is not there. */
+function storedOnce({ deeds }: Shop, messages: readonly Message[]): void {
+  const count = new Map<string, number>();
+  for (const { external_id } of messages.filter(isCustomers))
+    count.set(external_id!, (count.get(external_id!) ?? 0) + 1);
+  for (const { name, acked, cut, messages: brought } of deeds)
+    for (const id of brought) {
+      const found = count.get(id) ?? 0;
+      if (found > 1 || (acked && found === 0) || (!acked && !cut && found > 0))
+        throw new Error(`${id} of ${name} is there ${found} times`, { cause: { acked, cut } });
+    }
+}
+
+/** Who came later, after an acknowledgement, stands later. */
+function inOrder({ deeds }: Shop, loose: ReadonlySet<string>, sessions: readonly InboundEvent[]): void {
+  const brought = new Map(deeds.flatMap((deed) => deed.messages.map((id) => [id, deed] as const)));
+  for (const { messages } of sessions) {
+    const customers = messages.filter(isCustomers).map(({ external_id }) => external_id!);
+    for (const [i, id] of customers.entries())
+      for (const later of customers.slice(i + 1)) {
+        const [one, other] = [brought.get(id)!, brought.get(later)!];
+        if ([...one.keys, ...other.keys].some((key) => loose.has(key))) continue;
+        const isSame = one === other && one.messages.indexOf(id) > one.messages.indexOf(later);
+        if (isSame || (other.acked && other.acked.step < one.firstStep))
+          throw new Error(`${later} came before ${id} and stands behind it: ${customers}`);
+      }
+  }
+}
+
+/** Each message that wakes the bot has one reply; to a platform they stand in the order of what they answer. */
+function answeredOnce(messages: readonly Message[]): void {
+  const asked = messages.filter(({ external_id }) => external_id?.startsWith("m"));
+  const replies = messages.filter(
+    ({ role, external_id }) => role === "assistant" && external_id === undefined,
+  );
+  const answered = replies.map(({ reply_to }) => reply_to).sort();
+  expect(answered).toEqual(asked.map(({ message_id }) => message_id).sort());
+  // On the web a person may have talked in two sessions before they merged.
+  const lines = Map.groupBy(replies.filter(isSent), ({ session_id, channel }) => `${session_id} ${channel}`);
+  const place = new Map(asked.map(({ message_id, seq }) => [message_id, seq]));
+  for (const line of lines.values()) {
+    const places = line.map(({ reply_to }) => place.get(reply_to!)!);
+    expect(places).toEqual(places.toSorted((a, b) => a - b));
+  }
+}
+
+/** Each part was taken until that was recorded, not after, and none before the part before it was recorded. */
+function sentOnce({ takes }: World, { receipts }: Shop, messages: readonly Message[]): void {
+  const ids = new Map(messages.map(({ message_id, external_id }) => [message_id, external_id!]));
+  const replies = messages.filter(
+    ({ role, external_id }) => role === "assistant" && external_id === undefined,
+  );
+  const sent = replies.filter(isSent);
+  const lines = Map.groupBy(sent, ({ session_id, channel }) => `${session_id} ${channel}`);
+  for (const line of lines.values()) {
+    let before = -1;
+    for (const { reply_to, status } of line) {
+      const statuses: string[] = [];
+      for (const text of replyTo(ids.get(reply_to!)!).split("|")) {
+        // Who is held up for longer than the lease may do again what somebody else has done meanwhile.
+        const counts = ({ isLate, recorded }: Take) => !isLate || recorded !== undefined;
+        const taken = takes.filter((take) => take.text === text && counts(take));
+        const recorded = taken.filter((take) => take.recorded !== undefined);
+        const last = taken.at(-1);
+        if (recorded.length !== 1 || last !== recorded[0] || taken[0]!.order < before)
+          throw new Error(`${text} was not sent as it should`, { cause: { before, taken } });
+        for (const [i, { life, order, excuse }] of taken.slice(0, -1).entries())
+          if (!life.dead && !(excuse && excuse < taken[i + 1]!.order))
+            throw new Error(`${text} was sent again without need`, { cause: { order, taken } });
+        before = last!.recorded!;
+        statuses.push(furthest(["sent", ...(receipts.get(`${last!.channel} ${last!.external_id}`) ?? [])]));
+      }
+      expect(status).toBe(STATUSES[Math.min(...statuses.map((one) => STATUSES.indexOf(one)))]);
+    }
+  }
+}
+
+const isSent = ({ channel }: Message) => channel === "whatsapp" || channel === "telegram";
+const STATUSES = ["sent", "delivered", "read"];
+const furthest = (all: readonly string[]) => STATUSES[Math.max(...all.map((one) => STATUSES.indexOf(one)))]!;
+
+/** Every token that was given opens the session that it was said to open, or the one that became of it. */
+async function tokensOpen({ store, clock }: World, { given }: Shop): Promise<void> {
+  const now = new Date(clock.now);
+  for (const { token, session_id } of given) {
+    const byToken = await store.sessions.messages({ token_hash: token }, 0, 1, now);
+    const byId = await store.sessions.messages({ session_id }, 0, 1, now);
+    expect(byId.session_id).toBe(byToken.session_id);
+  }
+}
+
+/** Each session is as the calm world has it; of those whose order nobody can tell, only what it must hold. */
+async function alike(
+  { world, shop, loose, hasty }: History,
+  ours: readonly InboundEvent[],
+  theirs: readonly InboundEvent[],
+  calm: World,
+): Promise<{ exact: number; loose: number }> {
+  const counted = { exact: 0, loose: 0 };
+  const compare = (
+    keys: readonly string[],
+    one: InboundEvent | undefined,
+    other: InboundEvent | undefined,
+  ) => {
+    if (!other) return; // Only something that was never acknowledged has opened it.
+    if (!one) throw new Error(`${keys} have no session`, { cause: other });
+    if (keys.some((key) => loose.has(key))) {
+      counted.loose++;
+      expect(loosely(one)).toEqual(expect.objectContaining(loosely(other)));
+      expect(texts(one).sort()).toEqual(expect.arrayContaining(texts(other)));
+    } else {
+      counted.exact++;
+      const isHasty = keys.some((key) => hasty.has(key));
+      expect(exactly(one, isHasty)).toEqual(exactly(other, isHasty));
+    }
+  };
+  for (const [who, identities] of PEOPLE.entries())
+    for (const [kind, value] of Object.entries(identities)) {
+      const [one, other] = [ours, theirs].map((all) =>
+        all.find(({ session }) => session.status === "active" && session[kind as "phone"] === value),
+      );
+      compare([`person ${who}`], one, other);
+    }
+  for (const { key, token } of shop.given) {
+    const [one, other] = await Promise.all([opened(world, ours, token), opened(calm, theirs, token)]);
+    compare([key], one, other);
+  }
+  return counted;
+}
+
+async function opened(
+  { store, clock }: World,
+  all: readonly InboundEvent[],
+  token: string,
+): Promise<InboundEvent | undefined> {
+  const { session_id } = await store.sessions.messages({ token_hash: token }, 0, 1, new Date(clock.now));
+  return all.find(({ session }) => session.session_id === session_id);
+}
+
+function texts({ messages }: InboundEvent): string[] {
+  return messages.filter(isCustomers).map(({ external_id }) => external_id!);
+}
+
+function loosely({ session }: InboundEvent): object {
+  const { phone, telegram_chat_id, status } = session;
+  return { ...(phone && { phone }), ...(telegram_chat_id && { telegram_chat_id }), status };
+}
+
+/** All that must be the same: not ids, versions, and when the bot answered. */
+function exactly({ session, messages }: InboundEvent, isHasty: boolean): object {
+  const { session_id, version, updated_at, channels, ...rest } = session;
+  const customers = messages
+    .filter(isCustomers)
+    .map(({ message_id, session_id, seq, ...message }) => message);
+  const replies = messages.filter((message) => !isCustomers(message)).map(({ text }) => text);
+  return { ...rest, channels: isHasty ? channels.toSorted() : channels, customers, replies: replies.sort() };
+}

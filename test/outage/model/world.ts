@@ -1,0 +1,212 @@
+import { answer } from "../../../src/core/answer/answer.ts";
+import type { Bot } from "../../../src/core/answer/bot.ts";
+import type { Outcome, Turn } from "../../../src/core/answer/turn.ts";
+import type { Channel } from "../../../src/core/channel.ts";
+import { toHubError } from "../../../src/core/errors.ts";
+import { DEFAULT_POLICY, type Hub } from "../../../src/core/hub.ts";
+import type { Store } from "../../../src/core/store.ts";
+import { isOutage, type Journal, standbyOf } from "../../../src/outage/journal.ts";
+import { memoryStore } from "../../../src/stores/memory.ts";
+import { settings } from "../../contracts/given.ts";
+import { memoryCache } from "../../support/outage.ts";
+import { type Gate, gate, type Life } from "./gate.ts";
+
+/** A message part that a platform has taken. */
+export interface Take {
+  readonly text: string;
+  readonly channel: string;
+  readonly external_id: string;
+  /** When, among all takes and records. */
+  readonly order: number;
+  /** By whom. */
+  readonly life: Life;
+  /** Whoever sent it was held up meanwhile. */
+  readonly isLate: boolean;
+  /** When the store recorded it; absent when it never did. */
+  recorded?: number;
+  /** When its answer was lost, or the store was down for whoever wanted to record it. */
+  excuse?: number;
+}
+
+/** One isolate, and what it still does behind its answers. */
+export interface Isolate extends Life {
+  readonly hub: Hub;
+  readonly running: Set<Promise<unknown>>;
+}
+
+/** A store with all that uses it; `journal` is absent in a world without outages. */
+export interface World {
+  readonly clock: { now: number };
+  readonly store: Store;
+  readonly gate: Gate;
+  readonly takes: readonly Take[];
+  /** Ids of all sessions that the store ever spoke of. */
+  readonly session_ids: ReadonlySet<string>;
+  /** How often something went into the journal. */
+  readonly journaled: () => number;
+  /** What nobody may see: errors that are bugs, and lines that tell of one. */
+  readonly bugs: unknown[];
+  isolate(): Isolate;
+  /** The cache loses everything. */
+  forget(): void;
+}
+
+/** What its store is made with. */
+export const SETTINGS = { ...settings, history: 0 };
+const SETTLE = "store.conversations.settle";
+
+/** What a reply to this message says; every other one needs two parts. */
+export function replyTo(external_id: string): string {
+  const number = Number(/\d+/.exec(external_id)?.[0]);
+  return number % 2 === 0 ? `re ${external_id}` : `re ${external_id}|and ${external_id}`;
+}
+
+/** Where a world begins, empty. Without a journal it knows no outages. */
+export function makeWorld(
+  clock: { now: number },
+  store: Store = memoryStore(SETTINGS),
+  journal?: Journal,
+): World {
+  const now = () => new Date(clock.now);
+  const takes: Take[] = [];
+  const session_ids = new Set<string>();
+  const bugs: unknown[] = [];
+  let cache = memoryCache();
+  /** The newest attempt at each delivery, until the store knows how it ended. */
+  const attempts = new Map<string, number>();
+  const anybodys = new Set<string>();
+  let last: Take | undefined;
+  let order = 0;
+  let journaled = 0;
+
+  const entrance = gate({
+    made: (name, answer, args, isLate) => {
+      if (name === "journal.append" && answer === true) journaled++;
+      if (name.startsWith("store.")) learn(answer);
+      if (isLate) handedOverLate(answer);
+      if (name === SETTLE) record(args[0] as never);
+      if (name === "platform.send") takes.push({ ...(last as Take), isLate });
+    },
+    failed: (name, life, fate) => {
+      const isOut = fate === undefined || fate === "late";
+      const isExcuse = name === "platform.send" ? fate === "lost" : name === SETTLE && isOut;
+      for (const take of isExcuse ? takes.filter((one) => one.life === life) : []) take.excuse ??= order++;
+    },
+  });
+
+  function learn(answer: unknown): void {
+    if (typeof answer !== "object" || answer === null) return;
+    const { session_id, delivery_id, attempt } = answer as any;
+    if (session_id) session_ids.add(session_id);
+    if (delivery_id) attempts.set(delivery_id, attempt);
+    for (const part of Object.values(answer)) learn(part);
+  }
+
+  /** What was claimed by a call that took longer than the lease is anybody's from the beginning. */
+  function handedOverLate(answer: unknown): void {
+    const { deliveries = [] } = (answer ?? {}) as { deliveries?: readonly { delivery_id: string }[] };
+    for (const { delivery_id } of deliveries) anybodys.add(delivery_id);
+  }
+
+  /** Notes which takes the store knows of now. */
+  function record(outcomes: readonly Outcome[]): void {
+    for (const outcome of outcomes) {
+      if (outcome.state === "dead") bugs.push(new Error(`a delivery died: ${outcome.reason}`));
+      if (outcome.state !== "sent") continue;
+      const take = takes.find((one) => one.external_id === outcome.external_id)!;
+      if (anybodys.has(outcome.delivery_id)) take.excuse ??= take.order;
+      if (attempts.get(outcome.delivery_id) !== outcome.attempt) continue;
+      attempts.delete(outcome.delivery_id);
+      take.recorded = order++;
+    }
+  }
+
+  const platform = (name: string, life: Life): Channel => ({
+    verify: async () => {},
+    parse: async ({ body }) => JSON.parse(new TextDecoder().decode(body), instants),
+    split: ({ text }) => text.split("|").map((part) => ({ kind: "text", text: part })),
+    send: async (_to, { text }) => {
+      const external_id = `take${takes.length}`;
+      last = { text, channel: name, external_id, life, order: order++, isLate: false };
+      return external_id;
+    },
+    showTyping: async () => {},
+    sendCode: async () => {},
+  });
+  const caller = (name: string, life: Life): Channel => ({ ...platform(name, life), split: () => [] });
+  const bot: Bot = {
+    history: 0,
+    reply: async ({ message }) => [{ kind: "text", text: replyTo(message.external_id!) }],
+  };
+
+  function isolate(): Isolate {
+    const life: Life = { dead: false };
+    const running = new Set<Promise<unknown>>();
+    const through = <T extends object>(name: string, port: T): T => entrance.through(life, name, port);
+    const sending = (channel: Channel): Channel => {
+      const { send, showTyping } = through("platform", {
+        send: channel.send,
+        showTyping: channel.showTyping,
+      });
+      return { ...channel, send, showTyping };
+    };
+    const hub: Hub = {
+      channels: {
+        whatsapp: sending(platform("whatsapp", life)),
+        telegram: sending(platform("telegram", life)),
+        web: caller("web", life),
+        kiosk: caller("kiosk", life),
+      },
+      store: through("store", store),
+      cache: through("cache", {
+        get: (who) => cache.get(who),
+        put: (...args) => cache.put(...args),
+        drop: (...args) => cache.drop(...args),
+      }),
+      ...(journal && { standby: standbyOf(through("journal", journal), settings) }),
+      bot: { ...bot, reply: through("bot", { reply: bot.reply }).reply },
+      live: { publish: () => {} },
+      log: (level, event, fields) => {
+        if (event === "journal.quarantined")
+          bugs.push(new Error(`${level} ${event} ${JSON.stringify(fields)}`));
+      },
+      now,
+      sleep: async () => {},
+      later: (work) => {
+        running.add(work);
+        void work.finally(() => running.delete(work));
+      },
+      policy: { ...DEFAULT_POLICY, turnAttempts: 1_000, deliveryAttempts: 1_000 },
+    };
+    return Object.assign(life, { hub, running });
+  }
+
+  return {
+    clock,
+    store,
+    gate: entrance,
+    takes,
+    session_ids,
+    journaled: () => journaled,
+    bugs,
+    isolate,
+    forget: () => {
+      cache = memoryCache();
+    },
+  };
+}
+
+/** Answers turns behind the answer to a webhook, as the Worker does. */
+export function answering({ hub, running }: Isolate, turns: readonly Turn[], bugs: unknown[]): void {
+  for (const turn of turns) {
+    const work = answer(hub, turn).catch((error) => {
+      if (!isOutage(toHubError(error))) bugs.push(error);
+    });
+    running.add(work);
+    void work.finally(() => running.delete(work));
+  }
+}
+
+function instants(key: string, value: unknown): unknown {
+  return key === "at" && typeof value === "string" ? new Date(value) : value;
+}

@@ -1,0 +1,454 @@
+import { describe, expect, test } from "vitest";
+import { answer } from "../../src/core/answer/answer.ts";
+import { HubError } from "../../src/core/errors.ts";
+import type { Hub } from "../../src/core/hub.ts";
+import { accept } from "../../src/core/receive/accept.ts";
+import { sweep } from "../../src/core/sweep/sweep.ts";
+import { start, update } from "../../src/outage/degraded.ts";
+import { catchUp, replay } from "../../src/outage/replay.ts";
+import { allDown, allUp, type Fate, from, storeDown, webhook, world } from "../support/outage.ts";
+
+const SWEEP = { batch: 20, batches: 5, sessions: 500, retentionMs: 30 * 86_400_000 };
+const ALL = { entries: 100, ms: 10_000 };
+const anna = "+4915112345601";
+const ben = "+4915112345602";
+const token = (n: number) => n.toString(16).padStart(64, "0");
+
+type World = ReturnType<typeof world>;
+
+/** An outage in which Anna writes twice, Ben writes, opens the shop and fills his cart; then the store is back. */
+async function outage(): Promise<World> {
+  const all = world();
+  const hub = all.isolate();
+  all.fate(storeDown);
+  await accept(hub, "whatsapp", webhook(from(anna, "a1")));
+  await accept(hub, "whatsapp", webhook(from(ben, "b1"), from(anna, "a2")));
+  await start(hub, {
+    identities: { phone: ben },
+    channel: "web",
+    data: { cart: ["tea"] },
+    token_hash: token(1),
+  });
+  await update(hub, token(1), { data: { cart: ["tea", "cup"] }, message: { text: "hm", role: "user" } });
+  await update(hub, token(1), { data: { coupon: "X" } });
+  await accept(hub, "whatsapp", webhook(from(ben, "b2")));
+  await all.idle();
+  all.fate(allUp);
+  return all;
+}
+
+async function answered({ turns }: { turns: readonly Parameters<typeof answer>[1][] }, hub: Hub) {
+  await Promise.all(turns.map((turn) => answer(hub, turn)));
+}
+
+/** What Anna and Ben have in the store, each text once, in order. */
+async function kept({ store, clock }: World) {
+  const now = new Date(clock.now);
+  const said = async (session_id: string) =>
+    (await store.sessions.messages({ session_id }, 0, 100, now)).messages.map(
+      ({ role, text }) => `${role}: ${text}`,
+    );
+  const find = async (phone: string) =>
+    store.sessions.restore({ token_hash: token(99), identities: { phone } }, undefined, now);
+  const ofAnna = await find(anna);
+  const ofBen = await find(ben);
+  const byToken = await store.sessions.restore({ token_hash: token(1) }, undefined, now);
+  expect(byToken.session_id).toBe(ofBen.session_id);
+  return {
+    anna: (await said(ofAnna.session_id)).filter((line) => line.startsWith("user")),
+    ben: (await said(ofBen.session_id)).filter((line) => line.startsWith("user")),
+    replies: [...(await said(ofAnna.session_id)), ...(await said(ofBen.session_id))].filter((line) =>
+      line.startsWith("assistant"),
+    ),
+    data: ofBen.data,
+  };
+}
+
+const everything = {
+  anna: ["user: a1", "user: a2"],
+  ben: ["user: b1", "user: hm", "user: b2"],
+  data: { cart: ["tea", "cup"], coupon: "X" },
+};
+const onceEach = ["a1", "a2", "b1", "b2"];
+
+/** Whose text each reply repeats. */
+const answersTo = (replies: readonly string[]) =>
+  onceEach.filter((id) => replies.some((line) => line.includes(id)));
+
+describe("the replay", () => {
+  test("takes everything to the store in its order, and has it answered once", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    const replayed = await replay(hub, hub.standby, ALL);
+    expect(replayed).toMatchObject({ taken: 6, empty: true });
+    await answered(replayed, hub);
+    const { replies, ...rest } = await kept(all);
+    expect(rest).toEqual(everything);
+    expect(replies).toHaveLength(4);
+    expect(answersTo(replies)).toEqual(onceEach);
+    expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
+  });
+
+  test("keeps when things came, and leases what it claims from now on", async () => {
+    const all = await outage();
+    const came = all.clock.now;
+    all.clock.now += 3_600_000;
+    const hub = all.isolate();
+    const { turns } = await replay(hub, hub.standby, ALL);
+    expect(turns).toHaveLength(2);
+    expect(turns[0]!.message.created_at.getTime()).toBe(came);
+    expect(turns[0]!.session.expires_at.getTime()).toBe(came + 7 * 86_400_000);
+    expect((await all.store.conversations.due(new Date(all.clock.now), 10)).turns).toEqual([]);
+    all.clock.now += 61_000;
+    expect((await all.store.conversations.due(new Date(all.clock.now), 10)).turns).toHaveLength(2);
+  });
+
+  test("moves no expiry back", async () => {
+    const all = await outage();
+    const later = new Date(all.clock.now + 3_600_000);
+    const before = await all.store.sessions.start(
+      { identities: { phone: anna }, channel: "web", token_hash: token(2) },
+      later,
+    );
+    const hub = all.isolate();
+    await replay(hub, hub.standby, ALL);
+    const after = await all.store.sessions.messages({ session_id: before.session_id }, 0, 9, later);
+    expect(after.messages).toHaveLength(2);
+    const { expires_at, last_activity } = await all.store.sessions.update(
+      token(2),
+      {},
+      new Date(all.clock.now),
+    );
+    expect([expires_at, last_activity]).toEqual([before.expires_at, later]);
+  });
+
+  test("leaves everything where it is while the store is down", async () => {
+    const all = await outage();
+    all.fate(storeDown);
+    const hub = all.isolate();
+    expect(await replay(hub, hub.standby, ALL)).toEqual({ taken: 0, turns: [], empty: false });
+    expect((await all.journal.depth()).depth).toBe(6);
+    expect(all.lines.at(-1)).toMatchObject({ level: "warn", event: "journal.waits" });
+    all.fate(allUp);
+    expect(await replay(hub, hub.standby, ALL)).toMatchObject({ taken: 6, empty: true });
+  });
+
+  test("is bounded, and goes on where it stopped", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    expect(await replay(hub, hub.standby, { entries: 2, ms: 10_000 })).toMatchObject({
+      taken: 2,
+      empty: false,
+    });
+    expect((await all.journal.depth()).depth).toBe(4);
+    expect(await replay(hub, hub.standby, { entries: 4, ms: 10_000 })).toMatchObject({
+      taken: 4,
+      empty: true,
+    });
+  });
+
+  test("stops when its time is over, long before its lease is", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    all.fate((call) => {
+      if (call === "store.sessions.start") all.clock.now += 11_000;
+      return undefined;
+    });
+    expect(await replay(hub, hub.standby, ALL)).toMatchObject({ taken: 3, empty: false });
+  });
+
+  test("is made by one at a time", async () => {
+    const all = await outage();
+    const one = all.isolate();
+    const two = all.isolate();
+    const replayed = await Promise.all([replay(one, one.standby, ALL), replay(two, two.standby, ALL)]);
+    expect(replayed.map(({ taken }) => taken).sort()).toEqual([0, 6]);
+    expect(all.calls.filter((call) => call === "store.sessions.update")).toHaveLength(2);
+  });
+});
+
+describe("a replay that is cut off", () => {
+  const fates: Fate[] = ["down", "lost", "gone"];
+  const steps = Array.from({ length: 24 }, (_, i) => i);
+
+  test.each(fates.flatMap((fate) => steps.map((step) => [fate, step] as const)))(
+    "loses, doubles and reorders nothing: %s at call %i",
+    async (fate, step) => {
+      const all = await outage();
+      const first = all.isolate();
+      let calls = 0;
+      all.fate(() => (calls++ === step ? fate : undefined));
+      const cut = replay(first, first.standby, ALL).then((replayed) => answered(replayed, first));
+      await Promise.race([cut.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 5))]);
+      all.fate(allUp);
+      all.clock.now += 61_000; // every lease of whoever died is over
+      const second = all.isolate();
+      await sweep(second, SWEEP);
+      all.clock.now += 3_600_000;
+      await sweep(second, SWEEP);
+      const { replies, ...rest } = await kept(all);
+      expect(rest).toEqual(everything);
+      expect(replies).toHaveLength(4);
+      expect(answersTo(replies)).toEqual(onceEach);
+      expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
+    },
+  );
+});
+
+describe("an entry that the store will not take", () => {
+  test("is set aside at once when it is refused for good, and holds up nobody", async () => {
+    const all = world();
+    const hub = all.isolate();
+    const ended = { token_hash: token(7) };
+    await all.journal.append(
+      [
+        { type: "receive", kept: [from(anna, "a1")], at: hub.now() },
+        { type: "update", token_hash: token(7), changes: { data: {} }, at: hub.now() },
+        {
+          type: "receive",
+          kept: [{ type: "message", message: { ...(from(anna, "x") as any).message, from: ended } }],
+          at: hub.now(),
+        },
+        { type: "receive", kept: [from(anna, "a2")], at: hub.now() },
+      ],
+      { behind: false },
+    );
+    const replayed = await replay(hub, hub.standby, ALL);
+    expect(replayed).toMatchObject({ taken: 4, empty: true });
+    await answered(replayed, hub);
+    expect(all.sent.map((text) => /a\d/.exec(text)?.[0])).toEqual(["a1", "a2"]);
+    expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 2 });
+    const quarantined = all.lines.filter(({ event }) => event === "journal.quarantined");
+    expect(quarantined.map(({ level, fields }) => [level, fields])).toEqual([
+      ["error", { entry_id: "2-0", type: "update", code: "session_not_found", reason: "session_not_found" }],
+      ["error", { entry_id: "3-0", type: "receive", code: "session_not_found", reason: "session_not_found" }],
+    ]);
+  });
+
+  test("is set aside when it makes a store fail that answers otherwise, again and again", async () => {
+    const all = world();
+    const hub = all.isolate();
+    const { receive } = all.store.conversations;
+    Object.assign(all.store.conversations, {
+      receive: async (items: readonly unknown[], now: Date) => {
+        if (JSON.stringify(items).includes("poison"))
+          throw new HubError("unavailable", "the database did not answer", { reason: "57014" });
+        return receive(items as never, now);
+      },
+    });
+    for (const id of ["a1", "poison", "a2"])
+      await all.journal.append([{ type: "receive", kept: [from(anna, id)], at: hub.now() }], {
+        behind: false,
+      });
+    const taken: number[] = [];
+    for (let tries = 0; tries < 5; tries++) taken.push((await replay(hub, hub.standby, ALL)).taken);
+    expect(await all.journal.depth()).toMatchObject({ depth: 0, quarantined: 1 });
+    expect(taken.at(-1)).toBe(2);
+    await sweep(hub, SWEEP);
+    expect((await all.store.operations.metrics(hub.now())).counters["received|whatsapp"]).toBe(2);
+  });
+
+  test("is not counted against while the store answers nothing at all", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    all.fate(storeDown);
+    for (let tries = 0; tries < 20; tries++) await replay(hub, hub.standby, ALL);
+    all.fate(allUp);
+    expect(await replay(hub, hub.standby, ALL)).toMatchObject({ taken: 6, empty: true });
+    expect((await all.journal.depth()).quarantined).toBe(0);
+  });
+
+  test("is set aside when nobody can read it", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    const { read } = all.journal;
+    let first = true;
+    Object.assign(all.journal, {
+      read: async (limit: number) => {
+        const waiting = await read(limit);
+        const seen = first ? waiting.map(({ id }, i) => (i === 0 ? { id } : waiting[i]!)) : waiting;
+        first = false;
+        return seen;
+      },
+    });
+    expect(await replay(hub, hub.standby, ALL)).toMatchObject({ taken: 6, empty: true });
+    expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 1 });
+  });
+});
+
+test("with the journal down too, nothing is acknowledged and nothing is left behind", async () => {
+  const all = world();
+  const hub = all.isolate();
+  all.fate(allDown);
+  await expect(accept(hub, "whatsapp", webhook(from(anna, "a1")))).rejects.toMatchObject({
+    code: "unavailable",
+  });
+  await expect(
+    start(hub, { identities: { phone: ben }, channel: "web", token_hash: token(1) }),
+  ).rejects.toMatchObject({ code: "unavailable" });
+  await all.idle();
+  expect((await all.journal.depth()).depth).toBe(0);
+  expect(await all.cache.get({ token_hash: token(1) })).toBeUndefined();
+});
+
+describe("what is new, while older things wait", () => {
+  test("goes behind them and takes them along, and straight to the store once they are through", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    expect(await accept(hub, "whatsapp", webhook(from(anna, "a3")))).toMatchObject({ persisted: false });
+    await all.idle();
+    expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
+    const accepted = await accept(hub, "whatsapp", webhook(from(ben, "b3")));
+    expect(accepted).toMatchObject({ persisted: true });
+    await answered(accepted, hub);
+    expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
+    expect(all.sent.map((text) => /[ab]\d/.exec(text)?.[0]).filter((id) => id?.startsWith("a"))).toEqual([
+      "a1",
+      "a2",
+      "a3",
+    ]);
+  });
+
+  test("is not overtaken by what comes during the replay", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    const other = all.isolate();
+    let during: Promise<unknown> | undefined;
+    all.fate((call) => {
+      if (call === "store.sessions.start") during ??= accept(other, "whatsapp", webhook(from(anna, "a4")));
+      return undefined;
+    });
+    await accept(hub, "whatsapp", webhook(from(anna, "a3")));
+    await all.idle();
+    await during;
+    await all.idle();
+    expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3", "user: a4"]);
+  });
+
+  test("keeps the place of its coming, though it waited for a store that hangs", async () => {
+    const all = world();
+    const hub = all.isolate();
+    const other = all.isolate();
+    const { receive } = all.store.conversations;
+    const hung = Promise.withResolvers<never>();
+    Object.assign(all.store.conversations, { receive: () => hung.promise });
+    const first = accept(hub, "whatsapp", webhook(from(anna, "a1")));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    all.clock.now += 1_000;
+    all.fate(storeDown);
+    await accept(other, "whatsapp", webhook(from(anna, "a2")));
+    hung.reject(new HubError("unavailable", "the database did not answer", { reason: "store_timeout" }));
+    expect(await first).toMatchObject({ persisted: false });
+    Object.assign(all.store.conversations, { receive });
+    all.fate(allUp);
+    await sweep(hub, SWEEP);
+    const session = await all.store.sessions.start(
+      { identities: { phone: anna }, channel: "web", token_hash: token(5) },
+      hub.now(),
+    );
+    const { messages } = await all.store.sessions.messages(session, 0, 9, hub.now());
+    expect(messages.filter(({ role }) => role === "user").map(({ text }) => text)).toEqual(["a1", "a2"]);
+    expect(messages[1]!.created_at.getTime() - messages[0]!.created_at.getTime()).toBeLessThanOrEqual(1_000);
+  });
+
+  test("waits behind them when somebody else is replaying", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    const release = await all.journal.lease(20_000);
+    expect(await accept(hub, "whatsapp", webhook(from(anna, "a3")))).toMatchObject({
+      persisted: false,
+      turns: [],
+    });
+    expect((await all.journal.depth()).depth).toBe(7);
+    await release!();
+    await sweep(hub, SWEEP);
+    expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
+  });
+
+  test("goes to the store when they are through before it could be put behind them", async () => {
+    const all = await outage();
+    const slow = all.isolate();
+    const quick = all.isolate();
+    const release = await all.journal.lease(20_000);
+    const raced: Hub = {
+      ...slow,
+      standby: {
+        ...slow.standby,
+        journal: {
+          ...all.journal,
+          lease: async () => undefined, // somebody else is at it
+          append: async (...args) => {
+            await release!();
+            await replay(quick, quick.standby, ALL);
+            return all.journal.append(...args);
+          },
+        },
+      },
+    };
+    expect(await accept(raced, "whatsapp", webhook(from(anna, "a3")))).toMatchObject({ persisted: true });
+    expect((await all.journal.depth()).depth).toBe(0);
+    expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
+  });
+
+  test("costs a busy isolate nothing while all is well, and one question every three seconds", async () => {
+    const all = world();
+    const hub = all.isolate();
+    for (let i = 0; i < 60; i++) {
+      await accept(hub, "whatsapp", webhook(from(anna, `m${i}`)));
+      all.clock.now += 100;
+    }
+    expect(all.calls.filter((call) => call.startsWith("journal."))).toEqual([
+      "journal.depth",
+      "journal.depth",
+    ]);
+    expect(all.calls.filter((call) => call === "store.conversations.receive")).toHaveLength(60);
+  });
+
+  test("asks each time for a while after trouble: others may still be in it", async () => {
+    const all = world();
+    const hub = all.isolate();
+    const other = all.isolate();
+    all.fate(storeDown);
+    await accept(hub, "whatsapp", webhook(from(anna, "a1")));
+    all.fate(allUp);
+    await accept(hub, "whatsapp", webhook(from(anna, "a2")));
+    await accept(hub, "whatsapp", webhook(from(ben, "b1")));
+    all.clock.now += 500;
+    all.fate(storeDown);
+    await accept(other, "whatsapp", webhook(from(anna, "a3")));
+    all.fate(allUp);
+    all.clock.now += 500;
+    await accept(hub, "whatsapp", webhook(from(anna, "a4")));
+    await all.idle();
+    all.clock.now += 61_000;
+    await sweep(hub, SWEEP);
+    const session = await all.store.sessions.start(
+      { identities: { phone: anna }, channel: "web", token_hash: token(5) },
+      hub.now(),
+    );
+    const { messages } = await all.store.sessions.messages(
+      { session_id: session.session_id },
+      0,
+      99,
+      hub.now(),
+    );
+    expect(messages.filter(({ role }) => role === "user").map(({ text }) => text)).toEqual([
+      "a1",
+      "a2",
+      "a3",
+      "a4",
+    ]);
+  });
+
+  test("is served by the store alone while the journal does not answer, which is asked again only after a while", async () => {
+    const all = world();
+    const hub = all.isolate();
+    all.fate((call) => (call.startsWith("journal.") ? "down" : undefined));
+    for (let i = 0; i < 20; i++)
+      expect(await accept(hub, "whatsapp", webhook(from(anna, `m${i}`)))).toMatchObject({ persisted: true });
+    expect(all.calls.filter((call) => call.startsWith("journal."))).toHaveLength(1);
+    all.clock.now += 10_000;
+    expect(await catchUp(hub, hub.standby)).toEqual({ empty: true, taken: 0 });
+    expect(all.calls.filter((call) => call.startsWith("journal."))).toHaveLength(2);
+  });
+});

@@ -1,0 +1,227 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Store } from "../../src/core/store.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
+import { sqlStore } from "../../src/stores/sql.ts";
+import { aim, type Shot, shots } from "../support/fuzz.ts";
+import { begin, post } from "../support/http.ts";
+import { type Operation, operationsOf } from "../support/openapi.ts";
+import {
+  call,
+  keys,
+  onTelegram,
+  onWhatsApp,
+  type StrictHub,
+  sharesPhone,
+  strictHub,
+} from "../support/people.ts";
+import { createDatabase } from "../support/stack.ts";
+
+const SETTINGS = { sessionTtlMs: 7 * 86_400_000, leaseMs: 60_000, history: 0, kioskIdleMs: 120_000 };
+const PHONE = "+4915112340001";
+const IN_A_ROW = 40;
+
+let operations: Operation[];
+let direct: PostgresCalls;
+beforeAll(async () => {
+  operations = await operationsOf(strictHub());
+  direct = postgresCalls((await createDatabase()).url, { max: 4, timeoutMs: 30_000 });
+});
+afterAll(() => direct.close());
+
+const memory = () => memoryStore(SETTINGS);
+const postgres = () => sqlStore(direct.call, SETTINGS);
+
+/** Who sends: each is given what has been learnt so far. */
+type Who = (seen: Seen) => Record<string, string>;
+
+interface Seen {
+  readonly hub: StrictHub;
+  readonly tokens: string[];
+  readonly sessions: string[];
+  readonly devices: string[];
+}
+
+const last = (list: readonly string[], back: number) =>
+  list.at(-1 - (back % Math.max(1, list.length))) ?? "hst_none";
+
+/** Everybody who is not the victim, and holds no key that vouches. */
+const STRANGERS: Who[] = [
+  () => ({}),
+  ({ tokens }) => ({ authorization: `Bearer ${last(tokens, 0)}` }),
+  ({ tokens }) => ({ authorization: `Bearer ${last(tokens, 0)}` }),
+  ({ tokens }) => ({ "x-session-token": last(tokens, 1) }),
+  ({ tokens }) => ({ "x-session-token": last(tokens, 2) }),
+  () => keys.kiosk,
+  ({ tokens }) => ({ ...keys.kiosk, "x-session-token": last(tokens, 0) }),
+  () => ({ "x-api-key": "guess" }),
+  () => ({ authorization: "Basic aHN0OmhzdA==" }),
+];
+
+/** Those who may nearly everything: here only failures count. */
+const INSIDERS: Who[] = [
+  () => keys.web,
+  () => keys.admin,
+  ({ tokens }) => ({ ...keys.web, "x-session-token": last(tokens, 0) }),
+  () => ({ "x-platform": "1" }),
+  () => ({ "x-platform": "1" }),
+];
+
+interface Played {
+  requests: number;
+  /** `METHOD path status`, as often as it came. */
+  readonly answers: Map<string, number>;
+}
+
+/** Sends random requests, so many in a row to each of many hubs, and looks at every answer. */
+async function play(
+  store: () => Store,
+  who: readonly Who[],
+  { rows, mayKnow = false }: { rows: number; mayKnow?: boolean },
+): Promise<Played> {
+  const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 2 ** 31));
+  const all = shots(operations.length, rows * IN_A_ROW, seed);
+  const played: Played = { requests: 0, answers: new Map() };
+  try {
+    for (let row = 0; row < rows; row++) {
+      const world = await worldOf(store, row);
+      for (const shot of all.slice(row * IN_A_ROW, (row + 1) * IN_A_ROW))
+        await shoot(world, shot, who, mayKnow, played);
+      await world.seen.hub.idle();
+      if (mayKnow) continue;
+      const { status, body } = await call(world.seen.hub, "/session/restore", {
+        headers: world.victim.bearer,
+      });
+      expect([status, body.session?.data.cart]).toEqual([200, ["CANARY"]]);
+    }
+  } catch (cause) {
+    throw new Error(`FUZZ_SEED=${seed}, request ${played.requests}: ${(cause as Error).message}`, { cause });
+  }
+  return played;
+}
+
+/** A hub with a victim whom everybody has heard of, and an attacker. */
+async function worldOf(store: () => Store, row: number) {
+  const hub = strictHub({}, { store: store() });
+  hub.clock.now = new Date(hub.clock.now.getTime() + row * 30 * 86_400_000);
+  const start = { phone: PHONE, channel: "web", customer_id: "103", data: { cart: ["CANARY"] } };
+  const victim = await begin(hub, start, keys.web);
+  await call(hub, "/webhooks/web", post({ external_id: "v1", text: "CANARY" }, victim.bearer));
+  if (row % 2 === 0) {
+    await onTelegram(hub, 11, "CANARY");
+    await sharesPhone(hub, 11, PHONE);
+  } else await onWhatsApp(hub, PHONE, "CANARY");
+  await call(hub, "/auth/signup", post({ password: "the CANARY's own password" }, victim.bearer));
+  const { body } = await call(hub, "/session/devices", { headers: victim.bearer });
+  const attacker = await begin(hub, { channel: "web" });
+  const seen: Seen = { hub, tokens: [attacker.token], sessions: [attacker.id], devices: [] };
+  return { victim, device: body.devices[0].device_id as string, seen };
+}
+
+async function shoot(
+  { victim, device, seen }: Awaited<ReturnType<typeof worldOf>>,
+  shot: Shot,
+  who: readonly Who[],
+  mayKnow: boolean,
+  played: Played,
+) {
+  const operation = operations[shot.operation]!;
+  const targets = {
+    victim: victim.id,
+    device,
+    mine: () => last(seen.sessions, 0),
+    own: () => last(seen.devices, 0),
+  };
+  const [path, init] = await aim(shot, operation, targets, who[shot.who % who.length]!(seen));
+  const response = await seen.hub.request(path, init);
+  const text = await response.text();
+  played.requests++;
+  const key = `${init.method} ${operation.path} ${response.status}`;
+  played.answers.set(key, (played.answers.get(key) ?? 0) + 1);
+  const sent = () => ({ path, method: init.method, headers: init.headers, body: bodyText(init) });
+  if (response.status >= 500)
+    expect.fail(`${response.status} ${text} ${JSON.stringify(sent())} ${why(seen.hub)}`);
+  if (!mayKnow && /CANARY/.test(text + [...response.headers].flat().join("\n")))
+    expect.fail(`another customer's words: ${text} ${JSON.stringify(sent())}`);
+  learn(text, seen, victim.token);
+}
+
+/** Tokens, sessions and devices in an answer are used from then on. */
+function learn(text: string, { tokens, sessions, devices }: Seen, victims: string): void {
+  for (const [token] of text.matchAll(/hst_[\w-]{43}/g)) if (token !== victims) tokens.push(token);
+  const session_id = /"session":\{"session_id":"([0-9a-f-]{36})"/.exec(text)?.[1];
+  if (session_id) sessions.push(session_id);
+  for (const [, device_id] of text.matchAll(/"device_id":"([0-9a-f-]{36})"/g)) devices.push(device_id!);
+}
+
+function bodyText({ body }: RequestInit): string | undefined {
+  return body instanceof Uint8Array ? new TextDecoder().decode(body) : undefined;
+}
+
+function why({ lines }: StrictHub): string {
+  return JSON.stringify(lines.filter(({ level }) => level === "error").slice(-2));
+}
+
+/** Operations that nothing has ever got through to: the fuzzer would be shooting at closed doors. */
+function unreached({ answers }: Played, expected: readonly string[]): string[] {
+  const reached = [...answers.keys()]
+    .filter((key) => / 2\d\d$/.test(key))
+    .map((key) => key.replace(/ \d+$/, ""));
+  return expected.filter((name) => !reached.includes(name));
+}
+
+const names = () => operations.map(({ method, path }) => `${method} ${path}`);
+const forInsiders = (name: string) => /\/api\/|\/metrics|\/webhooks\/(telegram|whatsapp)/.test(name);
+/** A WebSocket, what needs a secret that nobody here has, and a handshake that nobody makes. */
+const CLOSED = ["GET /session/live", "POST /auth/password", "GET /webhooks/{channel}"];
+
+describe("over memory", () => {
+  test("20,000 requests of strangers meet no failure and see nothing of another customer", async () => {
+    const played = await play(memory, STRANGERS, { rows: 20_000 / IN_A_ROW });
+    expect(played.requests).toBeGreaterThanOrEqual(20_000);
+    const expected = names().filter(
+      (name) => !forInsiders(name) && ![...CLOSED, "POST /auth/signup", "POST /auth/login"].includes(name),
+    );
+    expect(unreached(played, expected)).toEqual([]);
+  }, 600_000);
+
+  test("4,000 requests of operators, trusted systems and platforms meet no failure", async () => {
+    const played = await play(memory, INSIDERS, { rows: 100, mayKnow: true });
+    expect(played.requests).toBeGreaterThanOrEqual(4_000);
+    expect(
+      unreached(
+        played,
+        names().filter((name) => forInsiders(name) && !/retry|devices/.test(name) && !CLOSED.includes(name)),
+      ),
+    ).toEqual([]);
+  }, 600_000);
+});
+
+describe("over Postgres", () => {
+  test("2,000 requests of strangers meet no failure and see nothing of another customer", async () => {
+    expect((await play(postgres, STRANGERS, { rows: 50 })).requests).toBeGreaterThanOrEqual(2_000);
+  }, 600_000);
+
+  test("1,000 requests of operators, trusted systems and platforms meet no failure", async () => {
+    expect((await play(postgres, INSIDERS, { rows: 25, mayKnow: true })).requests).toBeGreaterThanOrEqual(
+      1_000,
+    );
+  }, 600_000);
+});
+
+test("the fuzzer sees it when a guard is gone", async () => {
+  const open = () => {
+    const store = memory();
+    const { restore } = store.sessions;
+    // As if any token opened the first session there is.
+    store.sessions.restore = async (who, channel, now) => {
+      try {
+        return await restore(who, channel, now);
+      } catch {
+        return restore({ token_hash: who.token_hash, identities: { phone: PHONE } }, channel, now);
+      }
+    };
+    return store;
+  };
+  await expect(play(open, STRANGERS, { rows: 60 })).rejects.toThrow(/another customer's words/);
+});

@@ -1,0 +1,132 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { dirname, join, relative, resolve } from "node:path";
+import { describe, expect, test } from "vitest";
+import { channels } from "../../src/channels/index.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const src = join(root, "src");
+
+/** What each room of the map may import: other rooms of src, and packages. */
+const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
+  // libphonenumber-js is core's one package beside zod: what a phone is belongs to identities, not to a channel.
+  // The ports of features stand in the Store, so core names their types.
+  core: { rooms: ["core", "features", "outage"], packages: ["zod", "libphonenumber-js/min"] },
+  channels: { rooms: ["core"], packages: ["zod", "grammy/web", "@grammyjs/types"] },
+  stores: {
+    rooms: ["core", "features", "outage"],
+    packages: ["zod", "postgres", "@supabase/supabase-js", "@upstash/redis"],
+  },
+  bots: { rooms: ["core"], packages: ["zod"] },
+  features: { rooms: ["core", "http", "stores"], packages: ["zod", "hono", "@hono/zod-openapi"] },
+  http: { rooms: ["core", "features", "outage"], packages: ["zod", "hono", "@hono/zod-openapi", "qr"] },
+  outage: { rooms: ["core"], packages: [] },
+  compose: { rooms: ["bots", "channels", "core", "features", "http", "outage", "stores"], packages: ["zod"] },
+};
+/** Files that only list what their room holds. */
+const LISTS = ["src/channels/index.ts", "src/bots/index.ts"];
+/** What several channels share, and is none itself. */
+const SHARED = ["src/channels/caller.ts"];
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+}
+
+const files = sources(src);
+const imports = files.flatMap(importsOf);
+
+describe("the map", () => {
+  test("has only the rooms that docs/architecture.md names", () => {
+    expect([...new Set(files.map(roomOf).filter(Boolean))].sort()).toEqual(Object.keys(RULES).sort());
+  });
+
+  test.for(Object.entries(RULES))("%s imports only what it may", ([room, { rooms, packages }]) => {
+    const wrong = imports
+      .filter(({ file }) => roomOf(file) === room)
+      .filter(({ target }) =>
+        target.startsWith("src/")
+          ? !rooms.includes(roomOf(target)) && !sameRoom(room, target)
+          : !packages.some((name) => target === name || target.startsWith(`${name}/`)),
+      );
+    expect(wrong).toEqual([]);
+  });
+
+  test("no channel, store or bot imports another one", () => {
+    const wrong = imports.filter(({ file, target }) => {
+      if (!["channels", "bots"].includes(roomOf(file)) || LISTS.includes(file) || SHARED.includes(target))
+        return false;
+      return target.startsWith("src/") && roomOf(target) === roomOf(file) && unitOf(target) !== unitOf(file);
+    });
+    expect(wrong).toEqual([]);
+  });
+
+  test("only worker.ts sees all sides", () => {
+    const outside = files.filter((file) => roomOf(file) === "").sort();
+    expect(outside).toEqual(["src/worker.ts"]);
+    expect(imports.filter(({ target }) => target === "src/worker.ts")).toEqual([]);
+  });
+
+  test("nothing that is deployed imports from dev, test, bench or shared material", () => {
+    expect(
+      imports.filter(
+        ({ target }) => target.startsWith("../") || /^(dev|test|bench|migrations)\//.test(target),
+      ),
+    ).toEqual([]);
+  });
+
+  test("every channel stands in the list", () => {
+    const units = new Set(
+      files
+        .filter((file) => file.startsWith("src/channels/") && !LISTS.includes(file) && !SHARED.includes(file))
+        .map(unitOf),
+    );
+    expect([...units].sort()).toEqual(Object.keys(channels).sort());
+  });
+
+  test("every channel has fixtures of its own", () => {
+    const folders = readdirSync(join(root, "test/fixtures"));
+    expect(folders.sort()).toEqual(
+      Object.keys(channels)
+        .filter((name) => name !== "kiosk" && name !== "web")
+        .sort(),
+    );
+  });
+
+  test("core reads no clock and knows no environment", () => {
+    const wrong = files
+      .filter((file) => roomOf(file) === "core")
+      .filter((file) =>
+        /\bDate\.now\(|new Date\(\)|process\.|performance\.now/.test(readFileSync(join(root, file), "utf8")),
+      );
+    expect(wrong).toEqual([]);
+  });
+});
+
+function sameRoom(room: string, target: string): boolean {
+  return roomOf(target) === room;
+}
+
+function sources(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => relative(root, join(folder, name)));
+}
+
+function importsOf(file: string): Import[] {
+  const text = readFileSync(join(root, file), "utf8");
+  return [...text.matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)].map(([, specifier]) => ({
+    file,
+    target: specifier!.startsWith(".") ? relative(root, join(root, dirname(file), specifier!)) : specifier!,
+  }));
+}
+
+/** The folder of src that a file lies in; empty for the files beside them. */
+function roomOf(file: string): string {
+  const [, room, ...rest] = file.split("/");
+  return rest.length > 0 ? room! : "";
+}
+
+/** The one channel or bot that a file belongs to. */
+function unitOf(file: string): string {
+  return file.split("/")[2]!.replace(/\.ts$/, "");
+}

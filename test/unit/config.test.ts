@@ -1,0 +1,137 @@
+import { describe, expect, test } from "vitest";
+import { configOf } from "../../src/compose/config.ts";
+
+const DAY_MS = 86_400_000;
+
+function refusal(env: Record<string, unknown>): string {
+  try {
+    configOf(env);
+  } catch (error) {
+    expect(error).toMatchObject({ name: "HubError", code: "misconfigured" });
+    return (error as Error).message;
+  }
+  throw new Error("was not refused");
+}
+
+test("an empty environment is a memory hub whose API keys are all closed", () => {
+  expect(configOf({})).toEqual({
+    keys: { kiosk: [], web: [], admin: [] },
+    corsOrigins: [],
+    backend: { name: "memory" },
+    cacheTtlSeconds: 86_400,
+    sessionTtlMs: 7 * DAY_MS,
+    retentionMs: 30 * DAY_MS,
+    passwordRetentionMs: 365 * DAY_MS,
+    kioskPhones: "verify",
+    kioskIdleMs: 120_000,
+    scanTo: {},
+    bot: "echo",
+  });
+});
+
+test("every setting arrives where it is used", () => {
+  expect(
+    configOf({
+      KIOSK_API_KEY: "k1, k2,",
+      WEB_API_KEY: "w1",
+      ADMIN_API_KEY: "a1",
+      CORS_ORIGINS: "https://shop.example, http://localhost:5173",
+      SUPABASE_URL: "https://x.supabase.co",
+      SUPABASE_SERVICE_ROLE_KEY: "service",
+      UPSTASH_REDIS_REST_URL: "https://x.upstash.io",
+      UPSTASH_REDIS_REST_TOKEN: "token",
+      REDIS_SESSION_TTL: "60",
+      SESSION_TTL_HOURS: "1.5",
+      SESSION_RETENTION_DAYS: "2",
+      MESSAGE_RETENTION_DAYS: "8.5",
+      PASSWORD_RETENTION_DAYS: "90",
+      KIOSK_PHONE_POLICY: "trust",
+      KIOSK_IDLE_SECONDS: "60",
+      TELEGRAM_BOT_USERNAME: "@shop_bot",
+      WHATSAPP_DISPLAY_PHONE_NUMBER: "+1 (555) 000-1111",
+      DEFAULT_COUNTRY: "DE",
+      DEFAULT_LANGUAGE: "de",
+      BOT: "webhook",
+    }),
+  ).toEqual({
+    keys: { kiosk: ["k1", "k2"], web: ["w1"], admin: ["a1"] },
+    corsOrigins: ["https://shop.example", "http://localhost:5173"],
+    backend: { name: "supabase", url: "https://x.supabase.co", key: "service" },
+    upstash: { url: "https://x.upstash.io", token: "token" },
+    cacheTtlSeconds: 60,
+    sessionTtlMs: 5_400_000,
+    retentionMs: 2 * DAY_MS,
+    messageRetentionMs: 8.5 * DAY_MS,
+    passwordRetentionMs: 90 * DAY_MS,
+    kioskPhones: "trust",
+    kioskIdleMs: 60_000,
+    scanTo: { telegram: "shop_bot", whatsapp: "15550001111" },
+    country: "DE",
+    language: "de",
+    bot: "webhook",
+  });
+});
+
+describe("the backend", () => {
+  const supabase = { SUPABASE_URL: "https://x.supabase.co", SUPABASE_SERVICE_ROLE_KEY: "service" };
+  const hyperdrive = { HYPERDRIVE: { connectionString: "postgres://x" } };
+  test.for([
+    [{}, "memory"],
+    [supabase, "supabase"],
+    [hyperdrive, "postgres"],
+    [{ ...supabase, ...hyperdrive }, "supabase"],
+    [{ ...supabase, ...hyperdrive, CONVERSATION_STORAGE_BACKEND: "postgres" }, "postgres"],
+    [{ ...supabase, CONVERSATION_STORAGE_BACKEND: "memory" }, "memory"],
+    [{ ...supabase, FEATURE_SUPABASE_WRITE: "false" }, "memory"],
+    [{ ...supabase, FEATURE_SUPABASE_WRITE: false, CONVERSATION_STORAGE_BACKEND: "supabase" }, "memory"],
+    [{ ...supabase, FEATURE_SUPABASE_WRITE: "true" }, "supabase"],
+    [{ ...supabase, FEATURE_SUPABASE_WRITE: "" }, "supabase"],
+  ] as [Record<string, unknown>, string][])("of %j is %s", ([env, name]) => {
+    expect(configOf(env).backend.name).toBe(name);
+  });
+});
+
+test.for([
+  [{ SUPABASE_URL: "https://x.supabase.co" }, "SUPABASE_SERVICE_ROLE_KEY is missing"],
+  [{ SUPABASE_SERVICE_ROLE_KEY: "secret" }, "SUPABASE_URL is missing"],
+  [{ SUPABASE_URL: "secret", SUPABASE_SERVICE_ROLE_KEY: "secret" }, "SUPABASE_URL must be a URL"],
+  [{ UPSTASH_REDIS_REST_URL: "https://x.upstash.io" }, "UPSTASH_REDIS_REST_TOKEN is missing"],
+  [{ CONVERSATION_STORAGE_BACKEND: "supabase" }, "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY is missing"],
+  [{ CONVERSATION_STORAGE_BACKEND: "postgres" }, "the HYPERDRIVE binding is missing"],
+  [{ CONVERSATION_STORAGE_BACKEND: "secret" }, "CONVERSATION_STORAGE_BACKEND"],
+  [{ FEATURE_SUPABASE_WRITE: "secret" }, "FEATURE_SUPABASE_WRITE must be true or false"],
+  [{ SESSION_TTL_HOURS: "secret" }, "SESSION_TTL_HOURS"],
+  [{ SESSION_TTL_HOURS: "0" }, "SESSION_TTL_HOURS"],
+  [{ REDIS_SESSION_TTL: "1.5" }, "REDIS_SESSION_TTL"],
+  [{ DEFAULT_COUNTRY: "secret" }, "DEFAULT_COUNTRY must be a country"],
+  [{ DEFAULT_LANGUAGE: "secret secret" }, "DEFAULT_LANGUAGE must be a language"],
+  [{ LANGUAGE_MODE: "secret" }, "LANGUAGE_MODE"],
+  [{ ALLOWED_LANGUAGES: "de, secret!" }, "ALLOWED_LANGUAGES"],
+  [{ CORS_ORIGINS: "https://secret.example/path" }, "CORS_ORIGINS must be origins"],
+  [{ MESSAGE_RETENTION_DAYS: "7" }, "MESSAGE_RETENTION_DAYS"],
+  [{ PASSWORD_RETENTION_DAYS: "secret" }, "PASSWORD_RETENTION_DAYS"],
+  [{ KIOSK_PHONE_POLICY: "secret" }, "KIOSK_PHONE_POLICY must be trust or verify"],
+  [{ KIOSK_IDLE_SECONDS: "1" }, "KIOSK_IDLE_SECONDS"],
+  [{ TELEGRAM_BOT_USERNAME: "https://t.me/secret" }, "TELEGRAM_BOT_USERNAME must be a bot's username"],
+  [{ WHATSAPP_DISPLAY_PHONE_NUMBER: "secret" }, "WHATSAPP_DISPLAY_PHONE_NUMBER must be a phone number"],
+  [{ KIOSK_API_KEY: "hst_secret" }, "KIOSK_API_KEY must not begin with hst_"],
+] as [Record<string, unknown>, string][])(
+  "%j is refused, naming the variable and not its value",
+  ([env, message]) => {
+    expect(refusal(env)).toContain(message);
+    expect(refusal(env)).not.toContain("secret");
+  },
+);
+
+test.for([
+  { KIOSK_API_KEY: "real, dev-kiosk-key" },
+  { WEB_API_KEY: "dev-web-key" },
+  { ADMIN_API_KEY: "dev-admin-key" },
+  { TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret" },
+  { WHATSAPP_APP_SECRET: "dev-app-secret" },
+  { WHATSAPP_VERIFY_TOKEN: "dev-verify-token" },
+])("%j is refused unless ENVIRONMENT is development", (env) => {
+  expect(refusal(env)).toContain(Object.keys(env)[0]);
+  expect(refusal({ ...env, ENVIRONMENT: "production" })).toContain("development value");
+  expect(() => configOf({ ...env, ENVIRONMENT: "development" })).not.toThrow();
+});
