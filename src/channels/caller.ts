@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Channel } from "../core/channel.ts";
 import { HubError } from "../core/errors.ts";
-import { normalisePhone } from "../core/identity/phone.ts";
+import { phoneOf } from "../core/identity/phone.ts";
 import { parseJson } from "../core/json.ts";
 import { type Content, contentSchema } from "../core/messages/content.ts";
 import type { InboundMessage } from "../core/messages/message.ts";
@@ -196,10 +196,7 @@ function spokenFor({ phone, session }: CallerMessage, defaultCountry: string | u
   if ((phone === undefined) === (session === undefined))
     throw malformed("phone", "with an API key, exactly one of phone and session is needed");
   if (session !== undefined) return { session_id: session.toLowerCase() };
-  const normalised = normalisePhone(phone!, defaultCountry);
-  if (normalised === undefined)
-    throw malformed("phone", "not a phone number; write it with + and the country's prefix");
-  return { phone: normalised };
+  return { phone: phoneOf(phone!, defaultCountry) };
 }
 
 async function ownSession({ phone, session }: CallerMessage, token: string) {

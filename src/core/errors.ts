@@ -6,6 +6,7 @@ export const ERROR_CODES = {
   code_invalid: 403,
   password_invalid: 401,
   malformed: 400,
+  phone_ambiguous: 400,
   session_not_found: 404,
   session_expired: 404,
   not_found: 404,

@@ -11,6 +11,8 @@ const MEANINGS: Record<ErrorCode, string> = {
   code_invalid: "the code is wrong, was used, is too old, or was guessed at too often",
   password_invalid: "phone and password do not belong together",
   malformed: "the request cannot be read; the message names the field",
+  phone_ambiguous:
+    "the phone's digits may be those of several people; write it with + and the country's prefix",
   session_not_found: "no such session, or it ended or signed out",
   session_expired: "the session lay idle past its lifetime",
   not_found: "no such thing",

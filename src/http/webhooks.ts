@@ -133,6 +133,7 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         ),
         ...problems(
           "malformed",
+          "phone_ambiguous",
           "unauthorized",
           "verification_required",
           "not_found",

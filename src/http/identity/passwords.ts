@@ -1,4 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { phoneOf } from "../../core/identity/phone.ts";
 import { logIn } from "../../core/identity/verify.ts";
 import { lookUp } from "../../outage/degraded.ts";
 import { callerOf, tokenOf } from "../auth.ts";
@@ -6,7 +7,7 @@ import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
-import { identityFields, phoneOf } from "../sessions/identities.ts";
+import { identityFields } from "../sessions/identities.ts";
 import { sessionSchema } from "../shapes.ts";
 import { verified } from "./prove.ts";
 import { limitKeys } from "./rate-limit-keys.ts";
@@ -114,6 +115,7 @@ export function addPasswords(app: App, options: AppOptions): void {
       ),
       ...problems(
         "malformed",
+        "phone_ambiguous",
         "unauthorized",
         "password_invalid",
         "payload_too_large",

@@ -1,7 +1,7 @@
 import type { Message } from "@grammyjs/types";
 import { z } from "zod";
 import type { Identities } from "../../../core/identity/identity.ts";
-import { phoneFromDigits } from "../../../core/identity/phone.ts";
+import { phoneFromCard } from "../../../core/identity/phone.ts";
 import type { Content } from "../../../core/messages/content.ts";
 import type { Address, IgnoredReason, Inbound } from "../../../core/messages/message.ts";
 import { present } from "../present.ts";
@@ -73,7 +73,7 @@ export function readMessage(said: Said, about: About): Inbound[] {
     channel: CHANNEL,
     account,
     external_id,
-    from: present({ ...customer(said), phone: card && phoneFromDigits(card.phone_number) }),
+    from: present({ ...customer(said), phone: card && phoneFromCard(card.phone_number) }),
     address: addressOf(said),
     content,
     reply_to: said.reply_to_message?.message_id ? idOf(said, said.reply_to_message.message_id) : undefined,
