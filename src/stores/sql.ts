@@ -27,6 +27,8 @@ export type SqlFunction =
   | "hub_metrics"
   | "hub_start"
   | "hub_restore"
+  | "hub_find"
+  | "hub_ping"
   | "hub_update"
   | "hub_end"
   | "hub_sign_out"
@@ -53,6 +55,7 @@ const TRIES = 4;
 const SAYS: Partial<Record<ErrorCode, string>> = {
   session_not_found: "there is no such session, or it has ended",
   session_expired: "the session has expired",
+  merge_required: "the two are known as different customers",
   version_conflict: "the session has moved on from that version",
   payload_too_large: TOO_LARGE,
   verification_required: "who this is has to be proven first",
@@ -84,15 +87,17 @@ export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
     proofs: sqlProofs(ask, people),
     privacy: sqlPrivacy(ask),
     ping: async () => {
-      await ask("hub_sign_out", { token_hash: "" });
+      await ask("hub_ping", {});
     },
   };
 }
 
 function sqlOperations(ask: SqlCall, lease: Row): Operations {
   return {
-    async deadLetters(after, limit) {
-      return ((await ask("hub_dead_letters", { after, limit })).dead_letters as Row[]).map(toDeadLetter);
+    async deadLetters(after, limit, session_id) {
+      return ((await ask("hub_dead_letters", { after, limit, session_id })).dead_letters as Row[]).map(
+        toDeadLetter,
+      );
     },
     async retry(id, now) {
       const row = await ask("hub_retry", { now, ...lease, id });

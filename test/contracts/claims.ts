@@ -110,7 +110,7 @@ export function claims(make: Make): void {
     const store = await desk(make);
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     await typeIn(store, 2, phone, minute(1));
-    await store.sessions.update(hash(1), { data: { cart: ["bread"] } }, minute(2));
+    await store.sessions.update({ token_hash: hash(1) }, { data: { cart: ["bread"] } }, minute(2));
     const after = await prove(store);
     expect(after).toMatchObject({ session_id, phone, data: { cart: ["bread"] }, closed: [hash(1), hash(2)] });
     expect(after.phone_verified).toBeUndefined();
@@ -125,7 +125,11 @@ export function claims(make: Make): void {
     const older = { cart: ["mine"], kept: true };
     await begin(store, 1, { whatsapp_user_id }, minute(0), { customer_id: "103", data: older });
     await typeIn(store, 2, phone, minute(1));
-    await store.sessions.update(hash(2), { data: { cart: ["not mine"], note: "new" } }, minute(2));
+    await store.sessions.update(
+      { token_hash: hash(2) },
+      { data: { cart: ["not mine"], note: "new" } },
+      minute(2),
+    );
     const { session, merged, closed } = await store.hear(
       said("whatsapp", { whatsapp_user_id, phone }, "1"),
       minute(3),
@@ -173,7 +177,7 @@ export function claims(make: Make): void {
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     const [, update] = await Promise.allSettled([
       store.hear(said("whatsapp", { whatsapp_user_id, phone }, "w1"), minute(1)),
-      store.sessions.update(hash(1), { data: { planted: true } }, minute(1)),
+      store.sessions.update({ token_hash: hash(1) }, { data: { planted: true } }, minute(1)),
     ]);
     await expectToken(store, hash(1), undefined, minute(2));
     const { session } = await store.hear(said("whatsapp", { whatsapp_user_id }, "w2"), minute(2));

@@ -74,7 +74,7 @@ export function freshness(make: Make): void {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
     await store.sessions.restore({ token_hash: hash(1) }, "web", minute(14));
-    await store.sessions.update(hash(1), { data: {} }, minute(15));
+    await store.sessions.update({ token_hash: hash(1) }, { data: {} }, minute(15));
     await expect(signUp(store, 1, minute(15))).rejects.toMatchObject(required);
   });
 
@@ -96,9 +96,9 @@ export function freshness(make: Make): void {
     await annasSession(store);
     for (const kind of ["phone", "telegram_chat_id", "visitor_id"] as const)
       await expect(store.proofs.unlink(hash(901), kind, minute(7))).rejects.toMatchObject(required);
-    expect((await store.proofs.unlink(hash(901), "phone", minute(6.9))).phone).toBeUndefined();
+    expect((await store.proofs.unlink(hash(901), "phone", minute(6.9))).session.phone).toBeUndefined();
     await begin(store, 1, { visitor_id: "v" }, minute(0));
-    expect((await store.proofs.unlink(hash(1), "visitor_id", minute(60))).visitor_id).toBeUndefined();
+    expect((await store.proofs.unlink(hash(1), "visitor_id", minute(60))).session.visitor_id).toBeUndefined();
   });
 
   test("a code that is given later leads out of the session, into the phone's", async () => {

@@ -96,7 +96,9 @@ export function journaled(make: Make): void {
       minute(50),
     );
     const late = { last_activity, expires_at, updated_at };
-    expect(await sessions.update(hash(1), { data: { a: 1 } }, minute(20))).toMatchObject(late);
+    expect(await sessions.update({ token_hash: hash(1) }, { data: { a: 1 } }, minute(20))).toMatchObject(
+      late,
+    );
     expect(await sessions.restore({ token_hash: hash(1) }, "kiosk", minute(30))).toMatchObject(late);
     const heard = await store.hear(
       said("whatsapp", { phone: anna.phone }, "w", { came_at: minute(2) }),

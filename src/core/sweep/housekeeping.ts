@@ -1,6 +1,6 @@
 /** Bounded work on sessions nobody touches any more. */
 export interface Housekeeping {
-  /** Marks active sessions past their expiry, and forgets codes, links and limits that count no more. Returns how many sessions. */
+  /** Marks active sessions past their expiry, and forgets codes, links and rate limits that count no more. Returns how many sessions. */
   expire(now: Date, limit: number): Promise<number>;
   /**
    * Deletes sessions that died before `before`, with their messages, and what else `retention` names; at most `limit` of
@@ -16,4 +16,6 @@ export interface Retention {
   readonly messages_before?: Date;
   /** Passwords that let nobody in since. */
   readonly passwords_before?: Date;
+  /** Identities unseen since, unless their customer has an active session; then customers of whom nothing is left. */
+  readonly identities_before?: Date;
 }

@@ -1,12 +1,13 @@
-import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
 import type { KnownAddress } from "../../core/identity/proofs.ts";
 import type { InboundMessage } from "../../core/messages/message.ts";
+import { isSessionRef } from "../../core/sessions/session.ts";
+import { IDENTITY_KINDS } from "./identities.ts";
 import { copy, type SessionRow } from "./tables.ts";
 
 /** Keeps where a customer was heard of, if they can be written to there. */
 export function keepAddress(row: SessionRow, inbound: InboundMessage, now: Date): void {
   const { channel, account, address, from } = inbound;
-  if ("token_hash" in from || "session_id" in from || Object.keys(address).length === 0) return;
+  if (isSessionRef(from) || Object.keys(address).length === 0) return;
   const known = row.addresses.get(channel);
   if (known && known.used_at > now) return;
   const { telegram_chat_id } = from;

@@ -1,5 +1,13 @@
-import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity/identity.ts";
+import type { Identities, IdentityKind } from "../../core/identity/identity.ts";
 import type { Session } from "../../core/sessions/session.ts";
+
+/** The kinds, strongest first. */
+export const IDENTITY_KINDS = [
+  "telegram_chat_id",
+  "whatsapp_user_id",
+  "phone",
+  "visitor_id",
+] as const satisfies IdentityKind[];
 
 /** What tells people apart. A browser is no person: two of them may be one customer. */
 export const PERSONAL = ["telegram_chat_id", "whatsapp_user_id", "phone"] as const satisfies IdentityKind[];

@@ -1,5 +1,5 @@
-import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
 import { uniteAddresses } from "./addresses.ts";
+import { IDENTITY_KINDS } from "./identities.ts";
 import { externalKey, inOrder, type SessionRow, type Tables } from "./tables.ts";
 
 /**

@@ -1,9 +1,9 @@
 import { HubError } from "../../core/errors.ts";
-import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity/identity.ts";
+import type { Identities, IdentityKind } from "../../core/identity/identity.ts";
 import { NOTICES } from "../../core/identity/notices.ts";
 import type { Session, SessionRef } from "../../core/sessions/session.ts";
 import { dropLostAddresses, knownAddresses } from "./addresses.ts";
-import { areApart, isSomebody, PERSONAL, verifiedOf } from "./identities.ts";
+import { areApart, IDENTITY_KINDS, isSomebody, PERSONAL, verifiedOf } from "./identities.ts";
 import { byAge, merge } from "./merge.ts";
 import { tell } from "./notices.ts";
 import { followPhone } from "./passwords.ts";

@@ -1,4 +1,3 @@
-import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type {
   CustomerRef,
@@ -6,7 +5,7 @@ import type {
   ExportedSession,
   Privacy,
 } from "../../features/privacy/privacy.ts";
-import { verifiedOf } from "./identities.ts";
+import { IDENTITY_KINDS, verifiedOf } from "./identities.ts";
 import { follow, retire } from "./people.ts";
 import { copy, type MessageRow, newId, type SessionRow, type Tables } from "./tables.ts";
 import { closeTokens } from "./tokens.ts";
@@ -45,7 +44,12 @@ export function memoryPrivacy(tables: Tables): Privacy {
       tables.effects.closed = [];
       const details = { sessions: rows.length, messages };
       addAudit(tables, { actor, action: "erase", of, details }, now);
-      return { ...details, session_ids: rows.map(({ session }) => session.session_id), token_hashes };
+      return {
+        ...details,
+        session_ids: rows.map(({ session }) => session.session_id),
+        token_hashes,
+        identities: [],
+      };
     },
 
     async audit(after, limit) {

@@ -106,7 +106,8 @@ export function memoryProofs(tables: Tables): Proofs {
       refuseStale(tables, token_hash, row, now);
       touch(tables, row, undefined, now);
       const { session } = row;
-      if (session[kind] === undefined) return copy(session);
+      if (session[kind] === undefined) return { session: copy(session) };
+      const value = session[kind]!;
       const phones = [session.phone ?? []].flat();
       if (kind === "phone") {
         if (session.phone_verified !== false) tables.passwords.delete(session.phone!);
@@ -116,7 +117,7 @@ export function memoryProofs(tables: Tables): Proofs {
       session.version += 1;
       dropLostAddresses(row);
       followPhone(tables, row, phones, now);
-      return copy(session);
+      return { session: copy(session), removed: { kind, value } };
     },
   };
 }

@@ -1,11 +1,13 @@
 import type { Turn } from "../../core/answer/turn.ts";
-import { IDENTITY_KINDS, type Identities } from "../../core/identity/identity.ts";
+import type { Identities } from "../../core/identity/identity.ts";
 import { NOTICES } from "../../core/identity/notices.ts";
 import type { Content } from "../../core/messages/content.ts";
 import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../core/messages/message.ts";
 import type { InboundEvent, Received } from "../../core/receive/conversations.ts";
+import { isSessionRef } from "../../core/sessions/session.ts";
 import { keepAddress } from "./addresses.ts";
 import { claim, refuseClaim } from "./claims.ts";
+import { IDENTITY_KINDS } from "./identities.ts";
 import { redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
 import { tell } from "./notices.ts";
@@ -29,7 +31,7 @@ import { claimTurn } from "./work.ts";
 export function refuseDead(tables: Tables, item: InboundEvent, now: Date): void {
   if (item.type !== "message") return;
   const { from, channel, claimed, came_at = now } = item.message;
-  if ("token_hash" in from || "session_id" in from) findLive(tables, from, came_at);
+  if (isSessionRef(from)) findLive(tables, from, came_at);
   else if (claimed) refuseClaim(tables, from, channel, came_at);
 }
 
@@ -60,7 +62,7 @@ export function receiveOne(tables: Tables, item: InboundEvent, now: Date): Recei
 function applied(
   type: "echo" | "receipt" | "edit",
   message: Message | undefined,
-): Exclude<Received, { type: "message" }> {
+): Extract<Received, { applied: boolean }> {
   return message ? { type, applied: true, message: copy(message) } : { type, applied: false };
 }
 
@@ -151,12 +153,12 @@ function joined(
   now: Date,
 ): { row: SessionRow; content: Content; notice?: string } {
   const find = () =>
-    "token_hash" in from || "session_id" in from
+    isSessionRef(from)
       ? findLive(tables, from, now)
       : (claimed ? claim : resolve)(tables, from, channel, now);
   if (link_hash === undefined) return { row: find(), content };
   const { linked, link_failed } = tables.settings.notices ?? NOTICES;
-  const isVerified = !claimed && !("token_hash" in from || "session_id" in from);
+  const isVerified = !claimed && !isSessionRef(from);
   const row = isVerified ? redeemLink(tables, link_hash, from, now) : undefined;
   if (row) return { row, content: { kind: "system", event: "linked" }, notice: linked };
   return { row: find(), content: { kind: "system", event: "link_failed" }, notice: link_failed };

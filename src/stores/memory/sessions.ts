@@ -1,10 +1,11 @@
 import { HubError } from "../../core/errors.ts";
-import { IDENTITY_KINDS, type Identities } from "../../core/identity/identity.ts";
+import type { Identities } from "../../core/identity/identity.ts";
 import { mergePatch } from "../../core/json.ts";
 import { refuseGrowth } from "../../core/sessions/session.ts";
 import type { Sessions } from "../../core/sessions/sessions.ts";
 import type { Housekeeping } from "../../core/sweep/housekeeping.ts";
 import { claim, refuseClaim } from "./claims.ts";
+import { IDENTITY_KINDS } from "./identities.ts";
 import { addMessage } from "./messages.ts";
 import {
   findActive,
@@ -54,8 +55,12 @@ export function memorySessions(tables: Tables): Sessions {
       return { ...copy(row.session), ...takeEffects(tables) };
     },
 
-    async update(token_hash, changes, now) {
-      const row = findLive(tables, { token_hash }, now);
+    async find() {
+      throw new HubError("needs_database", "not yet");
+    },
+
+    async update(of, changes, now) {
+      const row = findLive(tables, of, now);
       const { session } = row;
       const { data, metadata, language, channel, message, if_version } = changes;
       if (if_version !== undefined && if_version !== session.version)

@@ -158,7 +158,7 @@ export function newTables(settings: StoreSettings): Tables {
     early: new Map(),
     paces: new Map(),
     counters: new Map(),
-    effects: { merged: [], closed: [], notified: [], deliveries: [] },
+    effects: { merged: [], closed: [], notified: [], conflicts: [], deliveries: [] },
     seq: 0,
   };
 }
@@ -166,7 +166,7 @@ export function newTables(settings: StoreSettings): Tables {
 /** What has changed elsewhere since this was last asked. */
 export function takeEffects(tables: Tables): Effects {
   const { effects } = tables;
-  tables.effects = { merged: [], closed: [], notified: [], deliveries: [] };
+  tables.effects = { merged: [], closed: [], notified: [], conflicts: [], deliveries: [] };
   return Object.fromEntries(Object.entries(effects).filter(([, list]) => list.length > 0));
 }
 

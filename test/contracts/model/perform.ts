@@ -79,7 +79,7 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
     }
     case "update": {
       const { do: _, token, ...changes } = call;
-      return sessions.update(seen.token(token), changes, now);
+      return sessions.update({ token_hash: seen.token(token) }, changes, now);
     }
     case "end":
       return sessions.end(seen.token(call.token), now);
