@@ -55,6 +55,8 @@ create table public.identities (
 ) with (fillfactor = 80);
 
 create unique index identities_customer on public.identities (customer_key, kind);
+-- Retention looks for what was not seen for long. A summary per range of pages costs an update of the row nothing.
+create index identities_unseen on public.identities using brin (last_seen_at) with (pages_per_range = 32);
 
 comment on table public.identities is 'What says who a person is: phone, email, account at a messenger, browser. One holder at a time.';
 comment on column public.identities.verified_at is 'Null while it is only claimed: typed by somebody, and verified by nobody.';
