@@ -64,3 +64,12 @@ language sql stable security definer set search_path = '' as $$
     'oldest_turn_at', (select min(created_at) from public.turns where state in ('pending', 'running')),
     'oldest_delivery_at', (select min(created_at) from public.deliveries where state in ('pending', 'sending')))
 $$;
+
+-- Counts one key. p: {key}. Returns {}.
+create or replace function public.hub_count(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  insert into public.counted (key) values (p ->> 'key');
+  return '{}';
+end
+$$;
