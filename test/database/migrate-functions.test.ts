@@ -82,7 +82,12 @@ describe("the functions", () => {
     await sql`create function hub.by_hand() returns int language sql as 'select 1'`;
     await sql`create function public.others() returns int language sql as 'select 1'`;
     await run();
-    expect(await functions()).toEqual(["hub.double(bigint)", "hub.double(text)", "hub.stop()", "hub_add(bigint)"]);
+    expect(await functions()).toEqual([
+      "hub.double(bigint)",
+      "hub.double(text)",
+      "hub.stop()",
+      "hub_add(bigint)",
+    ]);
     await rm(join(dir, "functions/triggers.sql"));
     await run();
     expect(await functions()).toEqual(["hub.double(bigint)", "hub_add(bigint)"]);
@@ -96,7 +101,10 @@ describe("the functions", () => {
     await write("functions/helpers.sql", double("numeric").replaceAll("p_id", "p_number"));
     await run();
     expect(await call(1)).toBe("2");
-    await write("functions/helpers.sql", `${double("text")}\n${double("text").replaceAll("double", "twice")}`);
+    await write(
+      "functions/helpers.sql",
+      `${double("text")}\n${double("text").replaceAll("double", "twice")}`,
+    );
     await run();
     expect(await functions()).toEqual(["hub.double(bigint)", "hub.twice(bigint)", "hub_add(bigint)"]);
   });
@@ -124,8 +132,16 @@ describe("the functions", () => {
   });
 
   test.each([
-    ["create function", "create function hub.f() returns int language sql as 'select 1';", "CREATE OR REPLACE FUNCTION"],
-    ["create trigger", "\n create trigger t before insert on things execute function f();", "CREATE OR REPLACE TRIGGER"],
+    [
+      "create function",
+      "create function hub.f() returns int language sql as 'select 1';",
+      "CREATE OR REPLACE FUNCTION",
+    ],
+    [
+      "create trigger",
+      "\n create trigger t before insert on things execute function f();",
+      "CREATE OR REPLACE TRIGGER",
+    ],
     ["a transaction of its own", "begin;\ncommit;", "leave out BEGIN"],
   ])("are refused with %s", async (_, text, message) => {
     await write("functions/add.sql", text);
@@ -151,7 +167,10 @@ describe("the printed script", () => {
   const paste = async () => {
     const script = await printed(dir);
     const editor = postgres(database.url, { max: 1, onnotice: () => {} });
-    await editor.unsafe(script).simple().finally(() => editor.end());
+    await editor
+      .unsafe(script)
+      .simple()
+      .finally(() => editor.end());
   };
 
   test("does the same as a run, and leaves nothing to do for one", async () => {

@@ -9,6 +9,11 @@ export interface Housekeeping {
   purge(before: Date, limit: number, retention?: Retention): Promise<number>;
 }
 
+/** How long a dead letter waits for somebody to try it again. */
+export const DEAD_LETTER_DAYS = 30;
+/** How long an erased message is known by the hash of its platform's id, so that a redelivery opens nothing. */
+export const ERASED_DAYS = 30;
+
 /** What is deleted though its session lives. */
 export interface Retention {
   readonly now: Date;
