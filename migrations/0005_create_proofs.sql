@@ -30,12 +30,9 @@ create index links_age on public.links (expires_at);
 
 comment on table public.links is 'What devices show to be scanned with a messenger, by the hash of its token. For one use.';
 
--- owner: the other personal identities of the customer who set it, {kind: value}. A phone number has many owners in its
--- life, a password one.
 create table public.passwords (
   phone text primary key,
   password_hash text not null,
-  owner jsonb not null default '{}',
   updated_at timestamptz not null
 );
 
