@@ -55,7 +55,6 @@ export function addMessage(
     tables.messagesByExternalId.set(externalKey(channel, account ?? message.session_id, external_id), added);
   row.session.message_count += 1;
   row.session.updated_at = at;
-  if (given.direction === "inbound") count(tables, `received|${channel}`);
   if (account !== undefined && external_id !== undefined)
     applyEarly(tables, channel, account, external_id, at);
   return added;

@@ -138,6 +138,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Rec
     const reachable = Object.keys(address).length > 0;
     tell(tables, row, notice, reachable ? [copy({ channel, account: account!, address })] : [], now);
   }
+  count(tables, `received|${channel}`);
   return {
     type: "message",
     message: copy(message),
