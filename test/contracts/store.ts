@@ -3,6 +3,8 @@ import { batches } from "./batches.ts";
 import { blocked } from "./blocked.ts";
 import { claims } from "./claims.ts";
 import { codes } from "./codes.ts";
+import { consent } from "./consent.ts";
+import { customerIds } from "./customer-ids.ts";
 import { deliveries } from "./deliveries.ts";
 import { devices } from "./devices.ts";
 import { exchange } from "./exchange.ts";
@@ -21,6 +23,7 @@ import { pace } from "./pace.ts";
 import { passwords } from "./passwords.ts";
 import { privacy } from "./privacy.ts";
 import { retention } from "./retention.ts";
+import { returning } from "./returning.ts";
 import { sessions } from "./sessions.ts";
 import { tokens } from "./tokens.ts";
 import { turns } from "./turns.ts";
@@ -30,6 +33,9 @@ export function storeContract(name: string, make: Make): void {
   describe(name, () => {
     describe("a message and its session", () => opening(make));
     describe("one person under several identities", () => merging(make));
+    describe("people who outlive their sessions", () => returning(make));
+    describe("the shop's own names for customers", () => customerIds(make));
+    describe("customers who are asked before they become one", () => consent(make));
     describe("turns", () => turns(make));
     describe("turns of several messages, and of edits", () => batches(make));
     describe("deliveries", () => deliveries(make));
