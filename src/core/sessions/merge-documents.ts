@@ -39,12 +39,12 @@ export function mergeDocuments(
   const { merge_conflicts: before, ...under } = older.metadata;
   const { merge_conflicts: after, ...over } = newer.metadata;
   const metadata = mergeObjects("metadata", under, over, lose);
-  const all = [...listOf(before), ...listOf(after), ...conflicts];
+  const all = [...conflictsIn(before), ...conflictsIn(after), ...conflicts];
   return { data, metadata: all.length > 0 ? { ...metadata, merge_conflicts: all } : metadata };
 }
 
-/** What a document says of conflicts; a frontend may have put anything there. */
-function listOf(kept: Json | undefined): readonly Json[] {
+/** The list that `metadata.merge_conflicts` holds; a frontend may have put anything there. */
+export function conflictsIn(kept: Json | undefined): readonly Json[] {
   if (kept === undefined || isEmpty(kept)) return [];
   return Array.isArray(kept) ? kept : [kept as Json];
 }

@@ -1,4 +1,5 @@
 import type { Identities } from "../../core/identity/identity.ts";
+import { conflictsIn } from "../../core/sessions/merge-documents.ts";
 import { customerCalled } from "./customers.ts";
 import { areApart, knownOf } from "./identities.ts";
 import { join, settleIdentities, welcome } from "./people.ts";
@@ -37,8 +38,7 @@ export function nameCustomer(
 export function noteConflict(tables: Tables, { session }: SessionRow, customer_id: string): void {
   const { session_id, metadata } = session;
   const note = { path: "customer_id", value: customer_id, session_id };
-  const kept = metadata.merge_conflicts;
-  const notes = Array.isArray(kept) ? kept : kept === undefined || kept === null ? [] : [kept];
+  const notes = conflictsIn(metadata.merge_conflicts);
   const isKnown = notes.some((one) => JSON.stringify(one, FIELDS) === JSON.stringify(note, FIELDS));
   if (!isKnown) session.metadata = { ...metadata, merge_conflicts: [...notes, note] };
   tables.effects.conflicts.push("customer_id");

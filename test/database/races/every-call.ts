@@ -22,7 +22,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const one = <T>(list: readonly T[], otherwise: T): T => list[any(list.length)] ?? otherwise;
   const keep = <T>(list: T[], item: T) => {
     list.push(item);
-    if (list.length > 24) list.shift();
+    if (list.length > 12) list.shift();
   };
   const phone = () => `+49151000000${any(people)}`;
   const telegram = () => ({ telegram_chat_id: String(500 + any(people)) });
@@ -197,20 +197,17 @@ export function everyCall(store: Store, people: number, random: () => number): R
       await receive({ type: "message", message: from });
     },
     "sign up": () => store.proofs.signUp({ token_hash: token(), password: "long enough" }, now()),
-    "log in": async () =>
-      opened(
-        await store.proofs.logIn(
-          {
-            phone: phone(),
-            password: one(["long enough", "not at all"], ""),
-            token_hash: token(),
-            new_token_hash: newToken(),
-            channel: "web",
-            rate_limit_keys: [`ip:${any(2)}`, `device:${any(2)}`],
-          },
-          now(),
-        ),
-      ),
+    "log in": async () => {
+      const theirs = { phone: phone(), password: "long enough" };
+      const first = { token_hash: newToken(), new_token_hash: newToken() };
+      await store.sessions.start(
+        { identities: { phone: theirs.phone }, channel: "web", token_hash: first.token_hash },
+        now(),
+      );
+      await store.proofs.signUp({ token_hash: first.token_hash, password: theirs.password }, now());
+      const rate_limit_keys = [`ip:${any(99)}`, `device:${any(99)}`];
+      opened(await store.proofs.logIn({ ...theirs, ...first, channel: "web", rate_limit_keys }, now()));
+    },
     unlink: () =>
       store.proofs.unlink(
         token(),
