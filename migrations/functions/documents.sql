@@ -115,7 +115,7 @@ declare
 begin
   v_data := hub.merge_values('data', p_older -> 'data', p_newer -> 'data', p_older ->> 'session_id');
   v_metadata := hub.merge_values(
-    'metadata', p_older -> 'metadata' - 'merge_conflicts', p_newer -> 'metadata' - 'merge_conflicts', p_older ->> 'session_id');
+    'metadata', (p_older -> 'metadata') - 'merge_conflicts', (p_newer -> 'metadata') - 'merge_conflicts', p_older ->> 'session_id');
   v_conflicts := hub.conflict_list(p_older #> '{metadata,merge_conflicts}')
     || hub.conflict_list(p_newer #> '{metadata,merge_conflicts}') || v_data.conflicts || v_metadata.conflicts;
   return jsonb_build_object('data', v_data.merged, 'metadata', v_metadata.merged || case

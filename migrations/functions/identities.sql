@@ -90,28 +90,17 @@ language sql stable as $$
   where i.customer_key = p_customer and i.address is not null and not i.channel = any (k.unreachable)
 $$;
 
--- Keeps where an identity was just reached, exact to a minute unless p_exact. A customer has one address on a channel; what
--- came before the kept one changes nothing.
+-- Keeps where an identity was just reached, exact to a minute unless p_exact. What came before the kept address changes
+-- nothing.
 create or replace function hub.keep_address(
   p_customer uuid, p_kind text, p_channel text, p_account text, p_address jsonb, p_at timestamptz, p_exact boolean) returns void
-language plpgsql volatile as $$
-begin
-  if exists (
-    select from public.identities i
-    where i.customer_key = p_customer and i.channel = p_channel and i.address is not null
-      and (i.address_used_at > p_at or (
-        not p_exact and i.kind = p_kind and i.address = p_address and i.account is not distinct from p_account
-        and i.address_used_at >= p_at - interval '60 seconds')))
-  then
-    return;
-  end if;
+language sql volatile as $$
   update public.identities
     set channel = p_channel, account = p_account, address = p_address, address_used_at = p_at
-    where customer_key = p_customer and kind = p_kind;
-  update public.identities
-    set channel = null, account = null, address = null, address_used_at = null
-    where customer_key = p_customer and kind <> p_kind and channel = p_channel;
-end
+    where customer_key = p_customer and kind = p_kind and (
+      address is null or (address_used_at <= p_at and (
+        p_exact or channel <> p_channel or account is distinct from p_account or address <> p_address
+        or address_used_at < p_at - interval '60 seconds')))
 $$;
 
 -- Sets whether a customer may be written to on a channel. True when that has changed.

@@ -59,6 +59,8 @@ declare
   -- A device in a public room goes on dying without use, whatever it calls itself, and also after it has died so.
   v_kiosk constant boolean := exists (select from public.session_tokens where token_hash = v_token and channel = 'kiosk');
   v_session uuid;
+  v_held jsonb;
+  v_asked boolean;
   s public.sessions;
   t public.session_tokens;
 begin
@@ -68,10 +70,12 @@ begin
   select * into s from public.sessions where session_id = v_session and status = 'active' and expires_at > c.now;
   select * into t from public.session_tokens where token_hash = v_token and session_id = s.session_id;
   if hub.joins_phone(s, t, p ->> 'phone', p_by, (p ->> 'merge')::boolean, c.now) then
-    if (p ->> 'merge')::boolean and p_by = 'code' and hub.held_identities(s.customer_key) ->> 'phone' is distinct from p ->> 'phone' then
+    v_held := hub.held_identities(s.customer_key);
+    v_asked := hub.is_somebody(v_held) and v_held ->> 'phone' is distinct from p ->> 'phone';
+    s := hub.active_session(hub.settle(s.customer_key, v_phone, v_token, c), c.now);
+    if v_asked then
       perform hub.close_tokens(array[s.customer_key], v_token);
     end if;
-    s := hub.active_session(hub.settle(s.customer_key, v_phone, v_token, c), c.now);
   else
     s := hub.resolve(v_phone, p ->> 'channel', null, c);
   end if;

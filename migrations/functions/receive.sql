@@ -11,22 +11,26 @@ declare
   v_channel constant text := p_item ->> 'channel';
   v_account constant text := p_item ->> 'account';
   v_address constant jsonb := p_item -> 'address';
+  v_of constant text := p_item ->> 'address_of';
   v_recent constant timestamptz := p_at - interval '60 seconds';
   r record;
 begin
   select x as session, v_channel = any (k.unreachable) as blocked,
-      h.seen and (v_address = '{}' or (h.reached and x.last_channel = v_channel)) as fresh,
+      h.seen and (v_address = '{}' or p_item -> 'address_of' = 'null' or (h.reached and x.last_channel = v_channel)) as fresh,
       case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as known
     into r
-    from (select e.key, e.value from jsonb_each_text(v_identities) as e limit 1) e
+    from (
+        select e.key, e.value from jsonb_each_text(v_identities) as e
+        order by hub.identity_rank(e.key), e.key collate "C" limit 1
+      ) e
       join public.identities i on i.kind = e.key and i.value = e.value
       join public.sessions x on x.customer_key = i.customer_key and x.status = 'active'
       join public.customers k on k.customer_key = i.customer_key
       cross join lateral (
         select jsonb_object_agg(o.kind, o.value) as held,
           bool_and(o.last_seen_at >= v_recent) filter (where v_identities ? o.kind) as seen,
-          bool_or(o.address_used_at >= v_recent and o.channel = v_channel and o.address = v_address
-            and o.account is not distinct from v_account) as reached
+          bool_or(o.address_used_at >= v_recent and o.kind = coalesce(v_of, e.key) and o.channel = v_channel
+            and o.address = v_address and o.account is not distinct from v_account) as reached
         from public.identities o
         where o.customer_key = i.customer_key and o.verified_at is not null
       ) h

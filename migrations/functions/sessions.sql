@@ -86,7 +86,7 @@ begin
       created_at, updated_at, last_activity, expires_at, expiry_check_at
     ) values (
       hub.uuid(c.now), p_customer, hub.window_of(p_customer), p_channel, '{}', '{}', c.language,
-      c.now, c.now, c.now, c.now, c.now + c.ttl
+      c.now, c.now, c.now, c.now + c.ttl, c.now + c.ttl
     ) returning * into s;
   end if;
   return s;

@@ -5,6 +5,7 @@ import type { SqlCall } from "../sql.ts";
 /** Sessions as frontends use them, by functions of the database. */
 export function sqlSessions(ask: SqlCall, people: Row): Sessions {
   const { kiosk_idle_ms } = people;
+  const { language: _, ...changing } = people;
   return {
     async start(start, now) {
       return toOpened(await ask("hub_start", { now, ...people, ...start }));
@@ -23,7 +24,7 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
         author: message.author,
         ...(message.role === "user" ? { direction: "inbound" } : { direction: "outbound", status: "sent" }),
       };
-      return toOpened(await ask("hub_update", { now, ...people, ...of, ...changes, message: kept }));
+      return toOpened(await ask("hub_update", { now, ...changing, ...of, ...changes, message: kept }));
     },
     async end(token_hash, now) {
       const { session, token_hashes } = await ask("hub_end", { now, kiosk_idle_ms, token_hash });
