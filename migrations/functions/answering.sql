@@ -100,7 +100,7 @@ begin
   v_delivery := coalesce(v_delivery, hub.claim_delivery(s.session_id, t.channel, c));
   return jsonb_build_object(
     'stale', false, 'messages', v_messages,
-    'deliveries', case when v_delivery is null then '[]'::jsonb else jsonb_build_array(v_delivery) end,
+    'deliveries', hub.list_of(v_delivery),
     'next', hub.claim_turn(s.session_id, c));
 end
 $$;

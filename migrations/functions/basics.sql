@@ -65,6 +65,12 @@ language sql immutable parallel safe as $$
   select p_now - interval '1 minute'
 $$;
 
+-- A list of one, or of none where that is null.
+create or replace function hub.list_of(p_one jsonb) returns jsonb
+language sql immutable parallel safe as $$
+  select case when p_one is null then '[]'::jsonb else jsonb_build_array(p_one) end
+$$;
+
 -- Answers when the database does. Returns {}.
 create or replace function public.hub_ping(p jsonb) returns jsonb
 language sql stable security definer set search_path = '' as $$

@@ -1,11 +1,15 @@
 -- What /metrics tells. A call that counts appends a row to counted, which has no index: that is cheap, and two calls never
 -- wait for each other. The sweep folds these rows into counters, one row per key.
 
--- Counts each key once, with the milliseconds that it took where that is told.
-create or replace function hub.count(p_keys text[], p_ms bigint[] default '{}') returns void
+-- Counts each key once.
+create or replace function hub.count(p_keys text[]) returns void
 language plpgsql volatile as $$
+declare
+  v_key text;
 begin
-  insert into public.counted (key, ms) select u.key, u.ms from unnest(p_keys, p_ms) as u (key, ms);
+  foreach v_key in array p_keys loop
+    insert into public.counted (key) values (v_key);
+  end loop;
 end
 $$;
 

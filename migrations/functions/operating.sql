@@ -129,7 +129,7 @@ begin
     v_claimed := hub.claim_turn(s.session_id, c);
     return jsonb_build_object(
       'found', true, 'deliveries', '[]'::jsonb,
-      'turns', case when v_claimed is null then '[]'::jsonb else jsonb_build_array(v_claimed) end);
+      'turns', hub.list_of(v_claimed));
   end if;
   s := hub.hold_session_of_delivery(v_id);
   update public.deliveries
@@ -143,6 +143,6 @@ begin
   v_claimed := hub.claim_delivery(d.session_id, d.channel, c);
   return jsonb_build_object(
     'found', true, 'turns', '[]'::jsonb,
-    'deliveries', case when v_claimed is null then '[]'::jsonb else jsonb_build_array(v_claimed) end);
+    'deliveries', hub.list_of(v_claimed));
 end
 $$;

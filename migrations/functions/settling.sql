@@ -60,25 +60,29 @@ begin
 end
 $$;
 
--- What has become of the message of a delivery that has just ended, with what its platform said of it before; null when its
--- status has not moved.
-create or replace function hub.message_of(d public.deliveries, c hub.context) returns public.messages
+-- Moves the message of a delivery that has just ended, also by what its platform said of it before. Returns its status, null
+-- when that has not moved.
+create or replace function hub.move_message(d public.deliveries, c hub.context) returns text
 language plpgsql volatile as $$
 declare
-  m public.messages;
+  v_status text;
 begin
   if d.parts = 1 then
-    update public.messages set status = d.status where message_id = d.message_id returning * into m;
+    update public.messages set status = d.status where message_id = d.message_id;
+    if found then
+      v_status := d.status;
+    end if;
   else
-    m := hub.refresh_status(d.message_id);
+    v_status := (hub.refresh_status(d.message_id)).status;
   end if;
   -- The message of the platform is locked by hold_outcomes.
-  if d.external_id is not null and d.account is not null
-    and hub.apply_early(d.channel, d.account, d.external_id, c.now)
+  if d.account is not null and exists (
+      select 1 from public.early_events where channel = d.channel and account = d.account and external_id = d.external_id)
   then
-    select * into m from public.messages where message_id = d.message_id;
+    perform hub.apply_early(d.channel, d.account, d.external_id, c.now);
+    v_status := (select status from public.messages where message_id = d.message_id);
   end if;
-  return m;
+  return v_status;
 end
 $$;
 
@@ -110,13 +114,15 @@ language plpgsql volatile security definer set search_path = '' as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_outcomes constant jsonb := p -> 'outcomes';
+  v_count constant integer := jsonb_array_length(v_outcomes);
   v_held constant uuid[] := hub.hold_outcomes(v_outcomes);
   v_changed jsonb := '[]';
+  v_next jsonb := '[]';
   v_settled uuid[] := '{}';
+  v_status text;
   d public.deliveries;
-  m public.messages;
 begin
-  for i in 0 .. jsonb_array_length(v_outcomes) - 1 loop
+  for i in 0 .. v_count - 1 loop
     d := hub.settle_one(v_outcomes -> i);
     continue when d.delivery_id is null;
     if not d.session_id = any (v_held) then
@@ -128,12 +134,17 @@ begin
     if d.state = 'dead' and d.reason = 'blocked' then
       perform hub.set_reachable(customer_key, d.channel, false) from public.sessions where session_id = d.session_id;
     end if;
-    m := hub.message_of(d, c);
-    if m.message_id is not null then
-      v_changed := v_changed || jsonb_build_object('session_id', m.session_id, 'message_id', m.message_id, 'status', m.status);
+    v_status := hub.move_message(d, c);
+    if v_status is not null then
+      v_changed := v_changed || jsonb_build_object('session_id', d.session_id, 'message_id', d.message_id, 'status', v_status);
     end if;
   end loop;
-  return jsonb_build_object('deliveries', hub.claim_after(v_settled, c), 'changed', v_changed);
+  if v_count > 1 then
+    v_next := hub.claim_after(v_settled, c);
+  elsif v_settled <> '{}' then
+    v_next := hub.list_of(hub.claim_delivery(d.session_id, d.channel, c));
+  end if;
+  return jsonb_build_object('deliveries', v_next, 'changed', v_changed);
 end
 $$;
 
