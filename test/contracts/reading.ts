@@ -79,7 +79,9 @@ export function reading(make: Make): void {
     expect(message.seq).toBe(minute(0).getTime() * 1_000);
     const late = await store.hear(said("web", { phone }, "2", { came_at: minute(-5) }), minute(1));
     expect(late.message.seq).toBe(message.seq + 1);
-    const other = await store.hear(said("telegram", { telegram_chat_id }, "3"), minute(0));
+    await begin(store, 1, { telegram_chat_id }, minute(0.5));
+    const came_at = minute(0);
+    const other = await store.hear(said("telegram", { telegram_chat_id }, "3", { came_at }), minute(1));
     await store.hear(said("telegram", { telegram_chat_id, phone }, "4"), minute(2));
     const seqs = (await store.history(session.session_id)).map(({ external_id, seq }) => [external_id, seq]);
     expect(seqs).toEqual([

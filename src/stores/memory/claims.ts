@@ -10,13 +10,7 @@ import type { SessionRow, Tables } from "./tables.ts";
  * The session of a person who only claims a phone: one that has been claimed the same way and used nowhere else, or a new
  * one, of a new customer. Throws `verification_required` when the phone is somebody's.
  */
-export function claim(
-  tables: Tables,
-  identities: Identities,
-  channel: string,
-  now: Date,
-  promised?: string,
-): SessionRow {
+export function claim(tables: Tables, identities: Identities, channel: string, now: Date): SessionRow {
   refuseClaim(tables, identities, channel, now);
   const phone = identities.phone!;
   const held = identityRow(tables, "phone", phone);
@@ -24,7 +18,7 @@ export function claim(
   if (row) return row;
   const customer = newCustomer(tables, now);
   giveIdentity(tables, customer, "phone", phone, { verified: false, now });
-  return open(tables, customer, channel, now, promised);
+  return open(tables, customer, channel, now);
 }
 
 /** Throws `verification_required` unless a session with these claimed identities may be found or opened. */

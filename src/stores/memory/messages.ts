@@ -20,7 +20,6 @@ const RANK: Record<Exclude<DeliveryStatus, "failed">, number> = {
 };
 
 interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "content"> {
-  message_id?: string | undefined;
   account?: string | undefined;
   external_id?: string | undefined;
   reply_to?: string | undefined;
@@ -33,13 +32,13 @@ interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "c
 export function addMessage(
   tables: Tables,
   row: SessionRow,
-  { account, message_id, ...given }: NewMessage,
+  { account, ...given }: NewMessage,
   now: Date,
   at = now,
 ): MessageRow {
   row.last_seq = Math.max(row.last_seq + 1, at.getTime() * 1_000);
   const message = copy({
-    message_id: message_id ?? newId(tables, now),
+    message_id: newId(tables, now),
     session_id: row.session.session_id,
     seq: row.last_seq,
     kind: given.content.kind,

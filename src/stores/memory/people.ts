@@ -47,16 +47,10 @@ export function follow(tables: Tables, id: string | undefined): SessionRow | und
 }
 
 /** The active session of the person with these verified identities: found, merged from several, or opened. */
-export function resolve(
-  tables: Tables,
-  identities: Identities,
-  channel: string,
-  now: Date,
-  promised?: string,
-): SessionRow {
+export function resolve(tables: Tables, identities: Identities, channel: string, now: Date): SessionRow {
   const owner = findOwner(tables, identities, now);
   const customer = settleIdentities(tables, owner, identities, now) ?? welcome(tables, identities, now);
-  return activeOf(tables, customer, now) ?? open(tables, customer, channel, now, promised);
+  return activeOf(tables, customer, now) ?? open(tables, customer, channel, now);
 }
 
 /** A new customer with these verified identities, which nobody else holds. */
@@ -206,16 +200,6 @@ function moveCustomer(tables: Tables, survivor: CustomerRow, younger: CustomerRo
   tables.customers.delete(younger.customer_key);
 }
 
-/** Lets the id of a session that was promised lead to this one. */
-export function leadTo(tables: Tables, row: SessionRow, promised: string, channel: string, now: Date): void {
-  if (tables.sessions.has(promised)) return;
-  const { session } = open(tables, row.customer, channel, now, promised);
-  delete session.previous_session_id;
-  session.merged_into = row.session.session_id;
-  retire(session, "merged", now);
-  session.version = 1;
-}
-
 /** Marks the session as used on a channel now. What comes late, from the journal, moves nothing back. */
 export function touch(tables: Tables, row: SessionRow, channel: string | undefined, now: Date): void {
   const { session } = row;
@@ -229,16 +213,10 @@ export function touch(tables: Tables, row: SessionRow, channel: string | undefin
 }
 
 /** A new session of a customer who has none that is active. */
-export function open(
-  tables: Tables,
-  customer: CustomerRow,
-  channel: string,
-  now: Date,
-  promised?: string,
-): SessionRow {
+export function open(tables: Tables, customer: CustomerRow, channel: string, now: Date): SessionRow {
   const previous = lastEndedOf(tables, customer);
   const session: SessionRow["session"] = {
-    session_id: promised === undefined || tables.sessions.has(promised) ? newId(tables, now) : promised,
+    session_id: newId(tables, now),
     ...(previous && { previous_session_id: previous.session.session_id }),
     channel,
     channels: [],

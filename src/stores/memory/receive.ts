@@ -111,7 +111,7 @@ function addTurn(
 }
 
 function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Received {
-  const { channel, account, external_id, address, sent_at, message_id, came_at = now } = inbound;
+  const { channel, account, external_id, address, sent_at, came_at = now } = inbound;
   const key = account === undefined ? undefined : externalKey(channel, account, external_id);
   if (key !== undefined && tables.erased.has(key)) return { type: "erased" };
   const known = key === undefined ? undefined : tables.messagesByExternalId.get(key);
@@ -129,7 +129,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Rec
   const { message } = addMessage(
     tables,
     row,
-    { message_id, channel, account, external_id, content, direction: "inbound", role, reply_to, sent_at },
+    { channel, account, external_id, content, direction: "inbound", role, reply_to, sent_at },
     now,
     came_at,
   );

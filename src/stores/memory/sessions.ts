@@ -14,7 +14,6 @@ import {
   findOwner,
   follow,
   holderOf,
-  leadTo,
   lookUp,
   open,
   settleIdentities,
@@ -30,7 +29,7 @@ const MOST_FOUND = 20;
 /** The sessions as frontends use them. */
 export function memorySessions(tables: Tables): Sessions {
   return {
-    async start({ identities, channel, customer_id, data, token_hash, session_id, claimed }, now) {
+    async start({ identities, channel, customer_id, data, token_hash, claimed }, now) {
       takeEffects(tables);
       const found = findOwner(tables, identities, now);
       const there = found && seenActive(tables, found, now)?.session;
@@ -39,18 +38,15 @@ export function memorySessions(tables: Tables): Sessions {
         refuseGrowth(before, { ...before, data: mergePatch(before.data, data) });
       }
       const name = claimed ? undefined : customer_id;
-      const { row, isConflict } =
-        taken(tables, identities, name, session_id, now) ??
-        (claimed
-          ? { row: claim(tables, identities, channel, now, session_id), isConflict: false }
-          : begin(tables, identities, name, channel, now, session_id));
+      const { row, isConflict } = claimed
+        ? { row: claim(tables, identities, channel, now), isConflict: false }
+        : begin(tables, identities, name, channel, now);
       touch(tables, row, channel, now);
       if (data !== undefined) row.session.data = mergePatch(row.session.data, data);
       if (isConflict) noteConflict(tables, row, name!);
       if (row.session.created_at < now && (name !== undefined || data !== undefined))
         row.session.version += 1;
       if (token_hash !== undefined) giveToken(tables, token_hash, row, channel, now);
-      if (session_id !== undefined) leadTo(tables, row, session_id, channel, now);
       return { ...documentOf(row), ...takeEffects(tables) };
     },
 
@@ -138,20 +134,6 @@ interface Named {
   readonly isConflict: boolean;
 }
 
-/** What a start of nobody has opened under its promised id: it comes out of the journal again, and no identity tells. */
-function taken(
-  tables: Tables,
-  identities: Identities,
-  customer_id: string | undefined,
-  promised: string | undefined,
-  now: Date,
-): Named | undefined {
-  const row = tables.sessions.get(promised ?? "");
-  const isIt = row?.session.status === "active" && row.session.expires_at > now;
-  const isNobodys = Object.keys(identities).length === 0 && customer_id === undefined;
-  return isIt && isNobodys ? { row, isConflict: false } : undefined;
-}
-
 /** The active session of the person with these identities and this name, found, merged from several, or opened. */
 function begin(
   tables: Tables,
@@ -159,7 +141,6 @@ function begin(
   customer_id: string | undefined,
   channel: string,
   now: Date,
-  promised: string | undefined,
 ): Named {
   const owner = findOwner(tables, identities, now);
   const settled = settleIdentities(tables, owner, identities, now);
@@ -167,7 +148,7 @@ function begin(
     customer_id === undefined
       ? { customer: settled ?? welcome(tables, identities, now), isConflict: false }
       : nameCustomer(tables, settled, identities, customer_id, now);
-  const row = activeOf(tables, customer, now) ?? open(tables, customer, channel, now, promised);
+  const row = activeOf(tables, customer, now) ?? open(tables, customer, channel, now);
   return { row, isConflict };
 }
 
