@@ -130,10 +130,9 @@ async function settled(answer: Promise<unknown>): Promise<unknown> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof HubError && REFUSALS.includes(error.code))
-      const { code, retryAfterMs, details } = error;
-      return { refused: code, wait: retryAfterMs, ...(code === "merge_required" && { details }) };
-    throw error;
+    if (!(error instanceof HubError && REFUSALS.includes(error.code))) throw error;
+    const { code, retryAfterMs, details } = error;
+    return { refused: code, wait: retryAfterMs, ...(code === "merge_required" && { details }) };
   }
 }
 
