@@ -3,12 +3,14 @@
  * - `phone`: E.164, one spelling per person (see `phone.ts`)
  * - `telegram_chat_id`: the private chat's id, decimal text
  * - `whatsapp_user_id`: the business-scoped user id, `CC.…`
+ * - `whatsapp_id`: WhatsApp's digits for a sender whose number is no possible phone
  * - `visitor_id`: an anonymous browser or kiosk visit
  */
 export interface Identities {
   readonly phone?: string;
   readonly telegram_chat_id?: string;
   readonly whatsapp_user_id?: string;
+  readonly whatsapp_id?: string;
   readonly visitor_id?: string;
 }
 

@@ -5,7 +5,8 @@ import { copy, type SessionRow } from "./tables.ts";
 
 /** Keeps where a customer was heard of, if they can be written to there. */
 export function keepAddress(row: SessionRow, inbound: InboundMessage, now: Date): void {
-  const { channel, account, address, from } = inbound;
+  const { channel, account, address, address_of, from } = inbound;
+  if (address_of === null) return;
   if ("token_hash" in from || "session_id" in from || Object.keys(address).length === 0) return;
   const known = row.addresses.get(channel);
   if (known && known.used_at > now) return;
