@@ -119,11 +119,13 @@ export const phonePolicy = z.enum(["trust", "verify"], "must be trust or verify"
  * of a phone, and `verification_required` of a session's id.
  */
 export function callerChannel(
-  name: string,
+  name: "kiosk" | "web",
   { vouch, claim = [] }: CallerKeys,
   defaultCountry: string | undefined,
 ): Channel {
   return {
+    postedWith: name,
+
     async verify({ headers }) {
       const { key, token } = credentials(headers);
       const believed =

@@ -24,6 +24,11 @@ const envSchema = z.object({
     .string()
     .regex(/^v\d+\.\d+$/, "must look like v25.0")
     .default("v25.0"),
+  WHATSAPP_DISPLAY_PHONE_NUMBER: z
+    .string()
+    .transform((phone) => phone.replaceAll(/\D/g, ""))
+    .refine((digits) => /^[1-9]\d{6,14}$/.test(digits), "must be a phone number with the country's prefix")
+    .optional(),
   WHATSAPP_CODE_TEMPLATE: z
     .string()
     .regex(/^[a-z0-9_]{1,512}$/, "must be a template's name")
@@ -41,6 +46,7 @@ const envSchema = z.object({
 export default function whatsapp(env: Env): Channel | undefined {
   const settings = settingsOf("whatsapp", envSchema, env);
   if (!settings) return undefined;
+  const { WHATSAPP_DISPLAY_PHONE_NUMBER: number } = settings;
   const ours = { phone_number_id: settings.WHATSAPP_PHONE_NUMBER_ID };
   const api = {
     root: settings.WHATSAPP_API_ROOT.replace(/\/+$/, ""),
@@ -89,5 +95,7 @@ export default function whatsapp(env: Env): Channel | undefined {
     },
 
     showTyping: (to, external_id, signal) => showTyping(api, { ...ours, ...to }, external_id, signal),
+
+    scanLink: (link) => number && `https://wa.me/${number}?text=${link}`,
   };
 }

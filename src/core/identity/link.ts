@@ -12,24 +12,15 @@ const CUT_OUT = "link_…";
  * and the store decides what comes of it.
  */
 export async function withoutLinkToken(item: InboundEvent): Promise<InboundEvent> {
-  switch (item.type) {
-    case "message": {
-      const { message } = item;
-      const token = redeemedBy(message);
-      if (token === undefined) return { ...item, message: { ...message, content: cleaned(message.content) } };
-      const link_hash = await sha256Hex(token);
+  if (item.type === "message") {
+    const token = redeemedBy(item.message);
+    if (token !== undefined) {
       const content = { kind: "system", event: "linked" } as const;
-      return { ...item, message: { ...message, content, link_hash, wakes: false } };
+      const link_hash = await sha256Hex(token);
+      return { ...item, message: { ...item.message, content, link_hash, wakes: false } };
     }
-    case "edit": {
-      const { content } = item.edit;
-      return content === null ? item : { ...item, edit: { ...item.edit, content: cleaned(content) } };
-    }
-    case "echo":
-      return { ...item, echo: { ...item.echo, content: cleaned(item.echo.content) } };
-    default:
-      return item;
   }
+  return JSON.stringify(item).includes("link_") ? cleaned(item) : item;
 }
 
 /**
@@ -42,8 +33,17 @@ function redeemedBy({ content, reply_to, address_of }: InboundMessage): string |
   return content.text.match(LINK_TOKEN)?.[0];
 }
 
-function cleaned(content: Content): Content {
-  return JSON.stringify(content).includes("link_") ? (cut(content) as Content) : content;
+function cleaned(item: InboundEvent): InboundEvent {
+  switch (item.type) {
+    case "message":
+      return { ...item, message: { ...item.message, content: cut(item.message.content) as Content } };
+    case "echo":
+      return { ...item, echo: { ...item.echo, content: cut(item.echo.content) as Content } };
+    case "edit":
+      return { ...item, edit: { ...item.edit, content: cut(item.edit.content) as Content | null } };
+    default:
+      return item;
+  }
 }
 
 function cut(value: unknown): unknown {
