@@ -77,12 +77,20 @@ test.for([
   ["TELEGRAM_WEBHOOK_SECRET", "of other letters", "not allowed!"],
   ["TELEGRAM_WEBHOOK_SECRET", "of 257 letters", "x".repeat(257)],
   ["TELEGRAM_API_ROOT", "of another protocol", "ftp://127.0.0.1"],
+  ["TELEGRAM_BOT_USERNAME", "that is an address", "https://t.me/secret"],
 ] as const)("a %s %s is named and not shown", ([name, , value]) => {
   const make = () => telegram({ ...kit.env("http://127.0.0.1:9"), [name]: value });
   expect(make).toThrow(
     expect.objectContaining({ code: "misconfigured", message: expect.stringContaining(name) }),
   );
   expect(make).not.toThrow(value);
+});
+
+test("the link to scan opens the chat with the bot, and there is none without its name", () => {
+  const env = kit.env("http://127.0.0.1:9");
+  expect(telegram(env)!.scanLink!("link_x")).toBeUndefined();
+  const named = telegram({ ...env, TELEGRAM_BOT_USERNAME: "@shop_bot" })!;
+  expect(named.scanLink!("link_x")).toBe("https://t.me/shop_bot?start=link_x");
 });
 
 test("an API root with a slash at its end is the same root", async () => {

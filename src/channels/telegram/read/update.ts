@@ -34,7 +34,8 @@ const callbackQuery = z.object({
       message_thread_id: true,
       guest_query_id: true,
     })
-    .optional(),
+    .optional()
+    .catch(undefined),
   data: z.string().optional().catch(undefined),
   game_short_name: z.string().optional().catch(undefined),
 });
@@ -50,10 +51,10 @@ const reactionType = z
 const reactions = z.object({
   chat,
   message_id: z.int(),
-  user: user.optional(),
+  user: user.optional().catch(undefined),
   date: instant,
   old_reaction: z.array(reactionType).catch([]),
-  new_reaction: z.array(reactionType),
+  new_reaction: z.array(reactionType).optional().catch(undefined),
 });
 
 const membership = z.object({ chat, date: instant, new_chat_member: z.object({ status: z.string() }) });
@@ -158,8 +159,8 @@ function readReaction(reaction: z.infer<typeof reactions>, about: About): Inboun
   if (reaction.user?.is_bot) return ignored("own", about.kind);
   if (reaction.user && reaction.user.id !== reaction.chat.id) return ignored("not_ours", about.kind);
   const { old_reaction: before, new_reaction: after } = reaction;
-  const emoji = after.find((one) => !before.includes(one)) ?? after[0] ?? null;
-  const content: Content = { kind: "reaction", emoji };
+  const emoji = after?.find((one) => !before.includes(one)) ?? after?.[0] ?? null;
+  const content: Content = after ? { kind: "reaction", emoji } : { kind: "unsupported", type: about.kind };
   const given = {
     channel: CHANNEL,
     account: about.account,
