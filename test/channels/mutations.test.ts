@@ -58,7 +58,7 @@ const mutation = fc.record({
   ),
 });
 
-describe.each(Object.keys(kits))("%s", (name) => {
+describe.each(Object.keys(ANATOMY))("%s", (name) => {
   const kit = kits[name]!;
   const { messages, spared, isWhole } = ANATOMY[name]!;
   const bodies = fixturesWith<RequestFixture>(name, "request").flatMap(
