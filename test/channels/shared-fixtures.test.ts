@@ -118,7 +118,9 @@ async function read(name: string, body: Uint8Array): Promise<Inbound[]> {
   const kit = kits[name]!;
   const request = toRequest(body, await kit.sign(body));
   return withPlatform([kit.whileReading ?? {}], async (apiRoot) => {
-    const channel = channels[name]!(kit.env(apiRoot))!;
+    const [, number] = /"phone_number_id":"([\w-]+)"/.exec(new TextDecoder().decode(body)) ?? [];
+    const ours = name === "whatsapp" && number !== undefined ? { WHATSAPP_PHONE_NUMBER_ID: number } : {};
+    const channel = channels[name]!({ ...kit.env(apiRoot), ...ours })!;
     await channel.verify(request);
     return channel.parse(request);
   });

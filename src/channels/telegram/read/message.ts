@@ -74,8 +74,7 @@ export async function readMessage(said: Said, about: About): Promise<Inbound[]> 
     const echo = { channel: CHANNEL, account, external_id, to: customer(said), content, sent_at: said.date };
     return [{ type: "echo", echo: present(echo) }];
   }
-  // Of a private chat its other side is the only sender.
-  if (said.from && said.from.id !== said.chat.id) return ignored("not_ours", about.kind);
+  if (business && said.from?.id !== said.chat.id) return ignored("not_ours", about.kind);
   const inbound = {
     channel: CHANNEL,
     account,

@@ -136,7 +136,7 @@ async function readCallback(query: z.infer<typeof callbackQuery>, about: About):
   const business = query.message && (await businessOf(query.message, about));
   if (business === "not_ours") return ignored("not_ours", about.kind);
   if (query.from.is_bot || query.from.id === business?.owner) return ignored("own", about.kind);
-  if (query.from.id !== place.chat.id) return ignored("not_ours", about.kind);
+  if (business && query.from.id !== place.chat.id) return ignored("not_ours", about.kind);
   const id = query.data ?? query.game_short_name;
   const content: Content = { kind: "interaction", interaction: "button", ...present({ id }) };
   const pressed = {
@@ -157,7 +157,6 @@ async function readCallback(query: z.infer<typeof callbackQuery>, about: About):
 function readReaction(reaction: z.infer<typeof reactions>, about: About): Inbound[] {
   if (reaction.chat.type !== "private") return ignored("group", about.kind);
   if (reaction.user?.is_bot) return ignored("own", about.kind);
-  if (reaction.user && reaction.user.id !== reaction.chat.id) return ignored("not_ours", about.kind);
   const { old_reaction: before, new_reaction: after } = reaction;
   const emoji = after?.find((one) => !before.includes(one)) ?? after?.[0] ?? null;
   const content: Content = after ? { kind: "reaction", emoji } : { kind: "unsupported", type: about.kind };
