@@ -119,11 +119,14 @@ function assemble(env: Env): Assembly {
     keys: config?.keys ?? { kiosk: [], web: [], admin: [] },
     corsOrigins: config?.corsOrigins ?? [],
     channels: Object.keys(makers),
+    postedWith: Object.fromEntries(
+      Object.entries(channels).flatMap(([name, { postedWith }]) => (postedWith ? [[name, postedWith]] : [])),
+    ),
     callerMessage: callerMessageSchema,
     backends: { store: config?.backend.name ?? "none", cache: config?.upstash ? "upstash" : "none" },
     ...(rooms && { rooms }),
     ...(config?.country && { country: config.country }),
-    ...(config && { kioskPhones: config.kioskPhones, scanTo: config.scanTo }),
+    ...(config && { kioskPhones: config.kioskPhones }),
     limiters: limitersOf(env),
     ...(problems.length > 0 && { misconfigured: problems.join("; ") }),
   });
@@ -141,7 +144,7 @@ function hubOpener(
     ? upstashCache({
         ...config.upstash,
         ttlSeconds: config.cacheTtlSeconds,
-        kioskIdleMs: config.kioskIdleMs,
+        ...tokenIdleOf(channels),
         log,
       })
     : noCache;
@@ -170,7 +173,7 @@ function hubOpener(
 
 /** One store for the isolate where that can be; a Postgres connection belongs to the request that opened it. */
 function storeOpener(
-  { backend, upstash, sessionTtlMs, kioskIdleMs, language }: Config,
+  { backend, upstash, sessionTtlMs, language }: Config,
   { history, batch = false }: Bot,
   channels: Record<string, Channel>,
 ): (log: Log) => { store: Store; close: () => Promise<void> } {
@@ -179,7 +182,7 @@ function storeOpener(
   );
   const settings: StoreSettings = {
     sessionTtlMs,
-    kioskIdleMs,
+    ...tokenIdleOf(channels),
     leaseMs: LEASE_MS,
     history,
     batch,
@@ -206,6 +209,11 @@ function storeOpener(
   log("warn", "store.memory", { message: "memory store: everything is forgotten at restart" });
   const store = memoryStore(settings);
   return () => ({ store, close });
+}
+
+/** How long tokens live without use; stores and cache know one such channel, the kiosk. */
+function tokenIdleOf({ kiosk }: Record<string, Channel>): { kioskIdleMs?: number } {
+  return kiosk?.tokenIdleMs === undefined ? {} : { kioskIdleMs: kiosk.tokenIdleMs };
 }
 
 function botOf({ bot }: Config, env: Env): Bot {

@@ -24,8 +24,6 @@ test("an empty environment is a memory hub whose API keys are all closed", () =>
     passwordRetentionMs: 365 * DAY_MS,
     identityRetentionMs: 365 * DAY_MS,
     kioskPhones: "verify",
-    kioskIdleMs: 120_000,
-    scanTo: {},
     bot: "echo",
   });
 });
@@ -48,9 +46,6 @@ test("every setting arrives where it is used", () => {
       PASSWORD_RETENTION_DAYS: "90",
       IDENTITY_RETENTION_DAYS: "30",
       KIOSK_PHONE_POLICY: "trust",
-      KIOSK_IDLE_SECONDS: "60",
-      TELEGRAM_BOT_USERNAME: "@shop_bot",
-      WHATSAPP_DISPLAY_PHONE_NUMBER: "+1 (555) 000-1111",
       DEFAULT_COUNTRY: "DE",
       DEFAULT_LANGUAGE: "de",
       BOT: "webhook",
@@ -67,8 +62,6 @@ test("every setting arrives where it is used", () => {
     passwordRetentionMs: 90 * DAY_MS,
     identityRetentionMs: 30 * DAY_MS,
     kioskPhones: "trust",
-    kioskIdleMs: 60_000,
-    scanTo: { telegram: "shop_bot", whatsapp: "15550001111" },
     country: "DE",
     language: "de",
     bot: "webhook",
@@ -114,9 +107,6 @@ test.for([
   [{ MESSAGE_RETENTION_DAYS: "7" }, "MESSAGE_RETENTION_DAYS"],
   [{ PASSWORD_RETENTION_DAYS: "secret" }, "PASSWORD_RETENTION_DAYS"],
   [{ KIOSK_PHONE_POLICY: "secret" }, "KIOSK_PHONE_POLICY must be trust or verify"],
-  [{ KIOSK_IDLE_SECONDS: "1" }, "KIOSK_IDLE_SECONDS"],
-  [{ TELEGRAM_BOT_USERNAME: "https://t.me/secret" }, "TELEGRAM_BOT_USERNAME must be a bot's username"],
-  [{ WHATSAPP_DISPLAY_PHONE_NUMBER: "secret" }, "WHATSAPP_DISPLAY_PHONE_NUMBER must be a phone number"],
   [{ KIOSK_API_KEY: "hst_secret" }, "KIOSK_API_KEY must not begin with hst_"],
 ] as [Record<string, unknown>, string][])(
   "%j is refused, naming the variable and not its value",

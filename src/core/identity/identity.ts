@@ -3,7 +3,8 @@
  * - `phone`: E.164, one spelling per person (see `phone.ts`)
  * - `email`: lower case
  * - a messenger's own id of its user: `telegram_chat_id` (the private chat's id, decimal text), `whatsapp_user_id`
- *   (the business-scoped user id, `CC.…`), …
+ *   (the business-scoped user id, `CC.…`), `whatsapp_id`
+ *   (WhatsApp's digits for a sender whose number is no possible phone), …
  * - `visitor_id`: an anonymous browser or kiosk visit
  */
 export type IdentityKind = "phone" | "email" | `${string}_id`;

@@ -23,8 +23,12 @@ export interface InboundMessage {
   readonly link_hash?: string;
   /** Where the reply goes. */
   readonly address: Address;
-  /** The kind of `from` whose address it is: when that identity leaves the customer, so does the address. Absent: the strongest. */
-  readonly address_of?: IdentityKind;
+  /**
+   * The kind of `from` whose address it is: when that identity leaves the customer, so does the address. Absent: the
+   * strongest. `null`: the address serves this answer only, for others may read along there; it is never kept as a way to
+   * reach the customer, and no link is redeemed from it.
+   */
+  readonly address_of?: IdentityKind | null;
   readonly content: Content;
   /** `external_id` of the message it answers, or reacts to. */
   readonly reply_to?: string;
@@ -70,7 +74,7 @@ export interface Edit {
   readonly external_id: string;
   readonly content: Content | null;
   readonly at?: Date;
-  /** Where a reply would go, for a bot that hears of edits. */
+  /** Where a reply would go, for a bot that hears of edits; absent where none may be sent. */
   readonly address?: Address;
   /** Whether it wakes the bot; absent means no. */
   readonly wakes?: boolean;
@@ -99,23 +103,35 @@ export type Inbound =
   | { readonly type: "edit"; readonly edit: Edit }
   | { readonly type: "identity_change"; readonly change: IdentityChange }
   | { readonly type: "reachability"; readonly reachability: Reachability }
-  | { readonly type: "ignored"; readonly reason: IgnoredReason; readonly what: string };
+  | Ignored;
+
+/** Something accepted and not kept. */
+export interface Ignored {
+  readonly type: "ignored";
+  readonly reason: IgnoredReason;
+  /** The platform's name for it. */
+  readonly what: string;
+  /** Where the platform waits for a sign that it was seen all the same (a pressed button turns until then). */
+  readonly seen?: { readonly address: Address; readonly external_id: string };
+}
 
 /**
- * Why something was accepted and not kept: `group` not a private talk, `own` written by a bot, `no_sender` nobody to
- * answer, `account` news about our own account, `call` a phone call's progress, `history` a backfill, `foreign`
- * another product of the platform, `unknown` a field or type we have no reading for, `unreadable` a shape that
- * breaks its own platform's rules.
+ * Why something was accepted and not kept: `group` not a private talk, `own` written by a bot, `not_ours` a chat or
+ * number of somebody whom no setting names, `no_sender` nobody to answer, `account` news about our own account, `call` a
+ * phone call's progress, `history` a backfill, `foreign` another product of the platform, `test` the platform's own
+ * sample, `unknown` a field or type we have no reading for, `unreadable` a shape that breaks its own platform's rules.
  */
 export type IgnoredReason =
   | "group"
   | "own"
+  | "not_ours"
   | "no_sender"
   | "account"
   | "call"
   | "history"
   | "preferences"
   | "foreign"
+  | "test"
   | "unknown"
   | "unreadable";
 

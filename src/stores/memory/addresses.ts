@@ -14,7 +14,7 @@ const EXACT_MS = 60_000;
  */
 export function keepAddress(tables: Tables, row: SessionRow, inbound: InboundMessage, now: Date): void {
   const { channel, account, address, address_of, from, claimed } = inbound;
-  if (claimed || isSessionRef(from) || Object.keys(address).length === 0) return;
+  if (claimed || address_of === null || isSessionRef(from) || Object.keys(address).length === 0) return;
   const kind = address_of ?? identitiesOf(from)[0]?.[0];
   const identity = kind && from[kind] !== undefined && identityRow(tables, kind, from[kind]);
   if (!identity) return;
