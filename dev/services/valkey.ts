@@ -36,6 +36,9 @@ export async function startValkey(port: number, dir?: string): Promise<Valkey> {
   };
 }
 
+/** For reading back a whole log. */
+const ANSWER_MS = 60_000;
+
 type Ask = (...args: (string | number | Buffer)[]) => Reply;
 
 /** Asks Valkey without a socket; throws its errors. */
@@ -49,7 +52,8 @@ function client(bridge: Bridge): Ask & { send(bytes: Buffer): void } {
     return next();
   };
   function next(): Reply {
-    for (;;) {
+    const deadline = Date.now() + ANSWER_MS;
+    while (Date.now() < deadline) {
       const reply = answers.length > 0 ? readReply(answers) : undefined;
       if (reply) {
         answers = answers.subarray(reply.next);
@@ -57,6 +61,7 @@ function client(bridge: Bridge): Ask & { send(bytes: Buffer): void } {
       }
       bridge.step();
     }
+    throw new Error(`Valkey did not answer within ${ANSWER_MS / 1000} s`);
   }
   return Object.assign(ask, { send });
 }
