@@ -107,7 +107,7 @@ export async function startStack(
     const telegram = await part("Telegram emulator", () =>
       startTelegramEmulator({
         port: ports.TELEGRAM_EMULATOR_PORT,
-        //DIR telegram
+        dir: join(dir, "telegram"),
         token: vars.TELEGRAM_BOT_TOKEN!,
         webhookUrl: `${hub}/webhooks/telegram`,
         webhookSecret: vars.TELEGRAM_WEBHOOK_SECRET!,
@@ -117,7 +117,7 @@ export async function startStack(
     const whatsapp = await part("WhatsApp emulator", () =>
       startWhatsAppEmulator({
         port: ports.WHATSAPP_EMULATOR_PORT,
-        //DIR whatsapp
+        dir: join(dir, "whatsapp"),
         accessToken: vars.WHATSAPP_ACCESS_TOKEN!,
         appSecret: vars.WHATSAPP_APP_SECRET!,
         verifyToken: vars.WHATSAPP_VERIFY_TOKEN!,

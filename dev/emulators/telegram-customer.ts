@@ -2,7 +2,6 @@ import type { Hono } from "hono";
 import { badControl, readFields } from "./control.ts";
 import type { Fields } from "./fields.ts";
 import type { Outcome } from "./post.ts";
-import { remember } from "./remember.ts";
 import type { OnNode } from "./server.ts";
 import type { Chat } from "./telegram-chats.ts";
 import { learnFiles } from "./telegram-media.ts";
@@ -24,7 +23,6 @@ export const customerRoutes: Record<string, string> = {
 
 // Telegram leaves these out unless they are asked for.
 const ON_REQUEST_ONLY = new Set(["chat_member", "message_reaction", "message_reaction_count"]);
-const KEPT_QUERIES = 10_000;
 
 /** Mounts the routes by which a script plays the bot's customers. */
 export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
@@ -65,7 +63,7 @@ export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
       date: said?.date ?? seconds(),
       text: said?.text || "?",
     };
-    remember(telegram.queries, id, chat.info.id, KEPT_QUERIES);
+    telegram.queries.set(id, chat.info.id);
     const callback_query = { id, from, message, chat_instance: String(chat.info.id), data };
     return c.json({ callback_query_id: id, ...(await update(telegram, { callback_query }, chat)) });
   });
@@ -73,7 +71,7 @@ export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
   for (const action of ["block", "unblock"] as const) {
     app.post(`/_customer/${action}`, async (c) => {
       const { chat, from } = who(telegram, await readFields(c));
-      chat.blocked = action === "block";
+      chats.block(chat, action === "block");
       const status = (is: boolean) => ({
         user: telegram.bot,
         status: is ? "kicked" : "member",
@@ -154,7 +152,7 @@ function learn(telegram: Telegram, fields: Fields): void {
         telegram.chats.said(chat, messageId, { mine: query, text, date: Number(message?.date ?? 0) });
       learnFiles(telegram, message as Fields);
     }
-    if (query) remember(telegram.queries, String(part.id), Number(info?.id ?? 0), KEPT_QUERIES);
+    if (query) telegram.queries.set(String(part.id), Number(info?.id ?? 0));
   }
 }
 

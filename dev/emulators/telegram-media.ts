@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import type { Fields } from "./fields.ts";
-import { remember } from "./remember.ts";
 import { format } from "./telegram-markup.ts";
 import { say } from "./telegram-message.ts";
 import type { Done, Method } from "./telegram-methods.ts";
@@ -9,7 +8,6 @@ import { badRequest } from "./telegram-refusal.ts";
 import type { Telegram } from "./telegram-state.ts";
 
 const KINDS = ["photo", "document", "video", "audio", "voice", "animation", "video_note", "sticker"] as const;
-const KEPT_FILES = 50_000;
 const MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024;
 
 const PIXEL = Buffer.from(
@@ -58,7 +56,7 @@ function newFile(telegram: Telegram, fields: Fields): Fields {
   const file_id = String(fields.file_id ?? `BQAC${crypto.randomUUID().replaceAll("-", "")}`);
   const file_unique_id = `AQ${createHash("sha256").update(file_id).digest("base64url").slice(0, 14)}`;
   const file = { ...fields, file_id, file_unique_id };
-  remember(telegram.files, file_id, file, KEPT_FILES);
+  telegram.files.set(file_id, file);
   return file;
 }
 
@@ -66,7 +64,7 @@ function newFile(telegram: Telegram, fields: Fields): Fields {
 export function learnFiles(telegram: Telegram, message: Fields): void {
   for (const kind of KINDS) {
     for (const file of [message[kind]].flat() as (Fields | undefined)[])
-      if (file?.file_id) remember(telegram.files, String(file.file_id), file, KEPT_FILES);
+      if (file?.file_id) telegram.files.set(String(file.file_id), file);
   }
 }
 

@@ -73,7 +73,12 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
     console.error("telegram emulator:", error);
     return refused(c, broken);
   });
-  return listen(app, options.port, deliveries.stop);
+  const emulator = await listen(app, options.port, () => {
+    telegram.keep.close(); // what is pending now is so at the next start
+    deliveries.stop();
+  });
+  deliveries.resume();
+  return emulator;
 }
 
 function call(
