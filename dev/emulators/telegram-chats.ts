@@ -13,6 +13,8 @@ export interface Chat {
   readonly firstId: number;
   lastId: number;
   blocked: boolean;
+  /** Epoch milliseconds of the customer's last message, where that counts. */
+  lastAt?: number;
 }
 
 export interface Said {
@@ -27,6 +29,8 @@ export interface Chats {
   meet(chat: Fields): Chat;
   /** Refuses `chat not found` when nobody ever wrote from there, unless the settings let it pass. */
   find(id: unknown): Chat;
+  /** The chat, where somebody wrote from there. */
+  seek(id: unknown): Chat | undefined;
   /** The next `message_id` of the chat, which rises per chat. */
   number(chat: Chat): number;
   said(chat: Chat, messageId: number, said: Said): void;
@@ -35,15 +39,18 @@ export interface Chats {
   mustHave(chat: Chat, messageId: number, otherwise: string): void;
   remove(chat: Chat, messageId: number): void;
   block(chat: Chat, isBlocked: boolean): void;
+  /** The customer wrote just now. */
+  wrote(chat: Chat): void;
 }
 
 const KEPT_CHATS = 200_000;
 const KEPT_MESSAGES = 100_000;
 const GONE = null;
 
-export function createChats(firstMessageId: number, isStrict: () => boolean, keep: Keep): Chats {
-  const chats = keep.table<Chat>("chats", KEPT_CHATS);
-  const messages = keep.table<Said | typeof GONE>("messages", KEPT_MESSAGES);
+/** The chats of one account, kept under names that begin with `prefix`. */
+export function createChats(firstMessageId: number, isStrict: () => boolean, keep: Keep, prefix = ""): Chats {
+  const chats = keep.table<Chat>(`${prefix}chats`, KEPT_CHATS);
+  const messages = keep.table<Said | typeof GONE>(`${prefix}messages`, KEPT_MESSAGES);
   const save = (chat: Chat) => chats.set(String(chat.info.id), chat);
 
   function meet(fields: Fields): Chat {
@@ -69,6 +76,7 @@ export function createChats(firstMessageId: number, isStrict: () => boolean, kee
       if (isStrict() || !Number.isSafeInteger(Number(id))) badRequest("chat not found");
       return meet({ id });
     },
+    seek: (id) => chats.get(String(Number(id))),
     number(chat) {
       chat.lastId++;
       save(chat);
@@ -84,6 +92,10 @@ export function createChats(firstMessageId: number, isStrict: () => boolean, kee
     remove: (chat, messageId) => messages.set(key(chat, messageId), GONE),
     block(chat, isBlocked) {
       chat.blocked = isBlocked;
+      save(chat);
+    },
+    wrote(chat) {
+      chat.lastAt = Date.now();
       save(chat);
     },
   };

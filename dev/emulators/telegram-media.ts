@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Fields } from "./fields.ts";
+import { chatFor } from "./telegram-business.ts";
 import { format } from "./telegram-markup.ts";
 import { say } from "./telegram-message.ts";
 import type { Done, Method } from "./telegram-methods.ts";
@@ -24,7 +25,7 @@ export function sendMedia(kind: "photo" | "document" | "video" | "audio" | "voic
       params.parse_mode,
       structured(params, "caption_entities"),
     );
-    const chat = telegram.chats.find(params.chat_id);
+    const chat = chatFor(telegram, params);
     if (caption.text.length > 1024) badRequest("message caption is too long");
     const fields = {
       [kind]: kind === "photo" ? [{ ...file, width: 1, height: 1 }] : file,

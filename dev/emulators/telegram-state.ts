@@ -2,6 +2,7 @@ import type { Fields } from "./fields.ts";
 import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer, type Pacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
+import { type Business, createBusiness } from "./telegram-business.ts";
 import { type Chat, type Chats, createChats } from "./telegram-chats.ts";
 import { refuse, tooMany } from "./telegram-refusal.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
@@ -32,6 +33,8 @@ export interface Telegram {
   readonly bot: Fields;
   readonly settings: { limits: boolean; strict: boolean };
   readonly chats: Chats;
+  /** The accounts that users connected the bot to. */
+  readonly business: Business;
   readonly sent: SentLog;
   readonly deliveries: Deliveries;
   readonly webhook: { url: string; secret: string; allowed: readonly string[] | undefined };
@@ -71,6 +74,7 @@ export function createTelegram(options: TelegramOptions): Telegram {
     settings,
     webhook,
     chats: createChats(firstMessageId, () => settings.strict, keep),
+    business: createBusiness(keep, firstMessageId),
     sent: createSentLog(options.keep ?? 100_000, keep),
     deliveries: createDeliveries(
       {
