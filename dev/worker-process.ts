@@ -63,7 +63,9 @@ async function ready(port: number, child: ChildProcess): Promise<void> {
       throw new Error(`the Worker ended before it was ready (${end})`);
     }
     try {
-      const answer = await fetch(`http://127.0.0.1:${port}/health`, { signal: AbortSignal.timeout(2_000) });
+      // A call that we cut short would end as an error in workerd's log.
+      const signal = AbortSignal.timeout(deadline - Date.now());
+      const answer = await fetch(`http://127.0.0.1:${port}/health`, { signal });
       await answer.arrayBuffer();
       return;
     } catch {
