@@ -7,6 +7,13 @@ import { forget, type Stack, startStack } from "./stack.ts";
 // Whoever reads may leave before we do (a terminal that closes).
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
+/** Lines that look like trouble and belong to a local stack. */
+const EXPECTED = [
+  /Scheduled Workers are not automatically triggered/, // this file triggers them
+  /"event":"rate_limits\.off"/, // nobody's calls are counted on one's own machine
+  /disconnected: .*(Broken pipe|Connection reset)/, // workerd, when a client hangs up first
+];
+
 const fresh = read(freshOf);
 const settings = read(() => localSettings(process.env));
 if (fresh) await forget(settings);
@@ -31,7 +38,7 @@ try {
         say(`  ${styleText("green", "ready")}  ${part.padEnd(22)} ${Math.round(took!)} ms`);
     },
     workerLog: (line) => {
-      if (!line || line.startsWith("[wrangler:info]") || isExpected(line)) return;
+      if (!line || line.startsWith("[wrangler:info]") || EXPECTED.some((one) => one.test(line))) return;
       if (stack || isTrouble(line)) say(styleText("dim", `worker | ${line}`));
     },
   });
@@ -55,17 +62,6 @@ function freshOf(): boolean {
     const given = process.argv.slice(2).join(" ");
     throw new Error(`"${given}" is not understood; the only flag is --fresh: npm run dev -- --fresh`);
   }
-}
-
-const EXPECTED = [
-  /Scheduled Workers are not automatically triggered/, // this file triggers them
-  /"event":"rate_limits\.off"/, // nobody's calls are counted on one's own machine
-  /disconnected: .*(Broken pipe|Connection reset)/, // workerd, when a client hangs up first
-];
-
-/** Lines that look like trouble and belong to a local stack. */
-function isExpected(line: string): boolean {
-  return EXPECTED.some((one) => one.test(line));
 }
 
 /** Warnings and errors, the hub's own and wrangler's: said also while the Worker is not ready. */
