@@ -91,18 +91,20 @@ export async function startStack(
         }),
       ),
       databaseReady(),
-      part("Worker", () =>
-        startWorker({
+      part("Worker", async () => {
+        const started = await startWorker({
           port: ports.PORT,
           dir,
           vars,
           databaseUrl: databaseUrl(ports.POSTGRES_PORT),
           ...(workerLog && { log: workerLog }),
-        }),
-      ),
+        });
+        const wrong = await misconfigured(hub);
+        if (wrong === undefined) return started;
+        await started.stop();
+        throw new Error(`the hub refuses its settings: ${wrong}`);
+      }),
     ]);
-    const wrong = await misconfigured(hub);
-    if (wrong !== undefined) throw new Error(`the hub refuses its settings: ${wrong}`);
     // Last, because they deliver at once what an earlier run left undelivered.
     const telegram = await part("Telegram emulator", () =>
       startTelegramEmulator({
