@@ -99,13 +99,14 @@ end
 $$;
 
 -- Erases content and identities of somebody and ends their sessions; counts stay. p: {now, actor, customer_id |
--- session_id}. Returns {sessions, messages, session_ids, token_hashes}.
+-- session_id}. Returns {sessions, messages, session_ids, token_hashes, identities: [{kind, value}]}.
 create function public.hub_erase(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_ids uuid[] := public.hub_family(p);
   v_tokens jsonb;
+  v_identities jsonb;
   v_counts jsonb;
   v_messages integer;
 begin
@@ -113,6 +114,13 @@ begin
   -- While we waited, one of them may have merged with others.
   v_ids := public.hub_family(p);
   perform 1 from public.sessions where session_id = any (v_ids) order by session_id for update;
+
+  select coalesce(jsonb_agg(jsonb_build_object('kind', i.kind, 'value', i.value)), '[]') into v_identities
+    from public.sessions s
+    cross join lateral (values
+      ('telegram_chat_id', s.telegram_chat_id), ('whatsapp_user_id', s.whatsapp_user_id),
+      ('phone', s.phone), ('visitor_id', s.visitor_id)) i (kind, value)
+    where s.session_id = any (v_ids) and i.value is not null;
 
   delete from public.codes c using public.sessions s
     where s.session_id = any (v_ids) and c.phone = s.phone and not exists (
@@ -152,7 +160,7 @@ begin
 
   v_counts := jsonb_build_object('sessions', coalesce(array_length(v_ids, 1), 0), 'messages', v_messages);
   perform public.hub_add_audit(p, 'erase', public.hub_subject(p), v_counts);
-  return v_counts || jsonb_build_object('session_ids', to_jsonb(v_ids), 'token_hashes', v_tokens);
+  return v_counts || jsonb_build_object('session_ids', to_jsonb(v_ids), 'token_hashes', v_tokens, 'identities', v_identities);
 end
 $$;
 

@@ -14,7 +14,7 @@ export interface Privacy {
     actor: string,
     now: Date,
   ): Promise<ExportPage>;
-  /** Erases content and identities, keeps counts. Returns what became empty, and the hashes of tokens that died. */
+  /** Erases content and identities, keeps counts. Returns what became empty, the identities, and the hashes of tokens that died. */
   erase(of: CustomerRef, actor: string, now: Date): Promise<Erased>;
   /** Lines in order, after the one with id `after`. */
   audit(after: string | undefined, limit: number): Promise<AuditLine[]>;
@@ -49,6 +49,8 @@ export interface Erased {
   readonly messages: number;
   readonly session_ids: readonly string[];
   readonly token_hashes: readonly string[];
+  /** What they held, so that copies elsewhere are found. */
+  readonly identities: readonly { readonly kind: string; readonly value: string }[];
 }
 
 export interface AuditLine {

@@ -1,6 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { logIn } from "../../core/identity/verify.ts";
-import { lookUp } from "../../outage/degraded.ts";
 import { callerOf, tokenOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
@@ -61,7 +60,7 @@ export function addPasswords(app: App, options: AppOptions): void {
     const token_hash = await tokenOf(c.req.raw.headers, options.keys);
     const hub = c.var.exchange.hub();
     const { password } = c.req.valid("json");
-    await lookUp(hub, () => hub.store.proofs.signUp({ token_hash, password }, hub.now()));
+    await hub.store.proofs.signUp({ token_hash, password }, hub.now());
     return c.json({ password: "set" as const }, 200);
   });
 
@@ -91,7 +90,7 @@ export function addPasswords(app: App, options: AppOptions): void {
     const token_hash = await tokenOf(c.req.raw.headers, options.keys);
     const hub = c.var.exchange.hub();
     const given = c.req.valid("json");
-    await lookUp(hub, () => hub.store.proofs.changePassword({ token_hash, ...given }, hub.now()));
+    await hub.store.proofs.changePassword({ token_hash, ...given }, hub.now());
     return c.json({ password: "changed" as const }, 200);
   });
 

@@ -39,13 +39,20 @@ export function memoryPrivacy(tables: Tables): Privacy {
       const rows = familyOf(tables, of);
       tables.effects.closed = [];
       let messages = 0;
+      const identities = rows.flatMap(({ session }) =>
+        IDENTITY_KINDS.flatMap((kind) => {
+          const value = session[kind];
+          return value === undefined ? [] : { kind, value };
+        }),
+      );
       forgetPhones(tables, rows, now);
       for (const row of rows) messages += erase(tables, row, now);
       const token_hashes = tables.effects.closed.sort();
       tables.effects.closed = [];
       const details = { sessions: rows.length, messages };
       addAudit(tables, { actor, action: "erase", of, details }, now);
-      return { ...details, session_ids: rows.map(({ session }) => session.session_id), token_hashes };
+      const session_ids = rows.map(({ session }) => session.session_id);
+      return { ...details, session_ids, token_hashes, identities };
     },
 
     async audit(after, limit) {

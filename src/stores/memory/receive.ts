@@ -60,7 +60,7 @@ export function receiveOne(tables: Tables, item: InboundEvent, now: Date): Recei
 function applied(
   type: "echo" | "receipt" | "edit",
   message: Message | undefined,
-): Exclude<Received, { type: "message" }> {
+): Extract<Received, { applied: boolean }> {
   return message ? { type, applied: true, message: copy(message) } : { type, applied: false };
 }
 
