@@ -1,7 +1,7 @@
 import { failureOf, HubError, toHubError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { InboundEvent, Received } from "../core/receive/conversations.ts";
-import type { Replayed, ReplayBudget } from "../core/receive/journal.ts";
+import type { ReplayBudget, Replayed } from "../core/receive/journal.ts";
 import type { Store } from "../core/store.ts";
 import { isOutage, type Journal, type JournalEntry, type WaitingEntry } from "./journal.ts";
 
@@ -54,7 +54,11 @@ export async function replay(parts: ReplayParts, budget: ReplayBudget): Promise<
 }
 
 /** Stores entries, then removes them. Throws an error that says that the store or the journal is down. */
-async function settle(parts: ReplayParts, group: readonly WaitingEntry[], results: Received[]): Promise<void> {
+async function settle(
+  parts: ReplayParts,
+  group: readonly WaitingEntry[],
+  results: Received[],
+): Promise<void> {
   try {
     results.push(...(await take(parts, group)));
   } catch (thrown) {

@@ -72,7 +72,10 @@ export function upstashCache({
   return {
     async put(token_hash, session) {
       const { session_id } = session;
-      const names = [sessionName(session_id), tokenName(token_hash)].flatMap((name) => [name, deadName(name)]);
+      const names = [sessionName(session_id), tokenName(token_hash)].flatMap((name) => [
+        name,
+        deadName(name),
+      ]);
       const args = [JSON.stringify(session), ttlSeconds, session_id, Math.floor(tokenMs(session))];
       await guarded("put", () => redis.eval(put, names, args.map(String)));
     },

@@ -109,7 +109,7 @@ export async function desk(make: Make, over?: Partial<StoreSettings>): Promise<D
     },
     async tell(item, now) {
       const [result] = await conversations.receive([item], now);
-      return (result as Exclude<Received, Heard>).applied;
+      return (result as Extract<Received, { applied: boolean }>).applied;
     },
     async answered(message, replies, now) {
       const turn = await one.ask(message, now);

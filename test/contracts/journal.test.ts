@@ -36,18 +36,23 @@ describe("the journal in Upstash", () => {
   test("hands out what it cannot read without its content, so that it can be set aside", async () => {
     const journal = await emptied();
     await redis.xadd("journal", "*", { entry: "{not json" });
-    await redis.xadd("journal", "*", { entry: '{"type":"oracle","at":"2026-11-02T10:00:00Z"}' });
+    await redis.xadd("journal", "*", { entry: '{"type":"oracle","at":"2026-11-02T10:00:00Z","events":[]}' });
+    await redis.xadd("journal", "*", { entry: '{"type":"receive","at":"long ago","events":[]}' });
+    await redis.xadd("journal", "*", {
+      entry: '{"type":"receive","at":"2026-11-02T10:00:00Z","events":[null]}',
+    });
+    await redis.xadd("journal", "*", { entry: '{"type":"receive","at":"2026-11-02T10:00:00Z"}' });
     await redis.xadd("journal", "*", { other: "1" });
-    await journal.append([heard("one")], { behind: true });
+    await journal.append(heard("one"), { behind: true });
     const waiting = await journal.read(9);
-    expect(waiting.map(({ entry }) => entry)).toEqual([undefined, undefined, undefined, heard("one")]);
-    for (const { id } of waiting.slice(0, 3)) await journal.quarantine(id, "unreadable");
-    expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 3 });
+    expect(waiting.map(({ entry }) => entry)).toEqual([...Array(6).fill(undefined), heard("one")]);
+    for (const { id } of waiting.slice(0, 6)) await journal.quarantine(id, "unreadable");
+    expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 6 });
   });
 
   test("keeps what is set aside for an operator, with the reason, for a month", async () => {
     const journal = await emptied();
-    await journal.append([heard("bad")], { behind: false });
+    await journal.append(heard("bad"), { behind: false });
     const [{ id } = { id: "" }] = await journal.read(1);
     await journal.quarantine(id, "session_not_found");
     const [[, fields] = []] = await redis.eval<[], [string, string[]][]>(
@@ -62,9 +67,9 @@ describe("the journal in Upstash", () => {
   test("reads as much as fits into one answer, and never nothing", async () => {
     const journal = await emptied();
     const long = (id: string) => heard(id, { content: { kind: "text", text: "x".repeat(400_000) } });
-    for (const id of ["one", "two", "three"]) await journal.append([long(id)], { behind: false });
+    for (const id of ["one", "two", "three"]) await journal.append(long(id), { behind: false });
     expect((await journal.read(9)).map(({ entry }) => entry)).toEqual([long("one"), long("two")]);
-    await journal.append([heard("four", { content: { kind: "text", text: "x".repeat(1_100_000) } })], {
+    await journal.append(heard("four", { content: { kind: "text", text: "x".repeat(1_100_000) } }), {
       behind: true,
     });
     await journal.remove((await journal.read(9)).map(({ id }) => id));
@@ -72,9 +77,34 @@ describe("the journal in Upstash", () => {
     expect(await journal.read(9)).toHaveLength(1);
   });
 
+  test("never transfers an entry that is too long to be its own, and sets it aside", async () => {
+    const journal = await emptied();
+    await redis.eval(`redis.call("XADD", KEYS[1], "*", "entry", string.rep("x", 9000000))`, ["journal"], []);
+    await journal.append(heard("one"), { behind: true });
+    const [huge, one] = await journal.read(9);
+    expect([huge?.entry, one?.entry]).toEqual([undefined, heard("one")]);
+    await journal.quarantine(huge!.id, "unreadable");
+    expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 1 });
+    const content = { kind: "text" as const, text: "x".repeat(8_000_000) };
+    await expect(journal.append(heard("two", { content }), { behind: false })).rejects.toMatchObject({
+      code: "unavailable",
+    });
+  });
+
+  test("forgets what it cannot read when it names somebody", async () => {
+    const journal = await emptied();
+    for (const text of ["{not json +4915112345601", "{not json +4915112345602"])
+      await redis.xadd("journal", "*", { entry: text });
+    for (const { id } of await journal.read(9)) await journal.quarantine(id, "unreadable");
+    expect(
+      await journal.forget({ identities: ["+4915112345601", "+4"], token_hashes: [], session_ids: [] }),
+    ).toBe(1);
+    expect((await journal.depth()).quarantined).toBe(1);
+  });
+
   test("names nobody in its keys", async () => {
     const journal = await emptied();
-    await journal.append([heard("one")], { behind: false });
+    await journal.append(heard("one"), { behind: false });
     const [{ id } = { id: "" }] = await journal.read(1);
     await journal.lease(30_000);
     await journal.countFailure(id);
@@ -89,13 +119,14 @@ describe("the journal in Upstash", () => {
   ] as const)("is unavailable when Redis %s", async ([, where, reason]) => {
     const journal = upstashJournal({ ...(await where()), timeoutMs: 5_000 });
     const calls = [
-      () => journal.append([heard("one")], { behind: false }),
+      () => journal.append(heard("one"), { behind: false }),
       () => journal.read(1),
       () => journal.remove(["1-0"]),
       () => journal.depth(),
       () => journal.lease(1_000),
       () => journal.countFailure("1-0"),
       () => journal.quarantine("1-0", "x"),
+      () => journal.forget({ identities: ["+1"], token_hashes: [], session_ids: [] }),
     ];
     for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "unavailable", reason });
   });

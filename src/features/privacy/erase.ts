@@ -14,7 +14,11 @@ export async function erase(hub: Hub, whom: CustomerRef, actor: string): Promise
   for (const session_id of session_ids) hub.live.publish(session_id, { type: "closed" });
   if (await hub.cache.drop({ token_hashes, session_ids })) return erased;
   hub.log("error", "cache.not_erased", { session_ids });
-  throw new HubError("unavailable", "erased in the database, but its copy in the cache could not be reached", {
-    reason: "cache_not_erased",
-  });
+  throw new HubError(
+    "unavailable",
+    "erased in the database, but its copy in the cache could not be reached",
+    {
+      reason: "cache_not_erased",
+    },
+  );
 }

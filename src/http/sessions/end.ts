@@ -28,7 +28,10 @@ export function addEnd(app: App, options: AppOptions): void {
     const hub = exchange.hub();
     const { session, token_hashes } = await hub.store.sessions.end(token_hash, hub.now());
     exchange.facts.session_id = session.session_id;
-    const gone = { token_hashes: [...new Set([token_hash, ...token_hashes])], session_ids: [session.session_id] };
+    const gone = {
+      token_hashes: [...new Set([token_hash, ...token_hashes])],
+      session_ids: [session.session_id],
+    };
     void exchange.later(hub.cache.drop(gone));
     hub.live.publish(session.session_id, { type: "closed" });
     return c.json({ session: viewSession(session) }, 200);
