@@ -1,3 +1,4 @@
+import pkg from "../package.json" with { type: "json" };
 import { type Assembly, assemble } from "./compose/assembly.ts";
 import { log } from "./compose/log.ts";
 import { failureOf, HubError } from "./core/errors.ts";
@@ -38,7 +39,7 @@ export const LiveRoom = liveRoom((env) => {
 function assemblyOf(env: Env): Assembly {
   let assembly = assemblies.get(env);
   if (!assembly) {
-    assembly = assemble(env, log);
+    assembly = assemble(env, pkg.version, log);
     assemblies.set(env, assembly);
   }
   return assembly;

@@ -1,4 +1,3 @@
-import pkg from "../../package.json" with { type: "json" };
 import { callerMessageSchema } from "../channels/caller.ts";
 import { channels as makers } from "../channels/index.ts";
 import { HubError } from "../core/errors.ts";
@@ -26,7 +25,7 @@ export interface Assembly {
 }
 
 /** Reads the settings and wires everything. What is misconfigured is logged once, and then served by nothing but /health. */
-export function assemble(env: Env, log: Log): Assembly {
+export function assemble(env: Env, version: string, log: Log): Assembly {
   const problems = collectProblems();
   const config = problems.attempt(() => configOf(env));
   const channels = channelsOf(env, problems);
@@ -50,7 +49,7 @@ export function assemble(env: Env, log: Log): Assembly {
     },
     close: async (hub) => closers.get(hub)?.(),
     log,
-    version: pkg.version,
+    version,
     keys: config?.keys ?? { kiosk: [], web: [], admin: [] },
     corsOrigins: config?.corsOrigins ?? [],
     channels: Object.keys(makers),

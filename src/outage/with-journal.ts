@@ -4,7 +4,6 @@ import type { InboundEvent, Received } from "../core/receive/conversations.ts";
 import type { SessionCache } from "../core/sessions/cache.ts";
 import type { Store } from "../core/store.ts";
 import { withTimeout } from "../core/timeout.ts";
-import type { Erased } from "../features/privacy/privacy.ts";
 import { isOutage, type Journal } from "./journal.ts";
 import { replay } from "./replay.ts";
 import type { Watch } from "./watch.ts";
@@ -103,7 +102,7 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     return (...args) => afterOlder(() => call(...args));
   }
 
-  async function erase(...args: Parameters<Store["privacy"]["erase"]>): Promise<Erased> {
+  async function erase(...args: Parameters<Store["privacy"]["erase"]>) {
     // Throws while the journal does not answer: an erasure that cannot reach every copy is not begun.
     await journal.depth();
     const erased = await afterOlder(() => store.privacy.erase(...args));

@@ -1,9 +1,8 @@
 import { Redis } from "@upstash/redis";
 import { HubError } from "../core/errors.ts";
-import type { InboundEvent } from "../core/receive/conversations.ts";
 import { without } from "../outage/erasure.ts";
-import { isCallers, type Journal, type JournalEntry, type WaitingEntry } from "../outage/journal.ts";
-import type { Row } from "./rows.ts";
+import { isCallers, type Journal } from "../outage/journal.ts";
+import { toWaiting } from "./journal-entry.ts";
 
 interface JournalOptions {
   readonly url: string;
@@ -149,32 +148,4 @@ export function upstashJournal({ url, token, limit = 100_000, timeoutMs = 1_000 
       }
     },
   };
-}
-
-/** An entry as it was appended; one of another shape has no `entry`, and whoever replays moves it to the quarantine. */
-function toWaiting(id: string, text: string): WaitingEntry {
-  try {
-    const { type, at, events } = JSON.parse(text) as Row;
-    const entry = { type, at: new Date(at as string), events: (events as Row[]).map(toEvent) };
-    const isWhole = type === "receive" && !Number.isNaN(entry.at.getTime());
-    return isWhole ? { id, entry: entry as JournalEntry } : { id };
-  } catch {
-    return { id };
-  }
-}
-
-/** Instants come back as instants; each kind of event has its own, one level down. */
-function toEvent(row: Row): InboundEvent {
-  const result: Row = {};
-  for (const [key, value] of Object.entries(row)) {
-    if (value === null || typeof value !== "object") {
-      result[key] = value;
-      continue;
-    }
-    const part: Row = { ...value };
-    for (const name of ["sent_at", "at"])
-      if (typeof part[name] === "string") part[name] = new Date(part[name]);
-    result[key] = part;
-  }
-  return result as unknown as InboundEvent;
 }

@@ -35,19 +35,34 @@ describe("the journal in Upstash", () => {
 
   test("hands out what it cannot read without its content, so that it can be set aside", async () => {
     const journal = await emptied();
-    await redis.xadd("journal", "*", { entry: "{not json" });
-    await redis.xadd("journal", "*", { entry: '{"type":"oracle","at":"2026-11-02T10:00:00Z","events":[]}' });
-    await redis.xadd("journal", "*", { entry: '{"type":"receive","at":"long ago","events":[]}' });
-    await redis.xadd("journal", "*", {
-      entry: '{"type":"receive","at":"2026-11-02T10:00:00Z","events":[null]}',
-    });
-    await redis.xadd("journal", "*", { entry: '{"type":"receive","at":"2026-11-02T10:00:00Z"}' });
+    const entry = (over: object) => JSON.stringify({ ...heard("x"), ...over });
+    const event = (over: object) => entry({ events: [{ type: "message", message: over }] });
+    const { message } = heard("x").events[0]!;
+    const planted = [
+      "{not json",
+      "null",
+      entry({ type: "oracle" }),
+      entry({ at: "long ago" }),
+      entry({ events: undefined }),
+      entry({ events: [null] }),
+      entry({ events: [{ type: "oracle", message }] }),
+      entry({ events: [{ type: "message" }] }),
+      event({ ...message, from: null }),
+      event({ ...message, from: { phone: 7 } }),
+      event({ ...message, address: "there" }),
+      event({ ...message, content: { text: "no kind" } }),
+      event({ ...message, external_id: undefined }),
+    ];
+    for (const text of planted) await redis.xadd("journal", "*", { entry: text });
     await redis.xadd("journal", "*", { other: "1" });
     await journal.append(heard("one"), { behind: true });
-    const waiting = await journal.read(9);
-    expect(waiting.map(({ entry }) => entry)).toEqual([...Array(6).fill(undefined), heard("one")]);
-    for (const { id } of waiting.slice(0, 6)) await journal.quarantine(id, "unreadable");
-    expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 6 });
+    const waiting = await journal.read(99);
+    expect(waiting.map(({ entry }) => entry)).toEqual([
+      ...Array(planted.length + 1).fill(undefined),
+      heard("one"),
+    ]);
+    for (const { id } of waiting.slice(0, -1)) await journal.quarantine(id, "unreadable");
+    expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: planted.length + 1 });
   });
 
   test("keeps what is set aside for an operator, with the reason, for a month", async () => {

@@ -38,7 +38,7 @@ async function texts(all: World, session_id: string): Promise<string[]> {
 }
 
 /** What somebody said in an outage, which is over; `hub` has not looked into the journal since. */
-async function after(all: World, ...events: InboundEvent[]): Promise<Hub> {
+async function journaledBefore(all: World, ...events: InboundEvent[]): Promise<Hub> {
   const cutOff = all.isolate();
   all.fate(storeDown);
   for (const event of events) await accept(cutOff, "whatsapp", webhook(event));
@@ -138,7 +138,7 @@ describe("while something older waits", () => {
   test.for(ordered)("no %s comes before it", async ([, call]) => {
     const all = world();
     const { session_id } = await browsing(all);
-    const hub = await after(all, byToken(hash(1), "older"));
+    const hub = await journaledBefore(all, byToken(hash(1), "older"));
     const release = await all.journal.lease(20_000); // somebody else is replaying
     await expect(call(hub, hub.now())).rejects.toMatchObject(waits);
     expect(await texts(all, session_id)).toEqual([]);
@@ -165,7 +165,7 @@ describe("while something older waits", () => {
   test("sessions are opened, found and changed all the same", async () => {
     const all = world();
     await browsing(all);
-    const { store, now } = await after(all, from(ben, "b1"));
+    const { store, now } = await journaledBefore(all, from(ben, "b1"));
     await all.journal.lease(20_000);
     await store.sessions.start({ identities: { phone: ben }, channel: "web", token_hash: hash(3) }, now());
     await store.sessions.restore({ token_hash: hash(1) }, undefined, now());
@@ -176,7 +176,7 @@ describe("while something older waits", () => {
   test("a message that may not wait does not get ahead of it", async () => {
     const all = world();
     const { session_id } = await browsing(all);
-    const hub = await after(all, from(anna, "a1"));
+    const hub = await journaledBefore(all, from(anna, "a1"));
     const release = await all.journal.lease(20_000);
     await all.cache.drop({ token_hashes: [hash(1)] });
     const say = () => accept(hub, "web", webhook(byToken(hash(1), "a2")));
@@ -191,7 +191,7 @@ describe("while something older waits", () => {
     const all = world();
     const { session_id, expires_at } = await browsing(all);
     all.clock.now = expires_at.getTime() - 1_000;
-    const hub = await after(all, byToken(hash(1), "in time"));
+    const hub = await journaledBefore(all, byToken(hash(1), "in time"));
     all.clock.now += 60_000;
     const release = await all.journal.lease(20_000);
     await sweep(hub, SWEEP);
