@@ -35,6 +35,8 @@ export interface JournalParts {
  *   and each result is `{type: "journaled"}`. The journal takes only what the store will take later: see `mayWait`.
  * - Calls that end something (a session, a token, an identity, a person's data), and messages that an update tells, are
  *   made only after everything older is stored. Until then they throw `unavailable` with reason `journal_waits`.
+ * - `start` and `restore` store some of what waits first, so that a session is as the customer's messages have made it.
+ *   They do not insist.
  * - Every other call goes straight to the store, and throws `unavailable` while the store is down.
  */
 export function withJournal(store: Store, parts: JournalParts): Store {
@@ -97,7 +99,13 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     return call();
   }
 
-  /** The same for all calls of a kind. */
+  /** Makes a call once what came before is stored as far as that is quick: a session that opens late is no less right. */
+  async function afterSome<T>(call: () => Promise<T>): Promise<T> {
+    if (store.breaker?.() !== "open") await inTime(() => catchUp());
+    return call();
+  }
+
+  /** `afterOlder` for all calls of a kind. */
   function ordered<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
     return (...args) => afterOlder(() => call(...args));
   }
@@ -125,6 +133,8 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     conversations: { ...conversations, receive },
     sessions: {
       ...sessions,
+      start: (start, at) => afterSome(() => sessions.start(start, at)),
+      restore: (who, channel, at) => afterSome(() => sessions.restore(who, channel, at)),
       update: (token_hash, changes, at) => {
         const update = () => sessions.update(token_hash, changes, at);
         return changes.message ? afterOlder(update, { ask: false }) : update();

@@ -22,11 +22,12 @@ interface UpstashOptions {
 const LATEST_S = 60;
 
 // A script, so that an answer from before a session or token died cannot come between the question and the write.
-// KEYS: session, its death mark, token, its death mark. ARGV: document, its seconds, session_id, the token's ms.
+// KEYS: session, its death mark, token, its death mark. ARGV: document, its ms, session_id, the token's ms.
 const put = `
 if redis.call("EXISTS", KEYS[2]) == 1 then return 0 end
-redis.call("SET", KEYS[1], ARGV[1], "EX", ARGV[2])
-if tonumber(ARGV[4]) > 0 and redis.call("EXISTS", KEYS[4]) == 0 then
+if tonumber(ARGV[4]) <= 0 then return 0 end
+redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
+if redis.call("EXISTS", KEYS[4]) == 0 then
   redis.call("SET", KEYS[3], ARGV[3], "PX", ARGV[4])
 end
 return 1`;
@@ -62,13 +63,11 @@ export function upstashCache({
       return false;
     }
   };
-  // Whose token it is nobody says here; in a session that has been at a kiosk it may be the kiosk's.
-  const tokenMs = ({ channels, expires_at }: Session): number =>
-    Math.min(
-      ttlSeconds * 1_000,
-      channels.includes("kiosk") ? kioskIdleMs : Number.POSITIVE_INFINITY,
-      expires_at.getTime() - now(),
-    );
+  /** How long a copy of the session lives, and a token of it, which may be a kiosk's where it has been at a kiosk. */
+  const livesOf = ({ channels, expires_at }: Session): [number, number] => {
+    const ms = Math.floor(Math.min(ttlSeconds * 1_000, expires_at.getTime() - now()));
+    return [ms, channels.includes("kiosk") ? Math.min(ms, kioskIdleMs) : ms];
+  };
   return {
     async put(token_hash, session) {
       const { session_id } = session;
@@ -76,7 +75,8 @@ export function upstashCache({
         name,
         deadName(name),
       ]);
-      const args = [JSON.stringify(session), ttlSeconds, session_id, Math.floor(tokenMs(session))];
+      const [ms, tokenMs] = livesOf(session);
+      const args = [JSON.stringify(session), ms, session_id, tokenMs];
       await guarded("put", () => redis.eval(put, names, args.map(String)));
     },
     drop({ token_hashes = [], session_ids = [], changed = [] }) {

@@ -158,15 +158,16 @@ test("every entry lives as long as it is told, and again as long with each use",
   for (const seconds of await lives()) expect(seconds).toBeGreaterThan(3590);
 });
 
-test("a token lives no longer than its session, nor than a kiosk's may lie unused", async () => {
+test("a copy lives no longer than its session, and a token no longer than a kiosk's may lie unused", async () => {
   const ttl = () => client.ttl(`token:${hash(1)}`);
   await open().put(hash(1), cached({ expires_at: new Date(day(1).getTime() + 60_000) }));
   expect(await ttl()).toBeLessThanOrEqual(60);
+  expect(await client.ttl(`session:${ID}`)).toBeLessThanOrEqual(60);
   await open({ kioskIdleMs: 120_000 }).put(hash(1), cached({ channels: ["web", "kiosk"] }));
   expect(await ttl()).toBeLessThanOrEqual(120);
   await client.flushall();
   await open().put(hash(1), cached({ expires_at: day(0) }));
-  expect(await client.keys("token:*")).toEqual([]);
+  expect(await client.keys("*")).toEqual([]);
 });
 
 test("what says that something died names nobody and outlives every copy of it", async () => {

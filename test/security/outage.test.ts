@@ -16,7 +16,7 @@ function fragileHub() {
   let down = false;
   const now = () => new Date();
   const journal = memoryJournal({ now });
-  const cache = memoryCache();
+  const cache = memoryCache(now);
   const store = withJournal(
     fated(whole, "store", () => (down ? "down" : undefined)),
     {

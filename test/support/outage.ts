@@ -45,7 +45,9 @@ export function fated<T extends object>(port: T, name: string, fates: Fates): T 
 }
 
 /** A cache in memory: what a reader outside would find, and what has died. */
-export function memoryCache(): SessionCache & { readonly copies: ReadonlyMap<string, Session> } {
+export function memoryCache(
+  now: () => Date,
+): SessionCache & { readonly copies: ReadonlyMap<string, Session> } {
   const copies = new Map<string, Session>();
   const tokens = new Map<string, string>();
   const dead = new Set<string>();
@@ -62,7 +64,10 @@ export function memoryCache(): SessionCache & { readonly copies: ReadonlyMap<str
       for (const id of [...session_ids, ...changed]) copies.delete(id);
       return true;
     },
-    knows: async (of) => ("token_hash" in of ? tokens.has(of.token_hash) : copies.has(of.session_id)),
+    async knows(of) {
+      const session = copies.get("token_hash" in of ? (tokens.get(of.token_hash) ?? "") : of.session_id);
+      return session !== undefined && session.expires_at > now();
+    },
     ping: async () => {},
   };
 }
@@ -85,7 +90,7 @@ export function world() {
   const now = () => new Date(clock.now);
   const store: Store = memoryStore({ ...settings, history: 0 });
   const journal: Journal = memoryJournal({ now });
-  const cache = memoryCache();
+  const cache = memoryCache(now);
   const sent: string[] = [];
   const calls: string[] = [];
   const lines: { level: string; event: string; fields: Readonly<Record<string, unknown>> }[] = [];
