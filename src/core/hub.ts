@@ -1,4 +1,3 @@
-import type { Standby } from "../outage/journal.ts";
 import type { Bot } from "./answer/bot.ts";
 import type { Channel } from "./channel.ts";
 import type { Live } from "./live.ts";
@@ -11,8 +10,6 @@ export interface Hub {
   readonly channels: Readonly<Record<string, Channel>>;
   readonly store: Store;
   readonly cache: SessionCache;
-  /** What carries the hub while the store is down; absent without Upstash, and then the hub answers 503. */
-  readonly standby?: Standby;
   readonly bot: Bot;
   readonly live: Live;
   readonly log: Log;

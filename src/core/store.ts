@@ -3,6 +3,7 @@ import type { Notices } from "./identity/notices.ts";
 import type { Proofs } from "./identity/proofs.ts";
 import type { Operations } from "./operations.ts";
 import type { Conversations } from "./receive/conversations.ts";
+import type { Backlog } from "./receive/journal.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { Housekeeping } from "./sweep/housekeeping.ts";
 
@@ -14,6 +15,8 @@ export interface Store {
   readonly operations: Operations;
   readonly proofs: Proofs;
   readonly privacy: Privacy;
+  /** What waits in a journal before the store; absent without Upstash, and then `receive` throws while the store is down. */
+  readonly journal?: Backlog;
   /** Resolves when the store answers; throws `unavailable`. */
   ping(): Promise<void>;
   /** Whether calls go through, fail at once, or one may try; absent where nothing can break. */

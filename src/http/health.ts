@@ -27,7 +27,16 @@ const workSchema = z.object({
   oldest_delivery_age_s: z.number(),
 });
 
+const cacheSchema = z.object({
+  backend: z.string(),
+  ok: z.boolean().optional().openapi({ description: "Absent where there is no cache." }),
+  latency_ms: z.number().optional(),
+  code: z.string().optional().openapi({ description: "What is wrong." }),
+});
+
 const journalSchema = z.object({
+  ok: z.boolean(),
+  latency_ms: z.number(),
   depth: z.int().optional().openapi({ description: "What waits to be taken to the database, in order." }),
   oldest_age_ms: z.number().optional(),
   quarantined: z
@@ -43,7 +52,7 @@ const healthSchema = z.object({
   misconfigured: z.string().optional().openapi({ description: "Why nothing else is served." }),
   store: probeSchema.optional(),
   work: workSchema.optional().openapi({ description: "What is unfinished, while the store answers." }),
-  cache: z.object({ backend: z.string() }).optional(),
+  cache: cacheSchema.optional(),
   journal: journalSchema.optional().openapi({ description: "What came while the database was down." }),
 });
 
@@ -63,10 +72,14 @@ export function addHealth(app: App, options: AppOptions): void {
     const { version, misconfigured } = options;
     if (!(await isAdmin(c, options)))
       return c.json({ status: misconfigured ? ("degraded" as const) : ("ok" as const), version }, 200);
-    const [store, work, journal] = await Promise.all([probe(c, options), unfinished(c), waiting(c)]);
-    const status =
-      misconfigured || !store.ok || journal?.code || journal?.depth ? ("degraded" as const) : ("ok" as const);
-    const cache = { backend: options.backends.cache };
+    const [store, work, cache, journal] = await Promise.all([
+      probe(c, options),
+      unfinished(c),
+      cached(c, options),
+      waiting(c),
+    ]);
+    const isWell = store.ok && cache.ok !== false && (!journal || (journal.ok && journal.depth === 0));
+    const status = isWell && !misconfigured ? ("ok" as const) : ("degraded" as const);
     return c.json(
       {
         status,
@@ -102,12 +115,11 @@ async function probe(c: HttpContext, options: AppOptions): Promise<z.infer<typeo
     await withTimeout(PROBE_MS, "store_timeout", store.ping);
     return { backend, ok: true, latency_ms: Date.now() - started, ...breakerOf(store) };
   } catch (thrown) {
-    const { code, reason } = toHubError(thrown);
     return {
       backend,
       ok: false,
       latency_ms: Date.now() - started,
-      code: reason ?? code,
+      ...codeOf(thrown),
       ...breakerOf(store),
     };
   }
@@ -119,16 +131,36 @@ function breakerOf(store: Store | undefined): { breaker?: BreakerState } {
 
 /** What waits for the store; undefined without a journal. */
 async function waiting(c: HttpContext): Promise<z.infer<typeof journalSchema> | undefined> {
+  const started = Date.now();
+  const latency = () => ({ latency_ms: Date.now() - started });
   try {
-    const { standby, now } = c.var.exchange.hub();
-    if (!standby) return undefined;
-    const { depth, oldest_at, quarantined } = await standby.journal.depth();
+    const { store, now } = c.var.exchange.hub();
+    if (!store.journal) return undefined;
+    const { depth, oldest_at, quarantined } = await store.journal.depth();
     const age = oldest_at && Math.max(0, now().getTime() - oldest_at.getTime());
-    return { depth, ...(age !== undefined && { oldest_age_ms: age }), quarantined };
+    const oldest = age !== undefined && { oldest_age_ms: age };
+    return { ok: true, ...latency(), depth, ...oldest, quarantined };
   } catch (thrown) {
-    const { code, reason } = toHubError(thrown);
-    return { code: reason ?? code };
+    return { ok: false, ...latency(), ...codeOf(thrown) };
   }
+}
+
+/** Whether the cache answers, and how fast. */
+async function cached(c: HttpContext, options: AppOptions): Promise<z.infer<typeof cacheSchema>> {
+  const backend = options.backends.cache;
+  if (backend === "none") return { backend };
+  const started = Date.now();
+  try {
+    await c.var.exchange.hub().cache.ping();
+    return { backend, ok: true, latency_ms: Date.now() - started };
+  } catch (thrown) {
+    return { backend, ok: false, latency_ms: Date.now() - started, ...codeOf(thrown) };
+  }
+}
+
+function codeOf(thrown: unknown): { code: string } {
+  const { code, reason } = toHubError(thrown);
+  return { code: reason ?? code };
 }
 
 /** What the store has still to do; undefined when it does not answer, which its probe tells. */

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { failureOf, toHubError } from "../core/errors.ts";
 import type { Metrics } from "../core/operations.ts";
-import type { JournalDepth } from "../outage/journal.ts";
+import type { JournalDepth } from "../core/receive/journal.ts";
 import { adminOf } from "./auth.ts";
 import { security } from "./describe.ts";
 import { problems } from "./errors.ts";
@@ -72,15 +72,15 @@ export function addMetrics(app: App, options: AppOptions): void {
     const { hub: open, facts } = c.var.exchange;
     const hub = open();
     const now = hub.now();
-    const { standby } = hub;
+    const waits = hub.store.journal;
     const [metrics, journal] = await Promise.all([
       asked(facts, () => hub.store.operations.metrics(now)),
-      standby && asked(facts, () => standby.journal.depth()),
+      waits && asked(facts, () => waits.depth()),
     ]);
     const families = [
       gauge("hub_build_info", "Which version runs.", 1, { version: options.version }),
       gauge("hub_store_up", "Whether the store answers.", metrics ? 1 : 0),
-      ...(standby ? [gauge("hub_journal_up", "Whether the journal answers.", journal ? 1 : 0)] : []),
+      ...(waits ? [gauge("hub_journal_up", "Whether the journal answers.", journal ? 1 : 0)] : []),
       ...(journal ? waiting(journal, now) : []),
       ...(metrics ? told(metrics, options.channels, now) : []),
     ];

@@ -7,8 +7,11 @@ import type { RateLimiters } from "./rate-limits.ts";
 
 /** What the composition root gives the routes. */
 export interface AppOptions {
-  /** The hub for one request, made when a route first needs it; `log` names the request in each of its lines. */
-  readonly open: (c: Context, log: Log) => Hub;
+  /**
+   * The hub for one request, made when a route first needs it; `log` names the request in each of its lines, and `later`
+   * lets work go on after the answer.
+   */
+  readonly open: (c: Context, log: Log, later: (work: Promise<unknown>) => void) => Hub;
   /** Called once a request and everything it left running have ended. */
   readonly close?: (hub: Hub) => Promise<void>;
   readonly log: Log;
@@ -94,7 +97,7 @@ export function exchangeOf(options: AppOptions, c: HttpContext): { exchange: Exc
   }
 
   function open(): Hub {
-    opened = options.open(c, log);
+    opened = options.open(c, log, (work) => void later(work));
     return { ...opened, later };
   }
 

@@ -15,19 +15,12 @@ import {
   type HttpContext,
   LONGEST_WAIT_S,
 } from "./request.ts";
-import { persisted } from "./sessions/present.ts";
 import { messageSchema, sessionSchema, viewMessage, viewSession } from "./shapes.ts";
 
 const anyObject = { type: "object" as const };
 
 /** A webhook may hold hundreds of messages; a log line names this many. */
 const NAMED = 20;
-
-/** A message whose place in the order only the database can tell. */
-const heardSchema = z.object({
-  ...messageSchema.shape,
-  seq: z.int().nullable().openapi({ description: "`null` in an answer that is not persisted." }),
-});
 
 /**
  * Registers where platforms deliver, one route for each in the list of channels:
@@ -121,12 +114,16 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         200: json(
           "Saved.",
           z.object({
-            message: heardSchema,
+            message: messageSchema,
             session: sessionSchema,
             duplicate: z.boolean().openapi({ description: "It was here before; nothing changed." }),
             replies: z.array(messageSchema).optional().openapi({ description: "Only with `wait`." }),
-            persisted,
           }),
+        ),
+        202: json(
+          "The database does not answer. The message is durable in the journal; it is stored and answered once the " +
+            "database is back, and then stands in the messages. Which session and id it gets nobody knows yet.",
+          z.object({ persisted: z.literal(false) }),
         ),
         ...problems(
           "malformed",
@@ -145,16 +142,13 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
       if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
         throw new HubError("unsupported_media_type", "the body must be application/json");
       const { wait } = c.req.valid("query");
-      const { results, answering, persisted } = await take(c, name, await webhookRequest(c, bodyBytes));
+      const { results, answering } = await take(c, name, await webhookRequest(c, bodyBytes));
+      if (results.some(({ type }) => type === "journaled")) return c.json({ persisted: false as const }, 202);
       const received = results.find((result) => result.type === "message");
       if (!received) throw new HubError("malformed", "the body holds no message");
       const { message, session, duplicate } = received;
       c.var.exchange.facts.session_id = session.session_id;
       const saved = { message: viewMessage(message), session: viewSession(session), duplicate };
-      if (!persisted) {
-        const unsaved = { ...saved, message: { ...saved.message, seq: null }, persisted };
-        return c.json(wait === 0 ? unsaved : { ...unsaved, replies: [] }, 200);
-      }
       if (wait === 0) return c.json(saved, 200);
       const hub = c.var.exchange.hub();
       const replies = await repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering);
@@ -192,8 +186,8 @@ async function webhookRequest(c: HttpContext, limit: number): Promise<WebhookReq
   };
 }
 
-function count(facts: Record<string, unknown>, { results, ignored, turns, persisted }: Accepted): void {
-  if (!persisted) facts.persisted = false;
+function count(facts: Record<string, unknown>, { results, ignored, turns }: Accepted): void {
+  if (results.some(({ type }) => type === "journaled")) facts.persisted = false;
   facts.received = results.length;
   facts.turns = turns.length;
   const messages = results.flatMap(({ message }) => message ?? []);

@@ -1,13 +1,13 @@
 import { Redis } from "@upstash/redis";
 import { HubError } from "../core/errors.ts";
-import type { InboundEvent } from "../core/receive/conversations.ts";
-import type { Journal, JournalEntry, WaitingEntry } from "../outage/journal.ts";
-import type { Row } from "./rows.ts";
+import { without } from "../outage/erasure.ts";
+import { isCallers, type Journal } from "../outage/journal.ts";
+import { toWaiting } from "./journal-entry.ts";
 
 interface JournalOptions {
   readonly url: string;
   readonly token: string;
-  /** How many entries may wait. What frontends change gets half of that, so that it never crowds out messages. */
+  /** How many entries may wait. */
   readonly limit?: number;
   /** How long a call may take. */
   readonly timeoutMs?: number;
@@ -16,25 +16,31 @@ interface JournalOptions {
 const STREAM = "journal";
 const QUARANTINE = "journal:quarantine";
 const LEASE = "journal:lease";
-const MAX_FAILURES = "journal:failures";
-/** What was set aside is kept this long after the last one: it holds what customers wrote. */
+const FAILURES = "journal:failures";
+/** The quarantine is kept this long after the last entry came there: it holds what customers wrote. */
 const QUARANTINE_SECONDS = 30 * 86_400;
+/** The longest entry, in characters. A webhook of 1 MiB is shorter; a longer one is not ours, and is never transferred. */
+const LONGEST = 8_000_000;
+/** Quarantined entries looked at in one call. */
+const PAGE = 50;
 
 // Scripts, since each is one step and is answered by the primary; a replica may be behind.
 // https://upstash.com/docs/redis/features/consistency
 const append = `
 local depth = redis.call("XLEN", KEYS[1])
 if ARGV[1] == "1" and depth == 0 then return 0 end
-if depth + #ARGV - 2 > tonumber(ARGV[2]) then return -1 end
-for i = 3, #ARGV do redis.call("XADD", KEYS[1], "*", "entry", ARGV[i]) end
+if depth >= tonumber(ARGV[2]) then return -1 end
+redis.call("XADD", KEYS[1], "*", "entry", ARGV[3])
 return 1`;
 const read = `
 local size = 0
 local rows = {}
-for i, row in ipairs(redis.call("XRANGE", KEYS[1], "-", "+", "COUNT", ARGV[1])) do
-  size = size + #row[2][2]
+for i, row in ipairs(redis.call("XRANGE", KEYS[1], ARGV[1], "+", "COUNT", ARGV[2])) do
+  local text = row[2][2]
+  if #text > ${LONGEST} then text = "" end
+  size = size + #text
   if i > 1 and size > 1000000 then break end
-  rows[i] = row
+  rows[i] = { row[1], text }
 end
 return rows`;
 const remove = `
@@ -51,6 +57,15 @@ if found[1] then
   redis.call("EXPIRE", KEYS[2], ARGV[3])
 end
 redis.call("HDEL", KEYS[3], ARGV[1])
+return redis.call("XDEL", KEYS[1], ARGV[1])`;
+// Puts what is left of an entry in its place, at the end of the quarantine.
+const replace = `
+local found = redis.call("XRANGE", KEYS[1], ARGV[1], ARGV[1])
+if found[1] and ARGV[2] ~= "" then
+  local fields = found[1][2]
+  fields[2] = ARGV[2]
+  redis.call("XADD", KEYS[1], "*", unpack(fields))
+end
 return redis.call("XDEL", KEYS[1], ARGV[1])`;
 
 /** The journal as a stream in Upstash Redis. */
@@ -77,19 +92,20 @@ export function upstashJournal({ url, token, limit = 100_000, timeoutMs = 1_000 
     asked(redis.eval(script, keys, args.map(String)) as Promise<T>);
 
   return {
-    async append(entries, { behind }) {
-      const room = entries.some(({ type }) => type === "receive") ? limit : limit / 2;
-      const texts = entries.map((entry) => JSON.stringify(entry));
-      const appended = await run<number>(append, [STREAM], [behind ? 1 : 0, room, ...texts]);
+    async append(entry, { behind }) {
+      const text = JSON.stringify(entry);
+      const room = isCallers(entry) ? limit / 2 : limit;
+      const appended =
+        text.length > LONGEST ? -1 : await run<number>(append, [STREAM], [behind ? 1 : 0, room, text]);
       if (appended < 0) throw new HubError("unavailable", "the journal is full", { reason: "journal_full" });
       return appended > 0;
     },
     async read(limit) {
-      const rows = await run<[id: string, fields: string[]][]>(read, [STREAM], [limit]);
-      return rows.map(([id, [, text]]) => toWaiting(id, text));
+      const rows = await run<[id: string, text: string][]>(read, [STREAM], ["-", limit]);
+      return rows.map(([id, text]) => toWaiting(id, text));
     },
     async remove(ids) {
-      if (ids.length > 0) await run(remove, [STREAM, MAX_FAILURES], [...ids]);
+      if (ids.length > 0) await run(remove, [STREAM, FAILURES], [...ids]);
     },
     async depth() {
       const [count, oldest, quarantined] = await run<[number, string, number]>(
@@ -111,38 +127,25 @@ export function upstashJournal({ url, token, limit = 100_000, timeoutMs = 1_000 
         await run(release, [LEASE], [owner]);
       };
     },
-    countFailure: (id) => run(`return redis.call("HINCRBY", KEYS[1], ARGV[1], 1)`, [MAX_FAILURES], [id]),
+    countFailure: (id) => run(`return redis.call("HINCRBY", KEYS[1], ARGV[1], 1)`, [FAILURES], [id]),
     async quarantine(id, reason) {
-      await run(quarantine, [STREAM, QUARANTINE, MAX_FAILURES], [id, reason, QUARANTINE_SECONDS]);
+      await run(quarantine, [STREAM, QUARANTINE, FAILURES], [id, reason, QUARANTINE_SECONDS]);
+    },
+    async forget(whom) {
+      let changed = 0;
+      let after = "-";
+      for (;;) {
+        const rows = await run<[id: string, text: string][]>(read, [QUARANTINE], [after, PAGE]);
+        for (const [id, text] of rows) {
+          const left = without(text, toWaiting(id, text).entry, whom);
+          if (left === text) continue;
+          await run(replace, [QUARANTINE], [id, left]);
+          changed++;
+        }
+        const last = rows.at(-1);
+        if (!last) return changed;
+        after = `(${last[0]}`;
+      }
     },
   };
-}
-
-function toWaiting(id: string, text: string | undefined): WaitingEntry {
-  try {
-    const { at, ...entry } = JSON.parse(text ?? "") as Row & { type: string };
-    const kept = Array.isArray(entry.kept) ? { kept: entry.kept.map(toKept) } : {};
-    const known = ["receive", "start", "restore", "update"].includes(entry.type);
-    return known
-      ? { id, entry: { ...entry, ...kept, at: new Date(at as string) } as unknown as JournalEntry }
-      : { id };
-  } catch {
-    return { id }; // It is set quarantined by whoever replays it.
-  }
-}
-
-/** Instants come back as instants; each kind of kept thing has its own, one level down. */
-function toKept(row: Row): InboundEvent {
-  const result: Row = {};
-  for (const [key, value] of Object.entries(row)) {
-    if (value === null || typeof value !== "object") {
-      result[key] = value;
-      continue;
-    }
-    const part: Row = { ...value };
-    for (const name of ["sent_at", "at"])
-      if (typeof part[name] === "string") part[name] = new Date(part[name]);
-    result[key] = part;
-  }
-  return result as unknown as InboundEvent;
 }

@@ -1,10 +1,8 @@
 import { Redis } from "@upstash/redis";
-import type { Identities } from "../core/identity/identity.ts";
+import { HubError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { SessionCache } from "../core/sessions/cache.ts";
 import type { Session } from "../core/sessions/session.ts";
-import { sha256Hex } from "../core/signature.ts";
-import { type Row, toSession } from "./rows.ts";
 
 interface UpstashOptions {
   readonly url: string;
@@ -16,18 +14,31 @@ interface UpstashOptions {
   readonly log: Log;
   /** How long a call may take. */
   readonly timeoutMs?: number;
+  /** The clock that sessions expire by. */
+  readonly now?: () => number;
 }
 
-/** How late what was known before a token died may still be put here. */
+/** How late an answer from before a death may still be put here. */
 const LATEST_S = 60;
 
-/** What callers vouch for; nobody asks for a browser's visits. */
-const FINDABLE = ["telegram_chat_id", "whatsapp_user_id", "phone"] as const;
+// A script, so that an answer from before a session or token died cannot come between the question and the write.
+// KEYS: session, its death mark, token, its death mark. ARGV: document, its ms, session_id, the token's ms.
+const put = `
+if redis.call("EXISTS", KEYS[2]) == 1 then return 0 end
+if tonumber(ARGV[4]) <= 0 then return 0 end
+redis.call("SET", KEYS[1], ARGV[1], "PX", ARGV[2])
+if redis.call("EXISTS", KEYS[4]) == 0 then
+  redis.call("SET", KEYS[3], ARGV[3], "PX", ARGV[4])
+end
+return 1`;
 
-/**
- * Sessions in Upstash Redis: each once, under its id, to which tokens and identities lead. A dead cache is a miss: it is
- * logged and fails nothing.
- */
+// KEYS: what goes, then the death marks. ARGV: how many go, how long a mark stays.
+const drop = `
+redis.call("DEL", unpack(KEYS, 1, tonumber(ARGV[1])))
+for i = ARGV[1] + 1, #KEYS do redis.call("SET", KEYS[i], "dead", "EX", ARGV[2]) end
+return 1`;
+
+/** Sessions in Upstash Redis. A cache that does not answer is logged and fails nothing but `ping`. */
 export function upstashCache({
   url,
   token,
@@ -35,6 +46,7 @@ export function upstashCache({
   kioskIdleMs = ttlSeconds * 1_000,
   log,
   timeoutMs = 1_000,
+  now = Date.now,
 }: UpstashOptions): SessionCache {
   const redis = new Redis({
     url,
@@ -43,106 +55,68 @@ export function upstashCache({
     enableTelemetry: false,
     signal: () => AbortSignal.timeout(timeoutMs),
   });
-  const guarded = async <T>(operation: string, work: () => Promise<T>): Promise<T | undefined> => {
+  const guarded = async (operation: string, work: () => Promise<unknown>): Promise<boolean> => {
     try {
-      return await work();
+      return Boolean(await work());
     } catch (error) {
       log("warn", "cache.failed", { operation, error: error instanceof Error ? error.name : typeof error });
-      return undefined;
+      return false;
     }
   };
-  const find = async (who: Parameters<SessionCache["get"]>[0]): Promise<string | undefined> => {
-    if ("session_id" in who) return who.session_id;
-    if ("token_hash" in who) {
-      const names = [tokenName(who.token_hash), deadName(who.token_hash)];
-      const [session_id, isDead] = await redis.mget<(string | null)[]>(...names);
-      return (!isDead && session_id) || undefined;
-    }
-    for (const name of await namesOf(who.identities)) {
-      const session_id = await redis.get<string>(name);
-      if (session_id) return session_id;
-    }
-    return undefined;
+  /** How long a copy of the session lives, and a token of it, which may be a kiosk's where it has been at a kiosk. */
+  const livesOf = ({ channels, expires_at }: Session): [number, number] => {
+    const ms = Math.floor(Math.min(ttlSeconds * 1_000, expires_at.getTime() - now()));
+    return [ms, channels.includes("kiosk") ? Math.min(ms, kioskIdleMs) : ms];
   };
-  // Whose token it is nobody says here; in a session that has been at a kiosk it may be the kiosk's.
-  const tokenMs = ({ channels }: Session): number =>
-    Math.min(ttlSeconds * 1_000, channels.includes("kiosk") ? kioskIdleMs : Number.POSITIVE_INFINITY);
   return {
-    get: (who) =>
-      guarded("get", async () => {
-        const session_id = await find(who);
-        const row = session_id && (await redis.get<Row>(sessionName(session_id)));
-        const session = row ? toSession(row) : undefined;
-        return session && "identities" in who && !holds(session, who.identities) ? undefined : session;
-      }),
-    async put(token_hash, session, { used = true } = {}) {
+    async put(token_hash, session) {
       const { session_id } = session;
-      await guarded("put", async () => {
-        const names = await namesOf(session);
-        const pipeline = redis.pipeline();
-        pipeline.set(sessionName(session_id), JSON.stringify(session), { ex: ttlSeconds });
-        for (const name of names) pipeline.set(name, session_id, { ex: ttlSeconds });
-        if (token_hash !== undefined)
-          pipeline.set(
-            tokenName(token_hash),
-            session_id,
-            used ? { px: tokenMs(session) } : { xx: true, keepTtl: true },
-          );
-        await pipeline.exec();
-      });
+      const names = [sessionName(session_id), tokenName(token_hash)].flatMap((name) => [
+        name,
+        deadName(name),
+      ]);
+      const [ms, tokenMs] = livesOf(session);
+      const args = [JSON.stringify(session), ms, session_id, tokenMs];
+      await guarded("put", () => redis.eval(put, names, args.map(String)));
     },
-    async drop(token_hashes, { sessions = false } = {}) {
-      if (token_hashes.length === 0) return;
-      const names = token_hashes.map(tokenName);
-      await guarded("drop", async () => {
-        const found = sessions ? await redis.mget<(string | null)[]>(...names) : [];
-        const rows = [...new Set(found.filter((id) => id !== null))].map(sessionName);
-        const held = rows.length > 0 ? await redis.mget<(Row | null)[]>(...rows) : [];
-        const identities = held.flatMap((row) => (row ? [namesOf(row as Held)] : []));
-        const pipeline = redis.pipeline();
-        pipeline.del(...names, ...rows, ...(await Promise.all(identities)).flat());
-        // An answer from before it died may still be on its way here.
-        for (const token_hash of token_hashes)
-          pipeline.set(deadName(token_hash), "dead", { ex: ttlSeconds + LATEST_S });
-        await pipeline.exec();
-      });
+    drop({ token_hashes = [], session_ids = [], changed = [] }) {
+      const dead = [...token_hashes.map(tokenName), ...session_ids.map(sessionName)];
+      const names = [...dead, ...changed.map(sessionName)];
+      if (names.length === 0) return Promise.resolve(true);
+      const args = [names.length, ttlSeconds + LATEST_S];
+      return guarded("drop", () => redis.eval(drop, [...names, ...dead.map(deadName)], args.map(String)));
+    },
+    knows: (of) =>
+      guarded("knows", () =>
+        redis.exists("token_hash" in of ? tokenName(of.token_hash) : sessionName(of.session_id)),
+      ),
+    async ping() {
+      try {
+        await redis.ping();
+      } catch (cause) {
+        throw new HubError("unavailable", "the cache did not answer", { reason: "cache_unreachable", cause });
+      }
     },
   };
 }
 
 /** The cache of a hub without one. */
 export const noCache: SessionCache = {
-  get: async () => undefined,
   put: async () => {},
-  drop: async () => {},
+  drop: async () => true,
+  knows: async () => false,
+  ping: async () => {},
 };
-
-/** Whom a session belongs to. */
-type Held = Identities & Pick<Session, "phone_verified">;
-
-/** Whether a session holds one of the identities; a name may lead to one that has lost it since. */
-function holds(session: Session, identities: Identities): boolean {
-  return FINDABLE.some((kind) => identities[kind] !== undefined && session[kind] === identities[kind]);
-}
-
-/** Under which names a session's id is kept. Identities are hashed: a key may be seen where its value is not. */
-async function namesOf({ phone_verified, ...held }: Held): Promise<string[]> {
-  // A phone that somebody only claims finds nothing.
-  const kinds = FINDABLE.filter(
-    (kind) => held[kind] !== undefined && (kind !== "phone" || phone_verified !== false),
-  );
-  return Promise.all(kinds.map(async (kind) => `identity:${await sha256Hex(`${kind}:${held[kind]}`)}`));
-}
 
 function tokenName(token_hash: string): string {
   return `token:${token_hash}`;
 }
 
-/** What says that a token died, for longer than an entry of it can live. */
-function deadName(token_hash: string): string {
-  return `dead:${token_hash}`;
-}
-
 function sessionName(session_id: string): string {
   return `session:${session_id}`;
+}
+
+/** What says that a token or session died, for longer than an entry of it can live. */
+function deadName(name: string): string {
+  return `dead:${name}`;
 }

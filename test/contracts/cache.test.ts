@@ -1,14 +1,14 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { Redis as Client } from "@upstash/redis";
-import { afterEach, beforeAll, expect, test } from "vitest";
+import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { freePort } from "../../dev/services/ports.ts";
 import type { Redis } from "../../dev/services/redis.ts";
 import type { SessionCache } from "../../src/core/sessions/cache.ts";
+import type { Session } from "../../src/core/sessions/session.ts";
 import { upstashCache } from "../../src/stores/upstash.ts";
 import { redis as startRedis } from "../support/stack.ts";
-import { cacheContract, cached } from "./cache.ts";
-import { anna, hash } from "./given.ts";
+import { anna, day, hash } from "./given.ts";
 
 let redis: Redis;
 let client: Client;
@@ -17,6 +17,9 @@ const lines: unknown[][] = [];
 beforeAll(async () => {
   redis = await startRedis();
   client = new Client({ url: redis.url, token: redis.token, enableTelemetry: false });
+});
+beforeEach(async () => {
+  await client.flushall();
 });
 afterEach(() => {
   lines.length = 0;
@@ -30,13 +33,111 @@ function open(over: Partial<Parameters<typeof upstashCache>[0]> = {}): SessionCa
     ttlSeconds: 3600,
     log,
     timeoutMs: 5_000,
+    now: () => day(1).getTime(),
     ...over,
   });
 }
 
-cacheContract("Upstash", async () => {
-  await client.flushall();
-  return open();
+const ID = "019b8b74-1801-7000-8000-000000000001";
+const OTHER = "019b8b74-1801-7000-8000-000000000002";
+
+/** A session as the store gives it. */
+function cached(over: Partial<Session> = {}): Session {
+  return {
+    session_id: ID,
+    phone: anna.phone,
+    telegram_chat_id: anna.telegram_chat_id,
+    whatsapp_user_id: anna.whatsapp_user_id,
+    visitor_id: anna.visitor_id,
+    customer_id: "103",
+    channel: "web",
+    channels: ["web", "telegram"],
+    status: "active",
+    data: { cart: ["ü", 1.5, null] },
+    metadata: {},
+    version: 3,
+    message_count: 7,
+    created_at: day(0),
+    updated_at: day(1),
+    last_activity: day(1),
+    expires_at: day(8),
+    ...over,
+  };
+}
+
+/** What a reader outside finds by a token, as docs/operations.md says. */
+async function found(token: number): Promise<unknown> {
+  const session_id = await client.get<string>(`token:${hash(token)}`);
+  return session_id === null ? undefined : ((await client.get(`session:${session_id}`)) ?? undefined);
+}
+
+const document = (session: Session): unknown => JSON.parse(JSON.stringify(session));
+
+test("a reader outside finds the session by each of its tokens, as it was put last", async () => {
+  const cache = open();
+  await cache.put(hash(1), cached());
+  await cache.put(hash(2), cached({ version: 4 }));
+  expect(await found(1)).toEqual(document(cached({ version: 4 })));
+  expect(await found(2)).toEqual(document(cached({ version: 4 })));
+  expect(await found(3)).toBeUndefined();
+});
+
+test("nothing leads to a session but its id and its tokens, and no key tells whose it is", async () => {
+  await open().put(hash(1), cached());
+  expect((await client.keys("*")).sort()).toEqual([`session:${ID}`, `token:${hash(1)}`]);
+});
+
+test("a token or session is known from when it is put until it is dropped", async () => {
+  const cache = open();
+  expect(await cache.knows({ token_hash: hash(1) })).toBe(false);
+  expect(await cache.knows({ session_id: ID })).toBe(false);
+  await cache.put(hash(1), cached());
+  expect(await cache.knows({ token_hash: hash(1) })).toBe(true);
+  expect(await cache.knows({ session_id: ID })).toBe(true);
+  expect(await cache.drop({ token_hashes: [hash(1)], session_ids: [ID] })).toBe(true);
+  expect(await cache.knows({ token_hash: hash(1) })).toBe(false);
+  expect(await cache.knows({ session_id: ID })).toBe(false);
+});
+
+test("a token that died finds nothing, and the others of its session still do", async () => {
+  const cache = open();
+  await cache.put(hash(1), cached());
+  await cache.put(hash(2), cached());
+  await cache.drop({ token_hashes: [hash(1)] });
+  expect(await found(1)).toBeUndefined();
+  expect(await found(2)).toEqual(document(cached()));
+  expect(await cache.drop({})).toBe(true);
+});
+
+test("a token that died stays dead, also when an answer from before comes late", async () => {
+  const cache = open();
+  await cache.put(hash(1), cached());
+  await cache.drop({ token_hashes: [hash(1), hash(2)] });
+  for (const seed of [1, 2]) await cache.put(hash(seed), cached());
+  for (const seed of [1, 2])
+    expect([await found(seed), await cache.knows({ token_hash: hash(seed) })]).toEqual([undefined, false]);
+  await cache.put(hash(3), cached());
+  expect(await found(3)).toEqual(document(cached()));
+});
+
+test("a session that died leaves no copy, also when an answer from before comes late", async () => {
+  const cache = open();
+  await cache.put(hash(1), cached());
+  await cache.drop({ token_hashes: [hash(1)], session_ids: [ID] });
+  await cache.put(hash(2), cached());
+  await cache.put(hash(3), cached({ session_id: OTHER }));
+  expect(await client.exists(`session:${ID}`, `token:${hash(1)}`, `token:${hash(2)}`)).toBe(0);
+  expect(await found(3)).toEqual(document(cached({ session_id: OTHER })));
+});
+
+test("a session that changed leaves no copy until it is put again", async () => {
+  const cache = open();
+  await cache.put(hash(1), cached());
+  await cache.drop({ changed: [ID] });
+  expect(await found(1)).toBeUndefined();
+  const { phone: _, ...without } = cached();
+  await cache.put(hash(1), without);
+  expect(await found(1)).toEqual(document(without));
 });
 
 /** How long each entry still lives, in seconds. */
@@ -45,12 +146,11 @@ async function lives(): Promise<number[]> {
   return Promise.all(keys.map((key) => client.ttl(key)));
 }
 
-test("every entry lives as long as it is notified, and again as long with each use", async () => {
-  await client.flushall();
+test("every entry lives as long as it is told, and again as long with each use", async () => {
   const cache = open();
   await cache.put(hash(1), cached());
   const fresh = await lives();
-  expect(fresh.length).toBeGreaterThanOrEqual(5);
+  expect(fresh).toHaveLength(2);
   for (const seconds of fresh) expect(seconds).toBeGreaterThan(3590);
   for (const key of await client.keys("*")) await client.expire(key, 100);
   expect(Math.max(...(await lives()))).toBeLessThanOrEqual(100);
@@ -58,39 +158,60 @@ test("every entry lives as long as it is notified, and again as long with each u
   for (const seconds of await lives()) expect(seconds).toBeGreaterThan(3590);
 });
 
-test("nothing in a key tells whose it is", async () => {
+test("a copy lives no longer than its session, and a token no longer than a kiosk's may lie unused", async () => {
+  const ttl = () => client.ttl(`token:${hash(1)}`);
+  await open().put(hash(1), cached({ expires_at: new Date(day(1).getTime() + 60_000) }));
+  expect(await ttl()).toBeLessThanOrEqual(60);
+  expect(await client.ttl(`session:${ID}`)).toBeLessThanOrEqual(60);
+  await open({ kioskIdleMs: 120_000 }).put(hash(1), cached({ channels: ["web", "kiosk"] }));
+  expect(await ttl()).toBeLessThanOrEqual(120);
   await client.flushall();
-  await open().put(hash(1), cached());
-  const keys = (await client.keys("*")).join(" ");
-  for (const secret of [anna.phone, anna.phone.slice(1), anna.whatsapp_user_id, anna.telegram_chat_id])
-    expect(keys).not.toContain(`:${secret}`);
+  await open().put(hash(1), cached({ expires_at: day(0) }));
+  expect(await client.keys("*")).toEqual([]);
+});
+
+test("what says that something died names nobody and outlives every copy of it", async () => {
+  const cache = open();
+  await cache.put(hash(1), cached());
+  await cache.drop({ token_hashes: [hash(1)], session_ids: [ID] });
+  expect((await client.keys("*")).sort()).toEqual([`dead:session:${ID}`, `dead:token:${hash(1)}`]);
+  for (const seconds of await lives()) expect(seconds).toBeGreaterThan(3600);
 });
 
 /** Every call of a cache, which may do no more than take its time. */
-async function use(cache: SessionCache): Promise<{ found: unknown; ms: number }> {
+async function use(cache: SessionCache): Promise<{ answers: unknown[]; ms: number }> {
   const start = performance.now();
   await cache.put(hash(1), cached());
-  const found = await cache.get({ token_hash: hash(1) });
-  await cache.drop([hash(1)], { sessions: true });
-  return { found, ms: performance.now() - start };
+  const answers = [
+    await cache.knows({ token_hash: hash(1) }),
+    await cache.drop({ token_hashes: [hash(1)], session_ids: [ID] }),
+    await cache.ping().catch(({ code, reason }) => [code, reason]),
+  ];
+  return { answers, ms: performance.now() - start };
 }
+
+const SILENT = [false, false, ["unavailable", "cache_unreachable"]];
 
 function expectOnlyCodes(): void {
   expect(lines.map(([level, event]) => [level, event])).toEqual(
-    ["put", "get", "drop"].map(() => ["warn", "cache.failed"]),
+    ["put", "knows", "drop"].map(() => ["warn", "cache.failed"]),
   );
   const logged = JSON.stringify(lines);
   for (const secret of [hash(1), anna.phone, redis.token]) expect(logged).not.toContain(secret);
 }
 
-test("a cache that is not there is a miss, and said so in the log", async () => {
-  const cache = open({ url: `http://127.0.0.1:${await freePort()}` });
-  expect((await use(cache)).found).toBeUndefined();
+test("a cache that answers is well", async () => {
+  expect((await use(open())).answers).toEqual([true, true, undefined]);
+  expect(lines).toEqual([]);
+});
+
+test("a cache that is not there knows nothing, and its absence is logged", async () => {
+  expect((await use(open({ url: `http://127.0.0.1:${await freePort()}` }))).answers).toEqual(SILENT);
   expectOnlyCodes();
 });
 
-test("a cache that does not know our token is a miss", async () => {
-  expect((await use(open({ token: "wrong" }))).found).toBeUndefined();
+test("a cache that does not take our token knows nothing", async () => {
+  expect((await use(open({ token: "wrong" }))).answers).toEqual(SILENT);
   expectOnlyCodes();
 });
 
@@ -98,25 +219,25 @@ test("a cache that never answers costs no more than its limit", async () => {
   const server = createServer(() => {});
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
-  const { found, ms } = await use(open({ url: `http://127.0.0.1:${port}`, timeoutMs: 200 }));
-  expect(found).toBeUndefined();
-  expect(ms).toBeGreaterThan(590);
+  const { answers, ms } = await use(open({ url: `http://127.0.0.1:${port}`, timeoutMs: 200 }));
+  expect(answers).toEqual(SILENT);
+  expect(ms).toBeGreaterThan(790);
   expect(ms).toBeLessThan(3_000);
   expectOnlyCodes();
   server.closeAllConnections();
   server.close();
 });
 
-test("a cache that answers half and stalls, or answers rubbish, is a miss", async () => {
-  for (const answer of ['{"result":', "<html>no</html>", '{"result":"not a session"}', "[]"]) {
+test("a cache that answers half and stalls, or answers rubbish, fails nothing", async () => {
+  for (const answer of ['{"result":', "<html>no</html>", "[]"]) {
     const server = createServer((_, response) => {
       response.writeHead(200, { "content-type": "application/json" }).write(answer);
       if (answer !== '{"result":') response.end();
     });
     await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
     const { port } = server.address() as AddressInfo;
-    const { found, ms } = await use(open({ url: `http://127.0.0.1:${port}`, timeoutMs: 200 }));
-    expect([answer, found]).toEqual([answer, undefined]);
+    const { answers, ms } = await use(open({ url: `http://127.0.0.1:${port}`, timeoutMs: 200 }));
+    expect([answer, answers[0]]).toEqual([answer, false]);
     expect(ms).toBeLessThan(3_000);
     server.closeAllConnections();
     server.close();

@@ -35,19 +35,39 @@ describe("the journal in Upstash", () => {
 
   test("hands out what it cannot read without its content, so that it can be set aside", async () => {
     const journal = await emptied();
-    await redis.xadd("journal", "*", { entry: "{not json" });
-    await redis.xadd("journal", "*", { entry: '{"type":"oracle","at":"2026-11-02T10:00:00Z"}' });
+    const entry = (over: object) => JSON.stringify({ ...heard("x"), ...over });
+    const event = (over: object) => entry({ events: [{ type: "message", message: over }] });
+    const { message } = heard("x").events[0]!;
+    const planted = [
+      "{not json",
+      "null",
+      entry({ type: "oracle" }),
+      entry({ at: "long ago" }),
+      entry({ events: undefined }),
+      entry({ events: [null] }),
+      entry({ events: [{ type: "oracle", message }] }),
+      entry({ events: [{ type: "message" }] }),
+      event({ ...message, from: null }),
+      event({ ...message, from: { phone: 7 } }),
+      event({ ...message, address: "there" }),
+      event({ ...message, content: { text: "no kind" } }),
+      event({ ...message, external_id: undefined }),
+    ];
+    for (const text of planted) await redis.xadd("journal", "*", { entry: text });
     await redis.xadd("journal", "*", { other: "1" });
-    await journal.append([heard("one")], { behind: true });
-    const waiting = await journal.read(9);
-    expect(waiting.map(({ entry }) => entry)).toEqual([undefined, undefined, undefined, heard("one")]);
-    for (const { id } of waiting.slice(0, 3)) await journal.quarantine(id, "unreadable");
-    expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 3 });
+    await journal.append(heard("one"), { behind: true });
+    const waiting = await journal.read(99);
+    expect(waiting.map(({ entry }) => entry)).toEqual([
+      ...Array(planted.length + 1).fill(undefined),
+      heard("one"),
+    ]);
+    for (const { id } of waiting.slice(0, -1)) await journal.quarantine(id, "unreadable");
+    expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: planted.length + 1 });
   });
 
   test("keeps what is set aside for an operator, with the reason, for a month", async () => {
     const journal = await emptied();
-    await journal.append([heard("bad")], { behind: false });
+    await journal.append(heard("bad"), { behind: false });
     const [{ id } = { id: "" }] = await journal.read(1);
     await journal.quarantine(id, "session_not_found");
     const [[, fields] = []] = await redis.eval<[], [string, string[]][]>(
@@ -62,9 +82,9 @@ describe("the journal in Upstash", () => {
   test("reads as much as fits into one answer, and never nothing", async () => {
     const journal = await emptied();
     const long = (id: string) => heard(id, { content: { kind: "text", text: "x".repeat(400_000) } });
-    for (const id of ["one", "two", "three"]) await journal.append([long(id)], { behind: false });
+    for (const id of ["one", "two", "three"]) await journal.append(long(id), { behind: false });
     expect((await journal.read(9)).map(({ entry }) => entry)).toEqual([long("one"), long("two")]);
-    await journal.append([heard("four", { content: { kind: "text", text: "x".repeat(1_100_000) } })], {
+    await journal.append(heard("four", { content: { kind: "text", text: "x".repeat(1_100_000) } }), {
       behind: true,
     });
     await journal.remove((await journal.read(9)).map(({ id }) => id));
@@ -72,9 +92,34 @@ describe("the journal in Upstash", () => {
     expect(await journal.read(9)).toHaveLength(1);
   });
 
+  test("never transfers an entry that is too long to be its own, and sets it aside", async () => {
+    const journal = await emptied();
+    await redis.eval(`redis.call("XADD", KEYS[1], "*", "entry", string.rep("x", 9000000))`, ["journal"], []);
+    await journal.append(heard("one"), { behind: true });
+    const [huge, one] = await journal.read(9);
+    expect([huge?.entry, one?.entry]).toEqual([undefined, heard("one")]);
+    await journal.quarantine(huge!.id, "unreadable");
+    expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 1 });
+    const content = { kind: "text" as const, text: "x".repeat(8_000_000) };
+    await expect(journal.append(heard("two", { content }), { behind: false })).rejects.toMatchObject({
+      code: "unavailable",
+    });
+  });
+
+  test("forgets what it cannot read when it names somebody", async () => {
+    const journal = await emptied();
+    for (const text of ["{not json +4915112345601", "{not json +4915112345602"])
+      await redis.xadd("journal", "*", { entry: text });
+    for (const { id } of await journal.read(9)) await journal.quarantine(id, "unreadable");
+    expect(
+      await journal.forget({ identities: ["+4915112345601", "+4"], token_hashes: [], session_ids: [] }),
+    ).toBe(1);
+    expect((await journal.depth()).quarantined).toBe(1);
+  });
+
   test("names nobody in its keys", async () => {
     const journal = await emptied();
-    await journal.append([heard("one")], { behind: false });
+    await journal.append(heard("one"), { behind: false });
     const [{ id } = { id: "" }] = await journal.read(1);
     await journal.lease(30_000);
     await journal.countFailure(id);
@@ -89,13 +134,14 @@ describe("the journal in Upstash", () => {
   ] as const)("is unavailable when Redis %s", async ([, where, reason]) => {
     const journal = upstashJournal({ ...(await where()), timeoutMs: 5_000 });
     const calls = [
-      () => journal.append([heard("one")], { behind: false }),
+      () => journal.append(heard("one"), { behind: false }),
       () => journal.read(1),
       () => journal.remove(["1-0"]),
       () => journal.depth(),
       () => journal.lease(1_000),
       () => journal.countFailure("1-0"),
       () => journal.quarantine("1-0", "x"),
+      () => journal.forget({ identities: ["+1"], token_hashes: [], session_ids: [] }),
     ];
     for (const call of calls) await expect(call()).rejects.toMatchObject({ code: "unavailable", reason });
   });

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { InboundEvent } from "../../src/core/receive/conversations.ts";
 import type { Journal, JournalEntry, WaitingEntry } from "../../src/outage/journal.ts";
-import { sentence } from "./given.ts";
+import { hash, sentence } from "./given.ts";
 
 /** An empty journal that takes `limit` entries. */
 export type MakeJournal = (limit?: number) => Promise<Journal>;
@@ -24,23 +24,22 @@ export function heard(
     wakes: true,
     ...over,
   } as const;
-  return { type: "receive", kept: [{ type: "message", message }], at } satisfies JournalEntry;
+  return { type: "receive", events: [{ type: "message", message }], at } satisfies JournalEntry;
 }
 
-const update: JournalEntry = {
-  type: "update",
-  token_hash: "a".repeat(64),
-  changes: { data: { cart: null } },
-  at,
+/** A message that a caller of ours brought. */
+const callers = (external_id: string): JournalEntry => {
+  const { account: _, ...message } = heard(external_id).events[0]!.message;
+  return { type: "receive", at, events: [{ type: "message", message }] };
 };
 
 const everyKind: JournalEntry[] = [
   {
     type: "receive",
     at,
-    kept: [
+    events: [
       ...sentence.map((content, i): InboundEvent => {
-        const { message } = heard(`m${i}`, { content, sent_at: new Date("2026-11-02T09:59:58Z") }).kept[0]!;
+        const { message } = heard(`m${i}`, { content, sent_at: new Date("2026-11-02T09:59:58Z") }).events[0]!;
         return { type: "message", message };
       }),
       {
@@ -65,24 +64,6 @@ const everyKind: JournalEntry[] = [
       },
     ],
   },
-  {
-    type: "start",
-    start: {
-      identities: { visitor_id: "v" },
-      channel: "web",
-      data: { at: "2026-11-02T10:00:00Z" },
-      token_hash: "t",
-      session_id: "s",
-    },
-    at,
-  },
-  { type: "restore", who: { token_hash: "t", identities: { phone: "+1" } }, channel: "kiosk", at },
-  {
-    type: "update",
-    token_hash: "t",
-    changes: { data: { sent_at: "2026", a: [null, 1] }, message: { text: "x", role: "user" } },
-    at,
-  },
 ];
 
 const entriesOf = (waiting: readonly WaitingEntry[]) => waiting.map(({ entry }) => entry);
@@ -93,25 +74,23 @@ export function journalContract(name: string, make: MakeJournal): void {
   describe(name, () => {
     test("gives back everything as it was, instants as instants, oldest first", async () => {
       const journal = await make();
-      for (const entry of everyKind) await journal.append([entry], ahead);
+      for (const entry of everyKind) await journal.append(entry, ahead);
       expect(entriesOf(await journal.read(10))).toEqual(everyKind);
       expect(entriesOf(await journal.read(2))).toEqual(everyKind.slice(0, 2));
     });
 
-    test("keeps the order, one by one or many together", async () => {
+    test("keeps the order, whether something waits already or not", async () => {
       const journal = await make();
       const ids = Array.from({ length: 30 }, (_, i) => `m${i}`);
-      for (const id of ids.slice(0, 10)) await journal.append([heard(id)], ahead);
-      await journal.append(
-        ids.slice(10).map((id) => heard(id)),
-        ahead,
-      );
+      for (const id of ids.slice(0, 10)) await journal.append(heard(id), ahead);
+      await Promise.all(ids.slice(10, 11).map((id) => journal.append(heard(id), ahead)));
+      for (const id of ids.slice(11)) await journal.append(heard(id), { behind: true });
       expect(entriesOf(await journal.read(100))).toEqual(ids.map((id) => heard(id)));
     });
 
     test("forgets what is removed, and only that; removing twice is no error", async () => {
       const journal = await make();
-      await journal.append([heard("one"), heard("two"), heard("three")], ahead);
+      for (const id of ["one", "two", "three"]) await journal.append(heard(id), ahead);
       const [, second] = idsOf(await journal.read(3));
       await journal.remove([second!]);
       await journal.remove([second!]);
@@ -123,7 +102,7 @@ export function journalContract(name: string, make: MakeJournal): void {
       const journal = await make();
       expect(await journal.depth()).toEqual({ depth: 0, quarantined: 0 });
       const before = Date.now();
-      await journal.append([heard("one"), heard("two")], ahead);
+      for (const id of ["one", "two"]) await journal.append(heard(id), ahead);
       const { depth, oldest_at } = await journal.depth();
       expect(depth).toBe(2);
       expect(oldest_at!.getTime()).toBeGreaterThan(before - 60_000);
@@ -134,26 +113,21 @@ export function journalContract(name: string, make: MakeJournal): void {
 
     test("takes what is to wait behind others only while others wait", async () => {
       const journal = await make();
-      expect(await journal.append([heard("alone")], { behind: true })).toBe(false);
+      expect(await journal.append(heard("alone"), { behind: true })).toBe(false);
       expect((await journal.depth()).depth).toBe(0);
-      expect(await journal.append([heard("one")], ahead)).toBe(true);
-      expect(await journal.append([heard("two")], { behind: true })).toBe(true);
+      expect(await journal.append(heard("one"), ahead)).toBe(true);
+      expect(await journal.append(heard("two"), { behind: true })).toBe(true);
       expect(entriesOf(await journal.read(9))).toEqual([heard("one"), heard("two")]);
     });
 
-    test("refuses what is too much, all of it, and keeps half for messages", async () => {
+    test("refuses what is too much, and keeps half for platforms", async () => {
       const journal = await make(4);
-      await journal.append([update, update], ahead);
-      await expect(journal.append([update], ahead)).rejects.toMatchObject({
-        code: "unavailable",
-        reason: "journal_full",
-      });
-      await journal.append([heard("one")], ahead);
-      await expect(journal.append([heard("two"), heard("three")], ahead)).rejects.toMatchObject({
-        reason: "journal_full",
-      });
-      expect((await journal.depth()).depth).toBe(3);
-      await journal.append([heard("four")], ahead);
+      const full = { code: "unavailable", reason: "journal_full" };
+      for (const id of ["one", "two"]) await journal.append(callers(id), ahead);
+      await expect(journal.append(callers("three"), ahead)).rejects.toMatchObject(full);
+      await journal.append(heard("three"), ahead);
+      await journal.append(heard("four"), ahead);
+      await expect(journal.append(heard("five"), ahead)).rejects.toMatchObject(full);
       expect((await journal.depth()).depth).toBe(4);
     });
 
@@ -168,13 +142,47 @@ export function journalContract(name: string, make: MakeJournal): void {
 
     test("sets aside what the store refuses, out of everybody's way", async () => {
       const journal = await make();
-      await journal.append([heard("bad"), heard("good")], ahead);
+      for (const id of ["bad", "good"]) await journal.append(heard(id), ahead);
       const [bad] = idsOf(await journal.read(1));
       expect([await journal.countFailure(bad!), await journal.countFailure(bad!)]).toEqual([1, 2]);
       await journal.quarantine(bad!, "22P05");
       await journal.quarantine(bad!, "22P05");
       expect(entriesOf(await journal.read(9))).toEqual([heard("good")]);
       expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 1 });
+    });
+
+    test("forgets somebody's events in the quarantine, and nobody else's", async () => {
+      const journal = await make();
+      const token_hash = hash(1);
+      const session_id = "019b8b74-1801-7000-8000-000000000001";
+      const ben = { from: { phone: "+4915112345602" }, address: { to: "4915112345602" } };
+      const both: JournalEntry = {
+        type: "receive",
+        at,
+        events: [...heard("a1").events, ...heard("b1", ben).events],
+      };
+      const bens = heard("b2", { ...ben, content: { kind: "text", text: "+4915112345601" } });
+      const edit: InboundEvent = {
+        type: "edit",
+        edit: { channel: "whatsapp", external_id: "a1", content: null, address: { to: "4915112345601" } },
+      };
+      const refused: JournalEntry[] = [
+        heard("a2"),
+        both,
+        bens,
+        heard("a3", { from: { token_hash }, address: {} }),
+        heard("a4", { from: { session_id }, address: {} }),
+        { type: "receive", at, events: [edit] },
+      ];
+      for (const entry of refused) await journal.append(entry, ahead);
+      for (const id of idsOf(await journal.read(9))) await journal.quarantine(id, "session_not_found");
+      const whom = { identities: ["+4915112345601"], token_hashes: [token_hash], session_ids: [session_id] };
+      expect(await journal.forget(whom)).toBe(5);
+      expect(await journal.depth()).toEqual({ depth: 0, quarantined: 2 });
+      expect(await journal.forget(whom)).toBe(0);
+      const bensOwn = { ...whom, identities: ["+4915112345602"] };
+      expect(await journal.forget(bensOwn)).toBe(2);
+      expect((await journal.depth()).quarantined).toBe(0);
     });
   });
 }

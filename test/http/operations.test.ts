@@ -4,6 +4,7 @@ import type { Bot } from "../../src/core/answer/bot.ts";
 import type { Channel } from "../../src/core/channel.ts";
 import { HubError } from "../../src/core/errors.ts";
 import type { Metrics } from "../../src/core/operations.ts";
+import type { JournalDepth } from "../../src/core/receive/journal.ts";
 import { prometheusText } from "../../src/http/prometheus.ts";
 import { begin, faultyStore, post, type TestHub, testHub } from "../support/http.ts";
 import { createShop } from "../support/hub-rig.ts";
@@ -197,6 +198,13 @@ async function scrape(hub: Pick<TestHub, "request">): Promise<Map<string, ReadFa
   return readPrometheus(await response.text());
 }
 
+/** A hub with a journal before its store, which tells this depth. */
+function journaling(depth: () => Promise<JournalDepth>) {
+  const { hub } = testHub();
+  const journal = { depth, replay: async () => ({ taken: 0, results: [], empty: true }) };
+  return testHub({ store: { ...hub.store, journal } });
+}
+
 describe("GET /metrics", () => {
   test("tells every series from the beginning, so that the first one to count is seen to rise", async () => {
     const families = await scrape(testHub());
@@ -272,7 +280,7 @@ describe("GET /metrics", () => {
   test("has every metric explained to operators", async () => {
     const docs = readFileSync("docs/operations.md", "utf8");
     const depth = async () => ({ depth: 0, quarantined: 0 });
-    const families = await scrape(testHub({ standby: { journal: { depth } } as never }));
+    const families = await scrape(journaling(depth));
     expect([...families.keys()].filter((name) => !docs.includes(`\`${name}`))).toEqual([]);
   });
 
@@ -290,16 +298,13 @@ describe("GET /metrics", () => {
   });
 
   test("tells how much waits in the journal, and says when the journal does not answer", async () => {
-    const { hub, clock } = testHub();
-    const oldest_at = new Date(clock.now.getTime() - 12_000);
-    const withJournal = (depth: () => Promise<unknown>) =>
-      testHub({ standby: { journal: { depth } } } as never as Partial<typeof hub>);
-    const waiting = await scrape(withJournal(async () => ({ depth: 7, oldest_at, quarantined: 1 })));
+    const oldest_at = new Date(testHub().clock.now.getTime() - 12_000);
+    const waiting = await scrape(journaling(async () => ({ depth: 7, oldest_at, quarantined: 1 })));
     expect(figure(waiting, "hub_journal_up")).toBe(1);
     expect(figure(waiting, "hub_journal_depth")).toBe(7);
     expect(figure(waiting, "hub_journal_age_seconds")).toBe(12);
     expect(figure(waiting, "hub_journal_quarantined")).toBe(1);
-    const gone = await scrape(withJournal(async () => Promise.reject(new HubError("unavailable", "gone"))));
+    const gone = await scrape(journaling(async () => Promise.reject(new HubError("unavailable", "gone"))));
     expect(figure(gone, "hub_journal_up")).toBe(0);
     expect(gone.has("hub_journal_depth")).toBe(false);
     expect(figure(gone, "hub_store_up")).toBe(1);

@@ -379,7 +379,7 @@ test("a cache that fails or hangs harms no answer", async () => {
   const dead = async () => {
     throw new Error("no cache");
   };
-  const hub = testHub({ cache: { get: dead, put: dead, drop: () => new Promise(() => {}) } });
+  const hub = testHub({ cache: { put: dead, drop: () => new Promise(() => {}), knows: dead, ping: dead } });
   const { bearer } = await begin(hub);
   expect((await hub.request("/session/end", { method: "POST", headers: bearer })).status).toBe(200);
   expect(hub.lines.map(({ event }) => event)).toContain("background.failed");

@@ -3,10 +3,19 @@ import { answer } from "../../src/core/answer/answer.ts";
 import { HubError } from "../../src/core/errors.ts";
 import type { Hub } from "../../src/core/hub.ts";
 import { accept } from "../../src/core/receive/accept.ts";
+import type { Received } from "../../src/core/receive/conversations.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
-import { start, update } from "../../src/outage/degraded.ts";
-import { catchUp, replay } from "../../src/outage/replay.ts";
-import { allDown, allUp, type Fate, from, storeDown, webhook, world } from "../support/outage.ts";
+import {
+  allDown,
+  allUp,
+  byToken,
+  type Fate,
+  from,
+  isJournaled,
+  storeDown,
+  webhook,
+  world,
+} from "../support/outage.ts";
 
 const SWEEP = { batch: 20, batches: 5, sessions: 500, retentionMs: 30 * 86_400_000 };
 const ALL = { entries: 100, ms: 10_000 };
@@ -16,29 +25,35 @@ const token = (n: number) => n.toString(16).padStart(64, "0");
 
 type World = ReturnType<typeof world>;
 
-/** An outage in which Anna writes twice, Ben writes, opens the shop and fills his cart; then the store is back. */
+/** Ben has the shop open in his browser. */
+async function browsing(all: World): Promise<void> {
+  const start = { identities: { phone: ben }, channel: "web", token_hash: token(1) };
+  await all.cache.put(token(1), await all.store.sessions.start(start, new Date(all.clock.now)));
+}
+
+/** An outage in which Anna writes twice, and Ben on WhatsApp and in his browser; then the store is back. */
 async function outage(): Promise<World> {
   const all = world();
   const hub = all.isolate();
+  await browsing(all);
   all.fate(storeDown);
   await accept(hub, "whatsapp", webhook(from(anna, "a1")));
   await accept(hub, "whatsapp", webhook(from(ben, "b1"), from(anna, "a2")));
-  await start(hub, {
-    identities: { phone: ben },
-    channel: "web",
-    data: { cart: ["tea"] },
-    token_hash: token(1),
-  });
-  await update(hub, token(1), { data: { cart: ["tea", "cup"] }, message: { text: "hm", role: "user" } });
-  await update(hub, token(1), { data: { coupon: "X" } });
+  await accept(hub, "web", webhook(byToken(token(1), "w1")));
+  await accept(hub, "web", webhook(byToken(token(1), "w2")));
+  const receipt = { channel: "whatsapp", account: "number-1", external_id: "x", status: "read" } as const;
+  await accept(hub, "whatsapp", webhook({ type: "receipt", receipt }));
   await accept(hub, "whatsapp", webhook(from(ben, "b2")));
   await all.idle();
   all.fate(allUp);
   return all;
 }
 
-async function answered({ turns }: { turns: readonly Parameters<typeof answer>[1][] }, hub: Hub) {
-  await Promise.all(turns.map((turn) => answer(hub, turn)));
+const replay = (hub: Hub, budget = ALL) => hub.store.journal!.replay(budget);
+
+/** Answers what was accepted or replayed, as whoever did that does. */
+async function answered({ results }: { results: readonly Received[] }, hub: Hub) {
+  await Promise.all(results.map(({ turn }) => turn && answer(hub, turn)));
 }
 
 /** What Anna and Ben have in the store, each text once, in order. */
@@ -60,16 +75,14 @@ async function kept({ store, clock }: World) {
     replies: [...(await said(ofAnna.session_id)), ...(await said(ofBen.session_id))].filter((line) =>
       line.startsWith("assistant"),
     ),
-    data: ofBen.data,
   };
 }
 
 const everything = {
   anna: ["user: a1", "user: a2"],
-  ben: ["user: b1", "user: hm", "user: b2"],
-  data: { cart: ["tea", "cup"], coupon: "X" },
+  ben: ["user: b1", "user: w1", "user: w2", "user: b2"],
 };
-const onceEach = ["a1", "a2", "b1", "b2"];
+const onceEach = ["a1", "a2", "b1", "b2", "w1", "w2"];
 
 /** Whose text each reply repeats. */
 const answersTo = (replies: readonly string[]) =>
@@ -79,12 +92,12 @@ describe("the replay", () => {
   test("takes everything to the store in its order, and has it answered once", async () => {
     const all = await outage();
     const hub = all.isolate();
-    const replayed = await replay(hub, hub.standby, ALL);
+    const replayed = await replay(hub);
     expect(replayed).toMatchObject({ taken: 6, empty: true });
     await answered(replayed, hub);
     const { replies, ...rest } = await kept(all);
     expect(rest).toEqual(everything);
-    expect(replies).toHaveLength(4);
+    expect(replies).toHaveLength(6);
     expect(answersTo(replies)).toEqual(onceEach);
     expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
   });
@@ -94,7 +107,8 @@ describe("the replay", () => {
     const came = all.clock.now;
     all.clock.now += 3_600_000;
     const hub = all.isolate();
-    const { turns } = await replay(hub, hub.standby, ALL);
+    const { results } = await replay(hub);
+    const turns = results.flatMap(({ turn }) => turn ?? []);
     expect(turns).toHaveLength(2);
     expect(turns[0]!.message.created_at.getTime()).toBe(came);
     expect(turns[0]!.session.expires_at.getTime()).toBe(came + 7 * 86_400_000);
@@ -111,7 +125,7 @@ describe("the replay", () => {
       later,
     );
     const hub = all.isolate();
-    await replay(hub, hub.standby, ALL);
+    await replay(hub);
     const after = await all.store.sessions.messages({ session_id: before.session_id }, 0, 9, later);
     expect(after.messages).toHaveLength(2);
     const { expires_at, last_activity } = await all.store.sessions.update(
@@ -126,44 +140,47 @@ describe("the replay", () => {
     const all = await outage();
     all.fate(storeDown);
     const hub = all.isolate();
-    expect(await replay(hub, hub.standby, ALL)).toEqual({ taken: 0, turns: [], empty: false });
+    expect(await replay(hub)).toEqual({ taken: 0, results: [], empty: false });
     expect((await all.journal.depth()).depth).toBe(6);
     expect(all.lines.at(-1)).toMatchObject({ level: "warn", event: "journal.waits" });
     all.fate(allUp);
-    expect(await replay(hub, hub.standby, ALL)).toMatchObject({ taken: 6, empty: true });
+    expect(await replay(hub)).toMatchObject({ taken: 6, empty: true });
   });
 
   test("is bounded, and goes on where it stopped", async () => {
     const all = await outage();
     const hub = all.isolate();
-    expect(await replay(hub, hub.standby, { entries: 2, ms: 10_000 })).toMatchObject({
+    expect(await replay(hub, { entries: 2, ms: 10_000 })).toMatchObject({
       taken: 2,
       empty: false,
     });
     expect((await all.journal.depth()).depth).toBe(4);
-    expect(await replay(hub, hub.standby, { entries: 4, ms: 10_000 })).toMatchObject({
+    expect(await replay(hub, { entries: 4, ms: 10_000 })).toMatchObject({
       taken: 4,
       empty: true,
     });
   });
 
   test("stops when its time is over, long before its lease is", async () => {
-    const all = await outage();
+    const all = world();
     const hub = all.isolate();
+    all.fate(storeDown);
+    for (let i = 0; i < 30; i++) await accept(hub, "whatsapp", webhook(from(anna, `m${i}`)));
     all.fate((call) => {
-      if (call === "store.sessions.start") all.clock.now += 11_000;
+      if (call === "journal.remove") all.clock.now += 11_000;
       return undefined;
     });
-    expect(await replay(hub, hub.standby, ALL)).toMatchObject({ taken: 3, empty: false });
+    expect(await replay(hub)).toMatchObject({ taken: 25, empty: false });
+    expect((await all.journal.depth()).depth).toBe(5);
   });
 
   test("is made by one at a time", async () => {
     const all = await outage();
     const one = all.isolate();
     const two = all.isolate();
-    const replayed = await Promise.all([replay(one, one.standby, ALL), replay(two, two.standby, ALL)]);
+    const replayed = await Promise.all([replay(one), replay(two)]);
     expect(replayed.map(({ taken }) => taken).sort()).toEqual([0, 6]);
-    expect(all.calls.filter((call) => call === "store.sessions.update")).toHaveLength(2);
+    expect(all.calls.filter((call) => call === "journal.remove")).toHaveLength(1);
   });
 });
 
@@ -178,7 +195,7 @@ describe("a replay that is cut off", () => {
       const first = all.isolate();
       let calls = 0;
       all.fate(() => (calls++ === step ? fate : undefined));
-      const cut = replay(first, first.standby, ALL).then((replayed) => answered(replayed, first));
+      const cut = replay(first).then((replayed) => answered(replayed, first));
       await Promise.race([cut.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 5))]);
       all.fate(allUp);
       all.clock.now += 61_000; // every lease of whoever died is over
@@ -188,7 +205,7 @@ describe("a replay that is cut off", () => {
       await sweep(second, SWEEP);
       const { replies, ...rest } = await kept(all);
       expect(rest).toEqual(everything);
-      expect(replies).toHaveLength(4);
+      expect(replies).toHaveLength(6);
       expect(answersTo(replies)).toEqual(onceEach);
       expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
     },
@@ -199,29 +216,18 @@ describe("an entry that the store will not take", () => {
   test("is set aside at once when it is refused for good, and holds up nobody", async () => {
     const all = world();
     const hub = all.isolate();
-    const ended = { token_hash: token(7) };
-    await all.journal.append(
-      [
-        { type: "receive", kept: [from(anna, "a1")], at: hub.now() },
-        { type: "update", token_hash: token(7), changes: { data: {} }, at: hub.now() },
-        {
-          type: "receive",
-          kept: [{ type: "message", message: { ...(from(anna, "x") as any).message, from: ended } }],
-          at: hub.now(),
-        },
-        { type: "receive", kept: [from(anna, "a2")], at: hub.now() },
-      ],
-      { behind: false },
-    );
-    const replayed = await replay(hub, hub.standby, ALL);
+    const planted = [from(anna, "a1"), byToken(token(7), "x"), byToken(token(8), "y"), from(anna, "a2")];
+    for (const event of planted)
+      await all.journal.append({ type: "receive", events: [event], at: hub.now() }, { behind: false });
+    const replayed = await replay(hub);
     expect(replayed).toMatchObject({ taken: 4, empty: true });
     await answered(replayed, hub);
     expect(all.sent.map((text) => /a\d/.exec(text)?.[0])).toEqual(["a1", "a2"]);
     expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 2 });
     const quarantined = all.lines.filter(({ event }) => event === "journal.quarantined");
     expect(quarantined.map(({ level, fields }) => [level, fields])).toEqual([
-      ["error", { entry_id: "2-0", type: "update", code: "session_not_found", reason: "session_not_found" }],
-      ["error", { entry_id: "3-0", type: "receive", code: "session_not_found", reason: "session_not_found" }],
+      ["error", { entry_id: "2-0", events: 1, code: "session_not_found", reason: "session_not_found" }],
+      ["error", { entry_id: "3-0", events: 1, code: "session_not_found", reason: "session_not_found" }],
     ]);
   });
 
@@ -237,11 +243,12 @@ describe("an entry that the store will not take", () => {
       },
     });
     for (const id of ["a1", "poison", "a2"])
-      await all.journal.append([{ type: "receive", kept: [from(anna, id)], at: hub.now() }], {
-        behind: false,
-      });
+      await all.journal.append(
+        { type: "receive", events: [from(anna, id)], at: hub.now() },
+        { behind: false },
+      );
     const taken: number[] = [];
-    for (let tries = 0; tries < 5; tries++) taken.push((await replay(hub, hub.standby, ALL)).taken);
+    for (let tries = 0; tries < 5; tries++) taken.push((await replay(hub)).taken);
     expect(await all.journal.depth()).toMatchObject({ depth: 0, quarantined: 1 });
     expect(taken.at(-1)).toBe(2);
     await sweep(hub, SWEEP);
@@ -252,9 +259,9 @@ describe("an entry that the store will not take", () => {
     const all = await outage();
     const hub = all.isolate();
     all.fate(storeDown);
-    for (let tries = 0; tries < 20; tries++) await replay(hub, hub.standby, ALL);
+    for (let tries = 0; tries < 20; tries++) await replay(hub);
     all.fate(allUp);
-    expect(await replay(hub, hub.standby, ALL)).toMatchObject({ taken: 6, empty: true });
+    expect(await replay(hub)).toMatchObject({ taken: 6, empty: true });
     expect((await all.journal.depth()).quarantined).toBe(0);
   });
 
@@ -271,7 +278,7 @@ describe("an entry that the store will not take", () => {
         return seen;
       },
     });
-    expect(await replay(hub, hub.standby, ALL)).toMatchObject({ taken: 6, empty: true });
+    expect(await replay(hub)).toMatchObject({ taken: 6, empty: true });
     expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 1 });
   });
 });
@@ -283,23 +290,19 @@ test("with the journal down too, nothing is acknowledged and nothing is left beh
   await expect(accept(hub, "whatsapp", webhook(from(anna, "a1")))).rejects.toMatchObject({
     code: "unavailable",
   });
-  await expect(
-    start(hub, { identities: { phone: ben }, channel: "web", token_hash: token(1) }),
-  ).rejects.toMatchObject({ code: "unavailable" });
   await all.idle();
   expect((await all.journal.depth()).depth).toBe(0);
-  expect(await all.cache.get({ token_hash: token(1) })).toBeUndefined();
 });
 
 describe("what is new, while older things wait", () => {
   test("goes behind them and takes them along, and straight to the store once they are through", async () => {
     const all = await outage();
     const hub = all.isolate();
-    expect(await accept(hub, "whatsapp", webhook(from(anna, "a3")))).toMatchObject({ persisted: false });
+    expect(isJournaled(await accept(hub, "whatsapp", webhook(from(anna, "a3"))))).toBe(true);
     await all.idle();
     expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
     const accepted = await accept(hub, "whatsapp", webhook(from(ben, "b3")));
-    expect(accepted).toMatchObject({ persisted: true });
+    expect(isJournaled(accepted)).toBe(false);
     await answered(accepted, hub);
     expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
     expect(all.sent.map((text) => /[ab]\d/.exec(text)?.[0]).filter((id) => id?.startsWith("a"))).toEqual([
@@ -315,7 +318,8 @@ describe("what is new, while older things wait", () => {
     const other = all.isolate();
     let during: Promise<unknown> | undefined;
     all.fate((call) => {
-      if (call === "store.sessions.start") during ??= accept(other, "whatsapp", webhook(from(anna, "a4")));
+      if (call === "store.conversations.receive")
+        during ??= accept(other, "whatsapp", webhook(from(anna, "a4")));
       return undefined;
     });
     await accept(hub, "whatsapp", webhook(from(anna, "a3")));
@@ -338,7 +342,7 @@ describe("what is new, while older things wait", () => {
     all.fate(storeDown);
     await accept(other, "whatsapp", webhook(from(anna, "a2")));
     hung.reject(new HubError("unavailable", "the database did not answer", { reason: "store_timeout" }));
-    expect(await first).toMatchObject({ persisted: false });
+    expect(isJournaled(await first)).toBe(true);
     Object.assign(all.store.conversations, { receive });
     all.fate(allUp);
     await sweep(hub, SWEEP);
@@ -355,10 +359,7 @@ describe("what is new, while older things wait", () => {
     const all = await outage();
     const hub = all.isolate();
     const release = await all.journal.lease(20_000);
-    expect(await accept(hub, "whatsapp", webhook(from(anna, "a3")))).toMatchObject({
-      persisted: false,
-      turns: [],
-    });
+    expect(isJournaled(await accept(hub, "whatsapp", webhook(from(anna, "a3"))))).toBe(true);
     expect((await all.journal.depth()).depth).toBe(7);
     await release!();
     await sweep(hub, SWEEP);
@@ -367,25 +368,20 @@ describe("what is new, while older things wait", () => {
 
   test("goes to the store when they are through before it could be put behind them", async () => {
     const all = await outage();
-    const slow = all.isolate();
     const quick = all.isolate();
     const release = await all.journal.lease(20_000);
-    const raced: Hub = {
-      ...slow,
-      standby: {
-        ...slow.standby,
-        journal: {
-          ...all.journal,
-          lease: async () => undefined, // somebody else is at it
-          append: async (...args) => {
-            await release!();
-            await replay(quick, quick.standby, ALL);
-            return all.journal.append(...args);
-          },
+    const slow = all.isolate({
+      journal: {
+        ...all.journal,
+        lease: async () => undefined, // somebody else is at it
+        append: async (...args) => {
+          await release!();
+          await replay(quick);
+          return all.journal.append(...args);
         },
       },
-    };
-    expect(await accept(raced, "whatsapp", webhook(from(anna, "a3")))).toMatchObject({ persisted: true });
+    });
+    expect(isJournaled(await accept(slow, "whatsapp", webhook(from(anna, "a3"))))).toBe(false);
     expect((await all.journal.depth()).depth).toBe(0);
     expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
   });
@@ -445,10 +441,10 @@ describe("what is new, while older things wait", () => {
     const hub = all.isolate();
     all.fate((call) => (call.startsWith("journal.") ? "down" : undefined));
     for (let i = 0; i < 20; i++)
-      expect(await accept(hub, "whatsapp", webhook(from(anna, `m${i}`)))).toMatchObject({ persisted: true });
+      expect(isJournaled(await accept(hub, "whatsapp", webhook(from(anna, `m${i}`))))).toBe(false);
     expect(all.calls.filter((call) => call.startsWith("journal."))).toHaveLength(1);
     all.clock.now += 10_000;
-    expect(await catchUp(hub, hub.standby)).toEqual({ empty: true, taken: 0 });
+    expect(isJournaled(await accept(hub, "whatsapp", webhook(from(anna, "later"))))).toBe(false);
     expect(all.calls.filter((call) => call.startsWith("journal."))).toHaveLength(2);
   });
 });

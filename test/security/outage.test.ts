@@ -1,115 +1,122 @@
 import { describe, expect, test } from "vitest";
-import { HubError } from "../../src/core/errors.ts";
-import { identitiesOf } from "../../src/core/identity/identity.ts";
-import type { SessionCache } from "../../src/core/sessions/cache.ts";
-import type { Session } from "../../src/core/sessions/session.ts";
-import type { Store } from "../../src/core/store.ts";
-import { standbyOf } from "../../src/outage/journal.ts";
+import { watchJournal } from "../../src/outage/watch.ts";
+import { withJournal } from "../../src/outage/with-journal.ts";
 import { memoryJournal } from "../../src/stores/memory/journal.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { begin, post } from "../support/http.ts";
+import { fated, memoryCache } from "../support/outage.ts";
 import { askCode, call, keys, onWhatsApp, strictHub } from "../support/people.ts";
 
 const PHONE = "+4915112340001";
 const WEEK_MS = 7 * 86_400_000;
 
-/** A cache that finds sessions by token, id and identity, as Upstash does. */
-function memoryCache(): SessionCache {
-  const tokens = new Map<string, string>();
-  const sessions = new Map<string, Session>();
-  return {
-    async get(who) {
-      if ("session_id" in who) return sessions.get(who.session_id);
-      if ("token_hash" in who) return sessions.get(tokens.get(who.token_hash) ?? "");
-      return [...sessions.values()].find((session) =>
-        identitiesOf(who.identities).some(([kind, value]) => session[kind] === value),
-      );
-    },
-    async put(token_hash, session) {
-      sessions.set(session.session_id, session);
-      if (token_hash !== undefined) tokens.set(token_hash, session.session_id);
-    },
-    async drop(token_hashes) {
-      for (const hash of token_hashes) tokens.delete(hash);
-    },
-  };
-}
-
 /** A hub whose store can be switched off, with everything that carries it meanwhile. */
 function fragileHub() {
   const whole = memoryStore({ sessionTtlMs: WEEK_MS, leaseMs: 60_000, history: 0 });
   let down = false;
-  const port = <T extends object>(methods: T): T =>
-    new Proxy(methods, {
-      get: (target, name) => (down ? refuse : Reflect.get(target, name)),
-    });
-  const refuse = async () => {
-    throw new HubError("unavailable", "the store is down");
-  };
-  const store = Object.fromEntries(
-    Object.entries(whole).map(([name, methods]) => [
-      name,
-      typeof methods === "object" ? port(methods) : methods,
-    ]),
-  ) as unknown as Store;
-  const standby = standbyOf(memoryJournal({ now: () => new Date() }), { sessionTtlMs: WEEK_MS });
-  const hub = strictHub({}, { store, standby, cache: memoryCache() });
+  const now = () => new Date();
+  const journal = memoryJournal({ now });
+  const cache = memoryCache(now);
+  const store = withJournal(
+    fated(whole, "store", () => (down ? "down" : undefined)),
+    {
+      journal,
+      watch: watchJournal(journal, now),
+      cache,
+      log: () => {},
+      now,
+      later: () => {},
+      replayed: () => {},
+    },
+  );
+  const hub = strictHub({}, { store, cache });
   const fall = () => {
     down = true;
   };
-  return { hub, fall };
+  const rise = () => {
+    down = false;
+  };
+  return { hub, fall, rise, journal, cache, whole };
 }
 
+type Fragile = ReturnType<typeof fragileHub>;
+
+const say = (headers: Record<string, string>, text = "Hello") =>
+  post({ external_id: crypto.randomUUID(), text }, headers);
+
 describe("while the store is down", () => {
-  test("a web key still finds a customer, so that the cases below fail for who asks", async () => {
-    const { hub, fall } = fragileHub();
-    await begin(hub, { phone: PHONE, channel: "web", data: { cart: ["CANARY"] } }, keys.web);
+  test("a web key's message is taken, so that the cases below fail for who asks", async () => {
+    const { hub, fall, journal } = fragileHub();
     fall();
-    const found = await call(hub, `/session/restore?phone=${encodeURIComponent(PHONE)}`, {
-      headers: keys.web,
-    });
-    expect([found.status, JSON.stringify(found.body).includes("CANARY")]).toEqual([200, true]);
+    const message = post({ external_id: "1", phone: PHONE, text: "Hello" }, keys.web);
+    const answer = await call(hub, "/webhooks/web", message);
+    expect([answer.status, answer.body]).toEqual([202, { persisted: false }]);
+    expect((await journal.depth()).depth).toBe(1);
   });
 
-  test("a kiosk's key finds nobody by a phone: only the store knows who has proven it", async () => {
-    const { hub, fall } = fragileHub();
-    await begin(hub, { phone: PHONE, channel: "web", data: { cart: ["CANARY"] } }, keys.web);
+  test("a device's message is taken while its token lives", async () => {
+    const { hub, fall, journal } = fragileHub();
+    const { bearer } = await begin(hub);
+    await hub.idle();
     fall();
+    expect((await call(hub, "/webhooks/web", say(bearer))).status).toBe(202);
+    expect((await journal.depth()).depth).toBe(1);
+  });
+
+  test("nobody is told what anybody's session holds, whatever the cache has of it", async () => {
+    const { hub, fall } = fragileHub();
+    const shown = await begin(hub, { phone: PHONE, channel: "web", data: { cart: ["CANARY"] } }, keys.web);
+    await hub.idle();
+    fall();
+    const phone = encodeURIComponent(PHONE);
     for (const [path, init] of [
+      ["/session/restore", { headers: shown.bearer }],
+      [`/session/restore?phone=${phone}`, { headers: keys.web }],
+      [`/session/restore?phone=${phone}`, { headers: keys.kiosk }],
+      ["/session/start", post({ phone: PHONE, channel: "web" }, keys.web)],
       ["/session/start", post({ phone: PHONE, channel: "kiosk" }, keys.kiosk)],
-      [`/session/restore?phone=${encodeURIComponent(PHONE)}`, { headers: keys.kiosk }],
+      ["/session/update", post({ data: {} }, shown.bearer)],
       ["/webhooks/kiosk", post({ external_id: "1", phone: PHONE, text: "Hello" }, keys.kiosk)],
-      ["/session/start", post({ phone: "+4915112340077", channel: "kiosk" }, keys.kiosk)],
+      ["/session/messages", { headers: shown.bearer }],
+      [`/api/sessions/${shown.id}/messages`, { headers: keys.admin }],
+      [`/api/sessions/${shown.id}/export`, { headers: keys.admin }],
     ] as [string, RequestInit][]) {
       const answer = await call(hub, path, init);
-      expect([path, answer.status, JSON.stringify(answer.body).includes("CANARY")]).toEqual([
-        path,
-        503,
-        false,
-      ]);
+      const isTold = JSON.stringify(answer.body).includes("CANARY");
+      expect([path, answer.status, isTold]).toEqual([path, 503, false]);
     }
   });
 
-  test.for<
-    [
-      string,
-      (hub: ReturnType<typeof fragileHub>["hub"], one: Awaited<ReturnType<typeof begin>>) => Promise<unknown>,
-    ]
-  >([
-    ["signed out", (hub, one) => call(hub, "/session/signout", { method: "POST", headers: one.bearer })],
-    ["ended", (hub, one) => call(hub, "/session/end", { method: "POST", headers: one.bearer })],
+  test("a stranger fills no journal: what no live token, key or platform brings is not taken", async () => {
+    const { hub, fall, journal } = fragileHub();
+    fall();
+    for (let i = 0; i < 20; i++) {
+      const made_up = { authorization: `Bearer hst_${String(i).padStart(43, "x")}` };
+      expect((await call(hub, "/webhooks/web", say(made_up))).status).toBe(503);
+      expect((await call(hub, "/webhooks/web", say({}))).status).toBe(401);
+      expect((await call(hub, "/webhooks/whatsapp", post({}))).status).toBe(401);
+    }
+    expect(await journal.depth()).toEqual({ depth: 0, quarantined: 0 });
+  });
+
+  test.for<[string, (all: Fragile, one: Awaited<ReturnType<typeof begin>>) => Promise<unknown>]>([
+    ["signed out", ({ hub }, one) => call(hub, "/session/signout", { method: "POST", headers: one.bearer })],
+    ["ended", ({ hub }, one) => call(hub, "/session/end", { method: "POST", headers: one.bearer })],
     [
       "signed out by an operator",
-      async (hub, one) => {
+      async ({ hub }, one) => {
         const path = `/api/sessions/${one.id}/devices`;
         const { body } = await call(hub, path, { headers: keys.admin });
         await call(hub, `${path}/${body.devices[0].device_id}`, { method: "DELETE", headers: keys.admin });
       },
     ],
-    ["erased", (hub, one) => call(hub, `/api/sessions/${one.id}`, { method: "DELETE", headers: keys.admin })],
+    [
+      "erased",
+      ({ hub }, one) => call(hub, `/api/sessions/${one.id}`, { method: "DELETE", headers: keys.admin }),
+    ],
     [
       "exchanged for a new one by a code",
-      async (hub, one) => {
+      async ({ hub }, one) => {
         await onWhatsApp(hub, PHONE, "Hello");
         const code = await askCode(hub, PHONE, one.bearer);
         await call(hub, "/session/verify", post({ phone: PHONE, code }, one.bearer));
@@ -117,28 +124,53 @@ describe("while the store is down", () => {
     ],
     [
       "exchanged for a new one by a scan",
-      async (hub, one) => {
+      async ({ hub }, one) => {
         const { body } = await call(hub, "/session/link", { method: "POST", headers: one.bearer });
         await onWhatsApp(hub, PHONE, body.links.whatsapp.split("text=")[1]);
       },
     ],
-  ])("a token that was %s before opens nothing from the cache", async ([, lose]) => {
-    const { hub, fall } = fragileHub();
+  ])("a token that was %s before opens nothing and says nothing", async ([, lose]) => {
+    const all = fragileHub();
+    const { hub, fall, rise, journal, whole } = all;
     const one = await begin(hub, { channel: "web", data: { cart: ["CANARY"] } });
     await call(hub, "/session/restore", { headers: one.bearer });
-    await lose(hub, one);
+    await hub.idle();
+    await lose(all, one);
+    await hub.idle();
     fall();
     const answer = await call(hub, "/session/restore", { headers: one.bearer });
     expect([answer.status, JSON.stringify(answer.body).includes("CANARY")]).toEqual([503, false]);
+    expect((await call(hub, "/webhooks/web", say(one.bearer, "PLANTED"))).status).toBe(503);
+    expect((await journal.depth()).depth).toBe(0);
+    rise();
+    await hub.hub.store.journal!.replay({ entries: 9, ms: 1_000 });
+    const { messages } = await whole.sessions.messages({ session_id: one.id }, 0, 99, new Date());
+    expect(JSON.stringify(messages)).not.toContain("PLANTED");
+  });
+
+  test("a dead token that the cache takes to be alive writes nothing into the session once the store is back", async () => {
+    const { hub, fall, rise, journal, whole, cache } = fragileHub();
+    const one = await begin(hub);
+    await hub.idle();
+    await call(hub, "/session/signout", { method: "POST", headers: one.bearer });
+    fall();
+    Object.assign(cache, { knows: async () => true }); // nobody told it
+    expect((await call(hub, "/webhooks/web", say(one.bearer, "PLANTED"))).status).toBe(202);
+    rise();
+    await hub.hub.store.journal!.replay({ entries: 9, ms: 1_000 });
+    expect(await journal.depth()).toEqual({ depth: 0, quarantined: 1 });
+    const { messages } = await whole.sessions.messages({ session_id: one.id }, 0, 99, new Date());
+    expect(messages).toEqual([]);
   });
 
   test("a token planted in a claimed session opens nothing once its owner has come", async () => {
     const { hub, fall } = fragileHub();
     const planted = await begin(hub, { phone: PHONE, channel: "kiosk" }, keys.kiosk);
     await onWhatsApp(hub, PHONE, "CANARY");
+    await hub.idle();
     fall();
-    const answer = await call(hub, "/session/restore", { headers: planted.bearer });
-    expect(answer.status).toBe(503);
+    expect((await call(hub, "/session/restore", { headers: planted.bearer })).status).toBe(503);
+    expect((await call(hub, "/webhooks/kiosk", say(planted.bearer))).status).toBe(503);
   });
 
   test("nothing is proven", async () => {

@@ -39,9 +39,13 @@ export function recordingCache(): SessionCache & { readonly calls: unknown[][] }
   const calls: unknown[][] = [];
   return {
     calls,
-    get: async () => undefined,
     put: async (...call) => void calls.push(["put", ...call]),
-    drop: async (...call) => void calls.push(["drop", ...call]),
+    async drop(gone) {
+      calls.push(["drop", gone.token_hashes ?? [], gone]);
+      return true;
+    },
+    knows: async () => false,
+    ping: async () => {},
   };
 }
 

@@ -2,11 +2,15 @@ import echo from "../../src/bots/echo.ts";
 import type { Channel } from "../../src/core/channel.ts";
 import { HubError } from "../../src/core/errors.ts";
 import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";
+import type { Accepted } from "../../src/core/receive/accept.ts";
 import type { InboundEvent } from "../../src/core/receive/conversations.ts";
+import { handleReplayed } from "../../src/core/receive/replayed.ts";
 import type { SessionCache } from "../../src/core/sessions/cache.ts";
 import type { Session } from "../../src/core/sessions/session.ts";
 import type { Store } from "../../src/core/store.ts";
-import { type Journal, type Standby, standbyOf } from "../../src/outage/journal.ts";
+import type { Journal } from "../../src/outage/journal.ts";
+import { watchJournal } from "../../src/outage/watch.ts";
+import { withJournal } from "../../src/outage/with-journal.ts";
 import { memoryJournal } from "../../src/stores/memory/journal.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { settings } from "../contracts/given.ts";
@@ -31,7 +35,8 @@ export function fated<T extends object>(port: T, name: string, fates: Fates): T 
         const fate = fates(`${name}.${String(key)}`);
         if (fate === "down") throw down();
         if (fate === "gone") return new Promise(() => {});
-        const answer = await member.apply(target, args);
+        // A test may have replaced it meanwhile.
+        const answer = await (Reflect.get(target, key) as typeof member).apply(target, args);
         if (fate === "lost") throw down();
         return answer;
       };
@@ -39,30 +44,31 @@ export function fated<T extends object>(port: T, name: string, fates: Fates): T 
   });
 }
 
-/** A cache in memory, which finds by token, id and identity. */
-export function memoryCache(): SessionCache {
-  const sessions = new Map<string, Session>();
-  const names = new Map<string, string>();
-  const ids = (session: object) =>
-    ["telegram_chat_id", "whatsapp_user_id", "phone"].flatMap((kind) => {
-      const value = (session as Record<string, unknown>)[kind];
-      return value === undefined ? [] : [`${kind}:${value}`];
-    });
+/** A cache in memory: what a reader outside would find, and what has died. */
+export function memoryCache(
+  now: () => Date,
+): SessionCache & { readonly copies: ReadonlyMap<string, Session> } {
+  const copies = new Map<string, Session>();
+  const tokens = new Map<string, string>();
+  const dead = new Set<string>();
   return {
-    async get(who) {
-      if ("session_id" in who) return sessions.get(who.session_id);
-      const found = "token_hash" in who ? [who.token_hash] : ids(who.identities);
-      const id = found.map((name) => names.get(name)).find((one) => one !== undefined);
-      return id === undefined ? undefined : sessions.get(id);
-    },
+    copies,
     async put(token_hash, session) {
-      sessions.set(session.session_id, session);
-      for (const name of ids(session)) names.set(name, session.session_id);
-      if (token_hash !== undefined) names.set(token_hash, session.session_id);
+      if (dead.has(session.session_id)) return;
+      copies.set(session.session_id, session);
+      if (!dead.has(token_hash)) tokens.set(token_hash, session.session_id);
     },
-    async drop(token_hashes) {
-      for (const token_hash of token_hashes) names.delete(token_hash);
+    async drop({ token_hashes = [], session_ids = [], changed = [] }) {
+      for (const id of [...token_hashes, ...session_ids]) dead.add(id);
+      for (const hash of token_hashes) tokens.delete(hash);
+      for (const id of [...session_ids, ...changed]) copies.delete(id);
+      return true;
     },
+    async knows(of) {
+      const session = copies.get("token_hash" in of ? (tokens.get(of.token_hash) ?? "") : of.session_id);
+      return session !== undefined && session.expires_at > now();
+    },
+    ping: async () => {},
   };
 }
 
@@ -84,34 +90,46 @@ export function world() {
   const now = () => new Date(clock.now);
   const store: Store = memoryStore({ ...settings, history: 0 });
   const journal: Journal = memoryJournal({ now });
-  const cache = memoryCache();
+  const cache = memoryCache(now);
   const sent: string[] = [];
   const calls: string[] = [];
   const lines: { level: string; event: string; fields: Readonly<Record<string, unknown>> }[] = [];
   const running = new Set<Promise<unknown>>();
   let fates: Fates = () => undefined;
 
-  function isolate(): Hub & { readonly standby: Standby } {
+  /** One that has just started; with parts of its own where a test says so. */
+  function isolate(over: { journal?: Journal } = {}): Hub {
     const noted: Fates = (call) => {
       calls.push(call);
       return fates(call);
     };
-    return {
+    const log: Hub["log"] = (level, event, fields) => void lines.push({ level, event, fields });
+    const later = (work: Promise<unknown>) => {
+      running.add(work);
+      void work.finally(() => running.delete(work));
+    };
+    const waiting = over.journal ?? fated(journal, "journal", noted);
+    const hub: Hub = {
       channels: { whatsapp: plainChannel(sent), telegram: plainChannel(sent), web: plainChannel(sent) },
-      store: fated(store, "store", noted),
-      standby: standbyOf(fated(journal, "journal", noted), settings),
+      store: withJournal(fated(store, "store", noted), {
+        journal: waiting,
+        watch: watchJournal(waiting, now),
+        cache,
+        log,
+        now,
+        later,
+        replayed: (results) => handleReplayed(hub, results),
+      }),
       cache,
       bot: echo(),
       live: { publish: () => {} },
-      log: (level, event, fields) => lines.push({ level, event, fields }),
+      log,
       now,
       sleep: async () => {},
-      later: (work) => {
-        running.add(work);
-        void work.finally(() => running.delete(work));
-      },
+      later,
       policy: DEFAULT_POLICY,
     };
+    return hub;
   }
 
   return {
@@ -155,8 +173,28 @@ export function from(phone: string, external_id: string): InboundEvent {
   };
 }
 
+/** What a device says with its token. */
+export function byToken(token_hash: string, external_id: string): InboundEvent {
+  return {
+    type: "message",
+    message: {
+      channel: "web",
+      external_id,
+      from: { token_hash },
+      address: {},
+      content: { kind: "text", text: external_id },
+      wakes: true,
+    },
+  };
+}
+
+/** Whether a webhook stands in the journal only. */
+export function isJournaled({ results }: Accepted): boolean {
+  return results.length > 0 && results.every(({ type }) => type === "journaled");
+}
+
 /** A webhook of the plain channels. */
-export function webhook(...kept: InboundEvent[]) {
-  const body = new TextEncoder().encode(JSON.stringify(kept));
+export function webhook(...events: InboundEvent[]) {
+  const body = new TextEncoder().encode(JSON.stringify(events));
   return { method: "POST", query: new URLSearchParams(), headers: new Headers(), body };
 }

@@ -10,7 +10,7 @@ const src = join(root, "src");
 const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
   // libphonenumber-js is core's one package beside zod: what a phone is belongs to identities, not to a channel.
   // The ports of features stand in the Store, so core names their types.
-  core: { rooms: ["core", "features", "outage"], packages: ["zod", "libphonenumber-js/max"] },
+  core: { rooms: ["core", "features"], packages: ["zod", "libphonenumber-js/max"] },
   channels: { rooms: ["core"], packages: ["zod", "grammy/web", "@grammyjs/types"] },
   stores: {
     rooms: ["core", "features", "outage"],
@@ -18,7 +18,7 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
   },
   bots: { rooms: ["core"], packages: ["zod"] },
   features: { rooms: ["core", "http", "stores"], packages: ["zod", "hono", "@hono/zod-openapi"] },
-  http: { rooms: ["core", "features", "outage"], packages: ["zod", "hono", "@hono/zod-openapi", "qr"] },
+  http: { rooms: ["core", "features"], packages: ["zod", "hono", "@hono/zod-openapi", "qr"] },
   outage: { rooms: ["core"], packages: [] },
   compose: { rooms: ["bots", "channels", "core", "features", "http", "outage", "stores"], packages: ["zod"] },
 };

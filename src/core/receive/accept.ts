@@ -1,4 +1,3 @@
-import { receive } from "../../outage/degraded.ts";
 import type { Bot } from "../answer/bot.ts";
 import type { Turn } from "../answer/turn.ts";
 import type { Channel, WebhookRequest } from "../channel.ts";
@@ -16,8 +15,6 @@ export interface Accepted {
   readonly ignored: readonly Ignored[];
   /** Ours to answer now, outside the request. */
   readonly turns: readonly Turn[];
-  /** False while it only stands in the journal: then `results` holds just the messages of callers, as far as known. */
-  readonly persisted: boolean;
 }
 
 /**
@@ -30,17 +27,17 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
   if (!channel) throw new HubError("not_found", `channel ${name} is not configured`);
   await channel.verify(request);
   const inbound = await channel.parse(request);
-  const kept: InboundEvent[] = [];
+  const events: InboundEvent[] = [];
   const ignored: Ignored[] = [];
   for (const item of inbound) {
     if (item.type === "ignored") ignored.push(item);
-    else kept.push(heard(hub.bot, await withoutLinkToken(item)));
+    else events.push(heard(hub.bot, await withoutLinkToken(item)));
   }
   acknowledge(hub, channel, ignored);
-  if (kept.length === 0) return { results: [], ignored, turns: [], persisted: true };
-  const { value: results, persisted } = await receive(hub, kept);
-  if (persisted) for (const result of results) publish(hub, result);
-  return { results, ignored, turns: results.flatMap(({ turn }) => turn ?? []), persisted };
+  if (events.length === 0) return { results: [], ignored, turns: [] };
+  const results = await hub.store.conversations.receive(events, hub.now());
+  for (const result of results) publish(hub, result);
+  return { results, ignored, turns: results.flatMap(({ turn }) => turn ?? []) };
 }
 
 /** Shows the platform that we saw what we do not keep, where it waits for that. */

@@ -45,6 +45,8 @@ export type Received = Effects &
       }
     /** A message that was here and has been erased since: its platform delivered it again. Nothing is kept of it. */
     | { readonly type: "erased"; readonly message?: never; readonly turn?: never }
+    /** It is durable in the journal and will be stored once the store is back. Nothing more is known of it. */
+    | { readonly type: "journaled"; readonly message?: never; readonly turn?: never }
   );
 
 /** What follows a turn: of each line of deliveries (session and channel) the first is ours to send now. */
@@ -84,7 +86,7 @@ export interface Conversations {
    * it (`linked` or `link_failed`), and is answered with a notice. Throws `session_not_found` or `session_expired` when
    * a message names a session that is not active, and `verification_required` when it claims one it may not have.
    */
-  receive(kept: readonly InboundEvent[], now: Date): Promise<Received[]>;
+  receive(events: readonly InboundEvent[], now: Date): Promise<Received[]>;
   /** Saves the replies with their deliveries, ends the turn, and hands over what comes next. */
   complete(turn: Turn, replies: readonly OutboundReply[], now: Date): Promise<Completed>;
   /** Gives the turn back to be tried again at `retryAt`, or ends it as a dead letter without one. */

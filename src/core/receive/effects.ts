@@ -18,7 +18,9 @@ export function applyEffects(hub: Hub, session_id: string | undefined, effects: 
     // The survivor's devices, too, know only half of its history now.
     if (merged.length > 0) live.publish(session_id, { type: "moved" });
   }
-  if (closed.length > 0) runInBackground(hub, "cache.not_dropped", cache.drop(closed));
+  const gone = { token_hashes: closed, session_ids: merged, changed: notified };
+  if (closed.length + merged.length + notified.length > 0)
+    runInBackground(hub, "cache.not_dropped", cache.drop(gone));
   if (deliveries.length > 0) runInBackground(hub, "notice.not_sent", deliver(hub, deliveries));
 }
 

@@ -1,8 +1,8 @@
-import { replay } from "../../outage/replay.ts";
 import { answer } from "../answer/answer.ts";
 import { deliver } from "../deliver/deliver.ts";
 import { failureOf, toHubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
+import { publish } from "../receive/publish.ts";
 
 const REPLAY_MS = 10_000;
 
@@ -33,11 +33,11 @@ export interface Swept {
 }
 
 /**
- * Picks up what was dropped: what waits in the journal, unanswered turns, due deliveries; then marks and purges dead
- * sessions. Takes up a bounded number of sessions a run, and answers each to its end.
+ * Picks up what was dropped: what waits in the journal, unanswered turns, due deliveries; then, once nothing waits in
+ * the journal, marks and purges dead sessions. Takes up a bounded number of sessions a run, and answers each to its end.
  */
 export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
-  const replayed = await drain(hub, budget);
+  const { replayed, empty } = await drain(hub, budget);
   let turns = 0;
   let deliveries = 0;
   for (let batch = 0; batch < budget.batches; batch++) {
@@ -50,8 +50,9 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
     ]);
     if (due.turns.length < budget.batch && due.deliveries.length < budget.batch) break;
   }
-  const expired = await hub.store.housekeeping.expire(hub.now(), budget.sessions);
-  const purged = await purge(hub, budget);
+  // What still waits may have come before its session expired, and would find it dead.
+  const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
+  const purged = empty ? await purge(hub, budget) : 0;
   const swept = { replayed, turns, deliveries, expired, purged };
   hub.log("info", "sweep", swept);
   return swept;
@@ -70,16 +71,24 @@ function purge(hub: Hub, budget: SweepBudget): Promise<number> {
   });
 }
 
-/** Takes the journal to the store, and answers each batch before the next: an answer takes a while, and holds a lease. */
-async function drain(hub: Hub, { batch, batches }: SweepBudget): Promise<number> {
+/** Stores what waits in the journal, and answers each batch before the next: an answer takes a while, and its turn has a lease. */
+async function drain(
+  hub: Hub,
+  { batch, batches }: SweepBudget,
+): Promise<{ replayed: number; empty: boolean }> {
+  const { journal } = hub.store;
+  if (!journal) return { replayed: 0, empty: true };
   let replayed = 0;
-  for (let done = 0; hub.standby && done < batches; done++) {
-    const { taken, turns, empty } = await replay(hub, hub.standby, { entries: batch, ms: REPLAY_MS });
+  for (let done = 0; done < batches; done++) {
+    const { taken, results, empty } = await journal.replay({ entries: batch, ms: REPLAY_MS });
     replayed += taken;
+    for (const result of results) publish(hub, result);
+    const turns = results.flatMap(({ turn }) => turn ?? []);
     await Promise.all(turns.map((turn) => guarded(hub, () => answer(hub, turn))));
-    if (empty || taken === 0) break;
+    if (empty) return { replayed, empty };
+    if (taken === 0) break;
   }
-  return replayed;
+  return { replayed, empty: false };
 }
 
 /** One customer's trouble must not stop the others'; the claim's lease brings the work back. */

@@ -4,6 +4,7 @@ import { json, security } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { exportDocument, exportSchema, streamed } from "./document.ts";
+import { erase } from "./erase.ts";
 import type { CustomerRef } from "./privacy.ts";
 
 const PAGE = 200;
@@ -57,7 +58,7 @@ export function addPrivacy(app: App, options: AppOptions): void {
       summary: `Erase a ${who}'s data`,
       description:
         `With an admin key: the words, identities and documents of ${notified}; its tokens die. What is left are counts. ` +
-        "It cannot be undone.",
+        "It cannot be undone. 503 while one of the places that hold copies does not answer: send it again.",
       security: security.key,
       request,
       responses: {
@@ -67,13 +68,8 @@ export function addPrivacy(app: App, options: AppOptions): void {
     });
     app.openapi(erasing, async (c) => {
       const actor = await adminOf(c.req.raw.headers, options.keys);
-      const { exchange } = c.var;
-      const hub = exchange.hub();
       const whom = ref(c.req.valid("param").id);
-      const erased = await hub.store.privacy.erase(whom, actor, hub.now());
-      const { sessions, messages, session_ids, token_hashes } = erased;
-      void exchange.later(hub.cache.drop(token_hashes, { sessions: true }));
-      for (const session_id of session_ids) hub.live.publish(session_id, { type: "closed" });
+      const { sessions, messages } = await erase(c.var.exchange.hub(), whom, actor);
       return c.json({ sessions, messages }, 200);
     });
   }

@@ -2,7 +2,6 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
 import type { Device } from "../../core/identity/proofs.ts";
 import type { SessionRef } from "../../core/sessions/session.ts";
-import { lookUp } from "../../outage/degraded.ts";
 import { adminOf, tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
@@ -109,7 +108,7 @@ async function ownSession(c: HttpContext, options: AppOptions): Promise<SessionR
 
 async function list(c: HttpContext, of: SessionRef): Promise<z.infer<typeof listSchema>> {
   const hub = c.var.exchange.hub();
-  return { devices: (await lookUp(hub, () => hub.store.proofs.devices(of, hub.now()))).map(viewDevice) };
+  return { devices: (await hub.store.proofs.devices(of, hub.now())).map(viewDevice) };
 }
 
 async function revoke(c: HttpContext, of: SessionRef, id: string): Promise<z.infer<typeof revokedSchema>> {
@@ -117,13 +116,13 @@ async function revoke(c: HttpContext, of: SessionRef, id: string): Promise<z.inf
   const hub = exchange.hub();
   // Asked before: afterwards the caller's own token may be the dead one.
   const session_id = await sessionOf(hub, of);
-  const token_hash = await lookUp(hub, () => hub.store.proofs.revokeDevice(of, id.toLowerCase(), hub.now()));
+  const token_hash = await hub.store.proofs.revokeDevice(of, id.toLowerCase(), hub.now());
   if (token_hash === undefined) throw new HubError("not_found", "this session has no such device");
   if (session_id) {
     exchange.facts.session_id = session_id;
     hub.live.publish(session_id, { type: "closed", token_hash });
   }
-  void exchange.later(hub.cache.drop([token_hash]));
+  void exchange.later(hub.cache.drop({ token_hashes: [token_hash] }));
   return { revoked: true };
 }
 

@@ -1,6 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { sha256Hex } from "../../core/signature.ts";
-import { lookUp } from "../../outage/degraded.ts";
 import { mintToken, randomText, tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
@@ -50,8 +49,9 @@ export function addLink(app: App, options: AppOptions): void {
     const link = `link_${randomText(24)}`;
     const link_hash = await sha256Hex(link);
     const { session_token, token_hash: new_token_hash } = await mintToken();
-    const { expires_at } = await lookUp(hub, () =>
-      hub.store.proofs.createLink({ token_hash, link_hash, new_token_hash }, hub.now()),
+    const { expires_at } = await hub.store.proofs.createLink(
+      { token_hash, link_hash, new_token_hash },
+      hub.now(),
     );
     const links: Record<string, string> = {};
     for (const [name, channel] of Object.entries(hub.channels)) {

@@ -1,7 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { phoneOf } from "../../core/identity/phone.ts";
 import { logIn } from "../../core/identity/verify.ts";
-import { lookUp } from "../../outage/degraded.ts";
 import { callerOf, tokenOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
@@ -62,7 +61,7 @@ export function addPasswords(app: App, options: AppOptions): void {
     const token_hash = await tokenOf(c.req.raw.headers, options.keys);
     const hub = c.var.exchange.hub();
     const { password } = c.req.valid("json");
-    await lookUp(hub, () => hub.store.proofs.signUp({ token_hash, password }, hub.now()));
+    await hub.store.proofs.signUp({ token_hash, password }, hub.now());
     return c.json({ password: "set" as const }, 200);
   });
 
@@ -92,7 +91,7 @@ export function addPasswords(app: App, options: AppOptions): void {
     const token_hash = await tokenOf(c.req.raw.headers, options.keys);
     const hub = c.var.exchange.hub();
     const given = c.req.valid("json");
-    await lookUp(hub, () => hub.store.proofs.changePassword({ token_hash, ...given }, hub.now()));
+    await hub.store.proofs.changePassword({ token_hash, ...given }, hub.now());
     return c.json({ password: "changed" as const }, 200);
   });
 

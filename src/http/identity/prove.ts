@@ -19,7 +19,7 @@ export async function verified(
   const left = before && (await sessionOf(hub, { token_hash: before }));
   const { session_token, token_hash } = await mintToken();
   const session = await prove(hub, token_hash);
-  if (before) void exchange.later(hub.cache.drop([before]));
+  if (before) void exchange.later(hub.cache.drop({ token_hashes: [before] }));
   if (before && left) hub.live.publish(left, { type: "closed", token_hash: before });
   return { session_token, session: present(c, token_hash, session) };
 }

@@ -1,6 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { isIdentityKind } from "../../core/identity/identity.ts";
-import { lookUp } from "../../outage/degraded.ts";
 import { tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
@@ -38,7 +37,7 @@ export function addUnlink(app: App, options: AppOptions): void {
     const token_hash = await tokenOf(c.req.raw.headers, options.keys);
     const hub = c.var.exchange.hub();
     const { kind } = c.req.valid("param");
-    const { session } = await lookUp(hub, () => hub.store.proofs.unlink(token_hash, kind, hub.now()));
+    const { session } = await hub.store.proofs.unlink(token_hash, kind, hub.now());
     return c.json({ session: present(c, token_hash, session) }, 200);
   });
 }

@@ -2,7 +2,6 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { toHubError } from "../../core/errors.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { SessionRef } from "../../core/sessions/session.ts";
-import { close } from "../../outage/degraded.ts";
 import { tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
@@ -27,10 +26,13 @@ export function addEnd(app: App, options: AppOptions): void {
     const token_hash = await tokenOf(c.req.raw.headers, options.keys);
     const { exchange } = c.var;
     const hub = exchange.hub();
-    const ask = () => hub.store.sessions.end(token_hash, hub.now());
-    const { session, token_hashes } = await close(hub, token_hash, ask);
+    const { session, token_hashes } = await hub.store.sessions.end(token_hash, hub.now());
     exchange.facts.session_id = session.session_id;
-    void exchange.later(hub.cache.drop([...new Set([token_hash, ...token_hashes])], { sessions: true }));
+    const gone = {
+      token_hashes: [...new Set([token_hash, ...token_hashes])],
+      session_ids: [session.session_id],
+    };
+    void exchange.later(hub.cache.drop(gone));
     hub.live.publish(session.session_id, { type: "closed" });
     return c.json({ session: viewSession(session) }, 200);
   });
@@ -52,12 +54,10 @@ export function addEnd(app: App, options: AppOptions): void {
       const token_hash = await tokenOf(c.req.raw.headers, options.keys);
       const { exchange } = c.var;
       const hub = exchange.hub();
-      const { session_id, signed_out } = await close(hub, token_hash, async () => ({
-        session_id: await sessionOf(hub, { token_hash }),
-        signed_out: await hub.store.sessions.signOut(token_hash, hub.now()),
-      }));
+      const session_id = await sessionOf(hub, { token_hash });
+      const signed_out = await hub.store.sessions.signOut(token_hash, hub.now());
       if (session_id) hub.live.publish(session_id, { type: "closed", token_hash });
-      void exchange.later(hub.cache.drop([token_hash]));
+      void exchange.later(hub.cache.drop({ token_hashes: [token_hash] }));
       return c.json({ signed_out }, 200);
     });
   }

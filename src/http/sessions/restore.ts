@@ -1,13 +1,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
-import { restore } from "../../outage/degraded.ts";
+import { opened } from "../../core/receive/effects.ts";
 import { callerOf, mintToken } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, channelName } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
 import { identitiesIn, identityFields, isKiosk, onlyClaims } from "./identities.ts";
-import { persisted, presentTaken } from "./present.ts";
+import { present } from "./present.ts";
 
 /** Registers `GET /session/restore`: a session found again, by its token or by a vouched identity. */
 export function addRestore(app: App, options: AppOptions): void {
@@ -31,7 +31,7 @@ export function addRestore(app: App, options: AppOptions): void {
     responses: {
       200: json(
         "The session; with a token only where it was found without one.",
-        z.object({ session_token: z.string().optional(), session: sessionSchema, persisted }),
+        z.object({ session_token: z.string().optional(), session: sessionSchema }),
       ),
       ...problems(
         "malformed",
@@ -51,7 +51,8 @@ export function addRestore(app: App, options: AppOptions): void {
     const hub = c.var.exchange.hub();
     if (caller.token_hash) {
       const { token_hash } = caller;
-      return c.json(presentTaken(c, token_hash, await restore(hub, { token_hash }, query.channel)), 200);
+      const session = opened(hub, await hub.store.sessions.restore({ token_hash }, query.channel, hub.now()));
+      return c.json({ session: present(c, token_hash, session) }, 200);
     }
     if (!caller.scopes) throw new HubError("unauthorized", "a session token or an API key is needed");
     // A plus sign that nobody escaped arrives as a space.
@@ -64,7 +65,8 @@ export function addRestore(app: App, options: AppOptions): void {
     const claimed = onlyClaims(caller, query, options);
     const { session_token, token_hash } = await mintToken();
     const channel = query.channel ?? (isKiosk(caller) ? "kiosk" : undefined);
-    const session = await restore(hub, { token_hash, identities, ...(claimed && { claimed }) }, channel);
-    return c.json({ session_token, ...presentTaken(c, token_hash, session) }, 200);
+    const who = { token_hash, identities, ...(claimed && { claimed }) };
+    const session = opened(hub, await hub.store.sessions.restore(who, channel, hub.now()));
+    return c.json({ session_token, session: present(c, token_hash, session) }, 200);
   });
 }

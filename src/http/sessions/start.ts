@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
-import { start } from "../../outage/degraded.ts";
+import { opened } from "../../core/receive/effects.ts";
+import type { StartSession } from "../../core/sessions/sessions.ts";
 import { callerOf, mintToken } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
@@ -9,7 +10,7 @@ import { type App, type AppOptions, boundsOf, channelName } from "../request.ts"
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
 import { identitiesIn, identityFields, onlyClaims } from "./identities.ts";
-import { persisted, presentTaken } from "./present.ts";
+import { present } from "./present.ts";
 
 /** Registers `POST /session/start`: a device's session and its token. */
 export function addStart(app: App, options: AppOptions): void {
@@ -52,7 +53,7 @@ export function addStart(app: App, options: AppOptions): void {
     responses: {
       200: json(
         "The session, and the device's token, which is shown only here.",
-        z.object({ session_token: z.string(), session: sessionSchema, persisted }),
+        z.object({ session_token: z.string(), session: sessionSchema }),
       ),
       ...problems(
         "malformed",
@@ -82,14 +83,15 @@ export function addStart(app: App, options: AppOptions): void {
     c.var.exchange.facts.channel = body.channel;
     const { session_token, token_hash } = await mintToken();
     const hub = c.var.exchange.hub();
-    const session = await start(hub, {
+    const start: StartSession = {
       identities: isTrusted ? trusted : { visitor_id: crypto.randomUUID() },
       channel: body.channel,
       ...(body.customer_id != null && { customer_id: String(body.customer_id) }),
       ...(body.data && { data: clientDocument("data", body.data, bounds.documentBytes) }),
       token_hash,
       ...(claimed && isTrusted && { claimed }),
-    });
-    return c.json({ session_token, ...presentTaken(c, token_hash, session) }, 200);
+    };
+    const session = opened(hub, await hub.store.sessions.start(start, hub.now()));
+    return c.json({ session_token, session: present(c, token_hash, session) }, 200);
   });
 }

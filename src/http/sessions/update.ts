@@ -1,7 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
 import type { SessionChanges } from "../../core/sessions/sessions.ts";
-import { update } from "../../outage/degraded.ts";
 import { tokenOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
@@ -9,7 +8,7 @@ import { problems } from "../errors.ts";
 import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
-import { persisted, presentTaken } from "./present.ts";
+import { present } from "./present.ts";
 
 const text = z.string().min(1).max(32_768);
 
@@ -53,7 +52,7 @@ export function addUpdate(app: App, options: AppOptions): void {
       body: { required: true, content: { "application/json": { schema: bodySchema } } },
     },
     responses: {
-      200: json("The session after the change.", z.object({ session: sessionSchema, persisted })),
+      200: json("The session after the change.", z.object({ session: sessionSchema })),
       ...problems(
         "malformed",
         "unauthorized",
@@ -80,9 +79,9 @@ export function addUpdate(app: App, options: AppOptions): void {
       ...(if_version !== undefined && { if_version }),
     };
     const hub = c.var.exchange.hub();
-    const taken = await update(hub, token_hash, changes);
-    if (changes.message && taken.persisted) hub.live.publish(taken.value.session_id, { type: "messages" });
-    return c.json(presentTaken(c, token_hash, taken), 200);
+    const session = await hub.store.sessions.update(token_hash, changes, hub.now());
+    if (changes.message) hub.live.publish(session.session_id, { type: "messages" });
+    return c.json({ session: present(c, token_hash, session) }, 200);
   });
 }
 

@@ -1,5 +1,6 @@
 import { HubError } from "../../core/errors.ts";
-import type { Journal, JournalEntry } from "../../outage/journal.ts";
+import { without } from "../../outage/erasure.ts";
+import { isCallers, type Journal, type JournalEntry } from "../../outage/journal.ts";
 
 interface MemoryJournalOptions {
   readonly now: () => Date;
@@ -10,17 +11,16 @@ interface MemoryJournalOptions {
 export function memoryJournal({ now, limit = 100_000 }: MemoryJournalOptions): Journal {
   const waiting = new Map<string, { entry: JournalEntry; since: Date }>();
   const quarantined = new Map<string, JournalEntry>();
-  const strikes = new Map<string, number>();
+  const failures = new Map<string, number>();
   let lease: { until: number } | undefined;
   let ids = 0;
 
   return {
-    async append(entries, { behind }) {
+    async append(entry, { behind }) {
       if (behind && waiting.size === 0) return false;
-      const room = entries.some(({ type }) => type === "receive") ? limit : limit / 2;
-      if (waiting.size + entries.length > room)
+      if (waiting.size >= (isCallers(entry) ? limit / 2 : limit))
         throw new HubError("unavailable", "the journal is full", { reason: "journal_full" });
-      for (const entry of entries) waiting.set(`${++ids}-0`, { entry, since: now() });
+      waiting.set(`${++ids}-0`, { entry, since: now() });
       return true;
     },
     read: async (limit) => [...waiting].slice(0, limit).map(([id, { entry }]) => ({ id, entry })),
@@ -44,14 +44,26 @@ export function memoryJournal({ now, limit = 100_000 }: MemoryJournalOptions): J
       };
     },
     async countFailure(id) {
-      const count = (strikes.get(id) ?? 0) + 1;
-      strikes.set(id, count);
+      const count = (failures.get(id) ?? 0) + 1;
+      failures.set(id, count);
       return count;
     },
     async quarantine(id) {
       const found = waiting.get(id);
       if (found) quarantined.set(id, found.entry);
       waiting.delete(id);
+    },
+    async forget(whom) {
+      let changed = 0;
+      for (const [id, entry] of quarantined) {
+        const text = JSON.stringify(entry);
+        const left = without(text, entry, whom);
+        if (left === text) continue;
+        changed++;
+        if (left === "") quarantined.delete(id);
+        else quarantined.set(id, JSON.parse(left));
+      }
+      return changed;
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Store } from "../../../src/core/store.ts";
 import type { Journal } from "../../../src/outage/journal.ts";
+import { DAY } from "../../contracts/given.ts";
 import { LATE_STEPS, type Plan } from "./gate.ts";
 import { type Deed, isRefusal, openShop, type Shop } from "./hub.ts";
 import type { Step } from "./steps.ts";
@@ -94,7 +95,13 @@ export async function happen(
     if (refusal === "later") return;
     deed.refused = true;
     // What waits in a journal that does not answer is not there.
-    const mayBeGone = deed.name.startsWith("restore of") || clock.now < blindUntil;
+    const mayBeGone =
+      refusal === "unclaimed"
+        ? deed.name.startsWith("claim")
+        : deed.name.startsWith("restore of") ||
+          clock.now < blindUntil ||
+          shop.jumped() ||
+          deed.keys.some((key) => shop.left.has(key));
     if (!refusal || !mayBeGone) bugs.push(new Error(`${deed.name}: ${error}`, { cause: error }));
   }
 
@@ -106,6 +113,11 @@ export async function happen(
 
   let least = 0;
   for (const [number, step] of steps.entries()) {
+    if (step.after_ms >= DAY) {
+      shop.jump();
+      // What waits over such a jump may find its session expired and another one open.
+      if ((await journal.depth()).depth > 0) for (const key of shop.keys()) loose.add(key);
+    }
     await passTime(Math.max(step.after_ms, least));
     const before = world.journaled();
     Object.assign(gate.up, { journal: true, ...step.weather });
@@ -120,7 +132,8 @@ export async function happen(
         busy.add(key);
       }
       if (deed) asked.set(deed, action.at);
-      if (waited && action.do === "restore") for (const key of deed?.keys ?? []) hasty.add(key);
+      if (waited && (action.do === "restore" || action.do === "start"))
+        for (const key of deed?.keys ?? []) hasty.add(key);
     }
     let again = await attempt([...asked], number, step);
     for (let tries = 0; tries < 2 && again.length > 0; tries++)

@@ -1,13 +1,13 @@
 import { toHubError } from "../../../src/core/errors.ts";
 import type { Identities } from "../../../src/core/identity/identity.ts";
 import { accept } from "../../../src/core/receive/accept.ts";
-import type { InboundEvent } from "../../../src/core/receive/conversations.ts";
+import type { InboundEvent, Opened } from "../../../src/core/receive/conversations.ts";
+import { opened } from "../../../src/core/receive/effects.ts";
 import type { Session } from "../../../src/core/sessions/session.ts";
 import type { StartSession } from "../../../src/core/sessions/sessions.ts";
 import { sweep } from "../../../src/core/sweep/sweep.ts";
-import { lookUp, restore, start, type Taken, update } from "../../../src/outage/degraded.ts";
 import { isOutage } from "../../../src/outage/journal.ts";
-import { ACCOUNTS, hash } from "../../contracts/given.ts";
+import { ACCOUNTS, DAY, hash } from "../../contracts/given.ts";
 import { webhook } from "../../support/outage.ts";
 import { identityOn, PEOPLE, said } from "./customers.ts";
 import type { Action, Platform } from "./steps.ts";
@@ -51,19 +51,31 @@ export interface Given {
 export interface Shop {
   readonly deeds: Deed[];
   readonly given: readonly Given[];
+  /** Whose tokens may be dead, because somebody asked for that. */
+  readonly left: ReadonlySet<string>;
+  /** Who has ever blocked us somewhere. */
+  readonly blocked: ReadonlySet<string>;
+  /** Whether days have passed at once, in which sessions expire. */
+  jumped(): boolean;
+  jump(): void;
+  /** Whoever and whatever device did anything so far. */
+  keys(): Set<string>;
   /** The receipts that were acknowledged, by the channel and the id of what they tell of. */
   readonly receipts: ReadonlyMap<string, readonly string[]>;
   /** What this action asks for; undefined when it cannot be, or may not be done by these. */
   deed(action: Action, step: number, may?: (keys: readonly string[]) => boolean): Deed | undefined;
 }
 
-const SWEEP = { batch: 20, batches: 5, sessions: 500, retentionMs: 30 * 86_400_000 };
+const SWEEP = { batch: 20, batches: 5, sessions: 500, retentionMs: 1_000 * DAY };
 
 export function openShop(world: World): Shop {
   const deeds: Deed[] = [];
   const given: Given[] = [];
+  const left = new Set<string>();
+  const blocked = new Set<string>();
   const receipts = new Map<string, string[]>();
   const devices: Device[] = [0, 1, 2].map((n) => ({ key: `device ${n}` }));
+  let jumped = false;
   let numbers = 0;
   let tokens = 0;
   const person = (who: number) => `person ${who}`;
@@ -102,7 +114,7 @@ export function openShop(world: World): Shop {
       ...(key !== undefined && { data: { [`k${key}`]: value } }),
     };
     return opening(action.device, owner, `start of ${owner}`, step, (isolate, token_hash) =>
-      start(isolate.hub, { ...start_, token_hash }),
+      isolate.hub.store.sessions.start({ ...start_, token_hash }, isolate.hub.now()),
     );
   }
 
@@ -112,7 +124,7 @@ export function openShop(world: World): Shop {
     key: string,
     name: string,
     step: number,
-    open: (isolate: Isolate, token_hash: string) => Promise<Taken<Session>>,
+    open: (isolate: Isolate, token_hash: string) => Promise<Opened>,
   ): Deed {
     let token_hash: string | undefined;
     return made(
@@ -123,9 +135,9 @@ export function openShop(world: World): Shop {
         ask: async (isolate) => {
           if (token_hash !== undefined) return open(isolate, token_hash); // as it went, in the calm world
           const token = hash(++tokens);
-          const { value } = await presented(isolate, token, open(isolate, token));
+          const { session_id } = await presented(isolate, token, open(isolate, token));
           token_hash = token;
-          given.push({ key, token, session_id: value.session_id });
+          given.push({ key, token, session_id });
           Object.assign(devices[device]!, { key, token });
         },
       },
@@ -136,6 +148,13 @@ export function openShop(world: World): Shop {
   return {
     deeds,
     given,
+    left,
+    blocked,
+    jumped: () => jumped,
+    jump: () => {
+      jumped = true;
+    },
+    keys: () => new Set(deeds.flatMap(({ keys }) => keys)),
     receipts,
     deed(action, step, may = () => true) {
       const found = wanted(action, step);
@@ -200,12 +219,15 @@ export function openShop(world: World): Shop {
             person(who),
             `restore of ${person(who)}`,
             step,
-            (isolate, token_hash) => restore(isolate.hub, { token_hash, identities }, channel),
+            ({ hub }, token_hash) =>
+              hub.store.sessions.restore({ token_hash, identities }, channel, hub.now()),
           );
         }
         if (token === undefined) return undefined;
-        const ask = (isolate: Isolate) =>
-          presented(isolate, token, restore(isolate.hub, { token_hash: token }, channel));
+        const ask = (isolate: Isolate) => {
+          const { store, now } = isolate.hub;
+          return presented(isolate, token, store.sessions.restore({ token_hash: token }, channel, now()));
+        };
         return made({ name: `restore at ${device!.key}`, keys: [device!.key], stubborn: false, ask }, step);
       }
       case "update": {
@@ -219,7 +241,10 @@ export function openShop(world: World): Shop {
           ...(language !== undefined && { language }),
           ...(message && { message: { role: message, text: external_id, external_id } }),
         };
-        const ask = (isolate: Isolate) => presented(isolate, token, update(isolate.hub, token, changes));
+        const ask = (isolate: Isolate) => {
+          const { store, now } = isolate.hub;
+          return presented(isolate, token, store.sessions.update({ token_hash: token }, changes, now()));
+        };
         const messages = message ? [external_id] : [];
         return made(
           { name: `update ${external_id}`, keys: [device!.key], stubborn: false, messages, ask },
@@ -236,11 +261,46 @@ export function openShop(world: World): Shop {
       case "read": {
         if (token === undefined) return undefined;
         const ask = ({ hub }: Isolate) =>
-          lookUp(hub, () => hub.store.sessions.messages({ token_hash: token }, 0, 100, hub.now()));
+          hub.store.sessions.messages({ token_hash: token }, 0, 100, hub.now());
         return made(
           { name: `read at ${device!.key}`, keys: [], stubborn: false, quarantined: true, ask },
           step,
         );
+      }
+      case "end":
+      case "sign out": {
+        if (token === undefined) return undefined;
+        const { key } = device!;
+        const ask = async ({ hub }: Isolate) => {
+          left.add(key);
+          if (action.do === "end") {
+            const { session, token_hashes } = await hub.store.sessions.end(token, hub.now());
+            hub.later!(hub.cache.drop({ token_hashes, session_ids: [session.session_id] }));
+          } else {
+            await hub.store.sessions.signOut(token, hub.now());
+            hub.later!(hub.cache.drop({ token_hashes: [token] }));
+          }
+        };
+        return made({ name: `${action.do} at ${key}`, keys: [key], stubborn: false, ask }, step);
+      }
+      case "block": {
+        const { channel, who, reachable } = action;
+        if (!reachable) blocked.add(person(who));
+        // Newer than every other.
+        const at = new Date(world.clock.now + ++numbers);
+        const reachability = { channel, who: identityOn(channel, who), reachable, at };
+        const ask = posted(channel, [{ type: "reachability", reachability }]);
+        const name = `${channel} ${reachable ? "unblocks" : "blocks"} ${person(who)}`;
+        return made({ name, keys: [person(who)], stubborn: true, ask }, step);
+      }
+      case "claim": {
+        const { phone } = PEOPLE[action.who]!;
+        const kept = said("kiosk", { phone }, `m${++numbers}`);
+        const messages = [kept.message.external_id];
+        const event = { ...kept, message: { ...kept.message, claimed: true } };
+        const key = person(action.who);
+        const name = `claim of ${key} ${messages}`;
+        return made({ name, keys: [key], stubborn: false, messages, ask: posted("kiosk", [event]) }, step);
       }
       case "sweep":
         return made(
@@ -260,20 +320,17 @@ export function openShop(world: World): Shop {
   }
 }
 
-/** The cache learns of it behind the answer, as the Worker tells it. */
-async function presented(
-  { hub }: Isolate,
-  token: string,
-  asked: Promise<Taken<Session>>,
-): Promise<Taken<Session>> {
-  const taken = await asked;
-  if (taken.persisted) hub.later!(hub.cache.put(token, taken.value));
-  return taken;
+/** The hub and the cache learn of it behind the answer, as the Worker tells them. */
+async function presented({ hub }: Isolate, token: string, asked: Promise<Opened>): Promise<Session> {
+  const session = opened(hub, await asked);
+  hub.later!(hub.cache.put(token, session));
+  return session;
 }
 
-/** Whether an answer means: try again later. */
-export function isRefusal(error: unknown): "later" | "never" | undefined {
+/** Whether an answer means: try again later; or there is no such session; or it may not be claimed. */
+export function isRefusal(error: unknown): "later" | "never" | "unclaimed" | undefined {
   const known = toHubError(error);
   if (isOutage(known)) return "later";
-  return known.code === "session_not_found" ? "never" : undefined;
+  if (known.code === "verification_required") return "unclaimed";
+  return known.code === "session_not_found" || known.code === "session_expired" ? "never" : undefined;
 }

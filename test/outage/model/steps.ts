@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { DAY } from "../../contracts/given.ts";
 import { is, SECOND, some } from "../../contracts/model/arbitrary.ts";
 
 /** What becomes of one call to a port: see `gate.ts`. */
@@ -47,6 +48,10 @@ export type Action = { readonly at: 0 | 1 } & (
     }
   | { readonly do: "say"; readonly device: number }
   | { readonly do: "read"; readonly device: number }
+  | { readonly do: "end" | "sign out"; readonly device: number }
+  | { readonly do: "block"; readonly who: number; readonly channel: Platform; readonly reachable: boolean }
+  // A phone typed at a kiosk, which proves nothing.
+  | { readonly do: "claim"; readonly who: number }
   | { readonly do: "sweep" }
   | { readonly do: "forget" }
 );
@@ -124,6 +129,9 @@ const weighted: readonly [number, fc.Arbitrary<Action>][] = [
   ],
   [4, fc.record({ do: is("say"), at, device })],
   [2, fc.record({ do: is("read"), at, device })],
+  [1, fc.record({ do: fc.constantFrom("end" as const, "sign out" as const), at, device })],
+  [1, fc.record({ do: is("block"), at, who, channel: platform, reachable: fc.boolean() })],
+  [1, fc.record({ do: is("claim"), at, who })],
   [3, fc.record({ do: is("sweep"), at })],
   [3, fc.record({ do: is("forget"), at })],
 ];
@@ -158,7 +166,10 @@ const weather = fc.oneof(
 
 const step: fc.Arbitrary<Step> = some(
   {
-    after_ms: fc.constantFrom(1, 500, 4 * SECOND, 4 * SECOND, 12 * SECOND, 61 * SECOND),
+    after_ms: fc.oneof(
+      { weight: 30, arbitrary: fc.constantFrom(1, 500, 4 * SECOND, 4 * SECOND, 12 * SECOND, 61 * SECOND) },
+      { weight: 1, arbitrary: fc.constantFrom(DAY, 8 * DAY) },
+    ),
     actions: fc.oneof(
       { weight: 3, arbitrary: fc.array(action, { minLength: 1, maxLength: 1 }) },
       { weight: 2, arbitrary: fc.array(action, { minLength: 2, maxLength: 3 }) },

@@ -4,8 +4,12 @@ import type { Outcome, Turn } from "../../../src/core/answer/turn.ts";
 import type { Channel } from "../../../src/core/channel.ts";
 import { toHubError } from "../../../src/core/errors.ts";
 import { DEFAULT_POLICY, type Hub } from "../../../src/core/hub.ts";
+import { handleReplayed } from "../../../src/core/receive/replayed.ts";
+import type { SessionCache } from "../../../src/core/sessions/cache.ts";
 import type { Store } from "../../../src/core/store.ts";
-import { isOutage, type Journal, standbyOf } from "../../../src/outage/journal.ts";
+import { isOutage, type Journal } from "../../../src/outage/journal.ts";
+import { watchJournal } from "../../../src/outage/watch.ts";
+import { withJournal } from "../../../src/outage/with-journal.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
 import { settings } from "../../contracts/given.ts";
 import { memoryCache } from "../../support/outage.ts";
@@ -46,6 +50,8 @@ export interface World {
   readonly journaled: () => number;
   /** What nobody may see: errors that are bugs, and lines that tell of one. */
   readonly bugs: unknown[];
+  /** Lines that tell of an entry that the store refused for good. */
+  readonly quarantined: readonly unknown[];
   isolate(): Isolate;
   /** The cache loses everything. */
   forget(): void;
@@ -71,7 +77,8 @@ export function makeWorld(
   const takes: Take[] = [];
   const session_ids = new Set<string>();
   const bugs: unknown[] = [];
-  let cache = memoryCache();
+  const quarantined: unknown[] = [];
+  let cache = memoryCache(now);
   /** The newest attempt at each delivery, until the store knows how it ended. */
   const attempts = new Map<string, number>();
   const anybodys = new Set<string>();
@@ -150,6 +157,30 @@ export function makeWorld(
       });
       return { ...channel, send, showTyping };
     };
+    const later = (work: Promise<unknown>) => {
+      running.add(work);
+      void work.finally(() => running.delete(work));
+    };
+    const log: Hub["log"] = (level, event, fields) => {
+      if (event === "journal.quarantined")
+        quarantined.push(new Error(`${level} ${event} ${JSON.stringify(fields)}`));
+    };
+    const copies = through<SessionCache>("cache", {
+      put: (...args) => cache.put(...args),
+      drop: (...args) => cache.drop(...args),
+      knows: (...args) => cache.knows(...args),
+      ping: () => cache.ping(),
+    });
+    const journaled = (journal: Journal): Store =>
+      withJournal(through("store", store), {
+        journal,
+        watch: watchJournal(journal, now),
+        cache: copies,
+        log,
+        now,
+        later,
+        replayed: (results) => handleReplayed(hub, results),
+      });
     const hub: Hub = {
       channels: {
         whatsapp: sending(platform("whatsapp", life)),
@@ -157,25 +188,14 @@ export function makeWorld(
         web: caller("web", life),
         kiosk: caller("kiosk", life),
       },
-      store: through("store", store),
-      cache: through("cache", {
-        get: (who) => cache.get(who),
-        put: (...args) => cache.put(...args),
-        drop: (...args) => cache.drop(...args),
-      }),
-      ...(journal && { standby: standbyOf(through("journal", journal), settings) }),
+      store: journal ? journaled(through("journal", journal)) : through("store", store),
+      cache: copies,
       bot: { ...bot, reply: through("bot", { reply: bot.reply }).reply },
       live: { publish: () => {} },
-      log: (level, event, fields) => {
-        if (event === "journal.quarantined")
-          bugs.push(new Error(`${level} ${event} ${JSON.stringify(fields)}`));
-      },
+      log,
       now,
       sleep: async () => {},
-      later: (work) => {
-        running.add(work);
-        void work.finally(() => running.delete(work));
-      },
+      later,
       policy: { ...DEFAULT_POLICY, turnAttempts: 1_000, deliveryAttempts: 1_000 },
     };
     return Object.assign(life, { hub, running });
@@ -189,9 +209,10 @@ export function makeWorld(
     session_ids,
     journaled: () => journaled,
     bugs,
+    quarantined,
     isolate,
     forget: () => {
-      cache = memoryCache();
+      cache = memoryCache(now);
     },
   };
 }

@@ -1,0 +1,79 @@
+import { callerMessageSchema } from "../channels/caller.ts";
+import { channels as makers } from "../channels/index.ts";
+import { HubError } from "../core/errors.ts";
+import type { Hub } from "../core/hub.ts";
+import type { Log } from "../core/log.ts";
+import type { Env } from "../core/settings.ts";
+import type { SweepBudget } from "../core/sweep/sweep.ts";
+import { createApp } from "../http/app.ts";
+import type { App } from "../http/request.ts";
+import { botOf } from "./bot.ts";
+import { channelsOf, postedWithOf } from "./channels.ts";
+import { type Config, configOf } from "./config.ts";
+import { hubOpener, type OpenHub } from "./hub.ts";
+import { limitersOf } from "./limiters.ts";
+import { collectProblems } from "./problems.ts";
+
+const SWEEP = { batch: 20, batches: 5, sessions: 500 };
+
+/** The hub put together from its settings, once per isolate. */
+export interface Assembly {
+  readonly app: App;
+  readonly sweep: SweepBudget;
+  /** Throws `misconfigured`, naming every variable. */
+  readonly open: OpenHub;
+}
+
+/** Reads the settings and wires everything. What is misconfigured is logged once, and then served by nothing but /health. */
+export function assemble(env: Env, version: string, log: Log): Assembly {
+  const problems = collectProblems();
+  const config = problems.attempt(() => configOf(env));
+  const channels = channelsOf(env, problems);
+  const bot = config && problems.attempt(() => botOf(config, env));
+  const misconfigured = problems.found.join("; ");
+  if (misconfigured) log("error", "misconfigured", { problems: problems.found });
+  const rooms = env.LIVE as DurableObjectNamespace | undefined;
+
+  const open: OpenHub =
+    config && bot && !misconfigured
+      ? hubOpener({ config, channels, bot, rooms, log })
+      : () => {
+          throw new HubError("misconfigured", misconfigured);
+        };
+  const closers = new WeakMap<Hub, () => Promise<void>>();
+  const app = createApp({
+    open: (_c, requestLog, later) => {
+      const { hub, close } = open(requestLog, later);
+      closers.set(hub, close);
+      return hub;
+    },
+    close: async (hub) => closers.get(hub)?.(),
+    log,
+    version,
+    keys: config?.keys ?? { kiosk: [], web: [], admin: [] },
+    corsOrigins: config?.corsOrigins ?? [],
+    channels: Object.keys(makers),
+    postedWith: postedWithOf(channels),
+    callerMessage: callerMessageSchema,
+    backends: { store: config?.backend.name ?? "none", cache: config?.upstash ? "upstash" : "none" },
+    ...(rooms && { rooms }),
+    ...(config?.country && { country: config.country }),
+    ...(config && { kioskPhones: config.kioskPhones }),
+    limiters: limitersOf(env, log),
+    ...(misconfigured && { misconfigured }),
+  });
+  return { app, open, sweep: { ...SWEEP, ...retentionOf(config) } };
+}
+
+function retentionOf(
+  config: Config | undefined,
+): Pick<SweepBudget, "retentionMs" | "messageRetentionMs" | "passwordRetentionMs" | "identityRetentionMs"> {
+  if (!config) return { retentionMs: 0 };
+  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs } = config;
+  return {
+    retentionMs,
+    passwordRetentionMs,
+    identityRetentionMs,
+    ...(messageRetentionMs && { messageRetentionMs }),
+  };
+}

@@ -1,0 +1,67 @@
+import type { Bot } from "../core/answer/bot.ts";
+import type { Channel } from "../core/channel.ts";
+import { DEFAULT_POLICY, type Hub } from "../core/hub.ts";
+import type { Log } from "../core/log.ts";
+import { handleReplayed } from "../core/receive/replayed.ts";
+import type { SessionCache } from "../core/sessions/cache.ts";
+import { liveRooms, noLive } from "../http/live/publisher.ts";
+import { watchJournal } from "../outage/watch.ts";
+import { withJournal } from "../outage/with-journal.ts";
+import { upstashJournal } from "../stores/journal.ts";
+import { noCache, upstashCache } from "../stores/upstash.ts";
+import { tokenIdleOf } from "./channels.ts";
+import type { Config } from "./config.ts";
+import { storeOpener } from "./store.ts";
+
+/** A hub for one event; `later` lets work go on after it, and `close` ends the connections that belong to it. */
+export type OpenHub = (
+  log: Log,
+  later: (work: Promise<unknown>) => void,
+) => { hub: Hub; close: () => Promise<void> };
+
+/** What the settings have made of a hub's parts. */
+interface Parts {
+  readonly config: Config;
+  readonly channels: Readonly<Record<string, Channel>>;
+  readonly bot: Bot;
+  readonly rooms: DurableObjectNamespace | undefined;
+  readonly log: Log;
+}
+
+/** Puts a hub together for each event, from what an isolate makes once. With Upstash its store has a journal before it. */
+export function hubOpener({ config, channels, bot, rooms, log }: Parts): OpenHub {
+  const openStore = storeOpener(config, bot, channels, log);
+  const cache = cacheOf(config, channels, log);
+  const now = () => new Date();
+  const journal =
+    config.upstash && config.backend.name !== "memory" ? upstashJournal(config.upstash) : undefined;
+  const watch = journal && watchJournal(journal, now);
+  return (log, later) => {
+    const { store, close } = openStore(log);
+    const replayed: Parameters<typeof withJournal>[1]["replayed"] = (results) => handleReplayed(hub, results);
+    const hub: Hub = {
+      channels,
+      store:
+        journal && watch ? withJournal(store, { journal, watch, cache, log, now, later, replayed }) : store,
+      cache,
+      bot,
+      live: rooms ? liveRooms(rooms, later, log) : noLive,
+      log,
+      now,
+      sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+      later,
+      policy: DEFAULT_POLICY,
+    };
+    return { hub, close };
+  };
+}
+
+function cacheOf(
+  { upstash, cacheTtlSeconds }: Config,
+  channels: Readonly<Record<string, Channel>>,
+  log: Log,
+): SessionCache {
+  return upstash
+    ? upstashCache({ ...upstash, ttlSeconds: cacheTtlSeconds, ...tokenIdleOf(channels), log })
+    : noCache;
+}

@@ -1,0 +1,73 @@
+import type { Bot } from "../core/answer/bot.ts";
+import type { Channel } from "../core/channel.ts";
+import type { Log } from "../core/log.ts";
+import type { Store, StoreSettings } from "../core/store.ts";
+import { circuitBreaker } from "../stores/breaker.ts";
+import { loggedCall } from "../stores/logged.ts";
+import { memoryStore } from "../stores/memory.ts";
+import { postgresCalls } from "../stores/postgres.ts";
+import { type SqlCall, sqlStore } from "../stores/sql.ts";
+import { supabaseCalls } from "../stores/supabase.ts";
+import { tokenIdleOf } from "./channels.ts";
+import type { Config } from "./config.ts";
+
+/** Longer than the bot's limit, so that a turn is never claimed twice while its bot is still thinking. */
+const LEASE_MS = 60_000;
+/** A call to the database that takes longer has failed: sooner where a journal must still have time to take it. */
+const STORE_MS = 4_500;
+const STORE_MS_BEFORE_JOURNAL = 2_500;
+/** A delivery that may go this soon is waited for; a later one is left to the sweep. */
+const PATIENCE_MS = 10_000;
+
+/** A store for one event; `close` ends the connection that belongs to it. */
+export type OpenStore = (log: Log) => { store: Store; close: () => Promise<void> };
+
+/** One store for the isolate where that can be; a Postgres connection belongs to the request that opened it. */
+export function storeOpener(
+  config: Config,
+  bot: Bot,
+  channels: Readonly<Record<string, Channel>>,
+  log: Log,
+): OpenStore {
+  const { backend, upstash } = config;
+  const settings = settingsOf(config, bot, channels);
+  const timeoutMs = upstash ? STORE_MS_BEFORE_JOURNAL : STORE_MS;
+  const { wrap, state: breaker } = circuitBreaker({ log });
+  const sql = (call: SqlCall, log: Log): Store => ({
+    ...sqlStore(wrap(loggedCall(call, log)), settings),
+    breaker,
+  });
+  if (backend.name === "postgres")
+    return (log) => {
+      const { call, close } = postgresCalls(backend.connectionString, { max: 1, timeoutMs });
+      return { store: sql(call, log), close };
+    };
+  const close = async () => {};
+  if (backend.name === "supabase") {
+    const call = supabaseCalls({ ...backend, timeoutMs });
+    return (log) => ({ store: sql(call, log), close });
+  }
+  log("warn", "store.memory", { message: "memory store: everything is forgotten at restart" });
+  const store = memoryStore(settings);
+  return () => ({ store, close });
+}
+
+function settingsOf(
+  { sessionTtlMs, language }: Config,
+  { history, batch = false }: Bot,
+  channels: Readonly<Record<string, Channel>>,
+): StoreSettings {
+  const pace = Object.fromEntries(
+    Object.entries(channels).flatMap(([name, { perSecond }]) => (perSecond ? [[name, perSecond]] : [])),
+  );
+  return {
+    sessionTtlMs,
+    ...tokenIdleOf(channels),
+    leaseMs: LEASE_MS,
+    history,
+    batch,
+    pace,
+    patienceMs: PATIENCE_MS,
+    ...(language && { language }),
+  };
+}
