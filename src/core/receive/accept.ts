@@ -42,15 +42,13 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
 
 /** Shows the platform that we saw what we do not keep, where it waits for that. */
 function acknowledge(hub: Hub, channel: Channel, ignored: readonly Ignored[]): void {
-  for (const { seen } of ignored)
-    if (seen)
-      runInBackground(
-        hub,
-        "ignored.not_acknowledged",
-        withTimeout(hub.policy.sendMs, "typing_timeout", (signal) =>
-          channel.showTyping(seen.address, seen.external_id, signal),
-        ),
-      );
+  for (const { seen } of ignored) {
+    if (!seen) continue;
+    const shown = withTimeout(hub.policy.sendMs, "typing_timeout", (signal) =>
+      channel.showTyping(seen.address, seen.external_id, signal),
+    );
+    runInBackground(hub, "ignored.not_acknowledged", shown);
+  }
 }
 
 /** Edits and reactions wake only a bot that wants to hear of them. */
