@@ -101,7 +101,7 @@ export async function happen(
         : deed.name.startsWith("restore of") ||
           clock.now < blindUntil ||
           shop.jumped() ||
-          deed.keys.some((key) => shop.left.has(key));
+          [...shop.left].some((key) => deed.keys.includes(key) || deed.name.endsWith(key));
     if (!refusal || !mayBeGone) bugs.push(new Error(`${deed.name}: ${error}`, { cause: error }));
   }
 
