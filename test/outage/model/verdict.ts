@@ -235,7 +235,10 @@ function exactly({ session, messages }: InboundEvent, isHasty: boolean): object 
   const { session_id, version, updated_at, channels, channel, created_at, ...rest } = session;
   const customers = messages
     .filter(isCustomers)
-    .map(({ message_id, session_id, seq, ...message }) => message);
+    .map(({ message_id, session_id, seq, channel, ...message }) =>
+      // A message that an update tells has the channel on which the session began.
+      isHasty && message.external_id?.startsWith("u") ? message : { ...message, channel },
+    );
   const replies = messages.filter((message) => !isCustomers(message)).map(({ text }) => text);
   const began = isHasty ? { channels: channels.toSorted() } : { channels, channel, created_at };
   return { ...rest, ...began, customers, replies: replies.sort() };
