@@ -2,7 +2,7 @@ import { HubError } from "../../core/errors.ts";
 import { type Identities, identitiesOf } from "../../core/identity/identity.ts";
 import { mergePatch } from "../../core/json.ts";
 import type { TurnState } from "../../core/messages/message.ts";
-import { refuseGrowth, type Session } from "../../core/sessions/session.ts";
+import { MOST_FOUND, refuseGrowth, type Session } from "../../core/sessions/session.ts";
 import type { SessionQuery, Sessions } from "../../core/sessions/sessions.ts";
 import { claim, refuseClaim } from "./claims.ts";
 import { nameCustomer, noteConflict } from "./customer-ids.ts";
@@ -23,8 +23,6 @@ import {
 import { retire } from "./retire.ts";
 import { type CustomerRow, copy, externalKey, type SessionRow, type Tables, takeEffects } from "./tables.ts";
 import { giveToken } from "./tokens.ts";
-
-const MOST_FOUND = 20;
 
 /** The sessions as frontends use them. */
 export function memorySessions(tables: Tables): Sessions {
