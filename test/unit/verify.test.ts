@@ -139,9 +139,11 @@ test("a proof tells the cache of dead tokens, and open devices to look again", a
     expect(session).not.toHaveProperty(key);
   expect(cache.calls).toEqual([["drop", [hash(1), hash(2)]]]);
   expect(published).toEqual([
+    [anonymous.session_id, "closed"],
+    [anonymous.session_id, "closed"],
+    [known.session_id, "closed"],
+    [known.session_id, "closed"],
     [anonymous.session_id, "moved"],
-    [known.session_id, "closed"],
-    [known.session_id, "closed"],
     [known.session_id, "moved"],
   ]);
 });

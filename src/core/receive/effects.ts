@@ -18,13 +18,13 @@ export function applyEffects(hub: Hub, session_id: string | undefined, effects: 
       advice:
         "nothing was changed; the session's metadata.merge_conflicts holds what was told; see docs/identity.md",
     });
-  for (const id of merged) live.publish(id, { type: "moved" });
+  const rooms = session_id === undefined ? merged : [...merged, session_id];
+  // First: a device whose token is dead has nowhere to move to.
+  for (const id of rooms)
+    for (const token_hash of closed) live.publish(id, { type: "closed", token_hash });
+  // The survivor's devices, too, know only half of its history now.
+  if (merged.length > 0) for (const id of rooms) live.publish(id, { type: "moved" });
   for (const id of notified) live.publish(id, { type: "messages" });
-  if (session_id !== undefined) {
-    for (const token_hash of closed) live.publish(session_id, { type: "closed", token_hash });
-    // The survivor's devices, too, know only half of its history now.
-    if (merged.length > 0) live.publish(session_id, { type: "moved" });
-  }
   if (closed.length > 0) runInBackground(hub, "cache.not_dropped", cache.drop(closed));
   if (deliveries.length > 0) runInBackground(hub, "notice.not_sent", deliver(hub, deliveries));
 }
