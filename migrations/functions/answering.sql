@@ -1,5 +1,6 @@
 -- How turns end. Calls of the hub: one jsonb argument, which holds now, lease_ms, patience_ms, history, batch and pace, and
--- jsonb back.
+-- jsonb back. Without enable_seqscan their plans, which a connection keeps, go by index even if they were made while the
+-- tables were small.
 
 -- Ends a claimed turn and those answered with it, and returns it; its message_id is that of the newest message. Null when
 -- somebody else has the turn. The session's row is held.
@@ -41,8 +42,10 @@ $$;
 
 -- Whether the customer of a session has blocked us on a channel.
 create or replace function hub.is_blocked(s public.sessions, p_channel text) returns boolean
-language sql stable as $$
-  select coalesce((select p_channel = any (unreachable) from public.customers where customer_key = s.customer_key), false)
+language plpgsql stable as $$
+begin
+  return coalesce((select p_channel = any (unreachable) from public.customers where customer_key = s.customer_key), false);
+end
 $$;
 
 -- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
@@ -50,7 +53,7 @@ $$;
 -- reply; no parts means that its customer fetches it.
 -- Returns {stale, messages, deliveries, next}; stale when somebody else has the turn, and then nothing is saved.
 create or replace function public.hub_complete(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_replies constant jsonb := p -> 'replies';
@@ -108,7 +111,7 @@ $$;
 -- Gives a turn back to be tried again at retry_at, or ends it as a dead letter without one, and hands over what comes
 -- next. p: {..., turn_id, attempt, code, reason, retry_at}. Returns as hub_complete.
 create or replace function public.hub_fail(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
   s public.sessions;

@@ -48,20 +48,20 @@ $$;
 -- The seq of a session's next message: the microseconds since 1970 of its arrival, or the next number where these would
 -- not rise. The session's row is held.
 create or replace function hub.next_seq(p_last bigint, p_at timestamptz) returns bigint
-language sql immutable parallel safe as $$
+language sql stable parallel safe as $$
   select greatest(p_last + 1, (extract(epoch from p_at) * 1000000)::bigint)
 $$;
 
 -- Milliseconds between two instants, none when clocks disagree about their order.
 create or replace function hub.ms(p_since timestamptz, p_now timestamptz) returns bigint
-language sql immutable parallel safe as $$
+language sql stable parallel safe as $$
   select greatest(0, (extract(epoch from p_now - p_since) * 1000)::bigint)
 $$;
 
 -- Since when new work is due: a minute before it came, so that callers whose clock is behind, or who had to wait since they
 -- looked at theirs, are handed it too.
 create or replace function hub.at_once(p_now timestamptz) returns timestamptz
-language sql immutable parallel safe as $$
+language sql stable parallel safe as $$
   select p_now - interval '1 minute'
 $$;
 

@@ -25,12 +25,12 @@ begin
   if jsonb_typeof(p_target) is distinct from 'object' then
     p_target := '{}';
   end if;
-  return p_target - array(select jsonb_object_keys(p_patch)) || coalesce((
-    select jsonb_object_agg(e.key, case
-      when jsonb_typeof(e.value) = 'object' then hub.merge_patch(p_target -> e.key, e.value)
-      else e.value end)
-    from jsonb_each(p_patch) as e
-    where e.value <> 'null'), '{}');
+  return (
+    select coalesce(jsonb_object_agg(key, case
+        when e.value is null then t.value
+        when jsonb_typeof(e.value) = 'object' then hub.merge_patch(t.value, e.value)
+        else e.value end) filter (where e.value is distinct from 'null'), '{}')
+    from jsonb_each(p_target) as t full join jsonb_each(p_patch) as e using (key));
 end
 $$;
 

@@ -18,7 +18,7 @@ $$;
 
 -- What stands for an erased message of a platform.
 create or replace function hub.id_hash(p_channel text, p_account text, p_external_id text) returns bytea
-language sql immutable parallel safe as $$
+language sql stable parallel safe as $$
   select sha256(convert_to(p_channel || E'\n' || p_account || E'\n' || p_external_id, 'UTF8'))
 $$;
 

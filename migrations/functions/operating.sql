@@ -70,7 +70,7 @@ $$;
 -- Claims turns and deliveries that are due and that nobody holds, at most limit of each. p: {now, lease_ms, patience_ms,
 -- history, batch, pace, limit}. Returns {turns, deliveries}.
 create or replace function public.hub_due(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
 begin
@@ -110,7 +110,7 @@ $$;
 -- Makes a dead letter due again with its attempts forgotten, and claims it when it is first in line.
 -- p: {now, lease_ms, patience_ms, history, batch, pace, id}. Returns {found, turns, deliveries}.
 create or replace function public.hub_retry(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_id constant uuid := p ->> 'id';

@@ -1,56 +1,109 @@
 -- hub_receive, and what serves it: everything of one webhook in one call. The items are described at hub_receive, at the end.
 
 -- Takes in a message of one customer who has an active session and holds all of its identities verified: most messages are
--- such. One select finds and locks the session, one insert keeps the message, one update slides the session, one insert
--- adds the turn. Null, and nothing is locked, when it is another message, or somebody else has the session in hand: such
--- a message takes the long way. p_at is when it came.
+-- such. One statement finds and locks the session, keeps the message, slides the session, adds the turn and counts. Null,
+-- and nothing is locked, when it is another message, or somebody else has the session in hand: such a message takes the
+-- long way. p_at is when it came. Returns as keep_inbound.
 create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
-  v_identities constant jsonb := p_item -> 'identities';
   v_channel constant text := p_item ->> 'channel';
   v_account constant text := p_item ->> 'account';
-  v_address constant jsonb := p_item -> 'address';
-  v_of constant text := p_item ->> 'address_of';
   v_recent constant timestamptz := p_at - interval '60 seconds';
   r record;
+  m public.messages;
+  t public.turns;
 begin
-  select x as session, v_channel = any (k.unreachable) as blocked,
-      h.seen and (v_address = '{}' or p_item -> 'address_of' = 'null' or (h.reached and x.last_channel = v_channel)) as fresh,
-      case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as known
-    into r
+  with found as (
+    select x.session_id, x.customer_key, x.last_channel, greatest(x.last_seq + 1, (extract(epoch from p_at) * 1000000)::bigint) as seq,
+      v_channel = any (k.unreachable) as blocked,
+      h.seen and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null'
+        or (h.reached and x.last_channel = v_channel)) as fresh,
+      case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as known,
+      -- Else somebody had the session in hand until a moment ago, and this statement does not see what they did.
+      x.xmin = o.xmin as settled
     from (
-        select e.key, e.value from jsonb_each_text(v_identities) as e
+        select e.key, e.value from jsonb_each_text(p_item -> 'identities') as e
         order by hub.identity_rank(e.key), e.key collate "C" limit 1
       ) e
       join public.identities i on i.kind = e.key and i.value = e.value
       join public.sessions x on x.customer_key = i.customer_key and x.status = 'active'
+      join public.sessions o on o.session_id = x.session_id
       join public.customers k on k.customer_key = i.customer_key
       cross join lateral (
-        select jsonb_object_agg(o.kind, o.value) as held,
-          bool_and(o.last_seen_at >= v_recent) filter (where v_identities ? o.kind) as seen,
-          bool_or(o.address_used_at >= v_recent and o.kind = coalesce(v_of, e.key) and o.channel = v_channel
-            and o.address = v_address and o.account is not distinct from v_account) as reached
-        from public.identities o
-        where o.customer_key = i.customer_key and o.verified_at is not null
+        select jsonb_object_agg(h.kind, h.value) as held,
+          bool_and(h.last_seen_at >= v_recent) filter (where p_item -> 'identities' ? h.kind) as seen,
+          bool_or(h.address_used_at >= v_recent and h.kind = coalesce(p_item ->> 'address_of', e.key) and h.channel = v_channel
+            and h.address = p_item -> 'address' and h.account is not distinct from v_account) as reached
+        from public.identities h
+        where h.customer_key = i.customer_key and h.verified_at is not null
       ) h
-    where x.expires_at > p_at and h.held @> v_identities
-    for update of x skip locked;
+    where x.expires_at > p_at and h.held @> (p_item -> 'identities')
+    for update of x skip locked
+  ), kept as (
+    insert into public.messages (
+      message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
+    select hub.uuid(c.now), f.session_id, f.seq, v_channel, v_account, p_item ->> 'external_id', 'inbound', 'user',
+      p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
+      case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, f.session_id) end,
+      (p_item ->> 'sent_at')::timestamptz, p_at
+    from found f
+    where not exists (
+      select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, p_item ->> 'external_id'))
+    on conflict do nothing
+    returning *
+  ), slid as (
+    update public.sessions s
+    set last_activity = greatest(s.last_activity, p_at), updated_at = greatest(s.updated_at, p_at),
+      expires_at = greatest(s.expires_at, p_at + c.ttl), message_count = s.message_count + 1, last_seq = k.seq,
+      last_channel = v_channel,
+      channels = case when v_channel = any (s.channels) then s.channels else s.channels || v_channel end,
+      channels_since = case when v_channel = any (s.channels) then s.channels_since else s.channels_since || p_at end
+    from kept k
+    where s.session_id = k.session_id
+    returning s.*
+  ), asked as (
+    insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
+    select hub.uuid(c.now), k.session_id, k.seq, k.message_id, k.channel, k.account, p_item -> 'address',
+      case when free.yes then 'running' else 'pending' end, case when free.yes then 1 else 0 end,
+      case when free.yes then c.now + c.lease else hub.at_once(c.now) end, c.now
+    from kept k, lateral (
+      select (select settled from found) and not exists (
+        select from public.turns w where w.session_id = k.session_id and w.state in ('pending', 'running')) as yes) free
+    where (p_item ->> 'wakes')::boolean
+    returning *
+  ), counted as (
+    insert into public.counted (key) select 'received|' || v_channel from kept
+  )
+  select f.session_id, f.customer_key, f.last_channel, f.blocked, f.fresh, k as message, a as turn,
+      hub.session_row(to_jsonb(s)) || f.known as session
+    into r
+    from found f left join kept k on true left join slid s on true left join asked a on true;
   if not found then
     return null;
   end if;
-  if r.blocked then
-    perform hub.set_reachable((r.session).customer_key, v_channel, true);
+  m := r.message;
+  if m.message_id is null then
+    return hub.repeat_message(v_channel, coalesce(v_account, r.session_id::text), p_item ->> 'external_id', c);
   end if;
-  return hub.keep_inbound(r.session, p_item, null, p_at, coalesce(r.fresh, false), r.known, c);
+  m := hub.meet_early(m, c.now);
+  if r.blocked then
+    perform hub.set_reachable(r.customer_key, v_channel, true);
+  end if;
+  if r.fresh is not true then
+    perform hub.see_customer(r.customer_key, r.last_channel, p_item, p_at);
+  end if;
+  t := r.turn;
+  return jsonb_build_object(
+    'type', 'message', 'duplicate', false, 'message', hub.message_json(m), 'session', r.session,
+    'turn', case t.state when 'running' then hub.turn_json(t, c) when 'pending' then hub.claim_turn(t.session_id, c) end);
 end
 $$;
 
 -- Keeps a customer's message in its session, whose row is held, and slides the session. p_event: what is kept in its place
--- when it was a link; p_fresh: the address and identities it came with were written a moment ago; p_known: what the
--- customer is known by, as the session document shows it. Returns {type, duplicate, message, session, turn}.
+-- when it was a link. Returns {type, duplicate, message, session, turn}, or {type: erased}.
 create or replace function hub.keep_inbound(
-  s public.sessions, p_item jsonb, p_event text, p_at timestamptz, p_fresh boolean, p_known jsonb, c hub.context) returns jsonb
+  s public.sessions, p_item jsonb, p_event text, p_at timestamptz, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
   m public.messages;
@@ -77,9 +130,7 @@ begin
     return hub.repeat_message(m.channel, coalesce(m.account, s.session_id::text), m.external_id, c);
   end if;
   m := hub.meet_early(m, c.now);
-  if not p_fresh then
-    perform hub.see_customer(s, p_item, p_at);
-  end if;
+  perform hub.see_customer(s.customer_key, s.last_channel, p_item, p_at);
   if not m.channel = any (s.channels) then
     s.channels := s.channels || m.channel;
     s.channels_since := s.channels_since || p_at;
@@ -97,7 +148,7 @@ begin
     returning * into s;
   perform hub.count(array['received|' || m.channel]);
   return jsonb_build_object(
-    'type', 'message', 'duplicate', false, 'message', hub.message_json(m), 'session', hub.session_row(s) || p_known,
+    'type', 'message', 'duplicate', false, 'message', hub.message_json(m), 'session', hub.session_document(s),
     'turn', case when (p_item ->> 'wakes')::boolean then hub.add_turn(s, m, p_item -> 'address', c) end);
 end
 $$;
@@ -132,7 +183,7 @@ $$;
 
 -- Remembers that a customer was seen with a message's identities, and where they were reached. The identity that the address
 -- belongs to is address_of, else the strongest; where address_of is null the address serves this one answer only.
-create or replace function hub.see_customer(s public.sessions, p_item jsonb, p_at timestamptz) returns void
+create or replace function hub.see_customer(p_customer uuid, p_last_channel text, p_item jsonb, p_at timestamptz) returns void
 language plpgsql volatile as $$
 declare
   v_identities constant jsonb := p_item -> 'identities';
@@ -143,11 +194,11 @@ begin
   end if;
   update public.identities
     set last_seen_at = p_at
-    where customer_key = s.customer_key and v_identities ->> kind = value and last_seen_at < p_at - interval '60 seconds';
+    where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < p_at - interval '60 seconds';
   if v_of is not null and p_item -> 'address' <> '{}' then
     perform hub.keep_address(
-      s.customer_key, v_of, p_item ->> 'channel', p_item ->> 'account', p_item -> 'address', p_at,
-      s.last_channel is distinct from p_item ->> 'channel');
+      p_customer, v_of, p_item ->> 'channel', p_item ->> 'account', p_item -> 'address', p_at,
+      p_last_channel is distinct from p_item ->> 'channel');
   end if;
 end
 $$;
@@ -211,7 +262,7 @@ begin
   v_found := hub.session_for(p_item, v_then);
   s := v_found.session;
   perform hub.set_reachable(s.customer_key, p_item ->> 'channel', true);
-  v_result := hub.keep_inbound(s, p_item, v_found.event, v_at, false, hub.shown_identities(s.customer_key), c);
+  v_result := hub.keep_inbound(s, p_item, v_found.event, v_at, c);
   if v_found.notice is not null and v_result -> 'duplicate' = 'false' then
     perform hub.tell(
       s.session_id, v_found.notice,

@@ -1,9 +1,9 @@
 -- Sessions: looking them up, opening, touching and joining them. The calls of frontends are in frontends.sql.
 
 -- A session's row without what never leaves the database.
-create or replace function hub.session_row(s public.sessions) returns jsonb
-language sql stable as $$
-  select to_jsonb(s) - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at}'::text[]
+create or replace function hub.session_row(p_row jsonb) returns jsonb
+language sql immutable parallel safe as $$
+  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at}'::text[]
 $$;
 
 -- What a customer is known by, as a session document shows it: {kind: value}, with customer_id, and phone_verified false
@@ -22,7 +22,7 @@ $$;
 -- The session as the outside may see it: its row, and what its customer is known by now.
 create or replace function hub.session_document(s public.sessions) returns jsonb
 language sql stable as $$
-  select hub.session_row(s) || hub.shown_identities(s.customer_key)
+  select hub.session_row(to_jsonb(s)) || hub.shown_identities(s.customer_key)
 $$;
 
 -- The session under this id, or the one it was merged into; null when there is none.

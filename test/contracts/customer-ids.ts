@@ -110,6 +110,14 @@ export function customerIds(make: Make): void {
     expect(quiet).not.toHaveProperty("conflicts");
   });
 
+  test("a restore tells the conflict as well, and finds by the identity", async () => {
+    const store = await desk(make);
+    const { session_id } = await begin(store, 1, { phone }, minute(0), { customer_id: "103" });
+    const who = { token_hash: hash(2), identities: { phone }, customer_id: "104" };
+    const restored = await store.sessions.restore(who, "web", minute(1));
+    expect(restored).toMatchObject({ session_id, customer_id: "103", ...conflicting });
+  });
+
   test("so is the name of a customer who differs in something, and both stay who they are", async () => {
     const store = await desk(make);
     const bens = await begin(store, 1, { phone: ben.phone }, minute(0), { customer_id: "104" });

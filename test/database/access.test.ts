@@ -171,7 +171,7 @@ test("every function of ours is closed to everybody, and looks up nothing on a p
       schema === "public" ? ["service_role"] : [],
     ]);
     // What they call runs within their path.
-    expect([proname, proconfig]).toEqual([proname, is_entrance ? ['search_path=""'] : null]);
+    expect([proname, proconfig?.[0]]).toEqual([proname, is_entrance ? 'search_path=""' : undefined]);
     if (schema === "public") expect([proname, is_entrance]).toEqual([proname, true]);
   }
 });

@@ -3,6 +3,14 @@ import type { Opened } from "../receive/conversations.ts";
 import type { Session, SessionRef } from "../sessions/session.ts";
 import type { IdentityKind } from "./identity.ts";
 
+/** How long a one-time code lives, and how many wrong ones kill it. */
+export const CODE_MS = 5 * 60_000;
+export const CODE_TRIES = 5;
+/** How long a link to scan lives. */
+export const LINK_MS = 10 * 60_000;
+/** How long a device that has proven who it is may do what outlasts its token. */
+export const FRESH_MS = 15 * 60_000;
+
 /** A device that holds a session's token. */
 export interface Device {
   readonly device_id: string;

@@ -49,7 +49,10 @@ export interface EchoMessage {
   readonly sent_at?: Date;
 }
 
-export type DeliveryStatus = "pending" | "sent" | "delivered" | "read" | "played" | "failed";
+/** How far a message of ours comes, in order; `failed` stands beside it. */
+export const STATUS_LADDER = ["pending", "sent", "delivered", "read", "played"] as const;
+
+export type DeliveryStatus = (typeof STATUS_LADDER)[number] | "failed";
 
 /** What became of a message of ours, as the platform tells it. */
 export interface Receipt {

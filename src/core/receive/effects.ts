@@ -20,8 +20,7 @@ export function applyEffects(hub: Hub, session_id: string | undefined, effects: 
     });
   const rooms = session_id === undefined ? merged : [...merged, session_id];
   // First: a device whose token is dead has nowhere to move to.
-  for (const id of rooms)
-    for (const token_hash of closed) live.publish(id, { type: "closed", token_hash });
+  for (const id of rooms) for (const token_hash of closed) live.publish(id, { type: "closed", token_hash });
   // The survivor's devices, too, know only half of its history now.
   if (merged.length > 0) for (const id of rooms) live.publish(id, { type: "moved" });
   for (const id of notified) live.publish(id, { type: "messages" });

@@ -49,16 +49,18 @@ export function isSessionRef(who: Identities | SessionRef): who is SessionRef {
 }
 
 /** What a session's `data` and `metadata` may grow to together, in bytes of JSON. */
-const MOST_KEPT = 262_144;
+export const DOCUMENT_BYTES = 262_144;
+/** Sessions that a look-up finds at most. */
+export const MOST_FOUND = 20;
 
 /** Throws `payload_too_large` when a session's documents would grow past 256 KiB. What merging made larger may still shrink. */
 export function refuseGrowth(before: Documents, after: Documents): void {
   const size = sizeOf(after);
-  if (size > MOST_KEPT && size > sizeOf(before)) throw new HubError("payload_too_large", TOO_LARGE);
+  if (size > DOCUMENT_BYTES && size > sizeOf(before)) throw new HubError("payload_too_large", TOO_LARGE);
 }
 
 /** What is said then. */
-export const TOO_LARGE = `the session's data and metadata would be larger than ${MOST_KEPT} bytes together`;
+export const TOO_LARGE = `the session's data and metadata would be larger than ${DOCUMENT_BYTES} bytes together`;
 
 type Documents = Pick<Session, "data" | "metadata">;
 

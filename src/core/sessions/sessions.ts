@@ -60,7 +60,8 @@ export interface Sessions {
   start(start: StartSession, now: Date): Promise<Opened>;
   /**
    * Slides the session and appends the channel. Throws `session_not_found` (unknown, ended, signed out) or
-   * `session_expired`. By identities or a customer's name, `token_hash` becomes the device's new token; by claimed
+   * `session_expired`. By identities, or a customer's name where they find nobody, `token_hash` becomes the device's new
+   * token, and the name is the customer's as by `start`; by claimed
    * identities only a session that nobody has verified is found, and `verification_required` is thrown when there is
    * another.
    */
@@ -71,7 +72,7 @@ export interface Sessions {
   ): Promise<Opened>;
   /**
    * Sessions of one customer, the active one first, then the newest, at most 20 and none that went on as another; by its
-   * id that session alone, as it is. Identities find their customer by what is verified; a phone also by what is only
+   * id that session alone, as it is. The strongest identity that anybody holds says whose; a phone also when it is only
    * claimed (`phone_verified: false`). Reads and never writes: no expiry slides, no token is made. Empty when there is none.
    */
   find(who: SessionQuery, now: Date): Promise<Session[]>;

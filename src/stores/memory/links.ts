@@ -1,5 +1,5 @@
 import { type Identities, identitiesOf, maskedIdentity } from "../../core/identity/identity.ts";
-import type { Proofs } from "../../core/identity/proofs.ts";
+import { LINK_MS, type Proofs } from "../../core/identity/proofs.ts";
 import { activeOf } from "./customers.ts";
 import {
   areApart,
@@ -13,7 +13,6 @@ import { findOwner, follow, settleIdentities } from "./people.ts";
 import { later, type SessionRow, type Tables } from "./tables.ts";
 import { exchangeToken, giveToken, tokenOf } from "./tokens.ts";
 
-const LINK_MS = 10 * 60_000;
 /** Live ones per device; the oldest makes room. */
 const MOST_LINKS = 5;
 

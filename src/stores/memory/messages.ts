@@ -1,5 +1,12 @@
 import { type Content, textOf } from "../../core/messages/content.ts";
-import type { DeliveryStatus, Edit, InboundMessage, Message, Receipt } from "../../core/messages/message.ts";
+import {
+  type DeliveryStatus,
+  type Edit,
+  type InboundMessage,
+  type Message,
+  type Receipt,
+  STATUS_LADDER,
+} from "../../core/messages/message.ts";
 import {
   copy,
   count,
@@ -10,14 +17,6 @@ import {
   type SessionRow,
   type Tables,
 } from "./tables.ts";
-
-const RANK: Record<Exclude<DeliveryStatus, "failed">, number> = {
-  pending: 0,
-  sent: 1,
-  delivered: 2,
-  read: 3,
-  played: 4,
-};
 
 interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "content"> {
   account?: string | undefined;
@@ -176,12 +175,12 @@ export function applyEarly(
 
 function isForward(from: DeliveryStatus, to: DeliveryStatus): boolean {
   if (from === "failed") return false;
-  if (to === "failed") return rank(from) <= RANK.sent;
+  if (to === "failed") return rank(from) <= rank("sent");
   return rank(to) > rank(from);
 }
 
 function rank(status: DeliveryStatus): number {
-  return status === "failed" ? -1 : RANK[status];
+  return status === "failed" ? -1 : STATUS_LADDER.indexOf(status);
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

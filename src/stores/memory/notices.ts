@@ -27,7 +27,7 @@ export function tell(
 }
 
 /** The order in which accounts are held while they keep a pace. */
-function byAccount(a: Place, b: Place): number {
+export function byAccount(a: Place, b: Place): number {
   const [one, other] = [a, b].map(({ channel, account = "" }) => `${channel}\n${account}`);
   return one! < other! ? -1 : one! > other! ? 1 : 0;
 }

@@ -1,7 +1,7 @@
 import { HubError } from "../../core/errors.ts";
 import { identitiesOf, maskedIdentity } from "../../core/identity/identity.ts";
 import { passwordDigest } from "../../core/identity/password.ts";
-import type { Proofs } from "../../core/identity/proofs.ts";
+import { CODE_MS, CODE_TRIES, type Proofs } from "../../core/identity/proofs.ts";
 import { rateLimitsOn } from "../../core/identity/rate-limits.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { Opened } from "../../core/receive/conversations.ts";
@@ -21,9 +21,6 @@ import {
 } from "./tables.ts";
 import { closeTokens, exchangeToken, giveToken, isFresh, isIdle, tokenOf } from "./tokens.ts";
 
-const CODE_MS = 5 * 60_000;
-const CODE_ATTEMPTS = 5;
-
 /** How people prove who they are, said in the plainest way. */
 export function memoryProofs(tables: Tables): Proofs {
   return {
@@ -38,7 +35,7 @@ export function memoryProofs(tables: Tables): Proofs {
       takeEffects(tables);
       const { phone } = proof;
       const code = tables.codes.get(phone);
-      const isAlive = code && code.expires_at > now && code.attempts < CODE_ATTEMPTS;
+      const isAlive = code && code.expires_at > now && code.attempts < CODE_TRIES;
       if (!isAlive || code.code_hash !== code_hash) {
         if (isAlive) code.attempts += 1;
         throw new HubError("code_invalid", "the code is wrong or no longer valid");

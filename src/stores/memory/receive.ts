@@ -133,11 +133,11 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Rec
     now,
     came_at,
   );
-  const turn = inbound.wakes ? addTurn(tables, row, message, account, address, now) : undefined;
   if (notice !== undefined) {
     const reachable = Object.keys(address).length > 0;
     tell(tables, row, notice, reachable ? [copy({ channel, account: account!, address })] : [], now);
   }
+  const turn = inbound.wakes ? addTurn(tables, row, message, account, address, now) : undefined;
   count(tables, `received|${channel}`);
   return {
     type: "message",

@@ -2,12 +2,12 @@ import { HubError } from "../../core/errors.ts";
 import { type Identities, identitiesOf } from "../../core/identity/identity.ts";
 import { mergePatch } from "../../core/json.ts";
 import type { TurnState } from "../../core/messages/message.ts";
-import { refuseGrowth, type Session } from "../../core/sessions/session.ts";
+import { MOST_FOUND, refuseGrowth, type Session } from "../../core/sessions/session.ts";
 import type { SessionQuery, Sessions } from "../../core/sessions/sessions.ts";
 import { claim, refuseClaim } from "./claims.ts";
 import { nameCustomer, noteConflict } from "./customer-ids.ts";
 import { activeOf, byAge, customerCalled, documentOf, seenActive, sessionsOf } from "./customers.ts";
-import { firstVerifiedHolder, identityRow } from "./identities.ts";
+import { identityRow } from "./identities.ts";
 import { addMessage } from "./messages.ts";
 import {
   findLive,
@@ -23,8 +23,6 @@ import {
 import { retire } from "./retire.ts";
 import { type CustomerRow, copy, externalKey, type SessionRow, type Tables, takeEffects } from "./tables.ts";
 import { giveToken } from "./tokens.ts";
-
-const MOST_FOUND = 20;
 
 /** The sessions as frontends use them. */
 export function memorySessions(tables: Tables): Sessions {
@@ -53,10 +51,14 @@ export function memorySessions(tables: Tables): Sessions {
     async restore({ token_hash, identities, customer_id, claimed }, channel, now) {
       takeEffects(tables);
       const isGiven = identities !== undefined || customer_id !== undefined;
-      const row = isGiven
+      const found = isGiven
         ? findNamed(tables, identities ?? {}, customer_id, claimed ?? false, channel, now)
         : findLive(tables, { token_hash }, now);
-      if (!row) throw new HubError("session_not_found", "there is no such session");
+      if (!found) throw new HubError("session_not_found", "there is no such session");
+      const name = claimed ? undefined : customer_id;
+      const { row, isConflict } =
+        name === undefined ? { row: found, isConflict: false } : named(tables, found, name, now, undefined);
+      if (isConflict) noteConflict(tables, row, name!);
       touch(tables, row, channel, now);
       if (isGiven) giveToken(tables, token_hash, row, channel, now);
       return { ...documentOf(row), ...takeEffects(tables) };
@@ -195,11 +197,10 @@ function customerMeant(
   who: Exclude<SessionQuery, { session_id: string }>,
 ): CustomerRow | undefined {
   if ("customer_id" in who) return customerCalled(tables, who.customer_id);
-  const { phone } = who.identities;
-  return (
-    firstVerifiedHolder(tables, who.identities) ??
-    (phone === undefined ? undefined : identityRow(tables, "phone", phone)?.customer)
+  const rows = identitiesOf(who.identities).flatMap(
+    ([kind, value]) => identityRow(tables, kind, value) ?? [],
   );
+  return rows[0]?.customer;
 }
 
 /** A session's documents after the patches. */

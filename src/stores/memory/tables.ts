@@ -3,6 +3,7 @@ import type { IdentityKind } from "../../core/identity/identity.ts";
 import type { KnownAddress } from "../../core/identity/proofs.ts";
 import type { Content } from "../../core/messages/content.ts";
 import type { Address, DeliveryStatus, Edit, Message, Receipt } from "../../core/messages/message.ts";
+import { HISTOGRAM_BOUNDS_MS } from "../../core/operations.ts";
 import type { Effects } from "../../core/receive/conversations.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import type { StoreSettings } from "../../core/store.ts";
@@ -211,12 +212,15 @@ export function externalKey(channel: string, scope: string | undefined, external
   return JSON.stringify([channel, scope, external_id]);
 }
 
+/** How long before its time new work is due. */
+export const AT_ONCE_MS = 60_000;
+
 /**
  * Since when new work is due: a minute before it came, so that it is handed over by callers too whose clock is behind, or
  * who looked at it before they had to wait.
  */
 export function atOnce(now: Date): Date {
-  return new Date(now.getTime() - 60_000);
+  return new Date(now.getTime() - AT_ONCE_MS);
 }
 
 /** The order in which a session's turns are answered: that of their messages. */
@@ -246,11 +250,9 @@ export function count(tables: Tables, key: string, by = 1): void {
   tables.counters.set(key, (tables.counters.get(key) ?? 0) + by);
 }
 
-const BOUNDS_MS = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000];
-
 /** Counts one observation in a histogram. */
 export function observe(tables: Tables, name: string, label: string, since: Date, now: Date): void {
   const ms = Math.max(0, now.getTime() - since.getTime());
-  count(tables, `${name}.le|${label}|${BOUNDS_MS.find((bound) => ms <= bound) ?? "inf"}`);
+  count(tables, `${name}.le|${label}|${HISTOGRAM_BOUNDS_MS.find((bound) => ms <= bound) ?? "inf"}`);
   count(tables, `${name}.sum|${label}`, ms);
 }

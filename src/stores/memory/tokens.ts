@@ -1,9 +1,9 @@
+import { FRESH_MS } from "../../core/identity/proofs.ts";
 import { later, type SessionRow, type Tables, type TokenRow } from "./tables.ts";
 
 /** How exactly the last use of a token is kept; a kiosk's, which dies without use, more exactly than others. */
 const EXACT_MS = 15_000;
 const KIOSK_EXACT_MS = 1_000;
-const FRESH_MS = 15 * 60_000;
 
 /** A token that is alive: given, not taken back, and not left lying at a kiosk. */
 export function tokenOf(tables: Tables, token_hash: string, now: Date): TokenRow | undefined {

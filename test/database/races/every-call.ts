@@ -97,7 +97,12 @@ export function everyCall(store: Store, people: number, random: () => number): R
     "receive from two identities": () => receive(message({ ...whatsapp(), phone: phone() })),
     "receive that merges": () => receive(message({ ...telegram(), phone: phone() })),
     "receive a claim": () => {
-      const from = said("kiosk", { phone: phone() }, `k${++seed}`, { claimed: true });
+      const from = said(
+        "kiosk",
+        { phone: one([phone(), `+4915100001${100 + any(800)}`], phone()) },
+        `k${++seed}`,
+        { claimed: true },
+      );
       return receive({ type: "message", message: from });
     },
     "receive a webhook of many": () =>
