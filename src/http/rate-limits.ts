@@ -1,6 +1,6 @@
 import { HubError } from "../core/errors.ts";
 import { callerOf } from "./auth.ts";
-import { type AppOptions, describe, type HttpContext } from "./request.ts";
+import { type AppOptions, CHANNEL_ALIASES, describe, type HttpContext } from "./request.ts";
 
 /** Cloudflare's rate limiting binding: https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/ */
 export interface RateLimiter {
@@ -76,7 +76,7 @@ export function networkOf(headers: Headers): string {
 function isFree(method: string, path: string, { postedWith }: AppOptions): boolean {
   if (path === "/health") return true;
   const channel = method === "POST" ? /^\/webhooks\/([^/]+)\/?$/.exec(path)?.[1] : undefined;
-  return channel !== undefined && !Object.hasOwn(postedWith, channel);
+  return channel !== undefined && !Object.hasOwn(postedWith, CHANNEL_ALIASES[channel] ?? channel);
 }
 
 async function holdsKey(c: HttpContext, { keys }: AppOptions): Promise<boolean> {

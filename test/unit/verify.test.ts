@@ -141,9 +141,11 @@ test("a proof tells the cache of dead tokens, and open devices to look again", a
   const gone = { token_hashes: [hash(1), hash(2)], session_ids: [anonymous.session_id], changed: [] };
   expect(cache.calls).toEqual([["drop", gone.token_hashes, gone]]);
   expect(published).toEqual([
+    [anonymous.session_id, "closed"],
+    [anonymous.session_id, "closed"],
+    [known.session_id, "closed"],
+    [known.session_id, "closed"],
     [anonymous.session_id, "moved"],
-    [known.session_id, "closed"],
-    [known.session_id, "closed"],
     [known.session_id, "moved"],
   ]);
 });
