@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { mergeDocuments } from "../../src/core/sessions/merge-documents.ts";
 
-const page = readFileSync(new URL("../../docs/identity.md", import.meta.url), "utf8");
+const page = readFileSync("docs/identity.md", "utf8");
 const [, section = ""] = page.split("### Merging loses nothing");
 /** The rows of the section's table whose first cell is a document. */
 const rows = section
