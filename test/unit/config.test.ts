@@ -24,8 +24,6 @@ test("an empty environment is a memory hub whose API keys are all closed", () =>
     passwordRetentionMs: 365 * DAY_MS,
     identityRetentionMs: 365 * DAY_MS,
     kioskPhones: "verify",
-    kioskIdleMs: 120_000,
-    scanTo: {},
     localOrigins: false,
     shortcomings: ["memory_store"],
   });
@@ -138,14 +136,14 @@ describe("a store that forgets", () => {
 
 test("everything that is missing or wrong is named at once", () => {
   const message = refusal({
-    KIOSK_IDLE_SECONDS: "1",
+    REDIS_SESSION_TTL: "0",
     WEB_API_KEY: "dev-web-key",
     ADMIN_API_KEY: "dev-admin-key",
     SUPABASE_URL: "https://x.supabase.co",
     UPSTASH_REDIS_REST_URL: "https://x.upstash.io",
   });
   for (const name of [
-    "KIOSK_IDLE_SECONDS must be at least 10",
+    "REDIS_SESSION_TTL must be at least 1",
     "WEB_API_KEY holds a development value",
     "ADMIN_API_KEY holds a development value",
     "SUPABASE_SERVICE_ROLE_KEY is missing",

@@ -138,8 +138,13 @@ export function join(
   const sessions = same.flatMap((customer) => activeOf(tables, customer, now) ?? []);
   const weak = sessions.filter(({ customer }) => isClaim(customer) && customer !== owner);
   const all: Identities = Object.assign({}, ...same.map(verifiedOf), identities);
-  const exposed = isSomebody(all) ? sessions.filter((row) => !isSomebody(verifiedOf(row.customer))) : [];
-  closeTokens(tables, younger.length > 0 ? sessions : exposed, keep);
+  const isExposed = isSomebody(all) && !isSomebody(verifiedOf(survivor!));
+  if (younger.length > 0 || isExposed)
+    closeTokens(
+      tables,
+      same.flatMap((customer) => sessionsOf(tables, customer)),
+      keep,
+    );
   for (const customer of same) {
     if (isSomebody(all)) dropClaim(tables, customer, identities);
     dropReplaced(tables, customer, identities);

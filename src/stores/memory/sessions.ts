@@ -181,14 +181,14 @@ function findNamed(
   if (claimed) refuseClaim(tables, identities, channel, now);
   for (const [kind, value] of identitiesOf(identities)) {
     const holder = holderOf(tables, kind, value, now);
-    const row = holder && activeOf(tables, holder, now);
+    const row = holder && seenActive(tables, holder, now);
     if (!row) continue;
     const isClaim = !identityRow(tables, kind, value)!.verified_at;
     if (isClaim && !claimed) settleIdentities(tables, holder, { [kind]: value }, now);
     return row;
   }
   const called = customer_id === undefined || claimed ? undefined : customerCalled(tables, customer_id);
-  return called && activeOf(tables, called, now);
+  return called && seenActive(tables, called, now);
 }
 
 /** The customer whose sessions are looked for. */
