@@ -39,7 +39,10 @@ const SWEEP = { batch: 20, batches: 5, sessions: 500 };
 /** The hub put together from its settings, once per isolate. */
 interface Assembly {
   readonly app: App;
-  readonly retention: Pick<SweepBudget, "retentionMs" | "messageRetentionMs" | "passwordRetentionMs">;
+  readonly retention: Pick<
+    SweepBudget,
+    "retentionMs" | "messageRetentionMs" | "passwordRetentionMs" | "identityRetentionMs"
+  >;
   /** A hub for one event, which `waitUntil` keeps alive; `close` ends the connections that belong to it. */
   readonly open: (log: Log, waitUntil: WaitUntil) => { hub: Hub; close: () => Promise<void> };
 }
@@ -215,8 +218,14 @@ function retentionOf({
   retentionMs,
   messageRetentionMs,
   passwordRetentionMs,
+  identityRetentionMs,
 }: Config): Assembly["retention"] {
-  return { retentionMs, passwordRetentionMs, ...(messageRetentionMs && { messageRetentionMs }) };
+  return {
+    retentionMs,
+    passwordRetentionMs,
+    identityRetentionMs,
+    ...(messageRetentionMs && { messageRetentionMs }),
+  };
 }
 
 /** The rate limits that are bound; each that is not is off. */

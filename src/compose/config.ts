@@ -44,6 +44,7 @@ const hubSchema = z.object({
   // Platforms send for a week what they think we did not get; it has to be known as long.
   MESSAGE_RETENTION_DAYS: days.min(8).optional(),
   PASSWORD_RETENTION_DAYS: days.default(365),
+  IDENTITY_RETENTION_DAYS: days.default(365),
   KIOSK_PHONE_POLICY: z.enum(["trust", "verify"], "must be trust or verify").default("verify"),
   KIOSK_IDLE_SECONDS: z.coerce.number().int().min(10).max(86_400).default(120),
   TELEGRAM_BOT_USERNAME: z
@@ -92,10 +93,11 @@ export interface Config {
   readonly upstash?: { readonly url: string; readonly token: string };
   readonly cacheTtlSeconds: number;
   readonly sessionTtlMs: number;
-  /** How long dead sessions are kept; messages, where they go sooner; and passwords that let nobody in. */
+  /** How long dead sessions are kept; messages, where they go sooner; passwords that let nobody in; identities unseen. */
   readonly retentionMs: number;
   readonly messageRetentionMs?: number;
   readonly passwordRetentionMs: number;
+  readonly identityRetentionMs: number;
   /** Whether a kiosk's API key vouches for the phone that somebody typed there. */
   readonly kioskPhones: "trust" | "verify";
   /** How long a kiosk's token lives without use. */
@@ -124,6 +126,7 @@ export function configOf(env: Env): Config {
     retentionMs: hub.SESSION_RETENTION_DAYS * DAY_MS,
     ...(hub.MESSAGE_RETENTION_DAYS && { messageRetentionMs: hub.MESSAGE_RETENTION_DAYS * DAY_MS }),
     passwordRetentionMs: hub.PASSWORD_RETENTION_DAYS * DAY_MS,
+    identityRetentionMs: hub.IDENTITY_RETENTION_DAYS * DAY_MS,
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     kioskIdleMs: hub.KIOSK_IDLE_SECONDS * 1_000,
     scanTo: {

@@ -3,8 +3,8 @@ import type { Due } from "./receive/conversations.ts";
 
 /** What operators see and set right. One method is one round trip; errors as in `Conversations`. */
 export interface Operations {
-  /** Dead letters in the order they came to be, after the one with id `after`. */
-  deadLetters(after: string | undefined, limit: number): Promise<DeadLetter[]>;
+  /** Dead letters in the order they came to be, after the one with id `after`; of one session, where it is named. */
+  deadLetters(after: string | undefined, limit: number, session_id?: string): Promise<DeadLetter[]>;
   /** Makes a dead letter due again, its attempts forgotten, and claims it when it is first in line. False when there is none. */
   retry(id: string, now: Date): Promise<(Due & { readonly found: true }) | { readonly found: false }>;
   /** What was counted since the first migration, and what is open now. */

@@ -4,7 +4,7 @@ import type { Identities } from "../core/identity/identity.ts";
 import type { InboundMessage } from "../core/messages/message.ts";
 import type { InboundEvent, Received } from "../core/receive/conversations.ts";
 import { opened, runInBackground } from "../core/receive/effects.ts";
-import type { Session } from "../core/sessions/session.ts";
+import { isSessionRef, type Session } from "../core/sessions/session.ts";
 import type { SessionChanges, StartSession } from "../core/sessions/sessions.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { isOutage, type JournalEntry, type Standby } from "./journal.ts";
@@ -94,7 +94,7 @@ export function restore(
 /** As `Sessions.update`; while the store is down the cached session is changed, and compared with `if_version`. */
 export function update(hub: Hub, token_hash: string, given: SessionChanges): Promise<Taken<Session>> {
   const changes = hub.standby ? withId(given) : given;
-  const ask = () => hub.store.sessions.update(token_hash, changes, hub.now());
+  const ask = () => hub.store.sessions.update({ token_hash }, changes, hub.now());
   return orJournal(hub, { operation: "update", queues: true }, ask, async (standby, at) => {
     const known = alive(await hub.cache.get({ token_hash }), at);
     if (!known) return undefined;
@@ -228,11 +228,10 @@ async function hear(
   at: Date,
 ): Promise<{ session: Session; opening: JournalEntry[] } | undefined> {
   if (claimed) return undefined;
-  const isRef = "token_hash" in from || "session_id" in from;
-  const known = alive(await hub.cache.get(isRef ? from : { identities: from }), at);
+  const known = alive(await hub.cache.get(isSessionRef(from) ? from : { identities: from }), at);
   const said = (session: Session) => ({ ...session, message_count: session.message_count + 1 });
   if (known) return { session: said(touched(known, channel, standby, at)), opening: [] };
-  if (isRef) return undefined;
+  if (isSessionRef(from)) return undefined;
   const session = provisional({ identities: from, channel }, standby, at);
   const promised: StartSession = { identities: from, channel, session_id: session.session_id };
   return { session: said(session), opening: [{ type: "start", start: promised, at }] };

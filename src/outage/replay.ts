@@ -179,7 +179,7 @@ async function take(hub: Hub, group: readonly WaitingEntry[]): Promise<Turn[]> {
       await remember(hub, entry.who.token_hash, await sessions.restore(entry.who, entry.channel, entry.at));
       return [];
     case "update": {
-      const session = await sessions.update(entry.token_hash, entry.changes, entry.at);
+      const session = await sessions.update({ token_hash: entry.token_hash }, entry.changes, entry.at);
       if (entry.changes.message) hub.live.publish(session.session_id, { type: "messages" });
       hub.live.publish(session.session_id, { type: "session", session });
       await remember(hub, entry.token_hash, session);

@@ -98,7 +98,7 @@ export function upstashCache({
         const found = sessions ? await redis.mget<(string | null)[]>(...names) : [];
         const rows = [...new Set(found.filter((id) => id !== null))].map(sessionName);
         const held = rows.length > 0 ? await redis.mget<(Row | null)[]>(...rows) : [];
-        const identities = held.flatMap((row) => (row ? [namesOf(row)] : []));
+        const identities = held.flatMap((row) => (row ? [namesOf(row as Held)] : []));
         const pipeline = redis.pipeline();
         pipeline.del(...names, ...rows, ...(await Promise.all(identities)).flat());
         // An answer from before it died may still be on its way here.

@@ -112,7 +112,7 @@ function parse(update: object): Promise<Inbound[]> {
 function facts(item: Inbound) {
   if (item.type === "message") {
     const { content, sent_at, external_id, from, reply_to } = item.message;
-    const people = Object.values(from).map((id) => id.replace("+", ""));
+    const people = Object.values(from).map((id) => id!.replace("+", ""));
     return {
       content,
       at: sent_at ? [sent_at] : [],

@@ -26,7 +26,7 @@ beforeEach(async () => {
 
 async function write(count: number, text: string): Promise<void> {
   for (let i = 0; i < count; i++)
-    await store.sessions.update("a", { message: { text, role: "user" } }, new Date());
+    await store.sessions.update({ token_hash: "a" }, { message: { text, role: "user" } }, new Date());
 }
 
 /** How many characters a device was sent. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { HubError } from "../../src/core/errors.ts";
-import { IDENTITY_KINDS } from "../../src/core/identity/identity.ts";
+import { identitiesOf } from "../../src/core/identity/identity.ts";
 import type { SessionCache } from "../../src/core/sessions/cache.ts";
 import type { Session } from "../../src/core/sessions/session.ts";
 import type { Store } from "../../src/core/store.ts";
@@ -22,9 +22,7 @@ function memoryCache(): SessionCache {
       if ("session_id" in who) return sessions.get(who.session_id);
       if ("token_hash" in who) return sessions.get(tokens.get(who.token_hash) ?? "");
       return [...sessions.values()].find((session) =>
-        IDENTITY_KINDS.some(
-          (kind) => who.identities[kind] !== undefined && session[kind] === who.identities[kind],
-        ),
+        identitiesOf(who.identities).some(([kind, value]) => session[kind] === value),
       );
     },
     async put(token_hash, session) {

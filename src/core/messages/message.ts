@@ -1,4 +1,5 @@
-import type { Identities } from "../identity/identity.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { Identities, IdentityKind } from "../identity/identity.ts";
 import type { SessionRef } from "../sessions/session.ts";
 import type { Content, ContentKind } from "./content.ts";
 
@@ -22,6 +23,8 @@ export interface InboundMessage {
   readonly link_hash?: string;
   /** Where the reply goes. */
   readonly address: Address;
+  /** The kind of `from` whose address it is: when that identity leaves the customer, so does the address. Absent: the strongest. */
+  readonly address_of?: IdentityKind;
   readonly content: Content;
   /** `external_id` of the message it answers, or reacts to. */
   readonly reply_to?: string;
@@ -120,13 +123,15 @@ export type IgnoredReason =
 export interface Message {
   readonly message_id: string;
   readonly session_id: string;
-  /** Rises within a session; the cursor of every page. */
+  /** Rises within a session, by the time of arrival in microseconds; the cursor of every page. */
   readonly seq: number;
   readonly channel: string;
   readonly external_id?: string;
   readonly direction: "inbound" | "outbound";
   readonly role: "user" | "assistant" | "operator" | "system";
   readonly kind: ContentKind;
+  /** The trusted caller that told it, where that is not the sender itself: `key:<scope>:<first 8 hex of the key's SHA-256>`. */
+  readonly author?: string;
   /** What a bot can read, for every kind; empty once deleted by its author. */
   readonly text: string;
   readonly content: Content;
@@ -137,4 +142,17 @@ export interface Message {
   readonly created_at: Date;
   readonly edited_at?: Date;
   readonly deleted_at?: Date;
+  /** On pages of the history, of an inbound message that has no answer yet or will get none. */
+  readonly turn?: TurnState;
+}
+
+/** How far the answer to a message has come. */
+export interface TurnState {
+  /** `retrying`: an attempt has failed and another follows. `dead`: none follows by itself. */
+  readonly state: "waiting" | "running" | "retrying" | "dead";
+  /** Attempts so far. */
+  readonly attempt: number;
+  /** Why the last attempt failed, where one did. */
+  readonly code?: ErrorCode;
+  readonly reason?: string;
 }

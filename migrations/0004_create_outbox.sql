@@ -71,17 +71,22 @@ create table public.paces (
 
 comment on table public.paces is 'The next free slot of channels that take only so many messages a second.';
 
--- What the hub counts, for /metrics. Each connection counts in a shard of its own, so that they don't wait for each other.
--- total_ms is the sum of what a timed key counts.
+-- What the hub counts, for /metrics. A call appends to counted and waits for nobody; the sweep folds that into counters.
+-- ms is how long it took, total_ms their sum.
 create table public.counters (
-  shard smallint not null,
-  key text not null,
+  key text primary key,
   value bigint not null,
-  total_ms bigint not null default 0,
-  primary key (shard, key)
+  total_ms bigint not null default 0
 ) with (fillfactor = 50);
 
-comment on table public.counters is 'Counts since the first migration; a counter is the sum over its shards.';
+comment on table public.counters is 'Counts since the first migration, but for what is still in counted.';
+
+create table public.counted (
+  key text not null,
+  ms bigint
+);
+
+comment on table public.counted is 'What was counted since the last sweep, a row for each.';
 
 -- Receipts and edits of messages that are not here yet: platforms deliver out of order.
 create table public.early_events (
@@ -103,3 +108,4 @@ alter table public.deliveries enable row level security;
 alter table public.early_events enable row level security;
 alter table public.paces enable row level security;
 alter table public.counters enable row level security;
+alter table public.counted enable row level security;

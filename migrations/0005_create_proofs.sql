@@ -1,6 +1,6 @@
 -- How people prove who they are beside what platforms sign, and the line that every look into their data leaves.
 
--- One live code per phone, of strangers too. code_hash: SHA-256 over phone and code, hex.
+-- One live code per phone, known or not. code_hash: SHA-256 over phone and code, hex.
 create table public.codes (
   phone text primary key,
   code_hash text not null,
@@ -13,12 +13,14 @@ create index codes_age on public.codes (expires_at);
 
 comment on table public.codes is 'One-time codes that were sent and not yet confirmed. attempts counts wrong ones; five kill it.';
 
--- A link token waits for the person at the device with this token, and dies with that. Used, it is deleted, and
--- new_token_hash is the device's token.
+-- A link token waits for the person at the device with this token, and dies with that token. Once used it is deleted, and
+-- new_token_hash is the device's token. asked_kind and asked_value: who sent it and was asked to agree to a merge.
 create table public.links (
   link_hash text primary key,
   token_hash text not null,
   new_token_hash text not null,
+  asked_kind public.hub_identity_kind,
+  asked_value text,
   created_at timestamptz not null,
   expires_at timestamptz not null
 );
@@ -28,11 +30,9 @@ create index links_age on public.links (expires_at);
 
 comment on table public.links is 'What devices show to be scanned with a messenger, by the hash of its token. For one use.';
 
--- owner: who set it, beside the phone. A phone number has many owners in its life, a password one.
 create table public.passwords (
   phone text primary key,
   password_hash text not null,
-  owner jsonb not null default '{}',
   updated_at timestamptz not null
 );
 
@@ -41,15 +41,15 @@ create index passwords_age on public.passwords (updated_at);
 comment on table public.passwords is 'bcrypt of the SHA-256 of passwords. updated_at is when one was set or let somebody in last.';
 
 -- Keys are made of hashes, never of phones or addresses in clear.
-create table public.limits (
+create table public.rate_limits (
   key text primary key,
   count integer not null,
   ends_at timestamptz not null
 ) with (fillfactor = 50);
 
-create index limits_age on public.limits (ends_at);
+create index rate_limits_age on public.rate_limits (ends_at);
 
-comment on table public.limits is 'What was tried how often, and until when that counts.';
+comment on table public.rate_limits is 'What was tried how often, and until when that counts.';
 
 create table public.audit (
   audit_id uuid primary key,
@@ -62,46 +62,18 @@ create table public.audit (
 
 comment on table public.audit is 'Who exported or erased whose data, and what retention deleted. Holds no content; lines are only ever added.';
 
-create function public.hub_refuse_change() returns trigger
-language plpgsql set search_path = '' as $$
-begin
-  raise exception 'the audit is only ever added to' using errcode = 'insufficient_privilege';
-end
-$$;
-
-create trigger audit_append_only before update or delete on public.audit
-  for each row execute function public.hub_refuse_change();
-create trigger audit_append_only_whole before truncate on public.audit
-  for each statement execute function public.hub_refuse_change();
-
 alter table public.codes enable row level security;
 alter table public.links enable row level security;
 alter table public.passwords enable row level security;
-alter table public.limits enable row level security;
+alter table public.rate_limits enable row level security;
 alter table public.audit enable row level security;
 
 -- Supabase keeps pgcrypto in the schema extensions; elsewhere it may be anywhere already.
 do $$
-declare
-  v_schema text;
 begin
   if not exists (select 1 from pg_extension where extname = 'pgcrypto') then
     create schema if not exists extensions;
     create extension pgcrypto with schema extensions;
   end if;
-  select n.nspname into v_schema
-    from pg_extension e join pg_namespace n on n.oid = e.extnamespace
-    where e.extname = 'pgcrypto';
-  execute format($sql$
-    create function public.hub_hash_password(p_password text) returns text
-    language sql volatile as 'select %1$I.crypt(p_password, %1$I.gen_salt(''bf'', 10))'
-  $sql$, v_schema);
-  -- Without a hash it takes as long, and is false.
-  execute format($sql$
-    create function public.hub_check_password(p_password text, p_hash text) returns boolean
-    language sql volatile as
-      'select %1$I.crypt(p_password, coalesce(p_hash, ''$2a$10$0000000000000000000000''))
-        is not distinct from coalesce(p_hash, ''none'')'
-  $sql$, v_schema);
 end
 $$;
