@@ -183,7 +183,7 @@ async function reply(emulator: string, chat_id: string, act: () => Promise<unkno
 }
 
 async function restore(token: Record<string, string>): Promise<Session> {
-  return (await get<{ session: Session }>(`${hub}/session/restore`, token)).session;
+  return (await post<{ session: Session }>(`${hub}/session/restore`, {}, token)).session;
 }
 
 function get<T>(url: string, headers: Record<string, string> = {}): Promise<T> {

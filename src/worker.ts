@@ -1,8 +1,8 @@
 import pkg from "../package.json" with { type: "json" };
-import { bots } from "./bots/index.ts";
+import { botOf } from "./bots/index.ts";
 import { callerMessageSchema } from "./channels/caller.ts";
 import { channels as makers } from "./channels/index.ts";
-import { type Config, configOf } from "./compose/config.ts";
+import { adminKeysOf, type Config, configOf } from "./compose/config.ts";
 import type { Bot } from "./core/answer/bot.ts";
 import type { Channel } from "./core/channel.ts";
 import { failureOf, HubError } from "./core/errors.ts";
@@ -96,13 +96,17 @@ function assemble(env: Env): Assembly {
     const channel = attempt(problems, () => make(env));
     if (channel) channels[name] = channel;
   }
-  const bot = config && attempt(problems, () => botOf(config, env));
+  const chosen = attempt(problems, () => botOf(env, log));
   if (problems.length > 0) log("error", "misconfigured", { problems });
+  else if (chosen?.name === "none")
+    log("error", "bot.none", {
+      advice: "nobody answers customers: set BOT_WEBHOOK_URL and BOT_WEBHOOK_SECRET",
+    });
   const rooms = env.LIVE as DurableObjectNamespace | undefined;
 
   const openHub =
-    config && bot && problems.length === 0
-      ? hubOpener(config, channels, bot, rooms)
+    config && chosen && problems.length === 0
+      ? hubOpener(config, channels, chosen.bot, rooms)
       : () => {
           throw new HubError("misconfigured", problems.join("; "));
         };
@@ -116,11 +120,14 @@ function assemble(env: Env): Assembly {
     close: async (hub) => closers.get(hub)?.(),
     log,
     version: pkg.version,
-    keys: config?.keys ?? { kiosk: [], web: [], admin: [] },
+    keys: config?.keys ?? { kiosk: [], web: [], admin: adminKeysOf(env) },
     corsOrigins: config?.corsOrigins ?? [],
+    localOrigins: config?.localOrigins ?? false,
     channels: Object.keys(makers),
     callerMessage: callerMessageSchema,
     backends: { store: config?.backend.name ?? "none", cache: config?.upstash ? "upstash" : "none" },
+    bot: chosen?.name ?? "none",
+    shortcomings: config?.shortcomings ?? [],
     ...(rooms && { rooms }),
     ...(config?.country && { country: config.country }),
     ...(config && { kioskPhones: config.kioskPhones, scanTo: config.scanTo }),
@@ -206,12 +213,6 @@ function storeOpener(
   log("warn", "store.memory", { message: "memory store: everything is forgotten at restart" });
   const store = memoryStore(settings);
   return () => ({ store, close });
-}
-
-function botOf({ bot }: Config, env: Env): Bot {
-  const make = Object.hasOwn(bots, bot) ? bots[bot] : undefined;
-  if (!make) throw new HubError("misconfigured", `BOT must be one of ${Object.keys(bots).join(", ")}`);
-  return make(env);
 }
 
 function retentionOf({

@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { toHubError } from "../core/errors.ts";
 import type { BreakerState, Store } from "../core/store.ts";
 import { withTimeout } from "../core/timeout.ts";
-import { callerOf } from "./auth.ts";
+import { isAdmin } from "./auth.ts";
 import { json, security } from "./describe.ts";
 import { secondsSince } from "./metrics.ts";
 import type { App, AppOptions, HttpContext } from "./request.ts";
@@ -40,6 +40,15 @@ const journalSchema = z.object({
 const healthSchema = z.object({
   status: z.enum(["ok", "degraded"]),
   version: z.string(),
+  reasons: z
+    .array(z.string())
+    .optional()
+    .openapi({
+      description:
+        "Why it is `degraded`: `misconfigured`, `memory_store`, `store_writes_off`, `no_bot`; with an admin key also " +
+        "`store_down`, `journal_down`, `journal_waits`. docs/operations.md says what to do.",
+    }),
+  bot: z.string().optional().openapi({ description: "Who answers, as BOT names it; `none` is nobody." }),
   misconfigured: z.string().optional().openapi({ description: "Why nothing else is served." }),
   store: probeSchema.optional(),
   work: workSchema.optional().openapi({ description: "What is unfinished, while the store answers." }),
@@ -60,18 +69,23 @@ export function addHealth(app: App, options: AppOptions): void {
     responses: { 200: json("Alive.", healthSchema) },
   });
   app.openapi(route, async (c) => {
-    const { version, misconfigured } = options;
-    if (!(await isAdmin(c, options)))
-      return c.json({ status: misconfigured ? ("degraded" as const) : ("ok" as const), version }, 200);
+    const { version, misconfigured, bot } = options;
+    const known = standingReasons(options);
+    if (!(await isAdmin(c.req.raw.headers, options.keys))) return c.json({ ...verdict(known), version }, 200);
     const [store, work, journal] = await Promise.all([probe(c, options), unfinished(c), waiting(c)]);
-    const status =
-      misconfigured || !store.ok || journal?.code || journal?.depth ? ("degraded" as const) : ("ok" as const);
+    const reasons = [
+      ...known,
+      ...(store.ok ? [] : ["store_down"]),
+      ...(journal?.code ? ["journal_down"] : []),
+      ...(journal?.depth ? ["journal_waits"] : []),
+    ];
     const cache = { backend: options.backends.cache };
     return c.json(
       {
-        status,
+        ...verdict(reasons),
         version,
         ...(misconfigured && { misconfigured }),
+        bot,
         store,
         ...(work && { work }),
         cache,
@@ -82,15 +96,17 @@ export function addHealth(app: App, options: AppOptions): void {
   });
 }
 
-/** A probe by a stranger, whatever it shows as credentials, is told what strangers are told. */
-async function isAdmin(c: HttpContext, options: AppOptions): Promise<boolean> {
-  try {
-    const { scopes } = await callerOf(c.req.raw.headers, options.keys);
-    return scopes?.has("admin") ?? false;
-  } catch (error) {
-    if (toHubError(error).code === "unauthorized") return false;
-    throw error;
-  }
+/** What is wrong with the settings, which no probe changes. */
+function standingReasons({ misconfigured, shortcomings = [], bot }: AppOptions): string[] {
+  return [
+    ...(misconfigured ? ["misconfigured"] : []),
+    ...shortcomings,
+    ...(bot === "none" ? ["no_bot"] : []),
+  ];
+}
+
+function verdict(reasons: string[]): { status: "ok" | "degraded"; reasons?: string[] } {
+  return reasons.length > 0 ? { status: "degraded", reasons } : { status: "ok" };
 }
 
 async function probe(c: HttpContext, options: AppOptions): Promise<z.infer<typeof probeSchema>> {

@@ -74,7 +74,7 @@ export function networkOf(headers: Headers): string {
 
 /** Probes, and what platforms send: they sign it, come from few networks, and would only send it again. */
 function isFree(method: string, path: string): boolean {
-  return path === "/health" || (method === "POST" && /^\/webhooks\/(?!kiosk$|web$)/.test(path));
+  return path === "/health" || (method === "POST" && /^\/webhooks\/(?!kiosk$|web$|chat$)/.test(path));
 }
 
 async function holdsKey(c: HttpContext, { keys }: AppOptions): Promise<boolean> {

@@ -3,7 +3,7 @@ import type { Hub } from "../core/hub.ts";
 import type { Identities } from "../core/identity/identity.ts";
 import type { InboundMessage } from "../core/messages/message.ts";
 import type { InboundEvent, Received } from "../core/receive/conversations.ts";
-import { opened, runInBackground } from "../core/receive/effects.ts";
+import { opened, runInBackground, type Told } from "../core/receive/effects.ts";
 import { isSessionRef, type Session } from "../core/sessions/session.ts";
 import type { SessionChanges, StartSession } from "../core/sessions/sessions.ts";
 import { withTimeout } from "../core/timeout.ts";
@@ -53,7 +53,7 @@ export function receive(hub: Hub, kept: readonly InboundEvent[]): Promise<Taken<
 }
 
 /** As `Sessions.start`; while the store is down a session that the cache knows is joined, else one is promised. */
-export function start(hub: Hub, given: StartSession): Promise<Taken<Session>> {
+export function start(hub: Hub, given: StartSession): Promise<Taken<Told>> {
   const ask = async () => opened(hub, await hub.store.sessions.start(given, hub.now()));
   return orJournal(hub, { operation: "start" }, ask, async (standby, at) => {
     const { identities, channel, token_hash, claimed } = given;
@@ -76,13 +76,18 @@ export function start(hub: Hub, given: StartSession): Promise<Taken<Session>> {
 /** As `Sessions.restore`; while the store is down only what the cache knows can be found. */
 export function restore(
   hub: Hub,
-  who: { readonly token_hash: string; readonly identities?: Identities; readonly claimed?: boolean },
+  who: {
+    readonly token_hash: string;
+    readonly identities?: Identities;
+    readonly customer_id?: string;
+    readonly claimed?: boolean;
+  },
   channel: string | undefined,
-): Promise<Taken<Session>> {
+): Promise<Taken<Told>> {
   const ask = async () => opened(hub, await hub.store.sessions.restore(who, channel, hub.now()));
   return orJournal(hub, { operation: "restore" }, ask, async (standby, at) => {
-    const { token_hash, identities, claimed } = who;
-    if (claimed) return undefined;
+    const { token_hash, identities, customer_id, claimed } = who;
+    if (claimed || customer_id !== undefined) return undefined;
     const known = alive(await hub.cache.get(identities ? { identities } : { token_hash }), at);
     if (!known) return undefined;
     const session = touched(known, channel, standby, at);
@@ -92,9 +97,9 @@ export function restore(
 }
 
 /** As `Sessions.update`; while the store is down the cached session is changed, and compared with `if_version`. */
-export function update(hub: Hub, token_hash: string, given: SessionChanges): Promise<Taken<Session>> {
+export function update(hub: Hub, token_hash: string, given: SessionChanges): Promise<Taken<Told>> {
   const changes = hub.standby ? withId(given) : given;
-  const ask = () => hub.store.sessions.update({ token_hash }, changes, hub.now());
+  const ask = async () => opened(hub, await hub.store.sessions.update({ token_hash }, changes, hub.now()));
   return orJournal(hub, { operation: "update", queues: true }, ask, async (standby, at) => {
     const known = alive(await hub.cache.get({ token_hash }), at);
     if (!known) return undefined;

@@ -108,6 +108,20 @@ describe("dead letters", () => {
     expect(await list(`?limit=2${after}`)).toEqual({ dead_letters: [], cursor: ids[4], more: false });
   });
 
+  test("are listed of one session alone", async () => {
+    const { hub, state, hear, list } = brittleHub();
+    state.bot = false;
+    await hear("Hello");
+    const { bearer, id } = await begin(hub);
+    await hub.request("/webhooks/web", post({ external_id: "1", text: "x" }, bearer));
+    await hub.idle();
+    const all = (await list()).dead_letters;
+    expect(all).toHaveLength(2);
+    const theirs = await list(`?session_id=${id.toUpperCase()}`);
+    expect(theirs.dead_letters).toEqual(all.filter(({ session_id }: any) => session_id === id));
+    expect((await list(`?session_id=${nobody}`)).dead_letters).toEqual([]);
+  });
+
   test("a turn is asked again at once, after the answer", async () => {
     const { hub, state, sent, hear, list } = brittleHub();
     state.bot = false;
@@ -159,10 +173,13 @@ describe("dead letters", () => {
     expect([response.status, ((await response.json()) as any).error.code]).toEqual([404, "not_found"]);
   });
 
-  test.for(["?limit=0", "?limit=201", "?limit=x", "?after=1"])("%s is refused", async (query) => {
-    const response = await testHub().request(`/api/dead-letters${query}`, admin);
-    expect([response.status, ((await response.json()) as any).error.code]).toEqual([400, "malformed"]);
-  });
+  test.for(["?limit=0", "?limit=201", "?limit=x", "?after=1", "?session_id=1", "?session=1"])(
+    "%s is refused",
+    async (query) => {
+      const response = await testHub().request(`/api/dead-letters${query}`, admin);
+      expect([response.status, ((await response.json()) as any).error.code]).toEqual([400, "malformed"]);
+    },
+  );
 });
 
 describe.each(["GET /api/dead-letters", `POST /api/dead-letters/${nobody}/retry`, "GET /metrics"])(

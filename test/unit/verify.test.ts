@@ -137,9 +137,10 @@ test("a proof tells the cache of dead tokens, and open devices to look again", a
   expect(session.session_id).toBe(known.session_id);
   for (const key of ["merged", "closed", "notified", "deliveries"] satisfies (keyof Effects)[])
     expect(session).not.toHaveProperty(key);
-  expect(cache.calls).toEqual([["drop", [hash(2)]]]);
+  expect(cache.calls).toEqual([["drop", [hash(1), hash(2)]]]);
   expect(published).toEqual([
     [anonymous.session_id, "moved"],
+    [known.session_id, "closed"],
     [known.session_id, "closed"],
     [known.session_id, "moved"],
   ]);

@@ -9,8 +9,15 @@ import type { Effects, Opened } from "./conversations.ts";
  * sent. `session_id` is the session that it was about, where that is known.
  */
 export function applyEffects(hub: Hub, session_id: string | undefined, effects: Effects): void {
-  const { merged = [], closed = [], notified = [], deliveries = [] } = effects;
+  const { merged = [], closed = [], notified = [], conflicts = [], deliveries = [] } = effects;
   const { live, cache } = hub;
+  if (conflicts.length > 0)
+    hub.log("warn", "customer.conflict", {
+      session_id,
+      conflicts,
+      advice:
+        "nothing was changed; the session's metadata.merge_conflicts holds what was told; see docs/identity.md",
+    });
   for (const id of merged) live.publish(id, { type: "moved" });
   for (const id of notified) live.publish(id, { type: "messages" });
   if (session_id !== undefined) {
@@ -22,15 +29,16 @@ export function applyEffects(hub: Hub, session_id: string | undefined, effects: 
   if (deliveries.length > 0) runInBackground(hub, "notice.not_sent", deliver(hub, deliveries));
 }
 
+/** A session, and what a trusted caller told of its customer that contradicts what is known. */
+export type Told = Session & Pick<Effects, "conflicts">;
+
 /** The session itself, once everybody knows what else has changed. */
-export function opened(
-  hub: Hub,
-  { merged, closed, notified, conflicts: _, deliveries, ...session }: Opened,
-): Session {
+export function opened(hub: Hub, { merged, closed, notified, deliveries, ...session }: Opened): Told {
   applyEffects(hub, session.session_id, {
     ...(merged && { merged }),
     ...(closed && { closed }),
     ...(notified && { notified }),
+    ...(session.conflicts && { conflicts: session.conflicts }),
     ...(deliveries && { deliveries }),
   });
   return session;

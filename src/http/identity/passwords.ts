@@ -7,6 +7,7 @@ import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
 import { identityFields, phoneOf } from "../sessions/identities.ts";
+import { conflicts } from "../sessions/present.ts";
 import { sessionSchema } from "../shapes.ts";
 import { verified } from "./prove.ts";
 import { limitKeys } from "./rate-limit-keys.ts";
@@ -43,7 +44,7 @@ export function addPasswords(app: App, options: AppOptions): void {
       "it with `/auth/password` at any time.",
     security: security.token,
     middleware,
-    request: body(z.object({ password: chosen })),
+    request: body(z.strictObject({ password: chosen })),
     responses: {
       200: json("The password is set.", z.object({ password: z.literal("set") })),
       ...problems(
@@ -72,7 +73,7 @@ export function addPasswords(app: App, options: AppOptions): void {
     summary: "Change the password",
     security: security.token,
     middleware,
-    request: body(z.object({ password: known, new_password: chosen })),
+    request: body(z.strictObject({ password: known, new_password: chosen })),
     responses: {
       200: json("The new password holds.", z.object({ password: z.literal("changed") })),
       ...problems(
@@ -106,11 +107,13 @@ export function addPasswords(app: App, options: AppOptions): void {
       "it takes longer each time.",
     security: [...security.nobody, ...security.token],
     middleware,
-    request: body(z.object({ phone: identityFields.phone, password: known, channel: channelName(options) })),
+    request: body(
+      z.strictObject({ phone: identityFields.phone, password: known, channel: channelName(options) }),
+    ),
     responses: {
       200: json(
         "The session, and the device's new token; the one it held is dead.",
-        z.object({ session_token: z.string(), session: sessionSchema }),
+        z.object({ session_token: z.string(), session: sessionSchema, conflicts }),
       ),
       ...problems(
         "malformed",

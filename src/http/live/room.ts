@@ -33,6 +33,8 @@ export interface Guest {
   readonly asked: boolean;
 }
 
+type Typing = Extract<RoomEvent, { type: "typing" }>;
+
 /** The header in which a room is told who connects. */
 export const GUEST_HEADER = "x-hub-guest";
 
@@ -47,6 +49,7 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
     readonly #env: Env;
     readonly #isNews = newest();
     readonly #inbox: Notice[] = [];
+    #typing: Typing[] = [];
     #poked = false;
     #busy = false;
     #failures = 0;
@@ -117,7 +120,9 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       this.#busy = true;
       try {
         while (this.#poked || this.#inbox.length > 0) {
+          const typing = this.#typing.splice(0);
           if (this.#poked) await this.#look();
+          for (const event of typing) this.#passTyping(event, (cursor) => cursor === event.seq);
           for (const notice of this.#inbox.splice(0)) if (this.#isNews(notice)) this.#pass(notice);
         }
       } finally {
@@ -160,11 +165,29 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
           for (const socket of this.#sockets()) hangUp(socket, "moved");
           break;
         case "typing":
-          // At once: behind a look it could come after the reply that it announces.
-          this.#pass(event);
+          this.#heedTyping(event);
           break;
         default:
           this.#inbox.push(event);
+      }
+    }
+
+    /**
+     * Devices that have the message are told at once: behind a look it could come after the reply that it announces.
+     * The others are told when a look has brought them the message and nothing after it, which could be the reply.
+     */
+    #heedTyping(event: Typing): void {
+      this.#passTyping(event, (cursor) => cursor >= event.seq);
+      if (this.#sockets().every((socket) => connectionOf(socket).cursor >= event.seq)) return;
+      this.#typing.push(event);
+      this.#poked = true;
+    }
+
+    #passTyping({ channel }: Typing, isTold: (cursor: number) => boolean): void {
+      const frame = JSON.stringify({ type: "typing", channel } satisfies Notice);
+      for (const socket of this.#sockets()) {
+        const { cursor, ready } = connectionOf(socket);
+        if (ready && isTold(cursor)) send(socket, [frame]);
       }
     }
 
@@ -174,7 +197,7 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       for (const socket of this.#sockets()) {
         const { cursor, ready } = connectionOf(socket);
         if (!ready || (notice.type === "changed" && notice.message.seq > cursor)) continue;
-        if (notice.type === "typing" || !isInDoubt(socket)) send(socket, [frame]);
+        if (!isInDoubt(socket)) send(socket, [frame]);
       }
     }
 
