@@ -230,8 +230,8 @@ function retentionOf({
 }
 
 /** The rate limits that are bound; each that is not is off. */
-function limitersOf({ ENTRY_LIMITER, CALLER_LIMITER }: Env): RateLimiters {
-  const missing = Object.entries({ ENTRY_LIMITER, CALLER_LIMITER }).flatMap(([name, one]) =>
+function limitersOf({ ENTRY_LIMITER, DEVICE_LIMITER, CALLER_LIMITER }: Env): RateLimiters {
+  const missing = Object.entries({ ENTRY_LIMITER, DEVICE_LIMITER, CALLER_LIMITER }).flatMap(([name, one]) =>
     one ? [] : name,
   );
   if (missing.length > 0)
@@ -240,6 +240,7 @@ function limitersOf({ ENTRY_LIMITER, CALLER_LIMITER }: Env): RateLimiters {
     });
   return {
     ...(ENTRY_LIMITER !== undefined && { entry: ENTRY_LIMITER as RateLimiter }),
+    ...(DEVICE_LIMITER !== undefined && { device: DEVICE_LIMITER as RateLimiter }),
     ...(CALLER_LIMITER !== undefined && { caller: CALLER_LIMITER as RateLimiter }),
   };
 }
