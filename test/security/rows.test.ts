@@ -153,6 +153,20 @@ describe("five hundred refusals write nothing", () => {
   });
 });
 
+test("a made-up token costs the database no password hash", async () => {
+  const { url } = await createDatabase();
+  const sql = sqlDriver(url, { max: 1, onnotice: () => {} });
+  await sql.unsafe(`
+    create or replace function hub.hash_password(p_password text) returns text language plpgsql volatile as
+    $$ begin raise exception 'hashed'; end $$`);
+  const calls = postgresCalls(url, { max: 1, timeoutMs: 30_000 });
+  const hub = strictHub({}, { store: sqlStore(calls.call, SETTINGS) });
+  const { status } = await call(hub, "/auth/signup", post({ password }, madeUp(1)));
+  expect(status).toBe(404);
+  await calls.close();
+  await sql.end();
+});
+
 /** The limits of wrangler.toml, counted as there, with a clock that stands still. */
 function deployedLimiters(): RateLimiters {
   const toml = readFileSync("wrangler.toml", "utf8");
