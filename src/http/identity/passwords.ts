@@ -11,6 +11,7 @@ import { conflicts } from "../sessions/present.ts";
 import { sessionSchema } from "../shapes.ts";
 import { verified } from "./prove.ts";
 import { limitKeys } from "./rate-limit-keys.ts";
+import { steady } from "./steady.ts";
 
 const LONGEST = 1_024;
 const SHORTEST = 10;
@@ -131,15 +132,17 @@ export function addPasswords(app: App, options: AppOptions): void {
     const phone = phoneOf(body.phone, options.country);
     c.var.exchange.facts.channel = channel;
     const rate_limit_keys = await limitKeys(c.req.raw.headers, token_hash);
-    const answer = await verified(c, token_hash, (hub, new_token_hash) =>
-      logIn(hub, {
-        phone,
-        password,
-        channel,
-        new_token_hash,
-        rate_limit_keys,
-        ...(token_hash && { token_hash }),
-      }),
+    const answer = await steady(c.var.exchange.hub(), () =>
+      verified(c, token_hash, (hub, new_token_hash) =>
+        logIn(hub, {
+          phone,
+          password,
+          channel,
+          new_token_hash,
+          rate_limit_keys,
+          ...(token_hash && { token_hash }),
+        }),
+      ),
     );
     return c.json(answer, 200);
   });

@@ -12,6 +12,7 @@ import { sessionSchema } from "../shapes.ts";
 import { channelOf } from "./device-channel.ts";
 import { verified } from "./prove.ts";
 import { limitKeys } from "./rate-limit-keys.ts";
+import { steady } from "./steady.ts";
 
 /** Registers `POST /session/verify`: a one-time code, asked for and given. */
 export function addVerify(app: App, options: AppOptions): void {
@@ -84,20 +85,23 @@ export function addVerify(app: App, options: AppOptions): void {
     const phone = phoneOf(body.phone, options.country);
     if (code === undefined) {
       const rate_limit_keys = await limitKeys(c.req.raw.headers, token_hash);
-      await requestCode(c.var.exchange.hub(), { phone, rate_limit_keys });
+      const hub = c.var.exchange.hub();
+      await steady(hub, () => requestCode(hub, { phone, rate_limit_keys }));
       return c.json({ sent: "if_known" as const, expires_in: 300 }, 202);
     }
     const channel = body.channel ?? ((await isAtKiosk(c, caller)) ? "kiosk" : "web");
     c.var.exchange.facts.channel = channel;
-    const answer = await verified(c, token_hash, (hub, new_token_hash) =>
-      confirmCode(hub, {
-        phone,
-        code,
-        channel,
-        new_token_hash,
-        ...(token_hash && { token_hash }),
-        ...(merge !== undefined && { merge }),
-      }),
+    const answer = await steady(c.var.exchange.hub(), () =>
+      verified(c, token_hash, (hub, new_token_hash) =>
+        confirmCode(hub, {
+          phone,
+          code,
+          channel,
+          new_token_hash,
+          ...(token_hash && { token_hash }),
+          ...(merge !== undefined && { merge }),
+        }),
+      ),
     );
     return c.json(answer, 200);
   });

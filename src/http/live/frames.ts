@@ -12,8 +12,12 @@ export const CLOSE = {
   moved: 4001,
   /** The session has ended or expired, or the device's token has died: this token opens nothing any more. */
   closed: 4003,
-  /** The session has too many connections, and this was the oldest. */
+  /** The session or the device has too many connections, and this was the oldest. */
   crowded: 4008,
+  /** The connection has carried as much as one may: connect again with the last cursor. */
+  full: 4009,
+  /** The device says too much, though it has nothing to say but `ping`. */
+  tooMuch: 1008,
   /** What the device sent is too long. */
   tooLong: 1009,
 } as const;
