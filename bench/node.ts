@@ -43,6 +43,7 @@ const app = createApp({
   keys: { kiosk: [], web: [], admin: [] },
   corsOrigins: [],
   channels: ["whatsapp"],
+  postedWith: {},
   backends: { store: "postgres", cache: "none" },
 });
 const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };

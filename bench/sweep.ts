@@ -25,6 +25,7 @@ const LIMITS: SweepBudget = {
   sessions: 500,
   retentionMs: 30 * DAY,
   passwordRetentionMs: 365 * DAY,
+  identityRetentionMs: 365 * DAY,
 };
 /** Statements of one run. */
 const CALLS = 3;

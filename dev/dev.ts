@@ -1,11 +1,18 @@
 /** `npm run dev`: the whole hub on this machine. `-- --fresh` empties its state first. */
-import { parseArgs, stripVTControlCharacters, styleText } from "node:util";
+import { parseArgs, styleText } from "node:util";
 import { localKeys } from "./services/supabase.ts";
 import { localSettings } from "./settings.ts";
 import { forget, type Stack, startStack } from "./stack.ts";
 
 // Whoever reads may leave before we do (a terminal that closes).
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+
+/** Lines that look like trouble and belong to a local stack. */
+const EXPECTED = [
+  /Scheduled Workers are not automatically triggered/, // this file triggers them
+  /"event":"rate_limits\.off"/, // nobody's calls are counted on one's own machine
+  /disconnected: .*(Broken pipe|Connection reset)/, // workerd, when a client hangs up first
+];
 
 const fresh = read(freshOf);
 const settings = read(() => localSettings(process.env));
@@ -31,9 +38,8 @@ try {
         say(`  ${styleText("green", "ready")}  ${part.padEnd(22)} ${Math.round(took!)} ms`);
     },
     workerLog: (line) => {
-      const plain = stripVTControlCharacters(line);
-      if (!plain || plain.startsWith("[wrangler:info]")) return;
-      if (stack || isTrouble(plain)) say(styleText("dim", `worker | ${line}`));
+      if (!line || line.startsWith("[wrangler:info]") || EXPECTED.some((one) => one.test(line))) return;
+      if (stack || isTrouble(line)) say(styleText("dim", `worker | ${line}`));
     },
   });
   table(stack);
@@ -60,7 +66,6 @@ function freshOf(): boolean {
 
 /** Warnings and errors, the hub's own and wrangler's: said also while the Worker is not ready. */
 function isTrouble(line: string): boolean {
-  if (line.includes("Scheduled Workers are not automatically triggered")) return false; // this file triggers them
   return /"level":"(warn|error)"|\[(WARNING|ERROR|wrangler:warn|wrangler:error)\]/.test(line);
 }
 

@@ -5,7 +5,7 @@ import type { Emulator } from "./emulators/server.ts";
 import { startTelegramEmulator } from "./emulators/telegram.ts";
 import { startWhatsAppEmulator } from "./emulators/whatsapp.ts";
 import { assertPortFree } from "./services/ports.ts";
-import { type Postgres, startPostgres } from "./services/postgres.ts";
+import { databaseUrl, type Postgres, startPostgres } from "./services/postgres.ts";
 import { type Redis, startRedis } from "./services/redis.ts";
 import { type Supabase, startSupabase } from "./services/supabase.ts";
 import type { LocalSettings } from "./settings.ts";
@@ -30,6 +30,16 @@ export interface StackHooks {
   readonly workerLog?: (line: string) => void;
 }
 
+const STOP_ORDER = [
+  "Worker",
+  "WhatsApp emulator",
+  "Telegram emulator",
+  "Supabase REST",
+  "Postgres",
+  "Valkey, Upstash REST",
+] as const;
+type Part = (typeof STOP_ORDER)[number];
+
 /** Starts every part of the local stack. When one fails, the others are stopped again and its error is thrown. */
 export async function startStack(
   settings: LocalSettings,
@@ -37,34 +47,29 @@ export async function startStack(
 ): Promise<Stack> {
   const { ports, dir, vars, limits } = settings;
   for (const [variable, port] of Object.entries(ports)) await assertPortFree(port, variable);
-  const stops: (() => Promise<void>)[] = [];
+  const started = new Map<string, { stop(): Promise<void> }>();
   const part = async <T extends { stop(): Promise<void> }>(
-    name: string,
+    name: Part,
     start: () => Promise<T>,
   ): Promise<T> => {
     progress(name, "starting");
     const began = performance.now();
-    const started = await start();
-    stops.unshift(() => started.stop());
+    const ready = await start();
+    started.set(name, ready);
     progress(name, "ready", performance.now() - began);
-    return started;
+    return ready;
   };
   const stop = async () => {
-    for (const one of stops.splice(0)) await one();
+    for (const name of STOP_ORDER) {
+      await started.get(name)?.stop();
+      started.delete(name);
+    }
   };
-  try {
-    const redisReady = part("Valkey, Upstash REST", () =>
-      startRedis({
-        redisPort: ports.REDIS_PORT,
-        upstashPort: ports.UPSTASH_PORT,
-        token: vars.UPSTASH_REDIS_REST_TOKEN!,
-        dir: join(dir, "redis"),
-      }),
-    );
-    const databaseReady = part("Postgres", () =>
+  const hub = `http://127.0.0.1:${ports.PORT}`;
+  const databaseReady = async () => {
+    const postgres = await part("Postgres", () =>
       startPostgres({ dir: join(dir, "postgres"), port: ports.POSTGRES_PORT }),
     );
-    const [redis, postgres] = await settled(redisReady, databaseReady);
     progress("migrations", "starting");
     const began = performance.now();
     await migrate(postgres.url);
@@ -72,10 +77,39 @@ export async function startStack(
     const supabase = await part("Supabase REST", () =>
       startSupabase({ port: ports.SUPABASE_PORT, databaseUrl: postgres.url }),
     );
-    const hub = `http://127.0.0.1:${ports.PORT}`;
+    return { postgres, supabase };
+  };
+  try {
+    // Most of the wait is for wrangler to bundle: that needs none of the others.
+    const [redis, { postgres, supabase }, worker] = await settled([
+      part("Valkey, Upstash REST", () =>
+        startRedis({
+          redisPort: ports.REDIS_PORT,
+          upstashPort: ports.UPSTASH_PORT,
+          token: vars.UPSTASH_REDIS_REST_TOKEN!,
+          dir: join(dir, "redis"),
+        }),
+      ),
+      databaseReady(),
+      part("Worker", async () => {
+        const started = await startWorker({
+          port: ports.PORT,
+          dir,
+          vars,
+          databaseUrl: databaseUrl(ports.POSTGRES_PORT),
+          ...(workerLog && { log: workerLog }),
+        });
+        const wrong = await misconfigured(hub);
+        if (wrong === undefined) return started;
+        await started.stop();
+        throw new Error(`the hub refuses its settings: ${wrong}`);
+      }),
+    ]);
+    // Last, because they deliver at once what an earlier run left undelivered.
     const telegram = await part("Telegram emulator", () =>
       startTelegramEmulator({
         port: ports.TELEGRAM_EMULATOR_PORT,
+        dir: join(dir, "telegram"),
         token: vars.TELEGRAM_BOT_TOKEN!,
         webhookUrl: `${hub}/webhooks/telegram`,
         webhookSecret: vars.TELEGRAM_WEBHOOK_SECRET!,
@@ -85,6 +119,7 @@ export async function startStack(
     const whatsapp = await part("WhatsApp emulator", () =>
       startWhatsAppEmulator({
         port: ports.WHATSAPP_EMULATOR_PORT,
+        dir: join(dir, "whatsapp"),
         accessToken: vars.WHATSAPP_ACCESS_TOKEN!,
         appSecret: vars.WHATSAPP_APP_SECRET!,
         verifyToken: vars.WHATSAPP_VERIFY_TOKEN!,
@@ -93,19 +128,6 @@ export async function startStack(
         limits,
       }),
     );
-    const worker = await part("Worker", async () => {
-      const started = await startWorker({
-        port: ports.PORT,
-        dir,
-        vars,
-        databaseUrl: postgres.url,
-        ...(workerLog && { log: workerLog }),
-      });
-      const wrong = await misconfigured(started.url);
-      if (wrong === undefined) return started;
-      await started.stop();
-      throw new Error(`the hub refuses its settings: ${wrong}`);
-    });
     const handshake = await fetch(`${whatsapp.url}/_subscribe`, { method: "POST" });
     if (!handshake.ok) throw new Error(`the WhatsApp handshake failed: ${await handshake.text()}`);
     return { settings, postgres, supabase, redis, telegram, whatsapp, worker, stop };
@@ -129,8 +151,12 @@ export function forget({ dir }: LocalSettings): Promise<void> {
   return rm(dir, { recursive: true, force: true });
 }
 
-/** Both, or the first failure once neither is under way any more. */
-async function settled<A, B>(a: Promise<A>, b: Promise<B>): Promise<[A, B]> {
-  await Promise.allSettled([a, b]);
-  return Promise.all([a, b]);
+/** All of them, or the first failure once none is under way any more. */
+async function settled<T extends readonly unknown[]>(
+  starts: {
+    [K in keyof T]: Promise<T[K]>;
+  },
+): Promise<T> {
+  await Promise.allSettled(starts);
+  return Promise.all(starts) as unknown as Promise<T>;
 }

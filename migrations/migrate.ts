@@ -1,20 +1,28 @@
 /**
- * Applies `migrations/NNNN_verb_noun.sql` in order to the database in DATABASE_URL, each file in one transaction.
+ * Brings the database in DATABASE_URL to what this folder says: `NNNN_verb_noun.sql` in order, each new file in one
+ * transaction, then the functions.
  *
  *   npm run migrate                    applies what is new
  *   npm run migrate -- --adopt 0003    (or 3) first records 0001 to 0003 as applied, without running them
+ *   npm run migrate -- --print         prints all of it as one script for an SQL editor; needs no database
  *
- * `--adopt` is for files that were pasted into the Supabase SQL editor by hand: they leave no record, so the next run
- * would trip over what they made. Paste whole files, then adopt up to the last one pasted. A run that trips says so.
+ * Migrations hold tables, columns, indexes and data. An applied file never changes and never goes; a correction is a new
+ * file with a higher number. Functions are sources: `functions/<story>.sql` holds them as they are now, with
+ * `create or replace`. When any of these files changes, or a migration is new, all of them are applied again in one
+ * transaction. A function that no file defines any more is dropped. The privileges of functions come last.
  *
- * What is applied is kept in `public.schema_migrations` with the file's SHA-256 (line endings aside). An applied file
- * never changes and never goes; a correction is a new file with a higher number. Two runs at once are safe, also
- * through a transaction pooler. Plain Postgres will do: the API roles are only shut out where they exist. Any host but
- * this machine is spoken to over TLS unless the URL has an `sslmode` of its own.
+ * The printed script may be pasted again after every upgrade: it runs what is new, and records it. `--adopt` is for single
+ * files that were pasted by hand: they leave no record, so the next run would trip over what they made. Paste whole
+ * files, then adopt up to the last one pasted. A run that trips says so.
+ *
+ * What is applied is kept in `public.schema_migrations` with its SHA-256 (line ends aside), the functions as one line.
+ * Two runs at once are safe, also through a transaction pooler. Plain Postgres will do: the API roles are only shut out
+ * where they exist. Any host but this machine is spoken to over TLS unless the URL has an `sslmode` of its own.
  */
 import { parseArgs } from "node:util";
 import postgres from "postgres";
-import { type Applied, checkMigrations, type Migration, readMigrations } from "./files.ts";
+import { type Applied, checkMigrations, readFunctions, readMigrations, type Source } from "./files.ts";
+import { FUNCTIONS, functionSteps, functionsHash, quoted } from "./functions.ts";
 
 export interface MigrateOptions {
   /** Where the files are; default: beside this one. */
@@ -25,30 +33,70 @@ export interface MigrateOptions {
 }
 
 /**
- * Applies what is new; names what it applied and what already was. Throws, with nothing applied, when files and records
- * disagree; a file that fails is named with its SQL error, and those before it stay applied.
+ * Applies what is new; names what it applied and what already was, `functions` for the functions. Throws, with nothing
+ * applied, when files and records disagree; a file that fails is named with its SQL error, and those before it stay
+ * applied.
  */
 export async function migrate(
   databaseUrl: string,
   { dir = import.meta.dirname, adopt, log = () => {} }: MigrateOptions = {},
 ): Promise<{ applied: string[]; already: string[] }> {
   const files = await readMigrations(dir);
+  const functions = await readFunctions(dir);
   const sql = connect(databaseUrl);
   try {
     await locked(sql, (tx) => tx.unsafe(recordsTable).simple());
     if (adopt !== undefined) await locked(sql, (tx) => adoptUntil(tx, files, adopt));
     checkMigrations(files, await records(sql)); // before the first file runs
     const applied: string[] = [];
-    for (const file of files) {
-      if (await locked(sql, (tx) => apply(tx, file, files))) applied.push(file.name);
-      log(`${applied.at(-1) === file.name ? "applied" : "already"}  ${file.name}`);
+    const tell = (name: string, isNew: boolean) => {
+      if (isNew) applied.push(name);
+      log(`${isNew ? "applied" : "already"}  ${name}`);
+    };
+    for (const file of files) tell(file.name, await locked(sql, (tx) => apply(tx, file, files)));
+    if (functions.length > 0) {
+      const isNew = applied.length > 0;
+      tell(FUNCTIONS, await locked(sql, (tx) => applyFunctions(tx, functions, isNew)));
     }
-    const already = files.map(({ name }) => name).filter((name) => !applied.includes(name));
+    const names = [...files.map(({ name }) => name), ...(functions.length > 0 ? [FUNCTIONS] : [])];
+    const already = names.filter((name) => !applied.includes(name));
     log(`${applied.length} applied, ${already.length} already there`);
     return { applied, already };
   } finally {
     await sql.end();
   }
+}
+
+/** Everything as one script, to be pasted into an SQL editor, again after each upgrade: it runs and records what is new. */
+export async function printed(dir: string = import.meta.dirname): Promise<string> {
+  const files = await readMigrations(dir);
+  const functions = await readFunctions(dir);
+  const steps = files.map(
+    ({ name, sql, sha256 }) => `
+-- ${name}
+do $migration$
+begin
+  if exists (select from public.schema_migrations where name = '${name}' and sha256 <> '${sha256}') then
+    raise exception '${name} has changed since it was applied; undo the change and write a new file';
+  elsif not exists (select from public.schema_migrations where name = '${name}') then
+    execute ${quoted(sql)};
+    insert into public.schema_migrations (name, sha256) values ('${name}', '${sha256}');
+  end if;
+end
+$migration$;
+`,
+  );
+  return [
+    "-- Made by npm run migrate -- --print. Paste the whole of it; it runs what is new, all or nothing.\n",
+    "begin;\nset local lock_timeout = '10s';\n",
+    `select ${LOCK};\n`,
+    recordsTable,
+    ...steps,
+    ...functionSteps(functions).map(({ file, sql }) => (file ? `\n-- ${file.name}\n${sql}\n` : sql)),
+    `\ninsert into public.schema_migrations (name, sha256) values ('${FUNCTIONS}', '${functionsHash(functions)}')`,
+    "\n  on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();\n",
+    "commit;\n",
+  ].join("");
 }
 
 function connect(databaseUrl: string): postgres.Sql {
@@ -63,20 +111,18 @@ function connect(databaseUrl: string): postgres.Sql {
   });
 }
 
+const LOCK = "pg_advisory_xact_lock(hashtext('public.schema_migrations'))";
+
 /** The lock lives and ends with the transaction, so no pooler can strand it. */
 function locked<T>(sql: postgres.Sql, work: (tx: postgres.TransactionSql) => Promise<T>) {
   return sql.begin(async (tx) => {
-    await tx`select pg_advisory_xact_lock(hashtext('public.schema_migrations'))`;
+    await tx.unsafe(`select ${LOCK}`);
     return work(tx);
   });
 }
 
 /** False when somebody else applied it in the meantime. */
-async function apply(
-  tx: postgres.TransactionSql,
-  file: Migration,
-  files: readonly Migration[],
-): Promise<boolean> {
+async function apply(tx: postgres.TransactionSql, file: Source, files: readonly Source[]): Promise<boolean> {
   const applied = await records(tx);
   checkMigrations(files, applied);
   if (applied.has(file.name)) return false;
@@ -91,7 +137,30 @@ async function apply(
   return true;
 }
 
-async function adoptUntil(tx: postgres.TransactionSql, files: readonly Migration[], number: string) {
+/** False when they are as they should be. */
+async function applyFunctions(
+  tx: postgres.TransactionSql,
+  files: readonly Source[],
+  force: boolean,
+): Promise<boolean> {
+  const sha256 = functionsHash(files);
+  const [recorded] = await tx`select sha256 from public.schema_migrations where name = ${FUNCTIONS}`;
+  if (recorded?.sha256 === sha256 && !force) return false;
+  await tx.unsafe("reset all; set local lock_timeout = '10s'").simple();
+  for (const { file, sql } of functionSteps(files)) {
+    try {
+      await tx.unsafe(sql).simple();
+    } catch (error) {
+      throw new Error(`${file?.name ?? FUNCTIONS}: ${explain(error, file?.sql ?? sql)}`, { cause: error });
+    }
+  }
+  await tx`
+    insert into public.schema_migrations (name, sha256) values (${FUNCTIONS}, ${sha256})
+    on conflict (name) do update set sha256 = excluded.sha256, applied_at = now()`;
+  return true;
+}
+
+async function adoptUntil(tx: postgres.TransactionSql, files: readonly Source[], number: string) {
   const until = number.padStart(4, "0");
   if (!files.some(({ name }) => name.startsWith(`${until}_`))) {
     throw new Error(`--adopt ${number}: no such migration`);
@@ -103,21 +172,28 @@ async function adoptUntil(tx: postgres.TransactionSql, files: readonly Migration
 }
 
 async function records(sql: postgres.Sql | postgres.TransactionSql): Promise<Applied> {
-  const rows = await sql<Omit<Migration, "sql">[]>`select name, sha256 from public.schema_migrations`;
+  const rows = await sql<Omit<Source, "sql">[]>`
+    select name, sha256 from public.schema_migrations where name <> ${FUNCTIONS}`;
   return new Map(rows.map(({ name, sha256 }) => [name, sha256]));
 }
 
-function record(tx: postgres.TransactionSql, { name, sha256 }: Migration) {
+function record(tx: postgres.TransactionSql, { name, sha256 }: Source) {
   return tx`insert into public.schema_migrations (name, sha256) values (${name}, ${sha256})`;
 }
 
 /** The SQL error with its place in the file, and what to do when the file was pasted before. */
 function explain(error: unknown, sql: string): string {
   if (!(error instanceof postgres.PostgresError)) return String(error);
-  const line = error.position ? ` at line ${sql.slice(0, Number(error.position)).split("\n").length}` : "";
+  // What a block executes has its position told beside its text, which begins with the line of its quote.
+  const text = error.internal_query?.trimStart() ?? sql;
+  const shift = error.internal_query ? error.internal_query.length - text.length : 0;
+  const position = Number(error.internal_position ?? error.position) - shift;
+  const isInFile = position > 0 && text.trimEnd() === sql.trim();
+  const line = isInFile ? ` at line ${sql.slice(0, position).split("\n").length}` : "";
+  const dependents = error.code === "2BP01" && error.detail ? `: ${error.detail.replaceAll("\n", "; ")}` : "";
   const exists = ["42P06", "42P07", "42701", "42710", "42723"].includes(error.code);
   const hint = exists ? "; if it was pasted by hand, record it with --adopt (see migrations/migrate.ts)" : "";
-  return `${error.message} (${error.code})${line}${hint}`;
+  return `${error.message} (${error.code})${line}${dependents}${hint}`;
 }
 
 const recordsTable = `
@@ -137,13 +213,17 @@ $$;`;
 
 if (import.meta.main) {
   try {
-    const { values } = parseArgs({ options: { adopt: { type: "string" } } });
-    const databaseUrl = process.env.DATABASE_URL;
-    if (!databaseUrl) throw new Error("DATABASE_URL is not set");
-    await migrate(databaseUrl, {
-      ...(values.adopt === undefined ? {} : { adopt: values.adopt }),
-      log: console.log,
-    });
+    const { values } = parseArgs({ options: { adopt: { type: "string" }, print: { type: "boolean" } } });
+    if (values.print) {
+      process.stdout.write(await printed());
+    } else {
+      const databaseUrl = process.env.DATABASE_URL;
+      if (!databaseUrl) throw new Error("DATABASE_URL is not set");
+      await migrate(databaseUrl, {
+        ...(values.adopt === undefined ? {} : { adopt: values.adopt }),
+        log: console.log,
+      });
+    }
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
     console.error(message || code); // no more than that: an error's other properties may carry the URL

@@ -1,4 +1,5 @@
 import type { Fields } from "./fields.ts";
+import type { Keep } from "./keep.ts";
 
 /** One call by which the bot said something. `n` rises by one and never restarts; `at` is epoch milliseconds. */
 export interface Sent extends Fields {
@@ -36,28 +37,42 @@ interface Waiter {
   resolve(): void;
 }
 
-export function createSentLog(keep: number): SentLog {
+export function createSentLog(keep: number, store: Keep): SentLog {
+  const kept = store.table<Sent>("sent");
+  const numbers = store.table<number>("sent_numbers");
   let ring: (Slot | undefined)[] = [];
-  let last = 0;
-  let cleared = 0;
+  let cleared = numbers.get("cleared") ?? 0;
+  let last = cleared;
   const newestOf = new Map<string, number>();
   const waiters = new Map<string | undefined, Set<Waiter>>();
   const oldest = () => Math.max(cleared, last - keep) + 1;
+  for (const entry of [...kept.values()].sort((a, b) => a.n - b.n)) {
+    last = entry.n;
+    place(entry);
+  }
 
   function add(fields: Fields & { method: string }): Sent {
-    const n = ++last;
-    const entry: Sent = { n, at: Date.now(), ...fields };
-    const evicted = ring[n % keep]?.entry;
-    if (evicted && newestOf.get(String(evicted.chat_id)) === evicted.n)
-      newestOf.delete(String(evicted.chat_id));
-    const chat = String(entry.chat_id);
-    ring[n % keep] = { entry, previous: newestOf.get(chat) ?? 0 };
-    newestOf.set(chat, n);
+    const entry: Sent = { n: ++last, at: Date.now(), ...fields };
+    kept.set(String(entry.n), entry);
+    const chat = place(entry);
     if (waiters.size > 0) {
       notify(undefined, entry);
       notify(chat, entry);
     }
     return entry;
+  }
+
+  /** Puts an entry behind those of its chat. */
+  function place(entry: Sent): string {
+    const { n } = entry;
+    const evicted = ring[n % keep]?.entry;
+    if (evicted) kept.delete(String(evicted.n));
+    if (evicted && newestOf.get(String(evicted.chat_id)) === evicted.n)
+      newestOf.delete(String(evicted.chat_id));
+    const chat = String(entry.chat_id);
+    ring[n % keep] = { entry, previous: newestOf.get(chat) ?? 0 };
+    newestOf.set(chat, n);
+    return chat;
   }
 
   function notify(chat: string | undefined, entry: Sent): void {
@@ -104,6 +119,8 @@ export function createSentLog(keep: number): SentLog {
     ring = [];
     newestOf.clear();
     cleared = last;
+    numbers.set("cleared", cleared);
+    kept.clear();
     return count;
   }
 

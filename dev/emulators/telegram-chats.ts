@@ -1,5 +1,5 @@
 import type { Fields } from "./fields.ts";
-import { remember } from "./remember.ts";
+import type { Keep } from "./keep.ts";
 import { badRequest } from "./telegram-refusal.ts";
 
 export interface ChatInfo extends Fields {
@@ -13,6 +13,8 @@ export interface Chat {
   readonly firstId: number;
   lastId: number;
   blocked: boolean;
+  /** Epoch milliseconds of the customer's last message, where that counts. */
+  lastAt?: number;
 }
 
 export interface Said {
@@ -27,6 +29,8 @@ export interface Chats {
   meet(chat: Fields): Chat;
   /** Refuses `chat not found` when nobody ever wrote from there, unless the settings let it pass. */
   find(id: unknown): Chat;
+  /** The chat, where somebody wrote from there. */
+  seek(id: unknown): Chat | undefined;
   /** The next `message_id` of the chat, which rises per chat. */
   number(chat: Chat): number;
   said(chat: Chat, messageId: number, said: Said): void;
@@ -34,25 +38,30 @@ export interface Chats {
   /** Refuses in these words when the chat never had that message, or lost it. */
   mustHave(chat: Chat, messageId: number, otherwise: string): void;
   remove(chat: Chat, messageId: number): void;
+  block(chat: Chat, isBlocked: boolean): void;
+  /** The customer wrote just now. */
+  wrote(chat: Chat): void;
 }
 
 const KEPT_CHATS = 200_000;
 const KEPT_MESSAGES = 100_000;
 const GONE = null;
 
-export function createChats(firstMessageId: number, isStrict: () => boolean): Chats {
-  const chats = new Map<number | string, Chat>();
-  const messages = new Map<string, Said | typeof GONE>();
+/** The chats of one account, kept under names that begin with `prefix`. */
+export function createChats(firstMessageId: number, isStrict: () => boolean, keep: Keep, prefix = ""): Chats {
+  const chats = keep.table<Chat>(`${prefix}chats`, KEPT_CHATS);
+  const messages = keep.table<Said | typeof GONE>(`${prefix}messages`, KEPT_MESSAGES);
+  const save = (chat: Chat) => chats.set(String(chat.info.id), chat);
 
   function meet(fields: Fields): Chat {
     const id = Number(fields.id);
-    const known = chats.get(id);
+    const known = chats.get(String(id));
     if (known) return known;
     const type = id > 0 ? "private" : id < -1e12 ? "supergroup" : "group";
     const name = type === "private" ? { first_name: "Customer" } : { title: "Group" };
     const info = { ...name, type, ...fields, id };
     const chat: Chat = { info, firstId: firstMessageId, lastId: firstMessageId - 1, blocked: false };
-    remember(chats, id, chat, KEPT_CHATS);
+    save(chat);
     return chat;
   }
 
@@ -62,19 +71,32 @@ export function createChats(firstMessageId: number, isStrict: () => boolean): Ch
     meet,
     find(id) {
       if (id === undefined || id === "") badRequest("chat_id is empty");
-      const chat = chats.get(Number(id));
+      const chat = chats.get(String(Number(id)));
       if (chat) return chat;
       if (isStrict() || !Number.isSafeInteger(Number(id))) badRequest("chat not found");
       return meet({ id });
     },
-    number: (chat) => ++chat.lastId,
-    said: (chat, messageId, said) => remember(messages, key(chat, messageId), said, KEPT_MESSAGES),
+    seek: (id) => chats.get(String(Number(id))),
+    number(chat) {
+      chat.lastId++;
+      save(chat);
+      return chat.lastId;
+    },
+    said: (chat, messageId, said) => messages.set(key(chat, messageId), said),
     recall: (chat, messageId) => messages.get(key(chat, messageId)) ?? undefined,
     mustHave(chat, messageId, otherwise) {
       const known = messages.get(key(chat, messageId));
       const numbered = messageId >= chat.firstId && messageId <= chat.lastId;
       if (known === GONE || (!known && !numbered && isStrict())) badRequest(otherwise);
     },
-    remove: (chat, messageId) => remember(messages, key(chat, messageId), GONE, KEPT_MESSAGES),
+    remove: (chat, messageId) => messages.set(key(chat, messageId), GONE),
+    block(chat, isBlocked) {
+      chat.blocked = isBlocked;
+      save(chat);
+    },
+    wrote(chat) {
+      chat.lastAt = Date.now();
+      save(chat);
+    },
   };
 }

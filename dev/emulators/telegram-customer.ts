@@ -1,12 +1,11 @@
 import type { Hono } from "hono";
 import { badControl, readFields } from "./control.ts";
 import type { Fields } from "./fields.ts";
-import type { Outcome } from "./post.ts";
-import { remember } from "./remember.ts";
 import type { OnNode } from "./server.ts";
 import type { Chat } from "./telegram-chats.ts";
 import { learnFiles } from "./telegram-media.ts";
 import type { Telegram } from "./telegram-state.ts";
+import { answer, seconds, update } from "./telegram-update.ts";
 
 export const customerRoutes: Record<string, string> = {
   "POST /_customer/message":
@@ -18,13 +17,11 @@ export const customerRoutes: Record<string, string> = {
   "POST /_customer/block":
     "{chat, from?} -> {update_id, status, error?}; sends answer 403 until /_customer/unblock",
   "POST /_customer/unblock": "{chat, from?} -> {update_id, status, error?}",
+  "POST /_customer/channel_post": "{chat: {id: -100..., title?}, text | ...} -> as a message",
+  "POST /_customer/inline": "{from: {id}, query} -> {update_id, inline_query_id, status, error?}",
   "POST /_customer/update":
     "a whole Update, delivered as given; update_id is added if absent -> {update_id, status, error?}",
 };
-
-// Telegram leaves these out unless they are asked for.
-const ON_REQUEST_ONLY = new Set(["chat_member", "message_reaction", "message_reaction_count"]);
-const KEPT_QUERIES = 10_000;
 
 /** Mounts the routes by which a script plays the bot's customers. */
 export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
@@ -50,7 +47,10 @@ export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
     const date = chats.recall(chat, Number(message_id))?.date ?? seconds();
     const message = { message_id, from, chat: chat.info, date, edit_date: seconds(), ...withCommand(rest) };
     chats.said(chat, Number(message_id), { mine: false, text: String(rest.text ?? ""), date });
-    return c.json({ message_id, ...(await update(telegram, { edited_message: message }, chat)) });
+    return c.json({
+      message_id,
+      ...(await update(telegram, { edited_message: message }, String(chat.info.id))),
+    });
   });
 
   app.post("/_customer/callback", async (c) => {
@@ -65,15 +65,18 @@ export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
       date: said?.date ?? seconds(),
       text: said?.text || "?",
     };
-    remember(telegram.queries, id, chat.info.id, KEPT_QUERIES);
+    telegram.queries.set(id, chat.info.id);
     const callback_query = { id, from, message, chat_instance: String(chat.info.id), data };
-    return c.json({ callback_query_id: id, ...(await update(telegram, { callback_query }, chat)) });
+    return c.json({
+      callback_query_id: id,
+      ...(await update(telegram, { callback_query }, String(chat.info.id))),
+    });
   });
 
   for (const action of ["block", "unblock"] as const) {
     app.post(`/_customer/${action}`, async (c) => {
       const { chat, from } = who(telegram, await readFields(c));
-      chat.blocked = action === "block";
+      chats.block(chat, action === "block");
       const status = (is: boolean) => ({
         user: telegram.bot,
         status: is ? "kicked" : "member",
@@ -86,9 +89,28 @@ export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
         old_chat_member: status(!chat.blocked),
         new_chat_member: status(chat.blocked),
       };
-      return c.json(await update(telegram, { my_chat_member }, chat));
+      return c.json(await update(telegram, { my_chat_member }, String(chat.info.id)));
     });
   }
+
+  app.post("/_customer/channel_post", async (c) => {
+    const { chat: given, ...fields } = await readFields(c);
+    const id = Number((given as Fields | undefined)?.id ?? Number.NaN);
+    if (!Number.isSafeInteger(id) || id >= 0) badControl("chat.id is no channel's");
+    const chat = chats.meet({ title: "Channel", type: "channel", ...(given as Fields) });
+    const message_id = chats.number(chat);
+    const channel_post = { message_id, sender_chat: chat.info, chat: chat.info, date: seconds(), ...fields };
+    chats.said(chat, message_id, { mine: false, text: String(fields.text ?? ""), date: channel_post.date });
+    return c.json({ message_id, ...(await update(telegram, { channel_post }, String(id))) });
+  });
+
+  app.post("/_customer/inline", async (c) => {
+    const { from: given, query = "" } = await readFields(c);
+    const from = { is_bot: false, first_name: "Customer", ...(given as Fields | undefined) };
+    const id = crypto.randomUUID();
+    const inline_query = { id, from, query, offset: "" };
+    return c.json({ inline_query_id: id, ...(await update(telegram, { inline_query }, `inline:${id}`)) });
+  });
 
   app.post("/_customer/update", async (c) => {
     const fields = await readFields(c);
@@ -114,21 +136,7 @@ async function write(telegram: Telegram, chat: Chat, from: Fields, fields: Field
   const message = { message_id, from, chat: chat.info, date, ...withCommand(fields) };
   telegram.chats.said(chat, message_id, { mine: false, text: String(fields.text ?? ""), date });
   learnFiles(telegram, message);
-  return { message_id, ...(await update(telegram, { message }, chat)) };
-}
-
-async function update(telegram: Telegram, fields: Fields, chat: Chat): Promise<Fields> {
-  const update_id = telegram.nextUpdateId();
-  const [kind = ""] = Object.keys(fields);
-  const { allowed } = telegram.webhook;
-  if (allowed ? !allowed.includes(kind) : ON_REQUEST_ONLY.has(kind))
-    return answer(update_id, { status: 0, error: `${kind} is not in allowed_updates` });
-  const body = JSON.stringify({ update_id, ...fields });
-  return answer(update_id, await telegram.deliveries.deliver(body, { key: String(chat.info.id) }));
-}
-
-function answer(update_id: unknown, { status, error }: Outcome): Fields {
-  return { update_id, status, ...(error && { error }) };
+  return { message_id, ...(await update(telegram, { message }, String(chat.info.id))) };
 }
 
 /** Telegram marks a command as an entity; without it no bot framework sees one. */
@@ -154,10 +162,6 @@ function learn(telegram: Telegram, fields: Fields): void {
         telegram.chats.said(chat, messageId, { mine: query, text, date: Number(message?.date ?? 0) });
       learnFiles(telegram, message as Fields);
     }
-    if (query) remember(telegram.queries, String(part.id), Number(info?.id ?? 0), KEPT_QUERIES);
+    if (query) telegram.queries.set(String(part.id), Number(info?.id ?? 0));
   }
-}
-
-function seconds(): number {
-  return Math.floor(Date.now() / 1000);
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Fields } from "./fields.ts";
-import { remember } from "./remember.ts";
+import { chatFor } from "./telegram-business.ts";
 import { format } from "./telegram-markup.ts";
 import { say } from "./telegram-message.ts";
 import type { Done, Method } from "./telegram-methods.ts";
@@ -9,7 +9,6 @@ import { badRequest } from "./telegram-refusal.ts";
 import type { Telegram } from "./telegram-state.ts";
 
 const KINDS = ["photo", "document", "video", "audio", "voice", "animation", "video_note", "sticker"] as const;
-const KEPT_FILES = 50_000;
 const MAX_DOWNLOAD_BYTES = 20 * 1024 * 1024;
 
 const PIXEL = Buffer.from(
@@ -26,7 +25,7 @@ export function sendMedia(kind: "photo" | "document" | "video" | "audio" | "voic
       params.parse_mode,
       structured(params, "caption_entities"),
     );
-    const chat = telegram.chats.find(params.chat_id);
+    const chat = chatFor(telegram, params);
     if (caption.text.length > 1024) badRequest("message caption is too long");
     const fields = {
       [kind]: kind === "photo" ? [{ ...file, width: 1, height: 1 }] : file,
@@ -58,7 +57,7 @@ function newFile(telegram: Telegram, fields: Fields): Fields {
   const file_id = String(fields.file_id ?? `BQAC${crypto.randomUUID().replaceAll("-", "")}`);
   const file_unique_id = `AQ${createHash("sha256").update(file_id).digest("base64url").slice(0, 14)}`;
   const file = { ...fields, file_id, file_unique_id };
-  remember(telegram.files, file_id, file, KEPT_FILES);
+  telegram.files.set(file_id, file);
   return file;
 }
 
@@ -66,7 +65,7 @@ function newFile(telegram: Telegram, fields: Fields): Fields {
 export function learnFiles(telegram: Telegram, message: Fields): void {
   for (const kind of KINDS) {
     for (const file of [message[kind]].flat() as (Fields | undefined)[])
-      if (file?.file_id) remember(telegram.files, String(file.file_id), file, KEPT_FILES);
+      if (file?.file_id) telegram.files.set(String(file.file_id), file);
   }
 }
 

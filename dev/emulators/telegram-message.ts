@@ -1,4 +1,5 @@
 import { type Fields, fieldsIn } from "./fields.ts";
+import { chatsFor, inNameOf } from "./telegram-business.ts";
 import type { Chat } from "./telegram-chats.ts";
 import { type Formatted, format } from "./telegram-markup.ts";
 import type { Done } from "./telegram-methods.ts";
@@ -9,20 +10,21 @@ import type { Telegram } from "./telegram-state.ts";
 /** Puts one message of the bot into a chat: what every send method ends in. */
 export function say(telegram: Telegram, chat: Chat, params: Fields, text: string, fields: Fields): Done {
   checkButtons(params);
+  const chats = chatsFor(telegram, params);
   const reply = structured<Fields>(params, "reply_parameters");
   const replyTo = Number(reply?.message_id ?? params.reply_to_message_id ?? 0);
   if (replyTo && !reply?.allow_sending_without_reply)
-    telegram.chats.mustHave(chat, replyTo, "message to be replied not found");
+    chats.mustHave(chat, replyTo, "message to be replied not found");
   telegram.admit(chat);
-  const message_id = telegram.chats.number(chat);
+  const message_id = chats.number(chat);
   const date = Math.floor(Date.now() / 1000);
-  telegram.chats.said(chat, message_id, { mine: true, text, date });
+  chats.said(chat, message_id, { mine: true, text, date });
   const thread =
     params.message_thread_id === undefined ? {} : { message_thread_id: Number(params.message_thread_id) };
-  const said = replyTo ? telegram.chats.recall(chat, replyTo) : undefined;
+  const said = replyTo ? chats.recall(chat, replyTo) : undefined;
   const result = {
     message_id,
-    from: telegram.bot,
+    ...inNameOf(telegram, params),
     chat: chat.info,
     date,
     ...thread,

@@ -1,4 +1,5 @@
 import type { Fields } from "./fields.ts";
+import { chatFor, chatsFor, getBusinessConnection, inNameOf } from "./telegram-business.ts";
 import type { Chat } from "./telegram-chats.ts";
 import { getFile, sendMedia } from "./telegram-media.ts";
 import { checkButtons, readText, say } from "./telegram-message.ts";
@@ -28,6 +29,7 @@ export const methods: Record<string, Method> = {
   sendChatAction,
   answerCallbackQuery,
   setMessageReaction,
+  getBusinessConnection,
   editMessageText,
   deleteMessage,
   setWebhook,
@@ -38,13 +40,13 @@ export const methods: Record<string, Method> = {
 
 function sendMessage(telegram: Telegram, params: Fields): Done {
   const formatted = readText(params, "text");
-  const chat = telegram.chats.find(params.chat_id);
+  const chat = chatFor(telegram, params);
   if (formatted.text.length > 4096) badRequest("message is too long");
   return say(telegram, chat, params, formatted.text, { ...formatted });
 }
 
 function sendChatAction(telegram: Telegram, params: Fields): Done {
-  const chat = telegram.chats.find(params.chat_id);
+  const chat = chatFor(telegram, params);
   if (!params.action) badRequest("wrong parameter action in request");
   return { result: true, sent: { ...params, chat_id: chat.info.id } };
 }
@@ -72,7 +74,7 @@ function editMessageText(telegram: Telegram, params: Fields): Done {
   const { chat, messageId } = findMessage(telegram, params, "message to edit not found");
   if (formatted.text.length > 4096) badRequest("MESSAGE_TOO_LONG");
   checkButtons(params);
-  const said = telegram.chats.recall(chat, messageId);
+  const said = chatsFor(telegram, params).recall(chat, messageId);
   if (said && !said.mine) badRequest("message can't be edited");
   if (said?.text === formatted.text && params.reply_markup === undefined)
     badRequest(
@@ -81,16 +83,23 @@ function editMessageText(telegram: Telegram, params: Fields): Done {
   telegram.admit(chat);
   const edit_date = Math.floor(Date.now() / 1000);
   const date = said?.date ?? edit_date;
-  telegram.chats.said(chat, messageId, { mine: true, text: formatted.text, date });
+  chatsFor(telegram, params).said(chat, messageId, { mine: true, text: formatted.text, date });
   return {
-    result: { message_id: messageId, from: telegram.bot, chat: chat.info, date, edit_date, ...formatted },
+    result: {
+      message_id: messageId,
+      ...inNameOf(telegram, params),
+      chat: chat.info,
+      date,
+      edit_date,
+      ...formatted,
+    },
     sent: { ...params, chat_id: chat.info.id, message_id: messageId, ...formatted },
   };
 }
 
 function deleteMessage(telegram: Telegram, params: Fields): Done {
   const { chat, messageId } = findMessage(telegram, params, "message to delete not found");
-  telegram.chats.remove(chat, messageId);
+  chatsFor(telegram, params).remove(chat, messageId);
   return { result: true, sent: { ...params, chat_id: chat.info.id, message_id: messageId } };
 }
 
@@ -99,9 +108,9 @@ function findMessage(
   params: Fields,
   otherwise: string,
 ): { chat: Chat; messageId: number } {
-  const chat = telegram.chats.find(params.chat_id);
+  const chat = chatFor(telegram, params);
   const messageId = Number(params.message_id ?? 0);
   if (!messageId) badRequest("message identifier is not specified");
-  telegram.chats.mustHave(chat, messageId, otherwise);
+  chatsFor(telegram, params).mustHave(chat, messageId, otherwise);
   return { chat, messageId };
 }

@@ -1,6 +1,8 @@
 import type { Fields } from "./fields.ts";
+import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer, type Pacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
+import { type Business, createBusiness } from "./telegram-business.ts";
 import { type Chat, type Chats, createChats } from "./telegram-chats.ts";
 import { refuse, tooMany } from "./telegram-refusal.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
@@ -9,6 +11,8 @@ export interface TelegramOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly token: string;
+  /** Where it remembers from one start to the next; without it, nothing. */
+  readonly dir?: string;
   readonly webhookUrl?: string;
   readonly webhookSecret?: string;
   readonly botUsername?: string;
@@ -29,17 +33,22 @@ export interface Telegram {
   readonly bot: Fields;
   readonly settings: { limits: boolean; strict: boolean };
   readonly chats: Chats;
+  /** The accounts that users connected the bot to. */
+  readonly business: Business;
   readonly sent: SentLog;
   readonly deliveries: Deliveries;
   readonly webhook: { url: string; secret: string; allowed: readonly string[] | undefined };
   /** Callback queries that wait for `answerCallbackQuery`, with their chat. */
-  readonly queries: Map<string, number>;
-  readonly files: Map<string, Fields>;
+  readonly queries: Table<number>;
+  readonly files: Table<Fields>;
+  readonly keep: Keep;
   nextUpdateId(): number;
   /** Refuses 403 where the customer blocked the bot and 429 where the bot is too fast; else counts one message. */
   admit(chat: Chat): void;
 }
 
+const KEPT_QUERIES = 10_000;
+const KEPT_FILES = 50_000;
 const LOCAL_EPOCH_S = 1_735_689_600; // 2025: keeps message ids within int32 and rising over restarts
 
 export function createTelegram(options: TelegramOptions): Telegram {
@@ -50,7 +59,10 @@ export function createTelegram(options: TelegramOptions): Telegram {
     allowed: undefined,
   };
   const firstMessageId = options.firstMessageId ?? Math.floor(Date.now() / 1000) - LOCAL_EPOCH_S;
-  let updateId = (options.firstUpdateId ?? 100_000_000 + Math.floor(Math.random() * 1e9)) - 1;
+  const keep = createKeep(options.dir);
+  const numbers = keep.table<number>("numbers");
+  let updateId =
+    numbers.get("update_id") ?? (options.firstUpdateId ?? 100_000_000 + Math.floor(Math.random() * 1e9)) - 1;
   return {
     token: options.token,
     bot: {
@@ -61,8 +73,9 @@ export function createTelegram(options: TelegramOptions): Telegram {
     },
     settings,
     webhook,
-    chats: createChats(firstMessageId, () => settings.strict),
-    sent: createSentLog(options.keep ?? 100_000),
+    chats: createChats(firstMessageId, () => settings.strict, keep),
+    business: createBusiness(keep, firstMessageId),
+    sent: createSentLog(options.keep ?? 100_000, keep),
     deliveries: createDeliveries(
       {
         url: () => webhook.url || undefined,
@@ -71,11 +84,16 @@ export function createTelegram(options: TelegramOptions): Telegram {
         accepts: (status) => status >= 200 && status < 300,
         obeysRetryAfter: true,
       },
+      keep,
       { ordered: true, ...options.delivery },
     ),
-    queries: new Map(),
-    files: new Map(),
-    nextUpdateId: () => ++updateId,
+    queries: keep.table("queries", KEPT_QUERIES),
+    files: keep.table("files", KEPT_FILES),
+    keep,
+    nextUpdateId() {
+      numbers.set("update_id", ++updateId);
+      return updateId;
+    },
     admit: createAdmission(settings),
   };
 }

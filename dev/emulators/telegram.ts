@@ -4,6 +4,7 @@ import { mountControls } from "./control.ts";
 import { createFaults, type Fault, suffer } from "./faults.ts";
 import type { Fields } from "./fields.ts";
 import { type Emulator, listen, type OnNode, type OnNodeContext } from "./server.ts";
+import { businessRoutes, mountBusiness } from "./telegram-business-customer.ts";
 import { customerRoutes, mountCustomer } from "./telegram-customer.ts";
 import { fileBytes } from "./telegram-media.ts";
 import { type Method, methods } from "./telegram-methods.ts";
@@ -21,7 +22,7 @@ const byName = new Map(Object.entries(methods).map(([name, run]) => [name.toLowe
  * `/bot<token>/<method>` (GET, or POST of JSON, form or multipart) and `/file/bot<token>/<path>` answer as
  * https://core.telegram.org/bots/api says. The script's side, whose shapes `GET /` and `customerRoutes` list in full:
  * `POST /_customer/message {chat: {id}, text}` -> `{update_id, message_id, status, error?}`, and contact, edit, callback, block,
- * unblock, update beside it; `GET /_sent?chat_id=&method=&after=&wait=` -> `{last, sent: [{n, at, method, chat_id, message_id,
+ * unblock, channel_post, inline, update and business/* beside it; `GET /_sent?chat_id=&method=&after=&wait=` -> `{last, sent: [{n, at, method, chat_id, message_id,
  * text, ...}]}`; `/_faults`, `/_delivery` and `/_settings {limits?, strict?}` as `control.ts` has them.
  *
  * Updates of one chat wait for each other, redeliveries too; `status` is that of an update's first delivery.
@@ -38,6 +39,7 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
       "GET, POST /bot<token>/<method>": Object.keys(methods).join(", "),
       "GET /file/bot<token>/<path>": "the bytes behind a file_path",
       ...customerRoutes,
+      ...businessRoutes,
     },
     sent,
     faults,
@@ -45,6 +47,7 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
     settings,
   });
   mountCustomer(app, telegram);
+  mountBusiness(app, telegram);
 
   app.get("/file/:bot/:path{.+}", (c) => {
     if (c.req.param("bot") !== `bot${telegram.token}`) return refused(c, unauthorized);
@@ -73,7 +76,12 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
     console.error("telegram emulator:", error);
     return refused(c, broken);
   });
-  return listen(app, options.port, deliveries.stop);
+  const emulator = await listen(app, options.port, () => {
+    telegram.keep.close(); // what is pending now is so at the next start
+    deliveries.stop();
+  });
+  deliveries.resume();
+  return emulator;
 }
 
 function call(

@@ -1,4 +1,5 @@
 import { Agent } from "node:http";
+import type { Keep } from "./keep.ts";
 import { type Outcome, post } from "./post.ts";
 
 /** `copies` deliveries of each webhook, `delayMs` late (up to that, when shuffled); then how a refused one is repeated. */
@@ -44,6 +45,8 @@ export interface Deliveries {
   deliver(body: string | Uint8Array, how?: { key?: string; afterMs?: number }): Promise<Outcome>;
   /** Gives up everything pending. */
   drop(): void;
+  /** Delivers what an earlier run left undelivered. */
+  resume(): void;
   stop(): void;
 }
 
@@ -54,8 +57,22 @@ export interface Receiver {
   readonly obeysRetryAfter: boolean;
 }
 
+interface Undelivered {
+  readonly body?: string;
+  /** A body of bytes. */
+  readonly base64?: string;
+  readonly key?: string;
+}
+
 /** Delivers webhooks to one receiver, at least once, at most 100 at a time. */
-export function createDeliveries(receiver: Receiver, overrides: Partial<DeliverySettings> = {}): Deliveries {
+export function createDeliveries(
+  receiver: Receiver,
+  keep: Keep,
+  overrides: Partial<DeliverySettings> = {},
+): Deliveries {
+  const undelivered = keep.table<Undelivered>("undelivered");
+  const left = [...undelivered.entries()];
+  let serial = Math.max(0, ...left.map(([id]) => Number(id)));
   const settings = { ...defaults, ...overrides };
   const stats: DeliveryStats = { pending: 0, attempts: 0, delivered: 0, dropped: 0 };
   const agent = new Agent({ keepAlive: true, maxSockets: 100 });
@@ -73,13 +90,31 @@ export function createDeliveries(receiver: Receiver, overrides: Partial<Delivery
     }
     const first = Promise.withResolvers<Outcome>();
     for (let copy = 0; copy < Math.max(1, settings.copies); copy++) {
-      stats.pending++;
-      const born = epoch;
-      const run = () => persist(body, born, afterMs, first.resolve);
-      if (key === undefined || !settings.ordered || settings.shuffle) void run();
-      else enqueue(key, run);
+      const id = String(++serial);
+      const part = typeof body === "string" ? { body } : { base64: Buffer.from(body).toString("base64") };
+      undelivered.set(id, { ...part, ...(key !== undefined && { key }) });
+      start(id, body, key, afterMs, first.resolve);
     }
     return first.promise;
+  }
+
+  function start(
+    id: string,
+    body: string | Uint8Array,
+    key: string | undefined,
+    afterMs: number,
+    report: (outcome: Outcome) => void,
+  ): void {
+    stats.pending++;
+    const born = epoch;
+    const run = () => persist(body, born, afterMs, report).finally(() => undelivered.delete(id));
+    if (key === undefined || !settings.ordered || settings.shuffle) void run();
+    else enqueue(key, run);
+  }
+
+  function resume(): void {
+    for (const [id, { body, base64 = "", key }] of left.splice(0))
+      start(id, body ?? Buffer.from(base64, "base64"), key, 0, () => {});
   }
 
   function enqueue(key: string, run: () => Promise<void>): void {
@@ -157,6 +192,7 @@ export function createDeliveries(receiver: Receiver, overrides: Partial<Delivery
     stats,
     deliver,
     drop,
+    resume,
     stop() {
       drop();
       agent.destroy();

@@ -2,7 +2,6 @@ import type { Hono } from "hono";
 import { badControl, readFields } from "./control.ts";
 import { type Fields, fieldsIn } from "./fields.ts";
 import type { Outcome } from "./post.ts";
-import { remember } from "./remember.ts";
 import type { OnNode } from "./server.ts";
 import type { Customer } from "./whatsapp-customers.ts";
 import { contactOf, envelope, inboundMessage, messagesValue, statusBody } from "./whatsapp-envelope.ts";
@@ -20,8 +19,6 @@ export const customerRoutes: Record<string, string> = {
   "POST /_customer/silence": "{from? or user_id?, hours: 25} moves the last message back -> {last_at}",
   "POST /_customer/webhook": "any bytes, signed and delivered as they are -> {status, error?}",
 };
-
-const KEPT_RECEIVED = 100_000;
 
 /** Mounts the routes by which a script plays the business's customers. */
 export function mountCustomer(app: Hono<OnNode>, whatsapp: WhatsApp): void {
@@ -50,6 +47,7 @@ export function mountCustomer(app: Hono<OnNode>, whatsapp: WhatsApp): void {
     const { hours = 25, ...fields } = await readFields(c);
     const customer = customers.meet(named(fields));
     customer.lastAt = Date.now() - Number(hours) * 3_600_000;
+    customers.save(customer);
     return c.json({ last_at: customer.lastAt });
   });
 
@@ -76,7 +74,8 @@ function write(whatsapp: WhatsApp, fields: Fields): { message: Fields; value: Fi
 
 function hear(whatsapp: WhatsApp, customer: Customer, message: Fields): void {
   customer.lastAt = Date.now();
-  remember(whatsapp.received, String(message.id), customer.wa_id ?? customer.user_id ?? "", KEPT_RECEIVED);
+  whatsapp.customers.save(customer);
+  whatsapp.received.set(String(message.id), customer.wa_id ?? customer.user_id ?? "");
   learnMedia(whatsapp, message);
 }
 

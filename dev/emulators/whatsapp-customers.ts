@@ -1,8 +1,11 @@
 import type { Fields } from "./fields.ts";
+import type { Keep } from "./keep.ts";
 import { remember } from "./remember.ts";
 
 /** One person on WhatsApp, by phone, by business-scoped user id, or both. */
 export interface Customer {
+  /** Our own. */
+  readonly id: string;
   wa_id?: string;
   user_id?: string;
   name: string;
@@ -17,29 +20,40 @@ export interface Customers {
   /** The customer as these fields name them, merged with what was known. */
   meet(fields: Fields): Customer;
   find(key: string): Customer | undefined;
+  /** Keeps what changed in a customer. */
+  save(customer: Customer): void;
 }
 
 const KEPT = 200_000;
 
-export function createCustomers(): Customers {
+export function createCustomers(keep: Keep): Customers {
+  const kept = keep.table<Customer>("customers", KEPT);
   const customers = new Map<string, Customer>();
+  const save = (customer: Customer) => kept.set(customer.id, customer);
+  for (const customer of kept.values()) index(customer);
+
+  function index(customer: Customer): void {
+    const { wa_id, user_id } = customer;
+    if (wa_id) remember(customers, wa_id, customer, KEPT);
+    if (user_id) remember(customers, user_id, customer, KEPT);
+  }
 
   function meet({ from, user_id, name, username }: Fields): Customer {
     const phone = digits(from);
     const userId = text(user_id);
     const known = (phone && customers.get(phone)) || (userId && customers.get(userId)) || undefined;
-    const customer: Customer = known ?? { name: "Customer", lastAt: 0 };
+    const customer: Customer = known ?? { id: crypto.randomUUID(), name: "Customer", lastAt: 0 };
     if (phone) customer.wa_id = phone;
     if (userId) customer.user_id = userId;
     if (name !== undefined) customer.name = String(name);
     if (username !== undefined) customer.username = String(username);
-    if (phone) remember(customers, phone, customer, KEPT);
-    if (userId) remember(customers, userId, customer, KEPT);
+    index(customer);
+    save(customer);
     return customer;
   }
 
   const isPhone = /^\+?[\d ()-]+$/;
-  return { meet, find: (key) => customers.get(isPhone.test(key) ? (digits(key) ?? "") : key) };
+  return { meet, save, find: (key) => customers.get(isPhone.test(key) ? (digits(key) ?? "") : key) };
 }
 
 /** A phone as WhatsApp writes it: digits alone. */

@@ -1,13 +1,11 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Hono } from "hono";
 import type { Fields } from "./fields.ts";
-import { remember } from "./remember.ts";
 import type { OnNode } from "./server.ts";
 import { type GraphAnswer, unknownObject } from "./whatsapp-error.ts";
 import type { WhatsApp } from "./whatsapp-state.ts";
 
 const KINDS = ["image", "video", "audio", "document", "sticker"];
-const KEPT = 50_000;
 const URL_LIFE_S = 300;
 const DOWNLOAD = "/whatsapp_business/attachments/";
 
@@ -15,7 +13,7 @@ const DOWNLOAD = "/whatsapp_business/attachments/";
 export function learnMedia(whatsapp: WhatsApp, message: Fields): void {
   for (const kind of KINDS) {
     const part = message[kind] as Fields | undefined;
-    if (part?.id) remember(whatsapp.media, String(part.id), part, KEPT);
+    if (part?.id) whatsapp.media.set(String(part.id), part);
   }
 }
 

@@ -33,6 +33,7 @@ function send(whatsapp: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {
   const customer = known ?? customers.meet(payload.to ? { from: input } : { user_id: input });
   const id = newId(input);
   customer.lastSent = id;
+  customers.save(customer);
   const chat_id = payload.to ? (customer.wa_id ?? digits(input)) : input;
   sent.add({
     ...payload,

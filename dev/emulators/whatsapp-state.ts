@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Fields } from "./fields.ts";
+import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
@@ -14,6 +15,8 @@ export interface WhatsAppOptions {
   readonly verifyToken: string;
   readonly phoneNumberId: string;
   readonly displayPhoneNumber?: string;
+  /** Where it remembers from one start to the next; without it, nothing. */
+  readonly dir?: string;
   readonly webhookUrl?: string;
   /** Default v25.0; another one in the path is refused. */
   readonly apiVersion?: string;
@@ -50,11 +53,15 @@ export interface WhatsApp {
   readonly sent: SentLog;
   readonly deliveries: Deliveries;
   /** Messages customers sent, which can be marked read, and who sent them. */
-  readonly received: Map<string, string>;
-  readonly media: Map<string, Fields>;
+  readonly received: Table<string>;
+  readonly media: Table<Fields>;
+  readonly keep: Keep;
   /** The rate limit a message to that recipient would break, or undefined and it counts. */
   pace(recipient: string): GraphError | undefined;
 }
+
+const KEPT_RECEIVED = 100_000;
+const KEPT_MEDIA = 50_000;
 
 export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
   const settings = {
@@ -65,6 +72,7 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     windowErrors: options.windowErrors ?? "answer",
     webhookUrl: options.webhookUrl ?? "",
   };
+  const keep = createKeep(options.dir);
   const pairPace = createPacer({ intervalMs: 6_000, burst: 45 });
   const overallPace = createPacer({ intervalMs: 1_000 / 80, burst: 80 });
   return {
@@ -75,8 +83,8 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     accountId: "102290129340398",
     apiVersion: options.apiVersion ?? "v25.0",
     settings,
-    customers: createCustomers(),
-    sent: createSentLog(options.keep ?? 100_000),
+    customers: createCustomers(keep),
+    sent: createSentLog(options.keep ?? 100_000, keep),
     deliveries: createDeliveries(
       {
         url: () => settings.webhookUrl || undefined,
@@ -86,10 +94,12 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
         accepts: (status) => status === 200,
         obeysRetryAfter: false,
       },
+      keep,
       options.delivery,
     ),
-    received: new Map(),
-    media: new Map(),
+    received: keep.table("received", KEPT_RECEIVED),
+    media: keep.table("media", KEPT_MEDIA),
+    keep,
     pace(recipient) {
       if (!settings.limits) return undefined;
       const now = Date.now();

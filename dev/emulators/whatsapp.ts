@@ -86,7 +86,11 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
     return give(c, graphError(1));
   });
 
-  const emulator = await listen(app, options.port, deliveries.stop);
+  const emulator = await listen(app, options.port, () => {
+    whatsapp.keep.close(); // what is pending now is so at the next start
+    deliveries.stop();
+  });
+  deliveries.resume();
   if (settings.webhookUrl) void subscribe(whatsapp).then((result) => (handshake ??= result));
   return emulator;
 }

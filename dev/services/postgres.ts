@@ -22,16 +22,20 @@ export interface Postgres {
 
 const file = join(import.meta.dirname, "postgres-process.ts");
 
+/** Where a server on that port will be found by user `postgres`. */
+export function databaseUrl(port: number): string {
+  return `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
+}
+
 /**
  * Starts a real Postgres server that ends with this process. It picks up the data of an earlier run, however that
  * ended, and throws when the port or the directory is in use.
  */
 export async function startPostgres({ log, ...options }: PostgresOptions): Promise<Postgres> {
   const server = await startProcess<{ pid: number }>(file, options, log);
-  const at = `127.0.0.1:${options.port}/postgres`;
   return {
-    url: `postgres://postgres:postgres@${at}`,
-    adminUrl: `postgres://supabase_admin:postgres@${at}`,
+    url: databaseUrl(options.port),
+    adminUrl: `postgres://supabase_admin:postgres@127.0.0.1:${options.port}/postgres`,
     stop: server.stop,
     kill: () => {
       process.kill(server.facts.pid, "SIGKILL");

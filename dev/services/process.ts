@@ -7,6 +7,8 @@ export interface ServiceProcess<Facts> {
   readonly facts: Facts;
   /** Resolves when the process has stopped its service and is gone. */
   stop(): Promise<void>;
+  /** Ends the process without a word (`kill -9`). */
+  kill(): Promise<void>;
   /** Resolves when the process is gone, for whatever reason. */
   readonly gone: Promise<void>;
 }
@@ -56,7 +58,12 @@ export async function startProcess<Facts>(
     stopping = true;
     return end(child, gone);
   };
-  return { facts: answer.ready as Facts, stop, gone };
+  const kill = () => {
+    stopping = true;
+    child.kill("SIGKILL");
+    return gone;
+  };
+  return { facts: answer.ready as Facts, stop, kill, gone };
 }
 
 async function end(child: ChildProcess, gone: Promise<void>): Promise<void> {

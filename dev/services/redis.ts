@@ -6,7 +6,7 @@ export interface RedisOptions {
   readonly upstashPort: number;
   /** The bearer token that the REST API asks for. */
   readonly token: string;
-  /** Where the data rests between a clean stop and the next start; without it, nowhere. */
+  /** Where every write rests before it is answered; without it, nowhere. */
   readonly dir?: string;
   readonly log?: Log;
 }
@@ -17,6 +17,8 @@ export interface Redis {
   readonly token: string;
   readonly redisUrl: string;
   stop(): Promise<void>;
+  /** Ends it between any two lines (`kill -9`). What it answered is there at the next start, given a directory. */
+  kill(): Promise<void>;
 }
 
 const file = join(import.meta.dirname, "redis-process.ts");
@@ -29,5 +31,6 @@ export async function startRedis({ log, ...options }: RedisOptions): Promise<Red
     token: options.token,
     redisUrl: `redis://127.0.0.1:${options.redisPort}`,
     stop: server.stop,
+    kill: server.kill,
   };
 }

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Channel } from "../core/channel.ts";
 import { HubError } from "../core/errors.ts";
-import { normalisePhone } from "../core/identity/phone.ts";
+import { phoneOf } from "../core/identity/phone.ts";
 import { parseJson } from "../core/json.ts";
 import { type Content, contentSchema } from "../core/messages/content.ts";
 import type { InboundMessage } from "../core/messages/message.ts";
@@ -12,11 +12,9 @@ const MAX_PHONE = 64;
 const MAX_TEXT = 16_384;
 /** A whole `content`, as JSON. */
 const MAX_CONTENT = 32_768;
-const MAX_MEDIA_ID = 512;
 const SENT_AT = { from: Date.UTC(2000, 0), until: Date.UTC(2100, 0) };
 
 const TOKEN = /^hst_[\w-]{1,200}$/;
-const LOOKS_LIKE_URL = /^\s*([a-z][a-z0-9+.-]*:)?\/\/|^\s*(data|blob|file|javascript):/i;
 /** Inside these the keys are the caller's own words. */
 const FREE_FORM = ["data", "referral"];
 
@@ -43,11 +41,6 @@ const callerContentSchema = z
       refuse(`must be at most ${MAX_CONTENT} characters as JSON`);
     if (content.kind === "text" && (content.text === "" || content.text.length > MAX_TEXT))
       refuse(`must be 1 to ${MAX_TEXT} characters`, "text");
-    if (!("media" in content)) return;
-    const { id } = content.media;
-    if (id === "" || id.length > MAX_MEDIA_ID)
-      refuse(`must be 1 to ${MAX_MEDIA_ID} characters`, "media", "id");
-    if (LOOKS_LIKE_URL.test(id)) refuse("must be an id, not a URL", "media", "id");
   });
 
 /**
@@ -119,11 +112,13 @@ export const phonePolicy = z.enum(["trust", "verify"], "must be trust or verify"
  * of a phone, and `verification_required` of a session's id.
  */
 export function callerChannel(
-  name: string,
+  name: "kiosk" | "web",
   { vouch, claim = [] }: CallerKeys,
   defaultCountry: string | undefined,
 ): Channel {
   return {
+    postedWith: name,
+
     async verify({ headers }) {
       const { key, token } = credentials(headers);
       const believed =
@@ -196,10 +191,7 @@ function spokenFor({ phone, session }: CallerMessage, defaultCountry: string | u
   if ((phone === undefined) === (session === undefined))
     throw malformed("phone", "with an API key, exactly one of phone and session is needed");
   if (session !== undefined) return { session_id: session.toLowerCase() };
-  const normalised = normalisePhone(phone!, defaultCountry);
-  if (normalised === undefined)
-    throw malformed("phone", "not a phone number; write it with + and the country's prefix");
-  return { phone: normalised };
+  return { phone: phoneOf(phone!, defaultCountry) };
 }
 
 async function ownSession({ phone, session }: CallerMessage, token: string) {

@@ -8,6 +8,7 @@ const settingsSchema = z.object({
   ADMIN_API_KEY: apiKeys,
   DEFAULT_COUNTRY: country,
   KIOSK_PHONE_POLICY: phonePolicy,
+  KIOSK_IDLE_SECONDS: z.coerce.number().int().min(10).max(86_400).default(120),
 });
 
 /** Kiosks in shops: always on, since a session token needs no setting. */
@@ -18,5 +19,6 @@ export default function kiosk(env: Env): Channel {
     settings?.KIOSK_PHONE_POLICY === "trust"
       ? { vouch: [...kiosks, ...admins] }
       : { vouch: admins, claim: kiosks };
-  return callerChannel("kiosk", keys, settings?.DEFAULT_COUNTRY);
+  const channel = callerChannel("kiosk", keys, settings?.DEFAULT_COUNTRY);
+  return settings ? { ...channel, tokenIdleMs: settings.KIOSK_IDLE_SECONDS * 1_000 } : channel;
 }

@@ -8,7 +8,7 @@ import type { SweepBudget } from "../core/sweep/sweep.ts";
 import { createApp } from "../http/app.ts";
 import type { App } from "../http/request.ts";
 import { botOf } from "./bot.ts";
-import { channelsOf } from "./channels.ts";
+import { channelsOf, postedWithOf } from "./channels.ts";
 import { type Config, configOf } from "./config.ts";
 import { hubOpener, type OpenHub } from "./hub.ts";
 import { limitersOf } from "./limiters.ts";
@@ -53,11 +53,12 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
     keys: config?.keys ?? { kiosk: [], web: [], admin: [] },
     corsOrigins: config?.corsOrigins ?? [],
     channels: Object.keys(makers),
+    postedWith: postedWithOf(channels),
     callerMessage: callerMessageSchema,
     backends: { store: config?.backend.name ?? "none", cache: config?.upstash ? "upstash" : "none" },
     ...(rooms && { rooms }),
     ...(config?.country && { country: config.country }),
-    ...(config && { kioskPhones: config.kioskPhones, scanTo: config.scanTo }),
+    ...(config && { kioskPhones: config.kioskPhones }),
     limiters: limitersOf(env, log),
     ...(misconfigured && { misconfigured }),
   });
@@ -66,8 +67,13 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
 
 function retentionOf(
   config: Config | undefined,
-): Pick<SweepBudget, "retentionMs" | "messageRetentionMs" | "passwordRetentionMs"> {
+): Pick<SweepBudget, "retentionMs" | "messageRetentionMs" | "passwordRetentionMs" | "identityRetentionMs"> {
   if (!config) return { retentionMs: 0 };
-  const { retentionMs, messageRetentionMs, passwordRetentionMs } = config;
-  return { retentionMs, passwordRetentionMs, ...(messageRetentionMs && { messageRetentionMs }) };
+  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs } = config;
+  return {
+    retentionMs,
+    passwordRetentionMs,
+    identityRetentionMs,
+    ...(messageRetentionMs && { messageRetentionMs }),
+  };
 }

@@ -12,3 +12,15 @@ export function channelsOf(env: Env, { attempt }: Problems): Record<string, Chan
   }
   return channels;
 }
+
+/** How long tokens live without use; stores and cache know one such channel, the kiosk. */
+export function tokenIdleOf({ kiosk }: Readonly<Record<string, Channel>>): { kioskIdleMs?: number } {
+  return kiosk?.tokenIdleMs === undefined ? {} : { kioskIdleMs: kiosk.tokenIdleMs };
+}
+
+/** Which keys the channels take whose messages programs of ours post. */
+export function postedWithOf(channels: Readonly<Record<string, Channel>>) {
+  return Object.fromEntries(
+    Object.entries(channels).flatMap(([name, { postedWith }]) => (postedWith ? [[name, postedWith]] : [])),
+  );
+}

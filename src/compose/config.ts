@@ -44,18 +44,8 @@ const hubSchema = z.object({
   // Platforms send for a week what they think we did not get; it has to be known as long.
   MESSAGE_RETENTION_DAYS: days.min(8).optional(),
   PASSWORD_RETENTION_DAYS: days.default(365),
+  IDENTITY_RETENTION_DAYS: days.default(365),
   KIOSK_PHONE_POLICY: z.enum(["trust", "verify"], "must be trust or verify").default("verify"),
-  KIOSK_IDLE_SECONDS: z.coerce.number().int().min(10).max(86_400).default(120),
-  TELEGRAM_BOT_USERNAME: z
-    .string()
-    .transform((name) => name.replace(/^@/, ""))
-    .refine((name) => /^[A-Za-z]\w{3,31}$/.test(name), "must be a bot's username")
-    .optional(),
-  WHATSAPP_DISPLAY_PHONE_NUMBER: z
-    .string()
-    .transform((phone) => phone.replaceAll(/\D/g, ""))
-    .refine((digits) => /^[1-9]\d{6,14}$/.test(digits), "must be a phone number with the country's prefix")
-    .optional(),
   DEFAULT_COUNTRY: z
     .string()
     .regex(/^[A-Z]{2}$/, "must be a country as two capital letters")
@@ -92,16 +82,13 @@ export interface Config {
   readonly upstash?: { readonly url: string; readonly token: string };
   readonly cacheTtlSeconds: number;
   readonly sessionTtlMs: number;
-  /** How long dead sessions are kept; messages, where they go sooner; and passwords that let nobody in. */
+  /** How long dead sessions are kept; messages, where they go sooner; passwords that let nobody in; identities unseen. */
   readonly retentionMs: number;
   readonly messageRetentionMs?: number;
   readonly passwordRetentionMs: number;
+  readonly identityRetentionMs: number;
   /** Whether a kiosk's API key vouches for the phone that somebody typed there. */
   readonly kioskPhones: "trust" | "verify";
-  /** How long a kiosk's token lives without use. */
-  readonly kioskIdleMs: number;
-  /** Where customers scan to. */
-  readonly scanTo: { readonly telegram?: string; readonly whatsapp?: string };
   readonly country?: string;
   readonly language?: string;
   readonly bot: string;
@@ -124,12 +111,8 @@ export function configOf(env: Env): Config {
     retentionMs: hub.SESSION_RETENTION_DAYS * DAY_MS,
     ...(hub.MESSAGE_RETENTION_DAYS && { messageRetentionMs: hub.MESSAGE_RETENTION_DAYS * DAY_MS }),
     passwordRetentionMs: hub.PASSWORD_RETENTION_DAYS * DAY_MS,
+    identityRetentionMs: hub.IDENTITY_RETENTION_DAYS * DAY_MS,
     kioskPhones: hub.KIOSK_PHONE_POLICY,
-    kioskIdleMs: hub.KIOSK_IDLE_SECONDS * 1_000,
-    scanTo: {
-      ...(hub.TELEGRAM_BOT_USERNAME && { telegram: hub.TELEGRAM_BOT_USERNAME }),
-      ...(hub.WHATSAPP_DISPLAY_PHONE_NUMBER && { whatsapp: hub.WHATSAPP_DISPLAY_PHONE_NUMBER }),
-    },
     ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
     ...(hub.DEFAULT_LANGUAGE && { language: hub.DEFAULT_LANGUAGE }),
     bot: hub.BOT,

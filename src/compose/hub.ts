@@ -9,6 +9,7 @@ import { watchJournal } from "../outage/watch.ts";
 import { withJournal } from "../outage/with-journal.ts";
 import { upstashJournal } from "../stores/journal.ts";
 import { noCache, upstashCache } from "../stores/upstash.ts";
+import { tokenIdleOf } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { storeOpener } from "./store.ts";
 
@@ -30,7 +31,7 @@ interface Parts {
 /** Puts a hub together for each event, from what an isolate makes once. With Upstash its store has a journal before it. */
 export function hubOpener({ config, channels, bot, rooms, log }: Parts): OpenHub {
   const openStore = storeOpener(config, bot, channels, log);
-  const cache = cacheOf(config, log);
+  const cache = cacheOf(config, channels, log);
   const now = () => new Date();
   const journal =
     config.upstash && config.backend.name !== "memory" ? upstashJournal(config.upstash) : undefined;
@@ -55,6 +56,12 @@ export function hubOpener({ config, channels, bot, rooms, log }: Parts): OpenHub
   };
 }
 
-function cacheOf({ upstash, cacheTtlSeconds, kioskIdleMs }: Config, log: Log): SessionCache {
-  return upstash ? upstashCache({ ...upstash, ttlSeconds: cacheTtlSeconds, kioskIdleMs, log }) : noCache;
+function cacheOf(
+  { upstash, cacheTtlSeconds }: Config,
+  channels: Readonly<Record<string, Channel>>,
+  log: Log,
+): SessionCache {
+  return upstash
+    ? upstashCache({ ...upstash, ttlSeconds: cacheTtlSeconds, ...tokenIdleOf(channels), log })
+    : noCache;
 }

@@ -8,6 +8,7 @@ import { memoryStore } from "../stores/memory.ts";
 import { postgresCalls } from "../stores/postgres.ts";
 import { type SqlCall, sqlStore } from "../stores/sql.ts";
 import { supabaseCalls } from "../stores/supabase.ts";
+import { tokenIdleOf } from "./channels.ts";
 import type { Config } from "./config.ts";
 
 /** Longer than the bot's limit, so that a turn is never claimed twice while its bot is still thinking. */
@@ -52,7 +53,7 @@ export function storeOpener(
 }
 
 function settingsOf(
-  { sessionTtlMs, kioskIdleMs, language }: Config,
+  { sessionTtlMs, language }: Config,
   { history, batch = false }: Bot,
   channels: Readonly<Record<string, Channel>>,
 ): StoreSettings {
@@ -61,7 +62,7 @@ function settingsOf(
   );
   return {
     sessionTtlMs,
-    kioskIdleMs,
+    ...tokenIdleOf(channels),
     leaseMs: LEASE_MS,
     history,
     batch,

@@ -10,12 +10,28 @@ export interface WebhookRequest {
   readonly body: Uint8Array;
 }
 
-/** One messaging platform: how to trust it, read it and answer on it. */
-export interface Channel {
+/** How to trust a platform and read what it says. */
+export interface ChannelReader {
   /** Throws `unauthorized` unless the platform sent exactly these bytes. */
   verify(request: WebhookRequest): Promise<void>;
-  /** What the webhook says, in its order. Throws `malformed` only when nothing in it can be read. */
+  /**
+   * What the webhook says, in its order. Throws `malformed` only when nothing in it can be read, and `unavailable` or
+   * `throttled` when the platform has to be asked whether to believe it and does not answer: it delivers again then.
+   */
   parse(request: WebhookRequest): Promise<Inbound[]>;
+  /** The answer to the platform's subscription handshake; `undefined` when this request is not one. Throws `forbidden`. */
+  challenge?(request: WebhookRequest): string | undefined;
+  /**
+   * The scope of the API keys with which programs of ours post messages here for customers, who then fetch their replies
+   * themselves. Absent: a platform posts, and the hub sends.
+   */
+  readonly postedWith?: "kiosk" | "web";
+  /** How long a session token that was given out here lives without use, in ms; absent means as long as its session. */
+  readonly tokenIdleMs?: number;
+}
+
+/** How to answer on a platform. */
+export interface ChannelSender {
   /** The reply as the calls that the platform needs, in order: one for most, more past its length limit. */
   split(reply: Reply): Reply[];
   /**
@@ -24,8 +40,9 @@ export interface Channel {
    */
   send(to: Address, part: Reply, signal: AbortSignal): Promise<string>;
   /**
-   * Sends a one-time code, which is part of no history. Throws as `send`; where the platform lets us write only to whom
-   * it last heard of lately, `to.used_at` says when, and `rejected` that it is too long ago.
+   * Sends a one-time code, which is part of no history. Throws as `send`, and `rejected` for an address that others may
+   * read too. Where the platform lets us write only to customers it has lately heard of, `to.used_at` says when that
+   * was, and `rejected` that it is too long ago.
    */
   sendCode(to: KnownAddress, code: string, now: Date, signal: AbortSignal): Promise<void>;
   /**
@@ -33,10 +50,13 @@ export interface Channel {
    * an answered button. Best effort: nobody waits for it, and what it throws is logged.
    */
   showTyping(to: Address, external_id: string, signal: AbortSignal): Promise<void>;
+  /** What a customer opens or scans to send us this link token; absent, or undefined without its settings: no link. */
+  scanLink?(token: string): string | undefined;
   /** Messages per second that the platform takes from one account; absent means no limit worth keeping. */
   readonly perSecond?: number;
   /** The least time between two messages to one address. */
   readonly spacingMs?: number;
-  /** The answer to the platform's subscription handshake; `undefined` when this request is not one. Throws `forbidden`. */
-  challenge?(request: WebhookRequest): string | undefined;
 }
+
+/** One messaging platform: how to trust it, read it and answer on it. */
+export interface Channel extends ChannelReader, ChannelSender {}

@@ -1,3 +1,5 @@
+import type { JsonObject } from "./json.ts";
+
 /** What went wrong, in the closed set the hub and its callers act on; the list is part of the API description. */
 export const ERROR_CODES = {
   unauthorized: 401,
@@ -6,16 +8,19 @@ export const ERROR_CODES = {
   code_invalid: 403,
   password_invalid: 401,
   malformed: 400,
+  phone_ambiguous: 400,
   session_not_found: 404,
   session_expired: 404,
   not_found: 404,
   method_not_allowed: 405,
   version_conflict: 409,
+  merge_required: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
   too_many_requests: 429,
   rejected: 500,
   internal: 500,
+  needs_database: 501,
   misconfigured: 503,
   throttled: 503,
   unavailable: 503,
@@ -28,6 +33,8 @@ interface Details {
   retryAfterMs?: number;
   /** What the operator reads: the platform's or the database's own code, never content. */
   reason?: string;
+  /** What the caller is told beside the message, as JSON; never a secret. */
+  details?: JsonObject | undefined;
   cause?: unknown;
 }
 
@@ -36,6 +43,7 @@ export class HubError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
   readonly reason: string | undefined;
+  readonly details: JsonObject | undefined;
 
   constructor(code: ErrorCode, message: string, details: Details = {}) {
     super(message, { cause: details.cause });
@@ -43,6 +51,7 @@ export class HubError extends Error {
     this.code = code;
     this.retryAfterMs = details.retryAfterMs;
     this.reason = details.reason;
+    this.details = details.details;
   }
 }
 

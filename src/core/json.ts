@@ -44,18 +44,39 @@ export function cleanDeep<T>(value: T): T {
   ) as T;
 }
 
-/** JSON merge patch (RFC 7396) on an object: null removes, objects merge, the rest replaces. */
+/** The most that a merge patch may hold: keys in all, and levels of objects and arrays. */
+export const PATCH_KEYS = 10_000;
+export const PATCH_DEPTH = 32;
+
+/**
+ * JSON merge patch (RFC 7396) on an object: null removes, objects merge, the rest replaces. Throws `payload_too_large`
+ * for a patch of more than `PATCH_KEYS` keys or `PATCH_DEPTH` levels.
+ */
 export function mergePatch(target: Json | undefined, patch: JsonObject): JsonObject {
+  if (isDeeper(patch, PATCH_DEPTH))
+    throw new HubError("payload_too_large", `a document may nest ${PATCH_DEPTH} levels deep`);
+  if (keysOf(patch) > PATCH_KEYS)
+    throw new HubError("payload_too_large", `a document may hold ${PATCH_KEYS} keys`);
+  return patched(target, patch);
+}
+
+function patched(target: Json | undefined, patch: JsonObject): JsonObject {
   const merged = new Map<string, Json>(
     target && typeof target === "object" && !Array.isArray(target) ? Object.entries(target) : [],
   );
   for (const [key, value] of Object.entries(patch)) {
     if (value === null) merged.delete(key);
     else if (typeof value === "object" && !Array.isArray(value))
-      merged.set(key, mergePatch(merged.get(key), value as JsonObject));
+      merged.set(key, patched(merged.get(key), value as JsonObject));
     else merged.set(key, value);
   }
   return Object.fromEntries(merged);
+}
+
+function keysOf(value: Json): number {
+  if (value === null || typeof value !== "object") return 0;
+  const items: Json[] = Object.values(value);
+  return items.reduce((sum: number, item) => sum + keysOf(item), Array.isArray(value) ? 0 : items.length);
 }
 
 function isDeeper(value: unknown, levels: number): boolean {

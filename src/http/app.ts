@@ -115,16 +115,18 @@ function observe(options: AppOptions) {
   };
 }
 
-/** The routes whose answers a caller may ask to be held. */
-const MAY_WAIT = /^\/(session\/messages|webhooks\/(kiosk|web))\/?$/;
-
 /** Serves nothing half configured, and answers in time whatever hangs. */
 function guard(options: AppOptions) {
   const { requestMs } = boundsOf(options);
+  /** The routes whose answers a caller may ask to be held. */
+  const mayWait = [
+    "/session/messages",
+    ...Object.keys(options.postedWith).map((name) => `/webhooks/${name}`),
+  ];
   return async (c: HttpContext, next: () => Promise<void>) => {
     if (options.misconfigured && c.req.path !== "/health")
       throw new HubError("misconfigured", options.misconfigured, { retryAfterMs: 60_000 });
-    const asked = MAY_WAIT.test(c.req.path) ? Number(c.req.query("wait")) : 0;
+    const asked = mayWait.includes(c.req.path.replace(/\/$/, "")) ? Number(c.req.query("wait")) : 0;
     const wait = Math.min(Math.max(asked || 0, 0), LONGEST_WAIT_S);
     try {
       await withTimeout(requestMs + wait * 1_000, "request_timeout", () => next());

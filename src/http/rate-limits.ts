@@ -44,7 +44,7 @@ export function limitRate(options: AppOptions) {
 
   return async (c: HttpContext, next: () => Promise<void>) => {
     const { path, method } = c.req;
-    if ((entry || caller) && !isFree(method, path) && !(await holdsKey(c, options))) {
+    if ((entry || caller) && !isFree(method, path, options) && !(await holdsKey(c, options))) {
       const network = networkOf(c.req.raw.headers);
       if (caller && (await refuses(caller, network))) throw tooMany(CALLER_PERIOD_MS);
       if (entry && ENTRIES.has(path) && (await refuses(entry, `${path} ${network}`)))
@@ -73,8 +73,10 @@ export function networkOf(headers: Headers): string {
 }
 
 /** Probes, and what platforms send: they sign it, come from few networks, and would only send it again. */
-function isFree(method: string, path: string): boolean {
-  return path === "/health" || (method === "POST" && /^\/webhooks\/(?!kiosk$|web$)/.test(path));
+function isFree(method: string, path: string, { postedWith }: AppOptions): boolean {
+  if (path === "/health") return true;
+  const channel = method === "POST" ? /^\/webhooks\/([^/]+)\/?$/.exec(path)?.[1] : undefined;
+  return channel !== undefined && !Object.hasOwn(postedWith, channel);
 }
 
 async function holdsKey(c: HttpContext, { keys }: AppOptions): Promise<boolean> {

@@ -22,14 +22,14 @@ export interface AppOptions {
   readonly rooms?: DurableObjectNamespace;
   /** The name of every channel there is, on or off: what a session's `channel` may say. */
   readonly channels: readonly string[];
+  /** Those of them where programs of ours post for customers, with the scope of the API keys they hold. */
+  readonly postedWith: Readonly<Record<string, "kiosk" | "web">>;
   /** What the kiosk and web channels read, for the API description; they check it themselves. */
   readonly callerMessage?: z.ZodType;
   /** Two letters for phones without a prefix. */
   readonly country?: string;
   /** Whether a kiosk's API key vouches for the phone that somebody typed there. Without it, it does not. */
   readonly kioskPhones?: "trust" | "verify";
-  /** Where customers scan to: the bot's username on Telegram, our number's digits on WhatsApp. */
-  readonly scanTo?: { readonly telegram?: string; readonly whatsapp?: string };
   readonly limiters?: RateLimiters;
   /** Names of what the hub stands on, for operators. */
   readonly backends: { readonly store: string; readonly cache: string };

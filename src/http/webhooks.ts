@@ -22,16 +22,13 @@ const anyObject = { type: "object" as const };
 /** A webhook may hold hundreds of messages; a log line names this many. */
 const NAMED = 20;
 
-/** Channels whose messages are posted by programs of ours. */
-const CALLERS = ["kiosk", "web"];
-
 /**
  * Registers where platforms deliver, one route for each in the list of channels:
  * https://core.telegram.org/bots/api#setwebhook and WhatsApp's Cloud API webhooks among them.
  */
 export function addPlatformWebhooks(app: App, options: AppOptions): void {
   const { bodyBytes } = boundsOf(options);
-  const platforms = options.channels.filter((name) => !CALLERS.includes(name));
+  const platforms = options.channels.filter((name) => !Object.hasOwn(options.postedWith, name));
   for (const name of platforms) {
     const deliver = createRoute({
       method: "post",
@@ -97,14 +94,14 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
   const { bodyBytes } = boundsOf(options);
   if (options.callerMessage) app.openAPIRegistry.register("CallerMessage", options.callerMessage.clone());
   const schema = options.callerMessage ? { $ref: "#/components/schemas/CallerMessage" } : anyObject;
-  for (const name of CALLERS) {
+  for (const [name, scope] of Object.entries(options.postedWith)) {
     const post = createRoute({
       method: "post",
       path: `/webhooks/${name}`,
       tags: ["Webhooks"],
       summary: `A customer's message from the ${name}`,
       description:
-        `With a ${name} key for a \`phone\` or a \`session\`, or with the session's own token. \`external_id\` makes it ` +
+        `With a ${scope} key for a \`phone\` or a \`session\`, or with the session's own token. \`external_id\` makes it ` +
         "safe to send again: the same one in the same session is stored and answered once. With `wait` the answer " +
         "comes when the bot's replies are there, or without them when time is up; they are then in the messages. It ends " +
         "early, without any, when the bot stays silent or the turn fails; a failed one is tried again later.",
@@ -130,6 +127,7 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         ),
         ...problems(
           "malformed",
+          "phone_ambiguous",
           "unauthorized",
           "verification_required",
           "not_found",

@@ -2,6 +2,7 @@ import { failureOf, HubError, toHubError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { InboundEvent, Received } from "../core/receive/conversations.ts";
 import type { SessionCache } from "../core/sessions/cache.ts";
+import { isSessionRef } from "../core/sessions/session.ts";
 import type { Store } from "../core/store.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { isOutage, type Journal } from "./journal.ts";
@@ -135,8 +136,8 @@ export function withJournal(store: Store, parts: JournalParts): Store {
       ...sessions,
       start: (start, at) => afterSome(() => sessions.start(start, at)),
       restore: (who, channel, at) => afterSome(() => sessions.restore(who, channel, at)),
-      update: (token_hash, changes, at) => {
-        const update = () => sessions.update(token_hash, changes, at);
+      update: (of, changes, at) => {
+        const update = () => sessions.update(of, changes, at);
         return changes.message ? afterOlder(update, { ask: false }) : update();
       },
       end: ordered(sessions.end),
@@ -170,7 +171,7 @@ async function mayWait(
     if (event.type !== "message") continue;
     const { from, claimed } = event.message;
     if (claimed) return false;
-    if (("token_hash" in from || "session_id" in from) && !(await cache.knows(from))) return false;
+    if (isSessionRef(from) && !(await cache.knows(from))) return false;
   }
   return true;
 }

@@ -1,6 +1,7 @@
 import { HubError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Row } from "./rows.ts";
+import { isFailure } from "./sql/refusals.ts";
 import { COLLISIONS, type SqlCall, type SqlFunction } from "./sql.ts";
 
 /** Of a call's argument, what says which rows it was about: ids of ours, and how much it held. */
@@ -24,7 +25,7 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * The same calls, with a log line for each that fails: the function, the codes, the ids of what it was about and, for a
+ * The same calls, with a log line for each that fails (a refusal is an answer): the function, the codes, the ids of what it was about and, for a
  * bad schema, what is wrong with it. Nothing of what the rows hold.
  */
 export function loggedCall(call: SqlCall, log: Log): SqlCall {
@@ -33,6 +34,7 @@ export function loggedCall(call: SqlCall, log: Log): SqlCall {
     try {
       return await call(name, argument);
     } catch (error) {
+      if (!isFailure(error)) throw error;
       const collided = error instanceof HubError && COLLISIONS.has(error.reason ?? "");
       log(collided ? "info" : "error", collided ? "store.collided" : "store.failed", {
         function: name,
@@ -51,7 +53,7 @@ function notified(error: unknown, name: SqlFunction): Row {
   const database = (error.cause ?? {}) as Row;
   const words = aboutSchema(reason) && typeof database.message === "string" ? database.message : undefined;
   const missing = /^(42883|PGRST202)$/.test(reason)
-    ? `${/\bfunction (?:public\.)?(\w+)/.exec(words ?? "")?.[1] ?? name} is missing: run npm run migrate`
+    ? `${/\bfunction (?:public\.|hub\.)?(\w+)/.exec(words ?? "")?.[1] ?? name} is missing: run npm run migrate`
     : undefined;
   return {
     code,
@@ -74,8 +76,8 @@ function aboutSchema(reason: string): boolean {
 /** The functions and lines of Postgres' context, which may quote a row too. */
 function placesIn(where: unknown): string[] | undefined {
   if (typeof where !== "string") return undefined;
-  return [...where.matchAll(/function (?:public\.)?(\w+)\([^)]*\)(?: line (\d+))?/g)].map(([, name, line]) =>
-    line ? `${name}:${line}` : String(name),
+  return [...where.matchAll(/function (?:public\.|hub\.)?(\w+)\([^)]*\)(?: line (\d+))?/g)].map(
+    ([, name, line]) => (line ? `${name}:${line}` : String(name)),
   );
 }
 

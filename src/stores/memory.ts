@@ -1,9 +1,10 @@
 import type { Store, StoreSettings } from "../core/store.ts";
 import { memoryConversations } from "./memory/conversations.ts";
+import { memoryHousekeeping } from "./memory/housekeeping.ts";
 import { memoryOperations } from "./memory/operations.ts";
 import { memoryPrivacy } from "./memory/privacy.ts";
 import { memoryProofs } from "./memory/proofs.ts";
-import { memoryHousekeeping, memorySessions } from "./memory/sessions.ts";
+import { memorySessions } from "./memory/sessions.ts";
 import { newTables } from "./memory/tables.ts";
 
 /** The executable specification of a store: everything in this process, gone with it. */

@@ -2,6 +2,7 @@ import postgres from "postgres";
 import { HubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import type { Row } from "./rows.ts";
+import { raisedRefusal } from "./sql/refusals.ts";
 import type { SqlCall } from "./sql.ts";
 
 export interface PostgresCalls {
@@ -65,6 +66,10 @@ function isTimeout(error: unknown): boolean {
 
 function fail(error: unknown): HubError {
   if (error instanceof HubError) return error;
+  if (error instanceof postgres.PostgresError) {
+    const refused = raisedRefusal(error.code, error.message, error.detail);
+    if (refused) return refused;
+  }
   const reason = error instanceof Error && "code" in error ? String(error.code) : "unknown";
   return new HubError("unavailable", "the database did not answer", { reason, cause: error });
 }

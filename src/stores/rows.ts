@@ -45,11 +45,12 @@ export function toOpened(row: Row): Opened {
 }
 
 /** What a call has changed beside the session it was about. */
-export function toEffects({ merged, closed, notified, deliveries }: Row): Effects {
+export function toEffects({ merged, closed, notified, conflicts, deliveries }: Row): Effects {
   return {
     ...(merged != null && { merged: merged as string[] }),
     ...(closed != null && { closed: closed as string[] }),
     ...(notified != null && { notified: notified as string[] }),
+    ...(conflicts != null && { conflicts: conflicts as "customer_id"[] }),
     ...(deliveries != null && { deliveries: (deliveries as Row[]).map(toDelivery) }),
   };
 }

@@ -1,6 +1,7 @@
 import { createClient } from "@supabase/supabase-js";
 import { HubError } from "../core/errors.ts";
 import type { Row } from "./rows.ts";
+import { raisedRefusal } from "./sql/refusals.ts";
 import type { SqlCall } from "./sql.ts";
 
 interface SupabaseOptions {
@@ -20,6 +21,8 @@ export function supabaseCalls({ url, key, timeoutMs = 4_500 }: SupabaseOptions):
   return async (name, argument) => {
     const { data, error, status } = await client.rpc(name, { p: argument });
     if (error) {
+      const refused = raisedRefusal(error.code, error.message, error.details);
+      if (refused) throw refused;
       const reason = error.code || (status ? `http_${status}` : "unreachable");
       const cause = { status, message: error.message };
       throw new HubError("unavailable", "the database did not answer", { reason, cause });

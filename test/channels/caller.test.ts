@@ -239,6 +239,11 @@ describe.each([
       ["a URL as a file's id", image("https://user:secret@files.test/1?token=abc"), "content.media.id"],
       ["a URL without a scheme", image("//files.test/1"), "content.media.id"],
       ["a file in a URL", image("data:image/png;base64,AAAA"), "content.media.id"],
+      ["an address without slashes", image("https:127.0.0.1"), "content.media.id"],
+      ["a script", image("vbscript:x"), "content.media.id"],
+      ["a path", image("/etc/passwd"), "content.media.id"],
+      ["a path upwards", image("../x"), "content.media.id"],
+      ["a query", image("x?y=1"), "content.media.id"],
       ["a phone that is none", { ...hello, phone: "call me" }, "phone"],
       ["a phone of 65 characters", { ...hello, phone: "1".repeat(65) }, "phone"],
       ["a session that is no id", { ...hello, phone: undefined, session: "mine" }, "session"],
@@ -354,6 +359,13 @@ test("what callers post can be described in JSON Schema", () => {
     "reply_to",
     "sent_at",
   ]);
+});
+
+test("each is posted to with keys of its own, and only a kiosk's tokens die without use", () => {
+  expect([kiosk(env).postedWith, web(env).postedWith]).toEqual(["kiosk", "web"]);
+  expect([kiosk({}).tokenIdleMs, kiosk({ KIOSK_IDLE_SECONDS: "60" }).tokenIdleMs]).toEqual([120_000, 60_000]);
+  expect(web(env).tokenIdleMs).toBeUndefined();
+  expect(() => kiosk({ KIOSK_IDLE_SECONDS: "1" })).toThrow("KIOSK_IDLE_SECONDS must be at least 10");
 });
 
 describe("a kiosk whose word proves nothing", () => {

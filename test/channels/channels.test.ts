@@ -33,12 +33,16 @@ describe.each(Object.keys(kits))("%s", (name) => {
   const channel = make(kit.env(NOBODY))!;
   const requests = fixturesWith<RequestFixture>(name, "request");
 
-  test.for(requests)("reads %s", async ([, { request, inbound, error }]) => {
+  test.for(requests)("reads %s", async ([, { request, inbound, error, platform, requests }]) => {
     const body = bytesOf(request);
     const signed = toRequest(body, { ...(await kit.sign(body)), ...request.headers });
-    await channel.verify(signed);
-    if (error) await expect(channel.parse(signed)).rejects.toMatchObject(error);
-    else expect(plain(await channel.parse(signed))).toEqual(inbound);
+    await withPlatform([platform ?? kit.whileReading ?? []].flat(), async (apiRoot, calls) => {
+      const reader = make(kit.env(apiRoot))!;
+      await reader.verify(signed);
+      if (error) await expect(reader.parse(signed)).rejects.toMatchObject(error);
+      else expect(plain(await reader.parse(signed))).toEqual(inbound);
+      if (requests) expect(calls).toMatchObject(requests);
+    });
   });
 
   test.for(requests)(
@@ -54,18 +58,21 @@ describe.each(Object.keys(kits))("%s", (name) => {
   );
 
   test("reads whatever is left of a damaged webhook, and never fails in an unforeseen way", async () => {
-    await fc.assert(
-      fc.asyncProperty(
-        fc.constantFrom(...requests.filter(([, { request }]) => request.body !== undefined)),
-        fc.array(fc.tuple(fc.nat(), fc.jsonValue({ maxDepth: 2 })), { minLength: 1, maxLength: 3 }),
-        async ([, { request }], damages) => {
-          const body = structuredClone(request.body);
-          for (const [at, value] of damages) damage(body, at, value);
-          await channel.parse(toRequest(bytesOf({ body }))).then(expectSound, mustBeMalformed);
-        },
-      ),
-      { numRuns: 500 },
-    );
+    await withPlatform([kit.whileReading ?? {}], async (apiRoot) => {
+      const reader = make(kit.env(apiRoot))!;
+      await fc.assert(
+        fc.asyncProperty(
+          fc.constantFrom(...requests.filter(([, { request }]) => request.body !== undefined)),
+          fc.array(fc.tuple(fc.nat(), fc.jsonValue({ maxDepth: 2 })), { minLength: 1, maxLength: 3 }),
+          async ([, { request }], damages) => {
+            const body = structuredClone(request.body);
+            for (const [at, value] of damages) damage(body, at, value);
+            await reader.parse(toRequest(bytesOf({ body }))).then(expectSound, mustBeMalformed);
+          },
+        ),
+        { numRuns: 500 },
+      );
+    });
   });
 
   test.for(fixturesWith<HandshakeFixture>(name, "handshake"))("shakes hands: %s", async ([, fixture]) => {

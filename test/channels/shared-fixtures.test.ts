@@ -5,6 +5,7 @@ import { contentSchema } from "../../src/core/messages/content.ts";
 import type { Inbound } from "../../src/core/messages/message.ts";
 import { kits } from "../support/channels.ts";
 import { bytesOf, fixturesWith, jsonFiles, type RequestFixture, toRequest } from "../support/fixtures.ts";
+import { withPlatform } from "../support/platform.ts";
 import { expectSound, inWords } from "../support/sound.ts";
 
 /** Recorded bodies that lie beside the project, where there are any. */
@@ -115,8 +116,12 @@ describe.each(existsSync(SHARED) ? Object.keys(kits) : [])("recorded on %s", (na
 
 async function read(name: string, body: Uint8Array): Promise<Inbound[]> {
   const kit = kits[name]!;
-  const channel = channels[name]!(kit.env("http://127.0.0.1:9"))!;
   const request = toRequest(body, await kit.sign(body));
-  await channel.verify(request);
-  return channel.parse(request);
+  return withPlatform([kit.whileReading ?? {}], async (apiRoot) => {
+    const [, number] = /"phone_number_id":"([\w-]+)"/.exec(new TextDecoder().decode(body)) ?? [];
+    const ours = name === "whatsapp" && number !== undefined ? { WHATSAPP_PHONE_NUMBER_ID: number } : {};
+    const channel = channels[name]!({ ...kit.env(apiRoot), ...ours })!;
+    await channel.verify(request);
+    return channel.parse(request);
+  });
 }

@@ -5,12 +5,13 @@ import telegram from "../../src/channels/telegram/index.ts";
 import { HubError } from "../../src/core/errors.ts";
 import { contentSchema } from "../../src/core/messages/content.ts";
 import type { Inbound } from "../../src/core/messages/message.ts";
-import { kits } from "../support/channels.ts";
+import { connection, kits } from "../support/channels.ts";
 import { bytesOf, fixturesWith, jsonFiles, type RequestFixture, toRequest } from "../support/fixtures.ts";
+import { withPlatform } from "../support/platform.ts";
 
 const kit = kits.telegram!;
-const channel = telegram(kit.env("http://127.0.0.1:9"))!;
 const part = { kind: "text", text: "Noted." } as const;
+const asked = { ok: true, result: connection() };
 const sent = { ok: true, result: { message_id: 901 } };
 
 test("what is read fits core's nouns: content of a known kind, instants that exist, ids that are text", async () => {
@@ -19,7 +20,7 @@ test("what is read fits core's nouns: content of a known kind, instants that exi
     error ? [] : [request],
   );
   for (const request of [...written, ...recorded]) {
-    for (const item of await channel.parse(toRequest(bytesOf(request)))) {
+    for (const item of await read(request)) {
       const { content, at, ids } = facts(item);
       if (content) expect(contentSchema.parse(content)).toEqual(content);
       for (const instant of at) expect(instant.getTime()).toBeGreaterThan(0);
@@ -57,7 +58,7 @@ test("a business message that is edited or deleted keeps the id it came with, an
   ];
   expect(new Set(all.map((item) => facts(item).ids[0]))).toEqual(new Set(["bc-A:7100200300:5101"]));
   const result = { ok: true, result: { message_id: 5101 } };
-  await withBotApi({ sendMessage: result }, async (send) => {
+  await withBotApi({ sendMessage: result, getBusinessConnection: asked }, async (send) => {
     expect(await send({ chat_id: "7100200300", business_connection_id: "bc-A" })).toBe(
       "bc-A:7100200300:5101",
     );
@@ -76,12 +77,20 @@ test.for([
   ["TELEGRAM_WEBHOOK_SECRET", "of other letters", "not allowed!"],
   ["TELEGRAM_WEBHOOK_SECRET", "of 257 letters", "x".repeat(257)],
   ["TELEGRAM_API_ROOT", "of another protocol", "ftp://127.0.0.1"],
+  ["TELEGRAM_BOT_USERNAME", "that is an address", "https://t.me/secret"],
 ] as const)("a %s %s is named and not shown", ([name, , value]) => {
   const make = () => telegram({ ...kit.env("http://127.0.0.1:9"), [name]: value });
   expect(make).toThrow(
     expect.objectContaining({ code: "misconfigured", message: expect.stringContaining(name) }),
   );
   expect(make).not.toThrow(value);
+});
+
+test("the link to scan opens the chat with the bot, and there is none without its name", () => {
+  const env = kit.env("http://127.0.0.1:9");
+  expect(telegram(env)!.scanLink!("link_x")).toBeUndefined();
+  const named = telegram({ ...env, TELEGRAM_BOT_USERNAME: "@shop_bot" })!;
+  expect(named.scanLink!("link_x")).toBe("https://t.me/shop_bot?start=link_x");
 });
 
 test("an API root with a slash at its end is the same root", async () => {
@@ -105,14 +114,20 @@ test.for([
 });
 
 function parse(update: object): Promise<Inbound[]> {
-  return channel.parse(toRequest(bytesOf({ body: update })));
+  return read({ body: update });
+}
+
+function read(request: RequestFixture["request"]): Promise<Inbound[]> {
+  return withPlatform([kit.whileReading!], (apiRoot) =>
+    telegram(kit.env(apiRoot))!.parse(toRequest(bytesOf(request))),
+  );
 }
 
 /** The content, instants and ids that something read carries; its own `external_id` first. */
 function facts(item: Inbound) {
   if (item.type === "message") {
     const { content, sent_at, external_id, from, reply_to } = item.message;
-    const people = Object.values(from).map((id) => id.replace("+", ""));
+    const people = Object.values(from).map((id) => id!.replace("+", ""));
     return {
       content,
       at: sent_at ? [sent_at] : [],

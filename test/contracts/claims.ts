@@ -74,7 +74,7 @@ export function claims(make: Make): void {
     expect(session.message_count).toBe(1);
   });
 
-  test("a claim finds nothing by itself of a session that ended or expired", async () => {
+  test("a claim finds nothing of a claim that ended or expired, and opens nothing once the phone is somebody's", async () => {
     const store = await desk(make);
     const ended = await typeIn(store, 1, phone, minute(0));
     await store.sessions.end(hash(1), minute(1));
@@ -82,13 +82,12 @@ export function claims(make: Make): void {
     expect(again.session_id).not.toBe(ended.session_id);
     const later = await typeIn(store, 3, phone, day(8));
     expect(later.session_id).not.toBe(again.session_id);
-    const verified = await begin(store, 4, { phone }, day(9));
-    const fresh = await typeIn(store, 5, phone, day(17));
-    expect(fresh).toMatchObject({ phone_verified: false, message_count: 0 });
-    expect(fresh.session_id).not.toBe(verified.session_id);
-    await begin(store, 6, { phone }, day(18));
-    const { session } = await store.hear(said("kiosk", { phone }, "1", { claimed: true }), day(26));
-    expect(session).toMatchObject({ phone_verified: false, message_count: 1 });
+    expect(later).not.toHaveProperty("previous_session_id");
+    await begin(store, 4, { phone }, day(9));
+    await store.sessions.end(hash(4), day(10));
+    await expect(typeIn(store, 5, phone, day(11))).rejects.toMatchObject(required);
+    await begin(store, 6, { phone }, day(12));
+    await expect(typeIn(store, 7, phone, day(20))).rejects.toMatchObject(required);
   });
 
   const proofs: [string, (store: Desk) => Promise<Opened>][] = [
@@ -110,7 +109,7 @@ export function claims(make: Make): void {
     const store = await desk(make);
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     await typeIn(store, 2, phone, minute(1));
-    await store.sessions.update(hash(1), { data: { cart: ["bread"] } }, minute(2));
+    await store.sessions.update({ token_hash: hash(1) }, { data: { cart: ["bread"] } }, minute(2));
     const after = await prove(store);
     expect(after).toMatchObject({ session_id, phone, data: { cart: ["bread"] }, closed: [hash(1), hash(2)] });
     expect(after.phone_verified).toBeUndefined();
@@ -122,18 +121,24 @@ export function claims(make: Make): void {
 
   test("what somebody put into a claimed session does not overwrite its owner's", async () => {
     const store = await desk(make);
-    const older = { cart: ["mine"], kept: true };
+    const older = { address: "mine", kept: true };
     await begin(store, 1, { whatsapp_user_id }, minute(0), { customer_id: "103", data: older });
     await typeIn(store, 2, phone, minute(1));
-    await store.sessions.update(hash(2), { data: { cart: ["not mine"], note: "new" } }, minute(2));
+    await store.sessions.update(
+      { token_hash: hash(2) },
+      { data: { address: "not mine", note: "new" } },
+      minute(2),
+    );
     const { session, merged, closed } = await store.hear(
       said("whatsapp", { whatsapp_user_id, phone }, "1"),
       minute(3),
     );
     expect(session).toMatchObject({ phone, customer_id: "103", data: { ...older, note: "new" } });
+    expect(session.metadata).toEqual({
+      merge_conflicts: [{ path: "data.address", value: "not mine", session_id: merged![0] }],
+    });
     expect(merged).toHaveLength(1);
-    expect(closed).toEqual([hash(2)]);
-    await expectToken(store, hash(1), session.session_id, minute(4));
+    expect(closed).toEqual([hash(1), hash(2)]);
   });
 
   test("nor what its owner began later", async () => {
@@ -142,17 +147,24 @@ export function claims(make: Make): void {
       channel: "kiosk",
       claimed: true,
       customer_id: "666",
-      data: { cart: ["not mine"], note: "new" },
+      data: { address: "not mine", note: "new" },
     });
-    await begin(store, 2, { whatsapp_user_id }, minute(1), { customer_id: "103", data: { cart: ["mine"] } });
+    expect(claimed.customer_id).toBeUndefined();
+    await begin(store, 2, { whatsapp_user_id }, minute(1), {
+      customer_id: "103",
+      data: { address: "mine" },
+    });
     const { session } = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(3));
     expect(session).toMatchObject({
       session_id: claimed.session_id,
       phone,
       customer_id: "103",
-      data: { cart: ["mine"], note: "new" },
+      data: { address: "mine", note: "new" },
+      metadata: {
+        merge_conflicts: [{ path: "data.address", value: "not mine", session_id: claimed.session_id }],
+      },
     });
-    await expectToken(store, hash(2), claimed.session_id, minute(4));
+    for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(4));
   });
 
   test("who is only spoken of is not found by a claim", async () => {
@@ -173,7 +185,7 @@ export function claims(make: Make): void {
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     const [, update] = await Promise.allSettled([
       store.hear(said("whatsapp", { whatsapp_user_id, phone }, "w1"), minute(1)),
-      store.sessions.update(hash(1), { data: { planted: true } }, minute(1)),
+      store.sessions.update({ token_hash: hash(1) }, { data: { planted: true } }, minute(1)),
     ]);
     await expectToken(store, hash(1), undefined, minute(2));
     const { session } = await store.hear(said("whatsapp", { whatsapp_user_id }, "w2"), minute(2));
@@ -181,7 +193,7 @@ export function claims(make: Make): void {
     expect(session.data.planted).toBe(update.status === "fulfilled" ? true : undefined);
   });
 
-  test("the last address of each channel is known, and those of strangers are not", async () => {
+  test("the last address of each identity is known, and those of strangers are not", async () => {
     const store = await desk(make);
     await annasSession(store);
     await store.hear(
@@ -204,6 +216,7 @@ export function claims(make: Make): void {
         address: { to: "another number of ours" },
         used_at: minute(0),
       },
+      { channel: "whatsapp", account: "number-1", address: { to: "whatsapp address" }, used_at: minute(-10) },
     ]);
   });
 }

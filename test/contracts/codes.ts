@@ -31,29 +31,28 @@ export function codes(make: Make): void {
     expect(await askCode(store, phone, "123456", minute(1))).toMatchObject([{ channel: "whatsapp" }]);
   });
 
-  test("after a merge it can go wherever either of the two was heard of, to the later address", async () => {
+  test("after a merge it can go wherever either of the two was heard of, to each identity's last address", async () => {
     const store = await desk(make);
     const heard = (channel: string, from: Identities, id: string, at: number) =>
       store.hear(said(channel, from, id, { address: { to: id } }), minute(at));
-    await heard("telegram", { telegram_chat_id }, "old", 0);
+    await heard("telegram", { telegram_chat_id }, "older", 0);
     await heard("whatsapp", { whatsapp_user_id, phone }, "w", 1);
-    await heard("viber", { telegram_chat_id }, "later", 3);
-    await heard("viber", { phone }, "sooner", 2);
+    await heard("viber", { viber_user_id: "v-1", phone }, "v", 3);
     await heard("telegram", { telegram_chat_id, phone }, "card", 4);
     expect((await askCode(store, phone, "123456", minute(5))).map(({ address }) => address.to)).toEqual([
       "card",
-      "later",
+      "v",
       "w",
     ]);
   });
 
-  test("it goes nowhere for a stranger, a claim, or a session that is over", async () => {
+  test("it goes nowhere for a stranger or a claim, and to its owner also when their session is over", async () => {
     const store = await desk(make);
     expect(await askCode(store, ben.phone, "123456", minute(0))).toEqual([]);
     await typeIn(store, 1, ben.phone, minute(0));
     expect(await askCode(store, ben.phone, "123456", minute(1))).toEqual([]);
     await annasSession(store);
-    expect(await askCode(store, phone, "123456", day(8))).toEqual([]);
+    expect(await askCode(store, phone, "123456", day(8))).toHaveLength(2);
   });
 
   test("confirmed without a token it restores the phone's session and appends the channel", async () => {
@@ -76,7 +75,7 @@ export function codes(make: Make): void {
     expect(session.phone_verified).toBeUndefined();
   });
 
-  test("with the token of an anonymous session that one joins, and other tokens of it die", async () => {
+  test("with the token of an anonymous session that one joins, and all other tokens of both die", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     await begin(store, 1, { visitor_id: "v" }, minute(0), { data: { cart: ["new"] } });
@@ -85,12 +84,12 @@ export function codes(make: Make): void {
     const mine = await giveCode(store, phone, "123456", 3, minute(2), { token_hash: hash(1) });
     expect(mine).toMatchObject({
       session_id: session.session_id,
-      data: { cart: ["new"] },
-      closed: [hash(2), hash(1)],
+      data: { cart: ["anna's", "new"] },
+      closed: [hash(2), hash(901), hash(1)],
     });
     expect(mine.merged).toHaveLength(1);
-    for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(3));
-    for (const seed of [3, 901]) await expectToken(store, hash(seed), mine.session_id, minute(3));
+    for (const seed of [1, 2, 901]) await expectToken(store, hash(seed), undefined, minute(3));
+    await expectToken(store, hash(3), mine.session_id, minute(3));
   });
 
   test("the device stays the same one under its new token", async () => {
@@ -146,7 +145,8 @@ export function codes(make: Make): void {
     const { session: annas } = await annasSession(store);
     const bens = await bensSession(store);
     await askCode(store, phone, "123456", minute(0));
-    const mine = await giveCode(store, phone, "123456", 3, minute(1), { token_hash: hash(902) });
+    const agreed = { token_hash: hash(902), merge: true };
+    const mine = await giveCode(store, phone, "123456", 3, minute(1), agreed);
     expect(mine).toMatchObject({ session_id: bens.session_id, phone, data: { cart: ["ben's"] } });
     expect(mine.notified).toEqual([annas.session_id]);
     expect(mine.deliveries).toMatchObject([{ session_id: annas.session_id, channel: "telegram" }]);

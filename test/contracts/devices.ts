@@ -11,7 +11,7 @@ export function devices(make: Make): void {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0));
     await begin(store, 2, { phone }, minute(1), { channel: "kiosk" });
-    await store.sessions.update(hash(1), { data: {} }, minute(5));
+    await store.sessions.update({ token_hash: hash(1) }, { data: {} }, minute(5));
     const list = await store.proofs.devices({ token_hash: hash(2) }, minute(5));
     expect(list).toEqual([
       {
@@ -40,7 +40,7 @@ export function devices(make: Make): void {
     await begin(store, 1, { phone }, minute(0));
     await begin(store, 2, { phone }, minute(0), { channel: "kiosk" });
     const seconds = async (at: number) => {
-      for (const seed of [1, 2]) await store.sessions.update(hash(seed), {}, minute(at / 60));
+      for (const seed of [1, 2]) await store.sessions.update({ token_hash: hash(seed) }, {}, minute(at / 60));
       const { session_id } = await store.sessions.messages({ token_hash: hash(1) }, 0, 1, minute(0));
       const list = await store.proofs.devices({ session_id }, minute(at / 60));
       return Object.fromEntries(
@@ -82,7 +82,9 @@ export function devices(make: Make): void {
     await store.sessions.restore({ token_hash: hash(1) }, "kiosk", minute(2.75));
     await expectToken(store, hash(1), session_id, minute(4.5));
     await expectToken(store, hash(1), undefined, minute(4.75));
-    await expect(store.sessions.update(hash(1), {}, minute(4.75))).rejects.toMatchObject(gone);
+    await expect(store.sessions.update({ token_hash: hash(1) }, {}, minute(4.75))).rejects.toMatchObject(
+      gone,
+    );
     await expect(store.hear(said("kiosk", { token_hash: hash(1) }, "2"), minute(5))).rejects.toMatchObject(
       gone,
     );
@@ -91,19 +93,24 @@ export function devices(make: Make): void {
     await expectToken(store, hash(2), session_id, minute(60));
   });
 
-  test("a token of a merged session works for the survivor, as a device of it", async () => {
+  test("the tokens of sessions that became one by a message all die: each device proves again who it is", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
     await begin(store, 2, { telegram_chat_id }, minute(1));
     const { session } = await store.hear(said("telegram", { telegram_chat_id, phone }, "1"), minute(2));
-    await expectToken(store, hash(2), session.session_id, minute(3));
-    expect(await store.proofs.devices({ token_hash: hash(2) }, minute(3))).toHaveLength(2);
+    for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(3));
+    expect(await store.proofs.devices({ session_id: session.session_id }, minute(3))).toEqual([]);
   });
 
   test("an unlinked identity opens another session, and is written to no more", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
-    const unlinked = await store.proofs.unlink(hash(901), "telegram_chat_id", minute(0));
+    const { session: unlinked, removed } = await store.proofs.unlink(
+      hash(901),
+      "telegram_chat_id",
+      minute(0),
+    );
+    expect(removed).toEqual({ kind: "telegram_chat_id", value: telegram_chat_id });
     expect(unlinked).toMatchObject({ session_id: session.session_id, phone, version: session.version + 1 });
     expect(unlinked.telegram_chat_id).toBeUndefined();
     expect(await askCode(store, phone, "123456", minute(1))).toMatchObject([{ channel: "whatsapp" }]);
@@ -111,13 +118,14 @@ export function devices(make: Make): void {
     expect(other.session.session_id).not.toBe(session.session_id);
     await expectToken(store, hash(901), session.session_id, minute(3));
     const again = await store.proofs.unlink(hash(901), "telegram_chat_id", minute(4));
-    expect(again.version).toBe(unlinked.version);
+    expect(again.session.version).toBe(unlinked.version);
+    expect(again.removed).toBeUndefined();
   });
 
   test("the last identity may go, too, and a claimed one", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0), { channel: "kiosk", claimed: true });
-    const bare = await store.proofs.unlink(hash(1), "phone", minute(1));
+    const { session: bare } = await store.proofs.unlink(hash(1), "phone", minute(1));
     expect(bare.phone).toBeUndefined();
     expect(bare.phone_verified).toBeUndefined();
     await expectToken(store, hash(1), bare.session_id, minute(2));

@@ -311,3 +311,116 @@ async function call(method: string, params: unknown): Promise<[number, any]> {
     }),
   );
 }
+
+const owner = { id: 900, first_name: "Olga" };
+const refusalOf = (sending: Promise<unknown>) =>
+  sending.then(
+    () => "sent",
+    (error: GrammyError) => `${error.error_code} ${error.description}`,
+  );
+
+test("a user connects the bot to their own account, and whoever writes there reaches it as business messages", async () => {
+  await start();
+  const { business_connection_id } = await post("/_customer/business/connect", { user: owner });
+  const about = { business_connection_id, chat: { id: 7, first_name: "Ana" } };
+  const asked = await post("/_customer/business/message", { ...about, text: "open?" });
+  const answered = await post("/_customer/business/message", { ...about, owner: true, text: "yes" });
+  await post("/_customer/business/edit", { ...about, message_id: asked.message_id, text: "open now?" });
+  await post("/_customer/business/delete", { ...about, message_ids: [asked.message_id] });
+  await post("/_customer/business/disconnect", { business_connection_id });
+  const [connected, message, own, edited, deleted, disconnected] = await hub.until(6);
+  expect(connected!.json.business_connection).toEqual({
+    id: business_connection_id,
+    user: { ...owner, is_bot: false },
+    user_chat_id: owner.id,
+    date: expect.any(Number),
+    rights: { can_reply: true },
+    is_enabled: true,
+  });
+  const chat = { id: 7, type: "private", first_name: "Ana" };
+  expect(message!.json.business_message).toEqual({
+    business_connection_id,
+    message_id: asked.message_id,
+    from: { id: 7, is_bot: false, first_name: "Ana", language_code: "en" },
+    chat,
+    date: expect.any(Number),
+    text: "open?",
+  });
+  expect(own!.json.business_message).toMatchObject({ from: owner, chat, text: "yes" });
+  expect(answered.message_id).toBe(asked.message_id + 1);
+  expect(edited!.json.edited_business_message).toMatchObject({
+    text: "open now?",
+    edit_date: expect.any(Number),
+  });
+  expect(deleted!.json.deleted_business_messages).toEqual({
+    business_connection_id,
+    chat,
+    message_ids: [asked.message_id],
+  });
+  expect(disconnected!.json.business_connection).toMatchObject({ is_enabled: false });
+  expect(disconnected!.json.business_connection.rights).toBeUndefined();
+  expect(await api.getBusinessConnection(business_connection_id)).toMatchObject({
+    user: owner,
+    is_enabled: false,
+  });
+});
+
+test("the bot answers in a connected account in its owner's name, and its own chats are others", async () => {
+  await start();
+  const { business_connection_id } = await post("/_customer/business/connect", { user: owner });
+  await post("/_customer/business/message", { business_connection_id, chat: { id: 7 }, text: "open?" });
+  const sent = await api.sendMessage(7, "yes", { business_connection_id });
+  expect(sent).toMatchObject({
+    business_connection_id,
+    from: owner,
+    sender_business_bot: { username: "hub_bot" },
+    chat: { id: 7 },
+    text: "yes",
+  });
+  expect((await get("/_sent")).sent).toMatchObject([{ business_connection_id, chat_id: 7, text: "yes" }]);
+  expect(await api.editMessageText(7, sent.message_id, "yes!", { business_connection_id })).toMatchObject({
+    text: "yes!",
+  });
+  // That customer never wrote to the bot itself.
+  expect(await refusalOf(api.sendMessage(7, "hello"))).toBe("400 Bad Request: chat not found");
+});
+
+test("a connection that is unknown, disabled or without the right to reply sends nothing, nor to chats that did not write", async () => {
+  await start();
+  const send = (chat: number, business_connection_id: string) =>
+    refusalOf(api.sendMessage(chat, "hello", { business_connection_id }));
+  expect(await refusalOf(api.getBusinessConnection("nobody's"))).toBe(
+    "400 Bad Request: business connection not found",
+  );
+  expect(await send(7, "nobody's")).toBe("400 Bad Request: business connection not found");
+  const { business_connection_id: id } = await post("/_customer/business/connect", { user: owner });
+  const about = { business_connection_id: id, text: "hi" };
+  expect(await send(-5, id)).toBe("400 Bad Request: chat must be a private chat");
+  expect(await send(owner.id, id)).toBe("400 Bad Request: messages must not be sent to self");
+  expect(await send(7, id)).toBe("400 Bad Request: BUSINESS_PEER_INVALID");
+  await post("/_customer/business/message", { ...about, chat: { id: 7 }, owner: true });
+  expect(await send(7, id)).toBe("400 Bad Request: BUSINESS_PEER_USAGE_MISSING");
+  await post("/_customer/business/message", { ...about, chat: { id: 7 } });
+  expect(await send(7, id)).toBe("sent");
+  await post("/_customer/business/connect", { user: owner, business_connection_id: id, rights: {} });
+  expect(await send(7, id)).toBe("403 Forbidden: BOT_ACCESS_FORBIDDEN");
+  await post("/_customer/business/connect", { user: owner, business_connection_id: id });
+  expect(await send(7, id)).toBe("sent");
+  await post("/_customer/business/disconnect", { business_connection_id: id });
+  expect(await send(7, id)).toBe("400 Bad Request: BUSINESS_CONNECTION_INVALID");
+  expect(await post("/_customer/business/message", { ...about, chat: { id: 7 } })).toHaveProperty("error");
+});
+
+test("a channel's post and an inline query reach the bot as what they are", async () => {
+  await start();
+  await post("/_customer/channel_post", { chat: { id: -1001, title: "News" }, text: "sale" });
+  await post("/_customer/inline", { from: { id: 7 }, query: "coffee" });
+  const [channel, inline] = await hub.until(2);
+  expect(channel!.json.channel_post).toMatchObject({
+    chat: { id: -1001, type: "channel", title: "News" },
+    sender_chat: { id: -1001 },
+    text: "sale",
+  });
+  expect(channel!.json.channel_post.from).toBeUndefined();
+  expect(inline!.json.inline_query).toMatchObject({ from: { id: 7 }, query: "coffee", offset: "" });
+});

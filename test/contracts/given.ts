@@ -43,7 +43,7 @@ export const hash = (seed: number): string => seed.toString(16).padStart(64, "0"
 /** The accounts that each channel's messages come to; a caller's channel has none. */
 export const ACCOUNTS: Record<string, string | undefined> = { telegram: "bot-1", whatsapp: "number-1" };
 
-/** A text on a channel, woken up for. */
+/** A text on a channel, woken up for. As WhatsApp's do, its address is a phone where there is one. */
 export function said(
   channel: string,
   from: Identities | SessionRef,
@@ -56,6 +56,7 @@ export function said(
     ...(account !== undefined && { account }),
     external_id,
     from,
+    ...(channel === "whatsapp" && "phone" in from && { address_of: "phone" as const }),
     address: { to: `${channel} address` },
     content: { kind: "text", text: `text of ${external_id}` },
     wakes: true,
@@ -88,7 +89,7 @@ export interface Desk extends Store {
   answered(message: InboundMessage, replies: readonly OutboundReply[], now: Date): Promise<Delivery>;
   /** Settles one delivery (as sent, unless told otherwise), and returns what is ours to send next. */
   settleAs(delivery: Delivery, outcome: Partial<Outcome>, now: Date): Promise<readonly Delivery[]>;
-  /** All messages of a session. */
+  /** All messages of a session, without the state of their turns. */
   history(session_id: string): Promise<readonly Message[]>;
   texts(session_id: string): Promise<string[]>;
 }
@@ -122,7 +123,8 @@ export async function desk(make: Make, over?: Partial<StoreSettings>): Promise<D
       return (await conversations.settle([settled], now)).deliveries;
     },
     async history(session_id) {
-      return (await sessions.messages({ session_id }, 0, 1000, minute(0))).messages;
+      const { messages } = await sessions.messages({ session_id }, 0, 1000, minute(0));
+      return messages.map(({ turn: _, ...message }) => message);
     },
     async texts(session_id) {
       return (await one.history(session_id)).map((message) => message.text);

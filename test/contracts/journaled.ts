@@ -1,66 +1,16 @@
 import { expect, test } from "vitest";
 import { anna, DAY, desk, hash, type Make, MINUTE, minute, said } from "./given.ts";
 
-const promised = "5f0c1a52-6f3b-4d0e-9a55-0a4f5f6c7d8e";
-const opening = (identities: object, token?: number) => ({
-  identities,
-  channel: "web",
-  session_id: promised,
-  ...(token !== undefined && { token_hash: hash(token) }),
-});
-
-/** What a store does with what waited in a journal: it came earlier, and something was promised meanwhile. */
+/** What a store does with what waited in a journal: it came earlier. */
 export function journaled(make: Make): void {
-  test("a session opens under the id that was promised, once", async () => {
+  test("a message keeps when it came, and its turn is ours from now on", async () => {
     const store = await desk(make);
-    const { sessions } = store;
-    for (const time of [1, 2]) {
-      const { session_id } = await sessions.start(opening({ phone: anna.phone }, 1), minute(time));
-      expect(session_id).toBe(promised);
-    }
-    expect((await sessions.restore({ token_hash: hash(1) }, undefined, minute(3))).session_id).toBe(promised);
-  });
-
-  test("a session of nobody opens once, however often its start comes out of the journal", async () => {
-    const { sessions } = await desk(make);
-    const start = { ...opening({}, 1), data: { cart: ["tea"] } };
-    const first = await sessions.start(start, minute(1));
-    expect(first.session_id).toBe(promised);
-    expect(await sessions.start(start, minute(1))).toEqual(first);
-    expect((await sessions.restore({ token_hash: hash(1) }, undefined, minute(2))).session_id).toBe(promised);
-  });
-
-  test("a promised id leads to the session that was there", async () => {
-    const store = await desk(make);
-    const { session } = await store.hear(said("whatsapp", { phone: anna.phone }, "w1"), minute(1));
-    for (const time of [2, 3]) {
-      const started = await store.sessions.start(opening({ phone: anna.phone }), minute(time));
-      expect(started.session_id).toBe(session.session_id);
-    }
-    const { message } = await store.hear(said("web", { session_id: promised }, "k1"), minute(4));
-    expect(message.session_id).toBe(session.session_id);
-    expect(await store.texts(promised)).toEqual(["text of w1", "text of k1"]);
-  });
-
-  test("a promised id that has had its session is not used again", async () => {
-    const store = await desk(make);
-    await store.sessions.start(opening({ phone: anna.phone }, 1), minute(1));
-    await store.sessions.end(hash(1), minute(2));
-    const { session_id } = await store.sessions.start(opening({ phone: anna.phone }, 1), minute(3));
-    expect(session_id).not.toBe(promised);
-    expect((await store.sessions.restore({ token_hash: hash(1) }, undefined, minute(4))).session_id).toBe(
-      session_id,
-    );
-  });
-
-  test("a message keeps when it came and the id it was given, and its turn is ours from now on", async () => {
-    const store = await desk(make);
-    const late = { came_at: minute(1), message_id: promised };
+    const late = { came_at: minute(1) };
     const { message, session, turn } = await store.hear(
       said("whatsapp", { phone: anna.phone }, "w1", late),
       minute(60),
     );
-    expect(message).toMatchObject({ message_id: promised, created_at: minute(1) });
+    expect(message).toMatchObject({ created_at: minute(1) });
     expect(session).toMatchObject({ created_at: minute(1), last_activity: minute(1) });
     expect(session.expires_at.getTime()).toBe(minute(1).getTime() + 7 * DAY);
     expect(turn).toMatchObject({ attempt: 1 });
@@ -96,7 +46,9 @@ export function journaled(make: Make): void {
       minute(50),
     );
     const late = { last_activity, expires_at, updated_at };
-    expect(await sessions.update(hash(1), { data: { a: 1 } }, minute(20))).toMatchObject(late);
+    expect(await sessions.update({ token_hash: hash(1) }, { data: { a: 1 } }, minute(20))).toMatchObject(
+      late,
+    );
     expect(await sessions.restore({ token_hash: hash(1) }, "kiosk", minute(30))).toMatchObject(late);
     const heard = await store.hear(
       said("whatsapp", { phone: anna.phone }, "w", { came_at: minute(2) }),

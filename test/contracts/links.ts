@@ -24,12 +24,12 @@ export function links(make: Make): void {
       session: { session_id: known.session_id, visitor_id: "v", data: { cart: ["anna's"], seen: true } },
       message: { kind: "system", text: "linked", role: "system", direction: "inbound" },
       merged: [waiting.session_id],
-      closed: [hash(2), hash(1)],
+      closed: [hash(2), hash(901), hash(1)],
     });
     expect(heard.message.content).toEqual({ kind: "system", event: "linked" });
     expect(heard.turn).toBeUndefined();
     await expectToken(store, next(1), known.session_id, minute(3));
-    for (const dead of [1, 2]) await expectToken(store, hash(dead), undefined, minute(3));
+    for (const dead of [1, 2, 901]) await expectToken(store, hash(dead), undefined, minute(3));
   });
 
   test("it is answered where it was scanned, through the outbox", async () => {
@@ -186,14 +186,14 @@ export function links(make: Make): void {
     expect(session.session_id).toBe(mine.session_id);
   });
 
-  test("a session that merges while it waits is found by the link", async () => {
+  test("a session that merges while it waits loses its token, and the link with it", async () => {
     const store = await desk(make);
-    const { session } = await store.hear(said("whatsapp", { phone }, "w1"), minute(0));
+    await store.hear(said("whatsapp", { phone }, "w1"), minute(0));
     await begin(store, 1, { telegram_chat_id: "9" }, minute(1));
     await show(store, 1, minute(1));
     await store.hear(said("telegram", { telegram_chat_id: "9", phone }, "t1"), minute(2));
     const heard = await scan(store, { whatsapp_user_id }, LINK, "w2", minute(3));
-    expect(heard.session).toMatchObject({ session_id: session.session_id, whatsapp_user_id, phone });
+    expect(heard.message.text).toBe("link_failed");
   });
 
   test("a device may show five, and a sixth makes the first useless", async () => {

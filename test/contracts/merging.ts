@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Identities } from "../../src/core/identity/identity.ts";
 import { anna, ben, day, desk, hash, type Make, minute, reply, said } from "./given.ts";
+import { expectToken } from "./proving.ts";
 
 const { phone, telegram_chat_id, whatsapp_user_id, visitor_id } = anna;
 
@@ -30,7 +31,11 @@ export function merging(make: Make): void {
     await store.hear(said("web", { phone }, "w1"), minute(3));
     await store.hear(said("web", { telegram_chat_id }, "w2"), minute(4));
 
-    const { session } = await store.hear(said("telegram", { telegram_chat_id, phone }, "t2"), minute(5));
+    const { session, closed } = await store.hear(
+      said("telegram", { telegram_chat_id, phone }, "t2"),
+      minute(5),
+    );
+    expect(closed).toEqual([hash(1), hash(2)]);
     expect(session).toMatchObject({
       session_id: old.session_id,
       telegram_chat_id,
@@ -39,6 +44,9 @@ export function merging(make: Make): void {
       data: { cart: [1], seen: "young", deep: { a: 1 } },
       channel: "telegram",
       channels: ["telegram", "kiosk", "web"],
+      metadata: {
+        merge_conflicts: [{ path: "data.seen", value: "old", session_id: old.session_id }],
+      },
       message_count: 4,
       version: 2,
       status: "active",
@@ -47,10 +55,7 @@ export function merging(make: Make): void {
     expect(await store.texts(young.session_id)).toEqual(
       ["t1", "w1", "w2", "t2"].map((id) => `text of ${id}`),
     );
-    for (const token_hash of [hash(1), hash(2)])
-      expect(await store.sessions.restore({ token_hash }, undefined, minute(6))).toMatchObject({
-        session_id: old.session_id,
-      });
+    for (const dead of [hash(1), hash(2)]) await expectToken(store, dead, undefined, minute(6));
     expect(
       (await store.sessions.messages({ session_id: young.session_id }, 0, 9, minute(6))).session_id,
     ).toBe(old.session_id);

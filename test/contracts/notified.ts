@@ -113,7 +113,7 @@ export function notified(make: Make): void {
     expect(await store.texts(message.session_id)).toEqual(["second"]);
   });
 
-  test("a deleted message says nothing any more, whatever is told of it runInBackground", async () => {
+  test("a deleted message says nothing any more, whatever is told of it later", async () => {
     const store = await desk(make);
     const { message } = await store.hear(said("whatsapp", { phone }, "1"), minute(0));
     expect(await store.tell(edit("1", null), minute(1))).toBe(true);

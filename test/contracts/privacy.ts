@@ -35,6 +35,7 @@ export function privacy(make: Make): void {
     const edit = { channel: "telegram", account: "bot-1", external_id: "t1", content, at: minute(3) };
     await store.tell({ type: "edit", edit }, minute(3));
     await store.hear(said("telegram", { telegram_chat_id, phone }, "t2"), minute(4));
+    await begin(store, 1, { phone }, minute(5));
     await store.sessions.end(hash(1), minute(5));
     const second = await begin(store, 2, { phone }, minute(6), { customer_id: CUSTOMER });
     await store.hear(said("web", { token_hash: hash(2) }, "w2"), minute(7));
@@ -55,7 +56,7 @@ export function privacy(make: Make): void {
       data: { cart: [1] },
       status: "logged_out",
       devices: [],
-      has_password: false,
+      has_password: true,
     });
     expect(at(first.session_id).addresses.map(({ channel }) => channel)).toEqual(["telegram", "whatsapp"]);
     expect(at(second.session_id)).toMatchObject({
@@ -99,7 +100,17 @@ export function privacy(make: Make): void {
     );
     const bens = await bensSession(store);
     const erased = await store.privacy.erase({ customer_id: CUSTOMER }, actorOf(), minute(9));
-    expect(erased).toEqual({ sessions: 3, messages: 5, session_ids: ids, token_hashes: [hash(2)] });
+    expect(erased).toEqual({
+      sessions: 3,
+      messages: 5,
+      session_ids: ids,
+      token_hashes: [hash(2)],
+      identities: [
+        { kind: "telegram_chat_id", value: telegram_chat_id },
+        { kind: "whatsapp_user_id", value: whatsapp_user_id },
+        { kind: "phone", value: phone },
+      ],
+    });
     const left = await exportAll(store, { session_id: first.session_id }, 100);
     const again = await exportAll(store, { session_id: second.session_id }, 100);
     const kept = JSON.stringify([left, again]);
@@ -114,15 +125,19 @@ export function privacy(make: Make): void {
       expect(message).not.toHaveProperty("external_id");
       expect(message).not.toHaveProperty("reply_to");
     }
-    expect(left.sessions.map(({ message_count }) => message_count).sort()).toEqual([0, 4]);
-    expect(again.sessions).toMatchObject([
-      { status: "logged_out", ended_at: minute(9), message_count: 1, data: {} },
-    ]);
+    expect(left.sessions.map(({ message_count }) => message_count).sort()).toEqual([0, 1, 4]);
+    expect(again).toEqual(left);
+    expect(left.sessions.find(({ session_id }) => session_id === second.session_id)).toMatchObject({
+      status: "logged_out",
+      ended_at: minute(9),
+      message_count: 1,
+      data: {},
+    });
     await expectToken(store, hash(2), undefined, minute(10));
     await expectToken(store, hash(902), bens.session_id, minute(10));
     expect((await store.privacy.erase({ customer_id: CUSTOMER }, actorOf(), minute(10))).sessions).toBe(0);
     const once = await store.privacy.erase({ session_id: first.session_id }, actorOf(), minute(10));
-    expect(once).toMatchObject({ sessions: 2, messages: 0 });
+    expect(once).toMatchObject({ sessions: 3, messages: 0 });
   });
 
   test("whoever writes again after it begins anew", async () => {
@@ -134,7 +149,7 @@ export function privacy(make: Make): void {
     await expect(giveCode(store, phone, "123456", 5, minute(10))).rejects.toMatchObject({
       code: "code_invalid",
     });
-    const { session } = await store.hear(said("telegram", { telegram_chat_id, phone }, "t1"), minute(10));
+    const { session } = await store.hear(said("telegram", { telegram_chat_id, phone }, "t9"), minute(10));
     expect(session).toMatchObject({ phone, message_count: 1, data: {} });
     expect(session.session_id).not.toBe(second.session_id);
     const login = {
@@ -177,7 +192,7 @@ export function privacy(make: Make): void {
 
   test("a number that is another person's by now keeps its code and password", async () => {
     const store = await desk(make);
-    const { session_id } = await begin(store, 1, { phone }, minute(0));
+    const { session_id } = await begin(store, 1, { phone, whatsapp_user_id }, minute(0));
     await store.sessions.end(hash(1), minute(1));
     await begin(store, 2, { phone, whatsapp_user_id: ben.whatsapp_user_id }, minute(2));
     await store.proofs.signUp({ token_hash: hash(2), password: "long enough" }, minute(3));
@@ -209,7 +224,7 @@ export function privacy(make: Make): void {
         at: minute(60),
         action: "erase",
         subject: `session:${second.session_id}`,
-        details: { sessions: 1, messages: 1 },
+        details: { sessions: 3, messages: 5 },
       },
       {
         ...line,

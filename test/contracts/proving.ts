@@ -43,7 +43,7 @@ export function giveCode(
   digits: string,
   seed: number,
   now: Date,
-  over: { token_hash?: string; channel?: string } = {},
+  over: { token_hash?: string; channel?: string; merge?: boolean } = {},
 ): Promise<Opened> {
   const proof = { phone, code_hash: codeHash(digits), new_token_hash: hash(seed), channel: "web", ...over };
   return store.proofs.confirmCode(proof, now);

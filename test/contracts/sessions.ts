@@ -111,7 +111,7 @@ export function sessions(make: Make): void {
     const data = { cart: { items: [1, 2], coupon: "X" }, keep: true };
     await store.sessions.start({ identities: { phone }, channel: "web", data, token_hash: hash(1) }, day(0));
     const updated = await store.sessions.update(
-      hash(1),
+      { token_hash: hash(1) },
       {
         data: { cart: { coupon: null, items: [3] }, added: { deep: { er: 1, gone: null } } },
         metadata: { agent: "kiosk 7" },
@@ -128,22 +128,26 @@ export function sessions(make: Make): void {
       expires_at: day(8),
     });
     expect(updated.data).toEqual({ cart: { items: [3] }, keep: true, added: { deep: { er: 1 } } });
-    const again = await store.sessions.update(hash(1), { data: { cart: 5 } }, day(1));
+    const again = await store.sessions.update({ token_hash: hash(1) }, { data: { cart: 5 } }, day(1));
     expect(again.data).toEqual({ cart: 5, keep: true, added: { deep: { er: 1 } } });
-    expect(await store.sessions.update(hash(1), { channel: "web" }, day(2))).toMatchObject({ version: 3 });
+    expect(await store.sessions.update({ token_hash: hash(1) }, { channel: "web" }, day(2))).toMatchObject({
+      version: 3,
+    });
   });
 
   test("an update of a version that has moved on changes nothing at all", async () => {
     const store = await desk(make);
     await store.sessions.start({ identities: { phone }, channel: "web", token_hash: hash(1) }, day(0));
-    await store.sessions.update(hash(1), { data: { a: 1 }, if_version: 1 }, day(1));
+    await store.sessions.update({ token_hash: hash(1) }, { data: { a: 1 }, if_version: 1 }, day(1));
     const late = {
       data: { a: 2 },
       message: { text: "no", role: "user" },
       channel: "kiosk",
     } as const;
     for (const if_version of [0, 1, 999_999_999_999_999])
-      await expect(store.sessions.update(hash(1), { ...late, if_version }, day(2))).rejects.toMatchObject({
+      await expect(
+        store.sessions.update({ token_hash: hash(1) }, { ...late, if_version }, day(2)),
+      ).rejects.toMatchObject({
         code: "version_conflict",
       });
     const { session, turn } = await store.hear(said("web", { phone }, "1"), day(3));
@@ -168,7 +172,7 @@ export function sessions(make: Make): void {
     );
     expect(Buffer.byteLength(JSON.stringify(data))).toBeGreaterThan(64 * 1024);
     expect(kept).toEqual(data);
-    const without = await store.sessions.update(hash(1), { data: { "": null } }, minute(1));
+    const without = await store.sessions.update({ token_hash: hash(1) }, { data: { "": null } }, minute(1));
     expect(Object.keys(without.data)).not.toContain("");
   });
 
@@ -179,7 +183,7 @@ export function sessions(make: Make): void {
       { identities: { phone }, channel: "web", data, token_hash: hash(1) },
       minute(0),
     );
-    const session = await store.sessions.update(hash(1), { data: { b: 2 } }, minute(1));
+    const session = await store.sessions.update({ token_hash: hash(1) }, { data: { b: 2 } }, minute(1));
     expect(JSON.parse(JSON.stringify(session.data))).toEqual(
       JSON.parse('{"__proto__": {"admin": true}, "a": 1, "b": 2}'),
     );
@@ -193,11 +197,11 @@ export function sessions(make: Make): void {
       minute(0),
     );
     const message = { text: "typed", role: "user", external_id: "m1" } as const;
-    await store.sessions.update(hash(1), { message }, minute(1));
-    const session = await store.sessions.update(hash(1), { message }, minute(2));
+    await store.sessions.update({ token_hash: hash(1) }, { message }, minute(1));
+    const session = await store.sessions.update({ token_hash: hash(1) }, { message }, minute(2));
     expect(session).toMatchObject({ message_count: 1, version: 1 });
     const answer = { text: "said", role: "assistant" } as const;
-    await store.sessions.update(hash(1), { message: answer, channel: "kiosk" }, minute(3));
+    await store.sessions.update({ token_hash: hash(1) }, { message: answer, channel: "kiosk" }, minute(3));
     expect(await store.history(session_id)).toMatchObject([
       { channel: "web", direction: "inbound", role: "user", text: "typed", kind: "text", external_id: "m1" },
       { channel: "kiosk", direction: "outbound", role: "assistant", text: "said", status: "sent" },

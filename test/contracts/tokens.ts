@@ -8,7 +8,9 @@ export function tokens(make: Make): void {
     const { sessions } = await desk(make);
     const unknown = { code: "session_not_found" };
     await expect(sessions.restore({ token_hash: hash(1) }, "web", minute(0))).rejects.toMatchObject(unknown);
-    await expect(sessions.update(hash(1), { data: {} }, minute(0))).rejects.toMatchObject(unknown);
+    await expect(sessions.update({ token_hash: hash(1) }, { data: {} }, minute(0))).rejects.toMatchObject(
+      unknown,
+    );
     await expect(sessions.end(hash(1), minute(0))).rejects.toMatchObject(unknown);
     await expect(sessions.messages({ token_hash: hash(1) }, 0, 9, minute(0))).rejects.toMatchObject(unknown);
     expect(await sessions.signOut(hash(1), minute(0))).toBe(false);
@@ -65,7 +67,9 @@ export function tokens(make: Make): void {
     const store = await desk(make);
     await store.sessions.start({ identities: { phone }, channel: "web", token_hash: hash(1) }, day(0));
     const expired = { code: "session_expired" };
-    await expect(store.sessions.update(hash(1), { data: { a: 1 } }, day(7))).rejects.toMatchObject(expired);
+    await expect(
+      store.sessions.update({ token_hash: hash(1) }, { data: { a: 1 } }, day(7)),
+    ).rejects.toMatchObject(expired);
     await expect(store.sessions.end(hash(1), day(7))).rejects.toMatchObject(expired);
     await store.housekeeping.expire(day(7), 10);
     await expect(store.sessions.restore({ token_hash: hash(1) }, "web", day(8))).rejects.toMatchObject(

@@ -1,10 +1,8 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { createClient } from "@supabase/supabase-js";
 import sqlDriver from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Supabase } from "../../dev/services/supabase.ts";
-import { readMigrations } from "../../migrations/files.ts";
+import { printed } from "../../migrations/migrate.ts";
 import { postgresCalls } from "../../src/stores/postgres.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
 import { said, settings } from "../contracts/given.ts";
@@ -12,7 +10,6 @@ import { createDatabase, createEmptyDatabase, supabase } from "../support/stack.
 
 const OUTSIDERS = ["anon", "authenticated"];
 const DENIED = "42501";
-const migrations = join(import.meta.dirname, "../../migrations");
 
 let url: string;
 let owner: sqlDriver.Sql;
@@ -159,33 +156,78 @@ test("every table has row level security on, and no policy lets anybody through"
 
 test("every function of ours is closed to everybody, and looks up nothing on a path that callers choose", async () => {
   const rows = await owner`
-    select proname, proconfig, prosecdef or prorettype = 'trigger'::regtype as is_entrance,
-      exists (select 1 from aclexplode(coalesce(proacl, acldefault('f', proowner))) a where a.grantee = 0) as is_public
-    from pg_proc where pronamespace = 'public'::regnamespace`;
-  expect(rows.length).toBeGreaterThan(20);
-  for (const { proname, proconfig, is_public, is_entrance } of rows) {
-    expect(proname).toMatch(/^hub_/);
-    expect([proname, is_public]).toEqual([proname, false]);
+    select n.nspname as schema, proname, proconfig, prosecdef or prorettype = 'trigger'::regtype as is_entrance,
+      exists (select 1 from aclexplode(coalesce(proacl, acldefault('f', proowner))) a where a.grantee = 0) as is_public,
+      array(select r from unnest(array['anon', 'authenticated', 'service_role']) r
+        where has_function_privilege(r, p.oid, 'execute')) as callers
+    from pg_proc p join pg_namespace n on n.oid = pronamespace where n.nspname in ('public', 'hub')`;
+  expect(rows.filter(({ schema }) => schema === "public").length).toBeGreaterThan(20);
+  expect(rows.filter(({ schema }) => schema === "hub").length).toBeGreaterThan(20);
+  for (const { schema, proname, proconfig, is_public, is_entrance, callers } of rows) {
+    if (schema === "public") expect(proname).toMatch(/^hub_/);
+    expect([proname, is_public, callers]).toEqual([
+      proname,
+      false,
+      schema === "public" ? ["service_role"] : [],
+    ]);
     // What they call runs within their path.
-    expect([proname, proconfig]).toEqual([proname, is_entrance ? ['search_path=""'] : null]);
+    expect([proname, proconfig?.[0]]).toEqual([proname, is_entrance ? 'search_path=""' : undefined]);
+    if (schema === "public") expect([proname, is_entrance]).toEqual([proname, true]);
   }
 });
 
-test("each migration also runs as one pasted query, in order, and leaves the doors shut", async () => {
+test("nobody but the owner may look anything up in the schema of the helpers", async () => {
+  const rights = await owner`
+    select r as role from unnest(array['anon', 'authenticated', 'service_role']) r
+    where has_schema_privilege(r, 'hub', 'usage') or has_schema_privilege(r, 'hub', 'create')`;
+  expect(rights).toEqual([]);
+  expect(await refusal("service_role", "select hub.uuid(now())")).toBe(DENIED);
+});
+
+test("what a later migration makes is closed from the start", async () => {
+  const made = ["public.later", "hub.later"];
+  await owner.begin(async (tx) => {
+    for (const name of made) {
+      await tx.unsafe(`create table ${name} (id bigint generated always as identity primary key)`);
+      await tx.unsafe(`create function ${name}() returns int language sql as 'select 1'`);
+    }
+  });
+  try {
+    for (const role of OUTSIDERS) {
+      for (const name of made) {
+        expect(await refusal(role, `select * from ${name}`)).toBe(DENIED);
+        expect(await refusal(role, `insert into ${name} default values`)).toBe(DENIED);
+        expect(await refusal(role, `select ${name}()`)).toBe(DENIED);
+        expect(await refusal(role, `select nextval('${name}_id_seq')`)).toBe(DENIED);
+      }
+    }
+    const open = await owner`
+      select c.relname from pg_class c, unnest(array['anon', 'authenticated']) r
+      where c.relname like 'later%' and c.relkind = 'r' and has_table_privilege(r, c.oid, 'select, insert, update, delete')
+      union all
+      select p.proname from pg_proc p, unnest(array['anon', 'authenticated']) r
+      where p.proname = 'later' and has_function_privilege(r, p.oid, 'execute')`;
+    expect(open).toEqual([]);
+  } finally {
+    for (const name of made) await owner.unsafe(`drop function ${name}(); drop table ${name}`);
+  }
+});
+
+test("the printed script runs as one pasted query, makes the same and leaves it as closed", async () => {
   const { url: fresh } = await createEmptyDatabase();
   const editor = sqlDriver(fresh, { max: 1, onnotice: () => {} });
-  for (const { name } of await readMigrations(migrations)) {
-    await editor.unsafe(await readFile(join(migrations, name), "utf8")).simple();
-  }
+  await editor.unsafe(await printed()).simple();
   const { call, close } = postgresCalls(fresh, { max: 1 });
   await sqlStore(call, settings).ping();
   await close();
   const shape = (sql: sqlDriver.Sql) => sql`
-    select c.relname as name, c.relkind::text as kind, c.relacl::text[] as rights from pg_class c
-      where relnamespace = 'public'::regnamespace and relname not like 'schema_migrations%'
+    select c.oid::regclass::text as name, c.relkind::text as kind, c.relacl::text[] as rights from pg_class c
+      where relnamespace in ('public'::regnamespace, 'hub'::regnamespace)
     union all
     select p.oid::regprocedure::text, md5(prosrc), proacl::text[] from pg_proc p
-      where pronamespace = 'public'::regnamespace
+      where pronamespace in ('public'::regnamespace, 'hub'::regnamespace)
+    union all
+    select 'schema ' || nspname, '', nspacl::text[] from pg_namespace where nspname in ('public', 'hub')
     order by 1`;
   expect(await shape(editor)).toEqual(await shape(owner));
   await editor.end();

@@ -1,36 +1,19 @@
-import { spawn } from "node:child_process";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join, resolve } from "node:path";
+import { rm } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { freePort } from "../../dev/services/ports.ts";
-
-const root = resolve(import.meta.dirname, "../..");
-const PORTS = [
-  "PORT",
-  "POSTGRES_PORT",
-  "SUPABASE_PORT",
-  "REDIS_PORT",
-  "UPSTASH_PORT",
-  "TELEGRAM_EMULATOR_PORT",
-  "WHATSAPP_EMULATOR_PORT",
-];
+import { ownEnvironment, PORTS, type Program, run as start } from "../support/program.ts";
 
 let env: NodeJS.ProcessEnv;
-let dev: Running;
+let dev: Program;
 
 beforeAll(async () => {
-  const ports = await Promise.all(PORTS.map(async (name) => [name, String(await freePort())] as const));
-  const LOCAL_DIR = await mkdtemp(join(tmpdir(), "hub-demo-"));
-  // Postgres does not run as root; its stand-in must get in.
-  await chmod(LOCAL_DIR, 0o711);
-  env = { ...process.env, ...Object.fromEntries(ports), LOCAL_DIR, NO_COLOR: "1" };
+  env = { ...(await ownEnvironment()), NO_COLOR: "1" };
   dev = run("dev/dev.ts");
   await dev.says("Ctrl-C stops everything");
 }, 120_000);
 
 afterAll(async () => {
-  dev.interrupt();
+  dev.child.kill("SIGINT");
   await dev.ended;
   await rm(env.LOCAL_DIR!, { recursive: true, force: true });
 }, 60_000);
@@ -86,7 +69,7 @@ test("a second npm run dev says which port is taken and how to choose another, a
 
 test("Ctrl-C stops every part, and the state is there at the next start", async () => {
   const [before] = await history();
-  dev.interrupt();
+  dev.child.kill("SIGINT");
   expect(await dev.ended).toBe(0);
   for (const name of PORTS) await expect(fetch(`http://127.0.0.1:${env[name]}/`)).rejects.toThrow();
   dev = run("dev/dev.ts", { KIOSK_PHONE_POLICY: "verify" });
@@ -101,7 +84,7 @@ test("the demo says that it needs another policy than the stack's, whatever its 
 });
 
 test("a terminal that closes stops every part", async () => {
-  dev.interrupt("SIGHUP");
+  dev.child.kill("SIGHUP");
   expect(await dev.ended).toBe(0);
   for (const name of PORTS) await expect(fetch(`http://127.0.0.1:${env[name]}/`)).rejects.toThrow();
 });
@@ -109,21 +92,14 @@ test("a terminal that closes stops every part", async () => {
 test("wrong settings stop the stack with what is wrong", async () => {
   dev = run("dev/dev.ts", { BOT: "foo", KIOSK_IDLE_SECONDS: "6", WHATSAPP_API_VERSION: "six" });
   expect(await dev.ended).toBe(1);
-  expect(dev.output()).toContain("the hub refuses its settings: the hub has a wrong setting:");
-  expect(dev.output()).toContain("KIOSK_IDLE_SECONDS must be at least 10");
+  expect(dev.output()).toContain("the hub refuses its settings: ");
+  expect(dev.output()).toContain("kiosk has a wrong setting: KIOSK_IDLE_SECONDS must be at least 10");
   expect(dev.output()).toContain("WHATSAPP_API_VERSION");
   expect(dev.output()).not.toMatch(/ready +Worker|Ctrl-C/);
   dev = run("dev/dev.ts", { BOT: "webhook" });
   expect(await dev.ended).toBe(1);
   expect(dev.output()).toContain("the hub refuses its settings: BOT=webhook needs BOT_WEBHOOK_URL");
 });
-
-interface Running {
-  output(): string;
-  says(text: string): Promise<void>;
-  interrupt(signal?: NodeJS.Signals): void;
-  readonly ended: Promise<number | null>;
-}
 
 /** The messages of the session that a phone has had since before the restart. */
 async function history(): Promise<unknown[]> {
@@ -140,31 +116,6 @@ async function history(): Promise<unknown[]> {
   return ((await page.json()) as { messages: unknown[] }).messages;
 }
 
-function run(file: string, more: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Running {
-  const child = spawn(process.execPath, [file, ...flags], {
-    cwd: root,
-    env: { ...env, ...more },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  let output = "";
-  const heard = new Set<() => void>();
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (text: string) => {
-      output += text;
-      for (const hear of heard) hear();
-    });
-  }
-  const ended = new Promise<number | null>((done) => child.once("close", done));
-  return {
-    output: () => output,
-    says: (text) =>
-      new Promise((found, failed) => {
-        const hear = () => output.includes(text) && found();
-        heard.add(hear);
-        hear();
-        void ended.then(() => failed(new Error(`ended without saying "${text}":\n${output}`)));
-      }),
-    interrupt: (signal = "SIGINT") => child.kill(signal),
-    ended,
-  };
+function run(file: string, more: NodeJS.ProcessEnv = {}, flags: readonly string[] = []): Program {
+  return start({ ...env, ...more }, file, flags);
 }

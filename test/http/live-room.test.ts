@@ -34,7 +34,7 @@ afterEach(() => {
 });
 
 async function write(text: string): Promise<void> {
-  await store.sessions.update("a", { message: { text, role: "user" } }, new Date());
+  await store.sessions.update({ token_hash: "a" }, { message: { text, role: "user" } }, new Date());
 }
 
 const known = () => ({ ready: true, seen: Date.now() });

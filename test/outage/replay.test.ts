@@ -129,7 +129,7 @@ describe("the replay", () => {
     const after = await all.store.sessions.messages({ session_id: before.session_id }, 0, 9, later);
     expect(after.messages).toHaveLength(2);
     const { expires_at, last_activity } = await all.store.sessions.update(
-      token(2),
+      { token_hash: token(2) },
       {},
       new Date(all.clock.now),
     );

@@ -52,7 +52,8 @@ const ordered: [string, (hub: Hub, now: Date) => Promise<unknown>][] = [
   ["sign out", ({ store }, now) => store.sessions.signOut(hash(1), now)],
   [
     "message of an update",
-    ({ store }, now) => store.sessions.update(hash(1), { message: { text: "later", role: "user" } }, now),
+    ({ store }, now) =>
+      store.sessions.update({ token_hash: hash(1) }, { message: { text: "later", role: "user" } }, now),
   ],
   ["unlink", ({ store }, now) => store.proofs.unlink(hash(1), "phone", now)],
   [
@@ -85,7 +86,7 @@ describe("while the store is down", () => {
       () => store.sessions.start({ identities: { phone: anna }, channel: "web", token_hash: hash(3) }, now()),
       () => store.sessions.restore({ token_hash: hash(1) }, undefined, now()),
       () => store.sessions.restore({ token_hash: hash(3), identities: { phone: anna } }, undefined, now()),
-      () => store.sessions.update(hash(1), { data: { cart: [] } }, now()),
+      () => store.sessions.update({ token_hash: hash(1) }, { data: { cart: [] } }, now()),
       () => store.sessions.messages({ session_id }, 0, 9, now()),
       () => store.proofs.devices({ token_hash: hash(1) }, now()),
       () => store.ping(),
@@ -169,7 +170,7 @@ describe("while something older waits", () => {
     await all.journal.lease(20_000);
     await store.sessions.start({ identities: { phone: ben }, channel: "web", token_hash: hash(3) }, now());
     await store.sessions.restore({ token_hash: hash(1) }, undefined, now());
-    await store.sessions.update(hash(1), { data: { cart: [] } }, now());
+    await store.sessions.update({ token_hash: hash(1) }, { data: { cart: [] } }, now());
     expect((await all.journal.depth()).depth).toBe(1);
   });
 

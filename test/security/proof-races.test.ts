@@ -185,7 +185,7 @@ test("a token that a proof kills while it writes has written before, or not at a
   for (let i = 0; i < 20; i++) {
     const { token, seed, phone } = round();
     await begin(store, seed(1), { phone: phone(1) }, minute(0), { channel: "kiosk", claimed: true });
-    const writing = store.sessions.update(token(1), { data: { planted: true } }, minute(1));
+    const writing = store.sessions.update({ token_hash: token(1) }, { data: { planted: true } }, minute(1));
     const [owner, written] = await Promise.all([
       store.hear(said("whatsapp", { phone: phone(1) }, `${seed(1)}`), minute(1)),
       codeOf(writing),
@@ -198,8 +198,8 @@ test("a token that a proof kills while it writes has written before, or not at a
     );
     expect(after.session_id).toBe(session_id);
     expect(after.data).toEqual(written === "done" ? { planted: true } : {});
-    expect(await codeOf(store.sessions.update(token(1), { data: { late: true } }, minute(2)))).toBe(
-      "session_not_found",
-    );
+    expect(
+      await codeOf(store.sessions.update({ token_hash: token(1) }, { data: { late: true } }, minute(2))),
+    ).toBe("session_not_found");
   }
 });

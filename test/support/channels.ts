@@ -1,4 +1,5 @@
 import { hmacHex } from "../../src/core/signature.ts";
+import type { PlatformAnswer } from "./fixtures.ts";
 
 /** What a test knows about a channel that the channel itself keeps secret or takes from outside. */
 export interface Kit {
@@ -10,6 +11,8 @@ export interface Kit {
   readonly sign: (body: Uint8Array) => Promise<Record<string, string>>;
   /** What forgers send instead. */
   readonly forge: (body: Uint8Array) => Promise<Record<string, string>[]>;
+  /** What the platform answers when the channel asks it something while it reads. */
+  readonly whileReading?: PlatformAnswer;
   /** The longest text that one call may carry, in UTF-16 units. */
   readonly longest: number;
 }
@@ -21,6 +24,7 @@ export const kits: Readonly<Record<string, Kit>> = {
       TELEGRAM_BOT_TOKEN: "110201543:test-bot-token",
       TELEGRAM_WEBHOOK_SECRET: "test-webhook-secret",
       TELEGRAM_API_ROOT: apiRoot,
+      TELEGRAM_BUSINESS_OWNERS: "7900800700",
     }),
     required: ["TELEGRAM_BOT_TOKEN", "TELEGRAM_WEBHOOK_SECRET"],
     sign: async () => ({ "x-telegram-bot-api-secret-token": "test-webhook-secret" }),
@@ -32,6 +36,7 @@ export const kits: Readonly<Record<string, Kit>> = {
         "Test-Webhook-Secret",
         "110201543:test-bot-token",
       ].map((secret) => ({ "x-telegram-bot-api-secret-token": secret })),
+    whileReading: { body: { ok: true, result: connection() } },
     longest: 4096,
   },
   whatsapp: {
@@ -68,3 +73,10 @@ export const kits: Readonly<Record<string, Kit>> = {
     longest: 4096,
   },
 };
+
+/** A business connection of the configured owner's, as `getBusinessConnection` answers it. */
+export function connection(more: object = {}): object {
+  const user = { id: 7900800700, is_bot: false, first_name: "Olga" };
+  const rights = { can_reply: true };
+  return { id: "bc-Dn3k9", user, user_chat_id: user.id, date: 1793620800, rights, is_enabled: true, ...more };
+}

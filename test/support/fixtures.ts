@@ -8,6 +8,10 @@ export interface RequestFixture {
   request: { headers?: Record<string, string>; body?: unknown; raw?: string };
   inbound?: unknown[];
   error?: { code: string };
+  /** What the platform answers when the channel asks it something while it reads, in order. */
+  platform?: PlatformAnswer | PlatformAnswer[];
+  /** The calls that it must see meanwhile. */
+  requests?: PlatformCall[];
 }
 
 /** What a played platform answers to one call; `drop` cuts the line, `hang` never answers. */

@@ -16,11 +16,13 @@ export const ENV = {
   DEFAULT_COUNTRY: "DE",
   TELEGRAM_BOT_TOKEN: "103:secret-of-the-bot",
   TELEGRAM_WEBHOOK_SECRET: "telegram-secret",
+  TELEGRAM_BOT_USERNAME: "shop_bot",
   TELEGRAM_API_ROOT: "http://127.0.0.1:9",
   WHATSAPP_ACCESS_TOKEN: "access-token",
   WHATSAPP_APP_SECRET: "app-secret",
   WHATSAPP_VERIFY_TOKEN: "verify-token",
   WHATSAPP_PHONE_NUMBER_ID: "103",
+  WHATSAPP_DISPLAY_PHONE_NUMBER: "15550001111",
   WHATSAPP_API_ROOT: "http://127.0.0.1:9",
 };
 
@@ -77,6 +79,7 @@ export function testHub(parts: Partial<Hub> = {}, options: Partial<AppOptions> =
     keys: { kiosk: ["kiosk-key-1", "kiosk-key-2"], web: ["web-key"], admin: ["admin-key"] },
     corsOrigins: ["https://shop.example"],
     channels: Object.keys(makers),
+    postedWith: { kiosk: "kiosk", web: "web" },
     callerMessage: callerMessageSchema,
     country: "DE",
     kioskPhones,

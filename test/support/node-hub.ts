@@ -79,6 +79,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     keys: { kiosk: ["kiosk-key-1"], web: ["web-key"], admin: ["admin-key"] },
     corsOrigins: [],
     channels: Object.keys(makers),
+    postedWith: { kiosk: "kiosk", web: "web" },
     backends: { store: "postgres", cache: "none" },
   });
 

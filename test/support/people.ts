@@ -12,7 +12,6 @@ export const keys = {
 export function strictHub(options: Partial<AppOptions> = {}, parts: Parameters<typeof testHub>[0] = {}) {
   const hub = testHub(parts, {
     kioskPhones: "verify",
-    scanTo: { telegram: "shop_bot", whatsapp: "15550001111" },
     ...options,
   });
   const codes: { channel: string; code: string }[] = [];

@@ -10,7 +10,7 @@ const src = join(root, "src");
 const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
   // libphonenumber-js is core's one package beside zod: what a phone is belongs to identities, not to a channel.
   // The ports of features stand in the Store, so core names their types.
-  core: { rooms: ["core", "features"], packages: ["zod", "libphonenumber-js/min"] },
+  core: { rooms: ["core", "features"], packages: ["zod", "libphonenumber-js/max"] },
   channels: { rooms: ["core"], packages: ["zod", "grammy/web", "@grammyjs/types"] },
   stores: {
     rooms: ["core", "features", "outage"],

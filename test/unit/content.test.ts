@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Content, contentSchema, textOf } from "../../src/core/messages/content.ts";
+import { type Content, contentSchema, mediaId, textOf } from "../../src/core/messages/content.ts";
 
 const media = { id: "m1" };
 
@@ -72,3 +72,32 @@ test("content keeps no field that its kind does not have, and no address of a fi
   });
   expect(parsed).toEqual({ kind: "image", media });
 });
+
+test.for(["AgACAgQAAxkBAAIBY2_-x", "1234567890", "-_.:", "_a:b", "7100:5101", "wamid.HBgM", "x".repeat(512)])(
+  "a file's id may be %j",
+  (id) => expect(mediaId.safeParse(id).success).toBe(true),
+);
+
+test.for([
+  "",
+  "https:127.0.0.1",
+  "HTTPS:x",
+  "vbscript:x",
+  "data:,x",
+  "a+b:c",
+  "/etc/passwd",
+  "..",
+  "../x",
+  ".x",
+  ":80",
+  "a/b",
+  "a\\b",
+  "a b",
+  "a?b",
+  "a#b",
+  "a%2fb",
+  "a@b",
+  "id\n",
+  "ïd",
+  "x".repeat(513),
+])("a file's id is never %j", (id) => expect(mediaId.safeParse(id).success).toBe(false));

@@ -3,9 +3,11 @@ import type { Channel } from "../../core/channel.ts";
 import { HubError } from "../../core/errors.ts";
 import { codeText } from "../../core/identity/notices.ts";
 import { parseJson } from "../../core/json.ts";
+import type { Address } from "../../core/messages/message.ts";
 import { splitText } from "../../core/messages/split.ts";
 import { type Env, settingsOf } from "../../core/settings.ts";
 import { sameSecret } from "../../core/signature.ts";
+import { businessConnections } from "./business.ts";
 import { readUpdate } from "./read/update.ts";
 import { botApi } from "./send/api.ts";
 
@@ -22,12 +24,31 @@ const settings = z.object({
     .url({ protocol: /^https?$/, error: "is not an http address" })
     .default("https://api.telegram.org")
     .transform((url) => url.replace(/\/+$/, "")),
+  TELEGRAM_BOT_USERNAME: z
+    .string()
+    .transform((name) => name.replace(/^@/, ""))
+    .refine((name) => /^[A-Za-z]\w{3,31}$/.test(name), "must be a bot's username")
+    .optional(),
+  TELEGRAM_BUSINESS_OWNERS: z
+    .string()
+    .regex(/^\s*\d{1,16}(\s*,\s*\d{1,16})*\s*,?\s*$/, "must be user ids, separated by commas")
+    .transform(
+      (list) =>
+        new Set(
+          list
+            .split(",")
+            .map((id) => id.trim())
+            .filter(Boolean)
+            .map(Number),
+        ),
+    )
+    .default(new Set<number>()),
 });
 
 const object = z.record(z.string(), z.unknown());
 
 /**
- * Telegram's bots: private chats with the bot, and those of business accounts that it helps with.
+ * Telegram's bots: private chats with the bot, and those of the shop's own business accounts that it helps with.
  * @see https://core.telegram.org/bots/api
  */
 export default function telegram(env: Env): Channel | undefined {
@@ -36,6 +57,8 @@ export default function telegram(env: Env): Channel | undefined {
   const { TELEGRAM_BOT_TOKEN: token, TELEGRAM_WEBHOOK_SECRET: secret, TELEGRAM_API_ROOT: apiRoot } = given;
   const [account = ""] = token.split(":");
   const api = botApi(token, apiRoot);
+  const { TELEGRAM_BOT_USERNAME: username, TELEGRAM_BUSINESS_OWNERS: owners } = given;
+  const connections = businessConnections(owners, api.connection);
   return {
     async verify({ headers }) {
       if (!(await sameSecret(headers.get(SECRET_HEADER) ?? "", secret)))
@@ -45,20 +68,41 @@ export default function telegram(env: Env): Channel | undefined {
     async parse({ body }) {
       const update = object.safeParse(parseJson(body));
       if (!update.success) throw new HubError("malformed", "the body is not an update");
-      return readUpdate(update.data, account);
+      return readUpdate(update.data, account, connections);
     },
 
     split: ({ text }) => splitText(text, LONGEST_TEXT).map((part) => ({ kind: "text", text: part })),
 
-    send: (to, { text }, signal) => api.send(to, text, signal),
+    async send(to, { text }, signal) {
+      await mustBeOurs(to);
+      return api.send(to, text, signal);
+    },
 
     async sendCode({ address }, code, _now, signal) {
+      // The account's owner reads along there.
+      if (address.business_connection_id !== undefined)
+        throw new HubError("rejected", "a business account's chat is no place for a code", {
+          reason: "business_connection",
+        });
       await api.send(address, codeText(code), signal);
     },
 
-    showTyping: (to, _external_id, signal) => api.showTyping(to, signal),
+    async showTyping(to, _external_id, signal) {
+      await mustBeOurs(to);
+      await api.showTyping(to, signal);
+    },
+
+    scanLink: (link) => username && `https://t.me/${username}?start=${link}`,
 
     perSecond: PER_SECOND,
     spacingMs: SPACING_MS,
   };
+
+  /** Throws `rejected` for a business account's chat in which the shop, or the owner, does not let us write (any more). */
+  async function mustBeOurs({ business_connection_id: id }: Address): Promise<void> {
+    if (id !== undefined && !(await connections.find(id))?.mayReply)
+      throw new HubError("rejected", "the business connection does not let us reply", {
+        reason: "business_connection",
+      });
+  }
 }

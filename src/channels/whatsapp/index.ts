@@ -19,11 +19,26 @@ const envSchema = z.object({
   WHATSAPP_APP_SECRET: z.string(),
   WHATSAPP_VERIFY_TOKEN: z.string(),
   WHATSAPP_PHONE_NUMBER_ID: z.string().regex(/^[\w-]{1,64}$/, "must be the number's id, not the number"),
+  WHATSAPP_OTHER_NUMBER_IDS: z
+    .string()
+    .transform((list) =>
+      list
+        .split(",")
+        .map((id) => id.trim())
+        .filter(Boolean),
+    )
+    .refine((ids) => ids.every((id) => /^[\w-]{1,64}$/.test(id)), "must be numbers' ids, not the numbers")
+    .optional(),
   WHATSAPP_API_ROOT: z.url().default("https://graph.facebook.com"),
   WHATSAPP_API_VERSION: z
     .string()
     .regex(/^v\d+\.\d+$/, "must look like v25.0")
     .default("v25.0"),
+  WHATSAPP_DISPLAY_PHONE_NUMBER: z
+    .string()
+    .transform((phone) => phone.replaceAll(/\D/g, ""))
+    .refine((digits) => /^[1-9]\d{6,14}$/.test(digits), "must be a phone number with the country's prefix")
+    .optional(),
   WHATSAPP_CODE_TEMPLATE: z
     .string()
     .regex(/^[a-z0-9_]{1,512}$/, "must be a template's name")
@@ -41,6 +56,12 @@ const envSchema = z.object({
 export default function whatsapp(env: Env): Channel | undefined {
   const settings = settingsOf("whatsapp", envSchema, env);
   if (!settings) return undefined;
+  const { WHATSAPP_DISPLAY_PHONE_NUMBER: number } = settings;
+  const others = settings.WHATSAPP_OTHER_NUMBER_IDS;
+  const numbers = {
+    own: [settings.WHATSAPP_PHONE_NUMBER_ID, ...(others ?? [])],
+    isClosed: others !== undefined,
+  };
   const ours = { phone_number_id: settings.WHATSAPP_PHONE_NUMBER_ID };
   const api = {
     root: settings.WHATSAPP_API_ROOT.replace(/\/+$/, ""),
@@ -70,7 +91,7 @@ export default function whatsapp(env: Env): Channel | undefined {
     },
 
     async parse({ body }) {
-      return readWebhook(parseJson(body), settings.WHATSAPP_PHONE_NUMBER_ID);
+      return readWebhook(parseJson(body), numbers);
     },
 
     split: (reply) => splitText(reply.text, LONGEST_TEXT).map((text) => ({ ...reply, text })),
@@ -79,6 +100,9 @@ export default function whatsapp(env: Env): Channel | undefined {
 
     async sendCode({ address, used_at }, code, now, signal) {
       const to = { ...ours, ...address };
+      // Whoever owns a number that is not ours may read along there.
+      if (!numbers.own.includes(to.phone_number_id))
+        throw new HubError("rejected", "the address is of a number that is not ours", { reason: "not_ours" });
       const { WHATSAPP_CODE_TEMPLATE: name, WHATSAPP_CODE_LANGUAGE: language } = settings;
       if (name) await sendCodeTemplate(api, to, { name, language }, code, signal);
       else if (now.getTime() - used_at.getTime() < WINDOW_MS) await sendText(api, to, codeText(code), signal);
@@ -89,5 +113,7 @@ export default function whatsapp(env: Env): Channel | undefined {
     },
 
     showTyping: (to, external_id, signal) => showTyping(api, { ...ours, ...to }, external_id, signal),
+
+    scanLink: (link) => number && `https://wa.me/${number}?text=${link}`,
   };
 }

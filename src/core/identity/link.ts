@@ -1,3 +1,5 @@
+import type { Content } from "../messages/content.ts";
+import type { InboundMessage } from "../messages/message.ts";
 import type { InboundEvent } from "../receive/conversations.ts";
 import { sha256Hex } from "../signature.ts";
 
@@ -6,23 +8,47 @@ const LINK_TOKEN = /(?<![\w-])link_[\w-]{32}(?![\w-])/g;
 const CUT_OUT = "link_…";
 
 /**
- * The same without the link token in its text, if there is one: of a message only the token's hash goes on, and the
- * store decides what came of it; an edit only loses it.
+ * The same without link tokens, wherever they stand in it. Of a message that redeems one only the token's hash goes on,
+ * and the store decides what comes of it.
  */
 export async function withoutLinkToken(item: InboundEvent): Promise<InboundEvent> {
-  if (item.type === "edit" && item.edit.content?.kind === "text") {
-    const content = { ...item.edit.content, text: item.edit.content.text.replace(LINK_TOKEN, CUT_OUT) };
-    return { ...item, edit: { ...item.edit, content } };
+  if (item.type === "message") {
+    const token = redeemedBy(item.message);
+    if (token !== undefined) {
+      const content = { kind: "system", event: "linked" } as const;
+      const link_hash = await sha256Hex(token);
+      return { ...item, message: { ...item.message, content, link_hash, wakes: false } };
+    }
   }
-  if (item.type !== "message" || item.message.content.kind !== "text") return item;
-  const [token] = item.message.content.text.match(LINK_TOKEN) ?? [];
-  if (token === undefined) return item;
-  const link_hash = await sha256Hex(token);
-  const message = {
-    ...item.message,
-    content: { kind: "system", event: "linked" },
-    link_hash,
-    wakes: false,
-  } as const;
-  return { ...item, message };
+  return JSON.stringify(item).includes("link_") ? cleaned(item) : item;
+}
+
+/**
+ * The token in a message that redeems it: a plain text that its sender wrote to us. Refused are a forwarded text, a text
+ * that answers another message, and a chat in which others read along: there the token may be somebody else's.
+ */
+function redeemedBy({ content, reply_to, address_of }: InboundMessage): string | undefined {
+  if (content.kind !== "text" || content.context?.forwarded || reply_to !== undefined || address_of === null)
+    return undefined;
+  return content.text.match(LINK_TOKEN)?.[0];
+}
+
+function cleaned(item: InboundEvent): InboundEvent {
+  switch (item.type) {
+    case "message":
+      return { ...item, message: { ...item.message, content: cut(item.message.content) as Content } };
+    case "echo":
+      return { ...item, echo: { ...item.echo, content: cut(item.echo.content) as Content } };
+    case "edit":
+      return { ...item, edit: { ...item.edit, content: cut(item.edit.content) as Content | null } };
+    default:
+      return item;
+  }
+}
+
+function cut(value: unknown): unknown {
+  if (typeof value === "string") return value.replace(LINK_TOKEN, CUT_OUT);
+  if (Array.isArray(value)) return value.map(cut);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, cut(part)]));
 }

@@ -3,6 +3,14 @@ import type { Opened } from "../receive/conversations.ts";
 import type { Session, SessionRef } from "../sessions/session.ts";
 import type { IdentityKind } from "./identity.ts";
 
+/** How long a one-time code lives, and how many wrong ones kill it. */
+export const CODE_MS = 5 * 60_000;
+export const CODE_TRIES = 5;
+/** How long a link to scan lives. */
+export const LINK_MS = 10 * 60_000;
+/** How long a device that has proven who it is may do what outlasts its token. */
+export const FRESH_MS = 15 * 60_000;
+
 /** A device that holds a session's token. */
 export interface Device {
   readonly device_id: string;
@@ -33,12 +41,22 @@ export interface Proofs {
     now: Date,
   ): Promise<KnownAddress[]>;
   /**
-   * Proves the phone. A live token's session and the phone's become one, if the former is nobody's or the device has
-   * lately proven who it is; else it is the phone's session, found or opened. `new_token_hash` becomes the device's
-   * token, and `token_hash` dies. Throws `code_invalid`.
+   * Proves the phone. A live token's session and the phone's become one if the former is nobody's, or its customer holds
+   * the phone already. A session that is another customer's is left for the phone's own, found or opened, at a kiosk and
+   * where the device has not lately proven who it is; elsewhere `merge` decides: true joins the two, false leaves, and
+   * without it `merge_required` is thrown and the code stays valid. `new_token_hash` becomes the device's token, and
+   * `token_hash` dies. Throws `code_invalid`; `merge_required` with `{sessions: [device's, phone's]}`, each with
+   * `session_id`, `channels` and masked `identities`, the phone's with these alone where there is no session.
    */
   confirmCode(
-    proof: { phone: string; code_hash: string; token_hash?: string; new_token_hash: string; channel: string },
+    proof: {
+      phone: string;
+      code_hash: string;
+      token_hash?: string;
+      new_token_hash: string;
+      channel: string;
+      merge?: boolean;
+    },
     now: Date,
   ): Promise<Opened>;
   /**
@@ -80,6 +98,10 @@ export interface Proofs {
   devices(of: SessionRef, now: Date): Promise<Device[]>;
   /** Lets a device's token die; returns its hash for the cache, or undefined when there is no such device. */
   revokeDevice(of: SessionRef, device_id: string, now: Date): Promise<string | undefined>;
-  /** The identity leaves the session; later messages from it open another one. Throws as `createLink`. */
-  unlink(token_hash: string, kind: IdentityKind, now: Date): Promise<Session>;
+  /** The identity leaves the customer; later messages from it are another's. Throws as `createLink`. */
+  unlink(
+    token_hash: string,
+    kind: IdentityKind,
+    now: Date,
+  ): Promise<{ session: Session; removed?: { kind: IdentityKind; value: string } }>;
 }

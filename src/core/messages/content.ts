@@ -1,8 +1,20 @@
 import { z } from "zod";
 
+const LONGEST_MEDIA_ID = 512;
+
+/**
+ * A file's id at its platform: letters, digits, `_`, `-`, `.` and `:`, never anything that could be taken for an address
+ * or a path by whoever fetches it. A colon behind what looks like a scheme (`https:127.0.0.1`, `vbscript:x`) is refused.
+ */
+export const mediaId = z
+  .string()
+  .min(1)
+  .max(LONGEST_MEDIA_ID)
+  .regex(/^(?![A-Za-z][A-Za-z0-9.-]*:)[A-Za-z0-9_-][\w.:-]*$/, "must be an id, not a URL");
+
 /** A file at the platform: its id there, never a URL (URLs expire, and Telegram's hold the bot's token). */
 const media = z.object({
-  id: z.string(),
+  id: mediaId,
   mime_type: z.string().optional(),
   sha256: z.string().optional(),
   file_name: z.string().optional(),

@@ -1,4 +1,5 @@
-import type { Identities } from "../identity/identity.ts";
+import type { ErrorCode } from "../errors.ts";
+import type { Identities, IdentityKind } from "../identity/identity.ts";
 import type { SessionRef } from "../sessions/session.ts";
 import type { Content, ContentKind } from "./content.ts";
 
@@ -22,6 +23,12 @@ export interface InboundMessage {
   readonly link_hash?: string;
   /** Where the reply goes. */
   readonly address: Address;
+  /**
+   * The kind of `from` whose address it is: when that identity leaves the customer, so does the address. Absent: the
+   * strongest. `null`: the address serves this answer only, for others may read along there; it is never kept as a way to
+   * reach the customer, and no link is redeemed from it.
+   */
+  readonly address_of?: IdentityKind | null;
   readonly content: Content;
   /** `external_id` of the message it answers, or reacts to. */
   readonly reply_to?: string;
@@ -46,7 +53,10 @@ export interface EchoMessage {
   readonly sent_at?: Date;
 }
 
-export type DeliveryStatus = "pending" | "sent" | "delivered" | "read" | "played" | "failed";
+/** How far a message of ours comes, in order; `failed` stands beside it. */
+export const STATUS_LADDER = ["pending", "sent", "delivered", "read", "played"] as const;
+
+export type DeliveryStatus = (typeof STATUS_LADDER)[number] | "failed";
 
 /** What became of a message of ours, as the platform tells it. */
 export interface Receipt {
@@ -67,7 +77,7 @@ export interface Edit {
   readonly external_id: string;
   readonly content: Content | null;
   readonly at?: Date;
-  /** Where a reply would go, for a bot that hears of edits. */
+  /** Where a reply would go, for a bot that hears of edits; absent where none may be sent. */
   readonly address?: Address;
   /** Whether it wakes the bot; absent means no. */
   readonly wakes?: boolean;
@@ -96,23 +106,35 @@ export type Inbound =
   | { readonly type: "edit"; readonly edit: Edit }
   | { readonly type: "identity_change"; readonly change: IdentityChange }
   | { readonly type: "reachability"; readonly reachability: Reachability }
-  | { readonly type: "ignored"; readonly reason: IgnoredReason; readonly what: string };
+  | Ignored;
+
+/** Something accepted and not kept. */
+export interface Ignored {
+  readonly type: "ignored";
+  readonly reason: IgnoredReason;
+  /** The platform's name for it. */
+  readonly what: string;
+  /** Where the platform waits for a sign that it was seen all the same (a pressed button turns until then). */
+  readonly seen?: { readonly address: Address; readonly external_id: string };
+}
 
 /**
- * Why something was accepted and not kept: `group` not a private talk, `own` written by a bot, `no_sender` nobody to
- * answer, `account` news about our own account, `call` a phone call's progress, `history` a backfill, `foreign`
- * another product of the platform, `unknown` a field or type we have no reading for, `unreadable` a shape that
- * breaks its own platform's rules.
+ * Why something was accepted and not kept: `group` not a private talk, `own` written by a bot, `not_ours` a chat or
+ * number of somebody whom no setting names, `no_sender` nobody to answer, `account` news about our own account, `call` a
+ * phone call's progress, `history` a backfill, `foreign` another product of the platform, `test` the platform's own
+ * sample, `unknown` a field or type we have no reading for, `unreadable` a shape that breaks its own platform's rules.
  */
 export type IgnoredReason =
   | "group"
   | "own"
+  | "not_ours"
   | "no_sender"
   | "account"
   | "call"
   | "history"
   | "preferences"
   | "foreign"
+  | "test"
   | "unknown"
   | "unreadable";
 
@@ -120,13 +142,15 @@ export type IgnoredReason =
 export interface Message {
   readonly message_id: string;
   readonly session_id: string;
-  /** Rises within a session; the cursor of every page. */
+  /** Rises within a session, by the time of arrival in microseconds; the cursor of every page. */
   readonly seq: number;
   readonly channel: string;
   readonly external_id?: string;
   readonly direction: "inbound" | "outbound";
   readonly role: "user" | "assistant" | "operator" | "system";
   readonly kind: ContentKind;
+  /** The trusted caller that told it, where that is not the sender itself: `key:<scope>:<first 8 hex of the key's SHA-256>`. */
+  readonly author?: string;
   /** What a bot can read, for every kind; empty once deleted by its author. */
   readonly text: string;
   readonly content: Content;
@@ -137,4 +161,17 @@ export interface Message {
   readonly created_at: Date;
   readonly edited_at?: Date;
   readonly deleted_at?: Date;
+  /** On pages of the history, of an inbound message that has no answer yet or will get none. */
+  readonly turn?: TurnState;
+}
+
+/** How far the answer to a message has come. */
+export interface TurnState {
+  /** `retrying`: an attempt has failed and another follows. `dead`: none follows by itself. */
+  readonly state: "waiting" | "running" | "retrying" | "dead";
+  /** Attempts so far. */
+  readonly attempt: number;
+  /** Why the last attempt failed, where one did. */
+  readonly code?: ErrorCode;
+  readonly reason?: string;
 }

@@ -13,6 +13,8 @@ export interface Effects {
   readonly closed?: readonly string[];
   /** Sessions that lost an identity, and have a message more that says so. */
   readonly notified?: readonly string[];
+  /** What a trusted caller said of the customer and is not so here: nothing was changed by it. */
+  readonly conflicts?: readonly "customer_id"[];
   /** Notices, ours to send now. */
   readonly deliveries?: readonly Delivery[];
 }
@@ -41,6 +43,8 @@ export type Received = Effects &
         /** An edit that wakes the bot. */
         readonly turn?: Turn;
       }
+    /** A message that was here and has been erased since: its platform delivered it again. Nothing is kept of it. */
+    | { readonly type: "erased"; readonly message?: never; readonly turn?: never }
     /** It is durable in the journal and will be stored once the store is back. Nothing more is known of it. */
     | { readonly type: "journaled"; readonly message?: never; readonly turn?: never }
   );

@@ -25,7 +25,10 @@ export function applyEffects(hub: Hub, session_id: string | undefined, effects: 
 }
 
 /** The session itself, once everybody knows what else has changed. */
-export function opened(hub: Hub, { merged, closed, notified, deliveries, ...session }: Opened): Session {
+export function opened(
+  hub: Hub,
+  { merged, closed, notified, conflicts: _, deliveries, ...session }: Opened,
+): Session {
   applyEffects(hub, session.session_id, {
     ...(merged && { merged }),
     ...(closed && { closed }),

@@ -7,6 +7,7 @@ import type { Session, SessionRef } from "./session.ts";
 export interface StartSession {
   readonly identities: Identities;
   readonly channel: string;
+  /** The shop's own name for the customer, by a trusted caller's word. It finds a customer only where no identity does. */
   readonly customer_id?: string;
   readonly data?: JsonObject;
   /** SHA-256 of the device's new token; absent when nobody is to get one. */
@@ -16,7 +17,7 @@ export interface StartSession {
    * leads to the session that was there.
    */
   readonly session_id?: string;
-  /** The identities are only claimed: see `InboundMessage.asserted`. Throws `verification_required`. */
+  /** The identities are only claimed: see `InboundMessage.claimed`. Throws `verification_required`. */
   readonly claimed?: boolean;
 }
 
@@ -26,15 +27,25 @@ export interface SessionChanges {
   readonly metadata?: JsonObject;
   readonly language?: string;
   readonly channel?: string;
+  /** As `StartSession.customer_id`. */
+  readonly customer_id?: string;
   /** Kept in the history, not answered. */
   readonly message?: {
     readonly text: string;
     readonly role: "user" | "assistant";
     readonly external_id?: string;
+    /** See `Message.author`. */
+    readonly author?: string;
   };
   /** Refused with `version_conflict` unless this is the session's version. */
   readonly if_version?: number;
 }
+
+/** Whose sessions are looked for. */
+export type SessionQuery =
+  | { readonly identities: Identities }
+  | { readonly customer_id: string }
+  | { readonly session_id: string };
 
 export interface Page {
   readonly messages: readonly Message[];
@@ -49,16 +60,26 @@ export interface Sessions {
   start(start: StartSession, now: Date): Promise<Opened>;
   /**
    * Slides the session and appends the channel. Throws `session_not_found` (unknown, ended, signed out) or
-   * `session_expired`. By identities, `token_hash` becomes the device's new token; by asserted ones only a session that
-   * nobody has proven is found, and `verification_required` is thrown when there is another.
+   * `session_expired`. By identities or a customer's name, `token_hash` becomes the device's new token; by claimed
+   * identities only a session that nobody has verified is found, and `verification_required` is thrown when there is
+   * another.
    */
   restore(
-    who: { token_hash: string; identities?: Identities; claimed?: boolean },
+    who: { token_hash: string; identities?: Identities; customer_id?: string; claimed?: boolean },
     channel: string | undefined,
     now: Date,
   ): Promise<Opened>;
-  /** Applies the changes in the database and slides the session. Throws as `restore`, and `version_conflict`. */
-  update(token_hash: string, changes: SessionChanges, now: Date): Promise<Session>;
+  /**
+   * Sessions of one customer, the active one first, then the newest, at most 20 and none that went on as another; by its
+   * id that session alone, as it is. Identities find their customer by what is verified; a phone also by what is only
+   * claimed (`phone_verified: false`). Reads and never writes: no expiry slides, no token is made. Empty when there is none.
+   */
+  find(who: SessionQuery, now: Date): Promise<Session[]>;
+  /**
+   * Applies the changes in the database and slides the session. Throws as `restore`, `version_conflict`, and
+   * `payload_too_large` for documents past their limits.
+   */
+  update(of: SessionRef, changes: SessionChanges, now: Date): Promise<Opened>;
   /** Ends the session on every channel; its tokens die. Returns them for the cache. Throws as `restore`. */
   end(token_hash: string, now: Date): Promise<{ session: Session; token_hashes: string[] }>;
   /** The token dies, the session lives. False when it was not alive. */

@@ -19,6 +19,8 @@ export interface SweepBudget {
   readonly messageRetentionMs?: number;
   /** How long a password is kept that lets nobody in; absent means for good. */
   readonly passwordRetentionMs?: number;
+  /** How long an identity is kept that nobody showed; absent means for good. */
+  readonly identityRetentionMs?: number;
 }
 
 export interface Swept {
@@ -58,13 +60,14 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
 
 /** Deletes what has been kept long enough, of each kind. */
 function purge(hub: Hub, budget: SweepBudget): Promise<number> {
-  const { retentionMs, messageRetentionMs, passwordRetentionMs, sessions } = budget;
+  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs, sessions } = budget;
   const now = hub.now();
   const ago = (ms: number) => new Date(now.getTime() - ms);
   return hub.store.housekeeping.purge(ago(retentionMs), sessions, {
     now,
     ...(messageRetentionMs !== undefined && { messages_before: ago(messageRetentionMs) }),
     ...(passwordRetentionMs !== undefined && { passwords_before: ago(passwordRetentionMs) }),
+    ...(identityRetentionMs !== undefined && { identities_before: ago(identityRetentionMs) }),
   });
 }
 

@@ -1,3 +1,4 @@
+import type { IdentityKind } from "../../core/identity/identity.ts";
 import type { Device, KnownAddress } from "../../core/identity/proofs.ts";
 import type { JsonObject } from "../../core/json.ts";
 import type { Content } from "../../core/messages/content.ts";
@@ -14,7 +15,11 @@ export interface Privacy {
     actor: string,
     now: Date,
   ): Promise<ExportPage>;
-  /** Erases content and identities, keeps counts. Returns what became empty, the identities, and the hashes of tokens that died. */
+  /**
+   * Erases all sessions of the customer: content, identities, addresses, what they rated; keeps counts. A message that its
+   * platform delivers again within 30 days opens nothing. Returns what became empty, what they were known by, and the
+   * hashes of tokens that died.
+   */
   erase(of: CustomerRef, actor: string, now: Date): Promise<Erased>;
   /** Lines in order, after the one with id `after`. */
   audit(after: string | undefined, limit: number): Promise<AuditLine[]>;
@@ -49,8 +54,8 @@ export interface Erased {
   readonly messages: number;
   readonly session_ids: readonly string[];
   readonly token_hashes: readonly string[];
-  /** What they held, so that copies elsewhere are found. */
-  readonly identities: readonly { readonly kind: string; readonly value: string }[];
+  /** What the customer was known by, so that caches can forget it too. */
+  readonly identities: readonly { readonly kind: IdentityKind; readonly value: string }[];
 }
 
 export interface AuditLine {

@@ -7,7 +7,7 @@ import type { App, AppOptions } from "../request.ts";
 import { instant } from "../shapes.ts";
 import { qrSvg } from "./qr.ts";
 
-const byMessenger = z.object({ telegram: z.string().optional(), whatsapp: z.string().optional() });
+const byMessenger = z.record(z.string(), z.string());
 
 /** Registers `POST /session/link`: what the customer opens or scans in a messenger, so that it joins this session. */
 export function addLink(app: App, options: AppOptions): void {
@@ -30,7 +30,7 @@ export function addLink(app: App, options: AppOptions): void {
       200: json(
         "An absent messenger is not configured.",
         z.object({
-          links: byMessenger.openapi({ description: "To open on this device." }),
+          links: byMessenger.openapi({ description: "By channel, to open on this device." }),
           qr: byMessenger.openapi({ description: "The same as SVG, to scan with another device." }),
           expires_at: instant,
           session_token: z.string().openapi({
@@ -53,11 +53,11 @@ export function addLink(app: App, options: AppOptions): void {
       { token_hash, link_hash, new_token_hash },
       hub.now(),
     );
-    const { telegram, whatsapp } = options.scanTo ?? {};
-    const links = {
-      ...(telegram && hub.channels.telegram && { telegram: `https://t.me/${telegram}?start=${link}` }),
-      ...(whatsapp && hub.channels.whatsapp && { whatsapp: `https://wa.me/${whatsapp}?text=${link}` }),
-    };
+    const links: Record<string, string> = {};
+    for (const [name, channel] of Object.entries(hub.channels)) {
+      const url = channel.scanLink?.(link);
+      if (url !== undefined) links[name] = url;
+    }
     const qr = Object.fromEntries(Object.entries(links).map(([name, url]) => [name, qrSvg(url)]));
     return c.json({ links, qr, expires_at: expires_at.toISOString(), session_token }, 200);
   });

@@ -1,11 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { phoneOf } from "../../core/identity/phone.ts";
 import { logIn } from "../../core/identity/verify.ts";
 import { callerOf, tokenOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
-import { identityFields, phoneOf } from "../sessions/identities.ts";
+import { identityFields } from "../sessions/identities.ts";
 import { sessionSchema } from "../shapes.ts";
 import { verified } from "./prove.ts";
 import { limitKeys } from "./rate-limit-keys.ts";
@@ -113,6 +114,7 @@ export function addPasswords(app: App, options: AppOptions): void {
       ),
       ...problems(
         "malformed",
+        "phone_ambiguous",
         "unauthorized",
         "password_invalid",
         "payload_too_large",

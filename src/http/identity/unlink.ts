@@ -1,5 +1,5 @@
 import { createRoute, z } from "@hono/zod-openapi";
-import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
+import { isIdentityKind } from "../../core/identity/identity.ts";
 import { tokenOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
@@ -19,7 +19,9 @@ export function addUnlink(app: App, options: AppOptions): void {
       "device's token goes on. Unlinking what is not there is no error. Within 15 minutes after the device got its token " +
       "by code, scan, password or a key's word; else `verification_required`.",
     security: security.token,
-    request: { params: z.object({ kind: z.enum(IDENTITY_KINDS) }) },
+    request: {
+      params: z.object({ kind: z.string().max(64).refine(isIdentityKind, "must be a kind of identity") }),
+    },
     responses: {
       200: json("The session without it.", z.object({ session: sessionSchema })),
       ...problems(
@@ -35,7 +37,7 @@ export function addUnlink(app: App, options: AppOptions): void {
     const token_hash = await tokenOf(c.req.raw.headers, options.keys);
     const hub = c.var.exchange.hub();
     const { kind } = c.req.valid("param");
-    const session = await hub.store.proofs.unlink(token_hash, kind, hub.now());
+    const { session } = await hub.store.proofs.unlink(token_hash, kind, hub.now());
     return c.json({ session: present(c, token_hash, session) }, 200);
   });
 }

@@ -1,11 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { phoneOf } from "../../core/identity/phone.ts";
 import { confirmCode, requestCode } from "../../core/identity/verify.ts";
 import { callerOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
-import { identityFields, isKiosk, phoneOf } from "../sessions/identities.ts";
+import { identityFields, isKiosk } from "../sessions/identities.ts";
 import { sessionSchema } from "../shapes.ts";
 import { verified } from "./prove.ts";
 import { limitKeys } from "./rate-limit-keys.ts";
@@ -53,7 +54,14 @@ export function addVerify(app: App, options: AppOptions): void {
         "Without `code`: sent, if we know where to.",
         z.object({ sent: z.literal("if_known"), expires_in: z.int().openapi({ description: "Seconds." }) }),
       ),
-      ...problems("malformed", "unauthorized", "code_invalid", "payload_too_large", "unsupported_media_type"),
+      ...problems(
+        "malformed",
+        "phone_ambiguous",
+        "unauthorized",
+        "code_invalid",
+        "payload_too_large",
+        "unsupported_media_type",
+      ),
     },
   });
   app.openapi(route, async (c) => {

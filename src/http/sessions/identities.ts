@@ -1,13 +1,13 @@
 import { z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
 import type { Identities } from "../../core/identity/identity.ts";
-import { normalisePhone } from "../../core/identity/phone.ts";
+import { phoneOf } from "../../core/identity/phone.ts";
 import type { Caller } from "../auth.ts";
 import type { AppOptions } from "../request.ts";
 
 /** How callers write the identities they may vouch for. */
 export const identityFields = {
-  phone: z.string().min(3).max(32).openapi({ example: "+493012345678" }),
+  phone: z.string().min(3).max(64).openapi({ example: "+493012345678" }),
   telegram_chat_id: z
     .string()
     .regex(/^-?\d{1,19}$/, "must be digits")
@@ -19,14 +19,7 @@ interface Given {
   readonly telegram_chat_id?: string | number | null | undefined;
 }
 
-/** A phone in the spelling the store knows. Throws `malformed` for what is none. */
-export function phoneOf(given: string, country: string | undefined): string {
-  const phone = normalisePhone(given, country);
-  if (phone) return phone;
-  throw new HubError("malformed", "phone: not a phone number; write it with + and the country's prefix");
-}
-
-/** The identities a caller vouches for, in the spelling the store knows. Throws `malformed` for what is no phone. */
+/** The identities a caller vouches for, in the spelling the store knows. Throws as `phoneOf`. */
 export function identitiesIn(given: Given, country: string | undefined): Identities {
   return {
     ...(given.phone != null && { phone: phoneOf(given.phone, country) }),

@@ -35,6 +35,7 @@ export function addRestore(app: App, options: AppOptions): void {
       ),
       ...problems(
         "malformed",
+        "phone_ambiguous",
         "unauthorized",
         "verification_required",
         "session_not_found",

@@ -57,6 +57,7 @@ export function addStart(app: App, options: AppOptions): void {
       ),
       ...problems(
         "malformed",
+        "phone_ambiguous",
         "unauthorized",
         "forbidden",
         "verification_required",

@@ -1,40 +1,53 @@
-import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
+import { identitiesOf } from "../../core/identity/identity.ts";
 import type { KnownAddress } from "../../core/identity/proofs.ts";
 import type { InboundMessage } from "../../core/messages/message.ts";
-import { copy, type SessionRow } from "./tables.ts";
+import { isSessionRef } from "../../core/sessions/session.ts";
+import { identityRow } from "./identities.ts";
+import { type CustomerRow, copy, later, type SessionRow, type Tables } from "./tables.ts";
 
-/** Keeps where a customer was heard of, if they can be written to there. */
-export function keepAddress(row: SessionRow, inbound: InboundMessage, now: Date): void {
-  const { channel, account, address, from } = inbound;
-  if ("token_hash" in from || "session_id" in from || Object.keys(address).length === 0) return;
-  const known = row.addresses.get(channel);
+const EXACT_MS = 60_000;
+
+/**
+ * Keeps where a customer's message came from, if they can be written to there, with the identity whose address it is. The
+ * time is exact to a minute, or to the message where the one before came on another channel. What comes late moves
+ * nothing back.
+ */
+export function keepAddress(tables: Tables, row: SessionRow, inbound: InboundMessage, now: Date): void {
+  const { channel, account, address, address_of, from, claimed } = inbound;
+  if (claimed || address_of === null || isSessionRef(from) || Object.keys(address).length === 0) return;
+  const kind = address_of ?? identitiesOf(from)[0]?.[0];
+  const identity = kind && from[kind] !== undefined && identityRow(tables, kind, from[kind]);
+  if (!identity) return;
+  const known = identity.address;
   if (known && known.used_at > now) return;
-  const { telegram_chat_id } = from;
-  // A chat is reached by its id alone, whatever else was said there.
-  const via = telegram_chat_id === undefined ? from : { telegram_chat_id };
-  row.addresses.set(channel, copy({ channel, account: account!, address, used_at: now, via }));
-}
-
-/** Forgets the addresses that came with an identity which is no longer the session's: they may reach somebody else. */
-export function dropLostAddresses(row: SessionRow): void {
-  for (const [channel, { via }] of row.addresses)
-    if (IDENTITY_KINDS.some((kind) => via[kind] !== undefined && via[kind] !== row.session[kind]))
-      row.addresses.delete(channel);
-}
-
-/** The younger session's addresses, where they were used later. */
-export function uniteAddresses(survivor: SessionRow, younger: SessionRow): void {
-  for (const [channel, other] of younger.addresses) {
-    const ours = survivor.addresses.get(channel);
-    if (!ours || ours.used_at < other.used_at) survivor.addresses.set(channel, other);
-  }
-  younger.addresses.clear();
+  const isSame = known && placeOf(known) === placeOf({ channel, account, address });
+  if (isSame && later(known.used_at, EXACT_MS) > now && row.last_channel === channel) return;
+  identity.address = copy({ channel, account: account!, address, used_at: now });
 }
 
 /** Where a customer can be written to, the last used first. */
-export function knownAddresses({ addresses, unreachable }: SessionRow): KnownAddress[] {
-  return [...addresses.values()]
-    .filter(({ channel }) => !unreachable.includes(channel))
-    .sort((a, b) => b.used_at.getTime() - a.used_at.getTime() || (a.channel < b.channel ? -1 : 1))
-    .map(({ via: _, ...address }) => address);
+export function knownAddresses(customer: CustomerRow): KnownAddress[] {
+  return addressesOf(customer)
+    .filter(({ channel }) => !customer.unreachable.includes(channel))
+    .sort((a, b) => b.used_at.getTime() - a.used_at.getTime() || compare(a.channel, b.channel));
+}
+
+/** Where a customer's messages came from, by channel, the last used first. */
+export function addressesOf({ identities }: CustomerRow): KnownAddress[] {
+  return [...identities.values()]
+    .sort((a, b) => compare(a.kind, b.kind))
+    .flatMap(({ address }) => address ?? [])
+    .sort((a, b) => compare(a.channel, b.channel) || b.used_at.getTime() - a.used_at.getTime());
+}
+
+function placeOf({
+  channel,
+  account,
+  address,
+}: Pick<InboundMessage, "channel" | "address"> & { readonly account?: string | undefined }): string {
+  return JSON.stringify([channel, account, Object.entries(address).sort()]);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -1,51 +1,41 @@
 import { HubError } from "../../core/errors.ts";
 import type { Identities } from "../../core/identity/identity.ts";
 import type { Session } from "../../core/sessions/session.ts";
-import { findActive, open } from "./people.ts";
+import { activeOf, newCustomer, seenActive } from "./customers.ts";
+import { giveIdentity, identityRow } from "./identities.ts";
+import { open } from "./people.ts";
 import type { SessionRow, Tables } from "./tables.ts";
 
 /**
- * The session of somebody who only claims a phone: one that has been claimed the same way and used nowhere else, or a
- * new one. Throws `verification_required` when the phone is somebody's.
+ * The session of a person who only claims a phone: one that has been claimed the same way and used nowhere else, or a new
+ * one, of a new customer. Throws `verification_required` when the phone is somebody's.
  */
-export function claim(
-  tables: Tables,
-  identities: Identities,
-  channel: string,
-  now: Date,
-  promised?: string,
-): SessionRow {
+export function claim(tables: Tables, identities: Identities, channel: string, now: Date): SessionRow {
   refuseClaim(tables, identities, channel, now);
-  const row = findActive(tables, "phone", identities.phone!, now);
-  return row ?? open(tables, { ...identities, phone_verified: false }, channel, now, promised);
+  const phone = identities.phone!;
+  const held = identityRow(tables, "phone", phone);
+  const row = held && activeOf(tables, held.customer, now);
+  if (row) return row;
+  const customer = newCustomer(tables, now);
+  giveIdentity(tables, customer, "phone", phone, { verified: false, now });
+  return open(tables, customer, channel, now);
 }
 
 /** Throws `verification_required` unless a session with these claimed identities may be found or opened. */
 export function refuseClaim(
   tables: Tables,
-  identities: Identities,
+  { phone, ...others }: Identities,
   channel: string | undefined,
   now: Date,
 ): void {
-  const { phone, ...others } = identities;
-  const isFree = [...tables.sessions.values()].every(
-    ({ session }) =>
-      session.status !== "active" ||
-      session.phone !== phone ||
-      session.expires_at <= now ||
-      isClaimable(session, channel),
-  );
+  const held = phone === undefined ? undefined : identityRow(tables, "phone", phone);
+  const session = held && seenActive(tables, held.customer, now)?.session;
+  const isFree = !held || (!held.verified_at && (!session || isWhereItBegan(session, channel)));
   if (phone === undefined || Object.keys(others).length > 0 || !isFree)
     throw new HubError("verification_required", "who this is has to be proven first");
 }
 
-/** Whether who claims a session's phone may have it: it is nobody's, and used only where it was claimed. */
-function isClaimable(
-  { phone_verified, channels, ...session }: Session,
-  channel: string | undefined,
-): boolean {
-  return (
-    [...channels, channel ?? session.channel].every((name) => name === session.channel) &&
-    phone_verified === false
-  );
+/** Whether a session was used only on the channel where it began, and is so now. */
+function isWhereItBegan({ channel: began, channels }: Session, channel: string | undefined): boolean {
+  return [...channels, channel ?? began].every((name) => name === began);
 }

@@ -1,5 +1,6 @@
 import type { Turn } from "../../core/answer/turn.ts";
 import type { Completed, Conversations, Settled } from "../../core/receive/conversations.ts";
+import { byAccount } from "./notices.ts";
 import { addReply, settleOne } from "./outbox.ts";
 import { receiveOne, refuseDead } from "./receive.ts";
 import { atOnce, copy, count, observe, type SessionRow, type Tables, takeEffects } from "./tables.ts";
@@ -81,6 +82,7 @@ export function memoryConversations(tables: Tables): Conversations {
         ),
         deliveries: oldestFirst(lines.filter((head) => isDue(tables, head, now)))
           .slice(0, limit)
+          .sort((a, b) => byAccount(a.delivery, b.delivery))
           .flatMap(
             ({ delivery }) =>
               claimDelivery(tables, tables.sessions.get(delivery.session_id)!, delivery.channel, now) ?? [],

@@ -1,28 +1,94 @@
-import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity/identity.ts";
-import type { Session } from "../../core/sessions/session.ts";
+import {
+  type Identities,
+  type IdentityKind,
+  identitiesOf,
+  isPersonal,
+  strengthOf,
+} from "../../core/identity/identity.ts";
+import { type CustomerRow, type IdentityRow, identityKey, later, type Tables } from "./tables.ts";
 
-/** What tells people apart. A browser is no person: two of them may be one customer. */
-export const PERSONAL = ["telegram_chat_id", "whatsapp_user_id", "phone"] as const satisfies IdentityKind[];
+const SEEN_EXACT_MS = 60_000;
 
-/** The identities that a session holds by proof; a phone that is only claimed is none. */
-export function verifiedOf(session: Session): Identities {
-  return Object.fromEntries(
-    IDENTITY_KINDS.flatMap((kind) =>
-      session[kind] === undefined || (kind === "phone" && session.phone_verified === false)
-        ? []
-        : [[kind, session[kind]]],
-    ),
-  );
+/** What somebody is known to be: verified identities, and the shop's own name for them. */
+export interface Known {
+  readonly identities: Identities;
+  readonly customer_id?: string | undefined;
+}
+
+/** The row of an identity, whoever holds it and however. */
+export function identityRow(tables: Tables, kind: IdentityKind, value: string): IdentityRow | undefined {
+  return tables.identities.get(identityKey(kind, value));
+}
+
+/** The customer who has verified an identity. */
+export function verifiedHolder(tables: Tables, kind: IdentityKind, value: string): CustomerRow | undefined {
+  const row = identityRow(tables, kind, value);
+  return row?.verified_at && row.customer;
+}
+
+/** The customer of the strongest of the identities that somebody has verified. */
+export function firstVerifiedHolder(tables: Tables, identities: Identities): CustomerRow | undefined {
+  for (const [kind, value] of identitiesOf(identities)) {
+    const holder = verifiedHolder(tables, kind, value);
+    if (holder) return holder;
+  }
+  return undefined;
+}
+
+/** The identities that a customer has verified. */
+export function verifiedOf(customer: CustomerRow): Identities {
+  const rows = [...customer.identities.values()].filter(({ verified_at }) => verified_at);
+  return Object.fromEntries(rows.map(({ kind, value }) => [kind, value]));
+}
+
+/** What a customer is known to be. */
+export function knownOf(customer: CustomerRow): Known {
+  return { identities: verifiedOf(customer), customer_id: customer.customer_id };
 }
 
 /** Whether they belong to a person, and not just to a browser. */
 export function isSomebody(identities: Identities): boolean {
-  return PERSONAL.some((kind) => identities[kind] !== undefined);
+  return identitiesOf(identities).some(([kind]) => isPersonal(kind));
 }
 
-/** Whether they cannot be one person's. */
-export function areApart(one: Identities, other: Identities): boolean {
-  return PERSONAL.some(
-    (kind) => one[kind] !== undefined && other[kind] !== undefined && one[kind] !== other[kind],
+/** Whether they hold an account of a messenger. */
+export function holdsMessenger(identities: Identities): boolean {
+  return identitiesOf(identities).some(([kind]) => strengthOf(kind) === 0);
+}
+
+/** Whether the two cannot be one person: they differ in something that tells people apart, or in the shop's name. */
+export function areApart(one: Known, other: Known): boolean {
+  const differ = (a: string | undefined, b: string | undefined) =>
+    a !== undefined && b !== undefined && a !== b;
+  return (
+    differ(one.customer_id, other.customer_id) ||
+    identitiesOf(one.identities).some(
+      ([kind, value]) => isPersonal(kind) && differ(value, other.identities[kind]),
+    )
   );
+}
+
+/** Gives a customer an identity: nobody else holds it any more, and the customer holds no other of its kind. */
+export function giveIdentity(
+  tables: Tables,
+  customer: CustomerRow,
+  kind: IdentityKind,
+  value: string,
+  { verified, now }: { readonly verified: boolean; readonly now: Date },
+): void {
+  const held = identityRow(tables, kind, value);
+  if (held && held.customer !== customer) takeIdentity(tables, held);
+  const before = customer.identities.get(kind);
+  if (before && before.value !== value) takeIdentity(tables, before);
+  const row = identityRow(tables, kind, value) ?? { kind, value, customer, last_seen_at: now };
+  if (verified) row.verified_at ??= now;
+  if (later(row.last_seen_at, SEEN_EXACT_MS) <= now) row.last_seen_at = now;
+  tables.identities.set(identityKey(kind, value), row);
+  customer.identities.set(kind, row);
+}
+
+/** Takes an identity from its customer, with the address that came with it. */
+export function takeIdentity(tables: Tables, row: IdentityRow): void {
+  tables.identities.delete(identityKey(row.kind, row.value));
+  row.customer.identities.delete(row.kind);
 }

@@ -1,65 +1,36 @@
-import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
-import { uniteAddresses } from "./addresses.ts";
+import { mergeDocuments } from "../../core/sessions/merge-documents.ts";
+import { byAge } from "./customers.ts";
 import { externalKey, inOrder, type SessionRow, type Tables } from "./tables.ts";
 
 /**
- * Merges the younger session into the survivor, all but its end: the younger one's documents win per key, the survivor's
- * other values. What was claimed by nobody wins against nothing, unless it is where the proof comes from (`owner`).
+ * Merges the younger session into the survivor, all but its end. Of documents nothing is lost; of other values the
+ * survivor's stay. A weak session, whose customer only claimed a phone, gives way to the other. The younger row keeps its
+ * documents as they were.
  */
 export function merge(
   tables: Tables,
   survivor: SessionRow,
   younger: SessionRow,
-  owner: SessionRow | undefined,
+  isWeak: (row: SessionRow) => boolean,
 ): void {
   const into = survivor.session;
   const from = younger.session;
-  const isWeak = (row: SessionRow) => row.session.phone_verified === false && row !== owner;
-  const older = isWeak(survivor) && !isWeak(younger) ? from : into;
-  const other = older === into ? from : into;
-  const values = [
-    ...IDENTITY_KINDS.filter((kind) => kind !== "phone"),
-    "customer_id",
-    "language",
-    "rating",
-    "feedback",
-    "summary",
-  ] as const;
-  for (const key of values) {
-    const value = older[key] ?? other[key];
+  const [first, second] = isWeak(survivor) && !isWeak(younger) ? [from, into] : [into, from];
+  for (const key of ["language", "rating", "feedback", "summary"] as const) {
+    const value = first[key] ?? second[key];
     if (value !== undefined) Object.assign(into, { [key]: value });
   }
-  takePhone(into, from);
   const [under, over] = isWeak(younger) && !isWeak(survivor) ? [from, into] : [into, from];
-  into.data = { ...under.data, ...over.data };
-  into.metadata = { ...under.metadata, ...over.metadata };
+  Object.assign(into, mergeDocuments(under, over));
   into.message_count += from.message_count;
   if (from.last_activity > into.last_activity) into.last_activity = from.last_activity;
   if (from.expires_at > into.expires_at) into.expires_at = from.expires_at;
   into.version += 1;
   uniteChannels(survivor, younger);
-  uniteAddresses(survivor, younger);
-  survivor.unreachable = [...new Set([...survivor.unreachable, ...younger.unreachable])].sort();
   moveBelongings(tables, survivor, younger);
   from.message_count = 0;
   from.merged_into = into.session_id;
   tables.effects.merged.push(from.session_id);
-}
-
-/** The older session first. */
-export function byAge(a: SessionRow, b: SessionRow): number {
-  const difference = a.session.created_at.getTime() - b.session.created_at.getTime();
-  return difference || (a.session.session_id < b.session.session_id ? -1 : 1);
-}
-
-/** A proven phone goes before a claimed one, then the survivor's before the other. */
-function takePhone(into: SessionRow["session"], from: SessionRow["session"]): void {
-  const isVerified = ({ phone, phone_verified }: SessionRow["session"]) =>
-    phone !== undefined && phone_verified !== false;
-  if (from.phone === undefined || isVerified(into) || (into.phone !== undefined && !isVerified(from))) return;
-  into.phone = from.phone;
-  if (isVerified(from)) delete into.phone_verified;
-  else into.phone_verified = false;
 }
 
 function uniteChannels(survivor: SessionRow, younger: SessionRow): void {
@@ -70,6 +41,8 @@ function uniteChannels(survivor: SessionRow, younger: SessionRow): void {
   const first = uses.filter((use, i) => uses.findIndex((other) => other.name === use.name) === i);
   survivor.session.channels = first.map((use) => use.name);
   survivor.channels_since = first.map((use) => use.since);
+  // The next message writes its address down, so that it is the newest.
+  survivor.last_channel = undefined;
 }
 
 /** A caller's id that both sessions know keeps its own session's scope, so that both messages stay. */
@@ -92,12 +65,41 @@ function moveBelongings(tables: Tables, survivor: SessionRow, younger: SessionRo
   for (const { delivery } of tables.deliveries.values())
     if (delivery.session_id === from) delivery.session_id = into;
   for (const token of tables.tokens.values()) if (token.session_id === from) token.session_id = into;
+  uniteMessages(tables, survivor, younger);
+  survivor.turns = [...survivor.turns, ...younger.turns].sort(inOrder);
+  survivor.deliveries = [...survivor.deliveries, ...younger.deliveries].sort((a, b) => a.seq - b.seq);
+  younger.turns = [];
+  younger.deliveries = [];
+}
+
+/** Keeps the order of arrival; two messages that would share a place follow each other, the survivor's first. */
+function uniteMessages(tables: Tables, survivor: SessionRow, younger: SessionRow): void {
   survivor.messages = [...survivor.messages, ...younger.messages].sort(
     (a, b) => a.message.seq - b.message.seq,
   );
-  survivor.turns = [...survivor.turns, ...younger.turns].sort(inOrder);
-  survivor.deliveries = [...survivor.deliveries, ...younger.deliveries].sort((a, b) => a.seq - b.seq);
   younger.messages = [];
-  younger.turns = [];
-  younger.deliveries = [];
+  let last = 0;
+  for (const { message } of survivor.messages) {
+    message.seq = Math.max(message.seq, last + 1);
+    last = message.seq;
+  }
+  survivor.last_seq = Math.max(survivor.last_seq, younger.last_seq, last);
+  for (const turn of tables.turns.values()) {
+    const { message } = tables.messages.get(turn.message_id) ?? {};
+    if (message && turn.session_id === survivor.session.session_id) turn.seq = message.seq;
+  }
+}
+
+/** The oldest of several sessions, with all the others in it. */
+export function mergeAll(
+  tables: Tables,
+  rows: readonly SessionRow[],
+  isWeak: (row: SessionRow) => boolean,
+  retireMerged: (row: SessionRow) => void,
+): void {
+  const [survivor, ...younger] = rows.toSorted(byAge);
+  for (const row of younger) {
+    merge(tables, survivor!, row, isWeak);
+    retireMerged(row);
+  }
 }

@@ -1,5 +1,12 @@
 import { type Content, textOf } from "../../core/messages/content.ts";
-import type { DeliveryStatus, Edit, InboundMessage, Message, Receipt } from "../../core/messages/message.ts";
+import {
+  type DeliveryStatus,
+  type Edit,
+  type InboundMessage,
+  type Message,
+  type Receipt,
+  STATUS_LADDER,
+} from "../../core/messages/message.ts";
 import {
   copy,
   count,
@@ -11,37 +18,31 @@ import {
   type Tables,
 } from "./tables.ts";
 
-const RANK: Record<Exclude<DeliveryStatus, "failed">, number> = {
-  pending: 0,
-  sent: 1,
-  delivered: 2,
-  read: 3,
-  played: 4,
-};
-
 interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "content"> {
-  message_id?: string | undefined;
   account?: string | undefined;
   external_id?: string | undefined;
   reply_to?: string | undefined;
   status?: DeliveryStatus | undefined;
   sent_at?: Date | undefined;
+  author?: string | undefined;
 }
 
-/** Appends a message to its session, and applies what was said about it before it came. */
+/** Appends a message that came at `at` to its session, and applies what was said about it before it came. */
 export function addMessage(
   tables: Tables,
   row: SessionRow,
-  { account, message_id, ...given }: NewMessage,
+  { account, ...given }: NewMessage,
   now: Date,
+  at = now,
 ): MessageRow {
+  row.last_seq = Math.max(row.last_seq + 1, at.getTime() * 1_000);
   const message = copy({
-    message_id: message_id ?? newId(tables, now),
+    message_id: newId(tables, now),
     session_id: row.session.session_id,
-    seq: ++tables.seq,
+    seq: row.last_seq,
     kind: given.content.kind,
     text: textOf(given.content),
-    created_at: now,
+    created_at: at,
     ...given,
   }) as Message;
   const { channel, external_id } = message;
@@ -51,9 +52,9 @@ export function addMessage(
   if (external_id !== undefined)
     tables.messagesByExternalId.set(externalKey(channel, account ?? message.session_id, external_id), added);
   row.session.message_count += 1;
-  row.session.updated_at = now;
+  row.session.updated_at = at;
   if (account !== undefined && external_id !== undefined)
-    applyEarly(tables, channel, account, external_id, now);
+    applyEarly(tables, channel, account, external_id, at);
   return added;
 }
 
@@ -115,6 +116,7 @@ export function applyEdit(tables: Tables, edit: Edit, now: Date): Message | unde
   const key = externalKey(channel, account, external_id);
   const row = tables.messagesByExternalId.get(key);
   const at = edit.at ?? now;
+  if (!row && tables.erased.has(key)) return undefined;
   if (!row) {
     const held = tables.early.get(`edit ${key}`);
     if (held?.type !== "edit" || (held.edit.content && held.edit.at <= at))
@@ -173,12 +175,12 @@ export function applyEarly(
 
 function isForward(from: DeliveryStatus, to: DeliveryStatus): boolean {
   if (from === "failed") return false;
-  if (to === "failed") return rank(from) <= RANK.sent;
+  if (to === "failed") return rank(from) <= rank("sent");
   return rank(to) > rank(from);
 }
 
 function rank(status: DeliveryStatus): number {
-  return status === "failed" ? -1 : RANK[status];
+  return status === "failed" ? -1 : STATUS_LADDER.indexOf(status);
 }
 
 function sameJson(a: unknown, b: unknown): boolean {

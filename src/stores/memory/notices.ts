@@ -12,16 +12,24 @@ export function tell(
   tables: Tables,
   row: SessionRow,
   text: string,
-  addresses: readonly Omit<KnownAddress, "used_at">[],
+  addresses: readonly Place[],
   now: Date,
 ): void {
   const said = { content: { kind: "text", text }, direction: "outbound", role: "system" } as const;
   if (addresses.length === 0)
     addMessage(tables, row, { ...said, channel: row.session.channel, status: "sent" }, now);
-  for (const { channel, account, address } of addresses) {
+  for (const { channel, account, address } of addresses.toSorted(byAccount)) {
     const message = addMessage(tables, row, { ...said, channel, account, status: "pending" }, now);
     addDeliveries(tables, row, message, { account, address, parts: [said.content] }, now);
     const delivery = claimDelivery(tables, row, channel, now);
     if (delivery) tables.effects.deliveries.push(delivery);
   }
 }
+
+/** The order in which accounts are held while they keep a pace. */
+export function byAccount(a: Place, b: Place): number {
+  const [one, other] = [a, b].map(({ channel, account = "" }) => `${channel}\n${account}`);
+  return one! < other! ? -1 : one! > other! ? 1 : 0;
+}
+
+type Place = Omit<KnownAddress, "used_at">;

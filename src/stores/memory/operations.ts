@@ -2,19 +2,22 @@ import type { DeadLetter, Failure } from "../../core/answer/turn.ts";
 import type { Operations } from "../../core/operations.ts";
 import type { Due } from "../../core/receive/conversations.ts";
 import { refreshStatus } from "./messages.ts";
+import { follow } from "./people.ts";
 import { atOnce, copy, type DeliveryRow, inOrder, type Tables, type TurnRow } from "./tables.ts";
 import { claimDelivery, claimTurn } from "./work.ts";
 
 /** What operators see and set right. */
 export function memoryOperations(tables: Tables): Operations {
   return {
-    async deadLetters(after, limit) {
+    async deadLetters(after, limit, session_id) {
+      const of = session_id === undefined ? undefined : follow(tables, session_id)?.session.session_id;
       const turns = [...tables.turns.values()].filter((row) => row.state === "dead").map(ofTurn);
       const deliveries = [...tables.deliveries.values()]
         .filter((row) => row.state === "dead")
         .map(ofDelivery);
       return [...turns, ...deliveries]
-        .filter(({ id }) => after === undefined || id > after)
+        .filter((one) => after === undefined || one.id > after)
+        .filter((one) => session_id === undefined || one.session_id === of)
         .sort((a, b) => (a.id < b.id ? -1 : 1))
         .slice(0, limit);
     },

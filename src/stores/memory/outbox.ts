@@ -4,6 +4,7 @@ import type { Settled } from "../../core/receive/conversations.ts";
 import { addMessage, applyEarly, refreshStatus } from "./messages.ts";
 import {
   atOnce,
+  type CustomerRow,
   copy,
   count,
   type DeliveryRow,
@@ -25,7 +26,7 @@ export function addReply(
   now: Date,
 ): Message {
   const { channel, account, address } = claim;
-  const blocked = parts.length > 0 && row.unreachable.includes(channel);
+  const blocked = parts.length > 0 && row.customer.unreachable.includes(channel);
   const status = parts.length === 0 ? "sent" : blocked ? "failed" : "pending";
   const said = {
     channel,
@@ -50,7 +51,7 @@ export function addDeliveries(
   now: Date,
 ): void {
   const { message_id, session_id, channel } = message.message;
-  const blocked = row.unreachable.includes(channel);
+  const blocked = row.customer.unreachable.includes(channel);
   for (const part of parts) {
     const delivery_id = newId(tables, now);
     const added: DeliveryRow = {
@@ -98,7 +99,7 @@ export function settleOne(
   }
   finishDelivery(tables, settled, outcome.state);
   settled.status = outcome.state === "sent" ? "sent" : "failed";
-  if (settled.failure?.reason === "blocked") setReachable(row, channel, false);
+  if (settled.failure?.reason === "blocked") setReachable(row.customer, channel, false);
   let moved = refreshStatus(tables, message_id);
   if (outcome.state === "sent") {
     observe(tables, "deliver_ms", channel, settled.created_at, now);
@@ -116,10 +117,10 @@ export function settleOne(
 }
 
 /** Whether it changed that a customer may be written to on a channel. */
-export function setReachable(row: SessionRow, channel: string, reachable: boolean): boolean {
-  if (row.unreachable.includes(channel) !== reachable) return false;
-  row.unreachable = reachable
-    ? row.unreachable.filter((name) => name !== channel)
-    : [...row.unreachable, channel].sort();
+export function setReachable(customer: CustomerRow, channel: string, reachable: boolean): boolean {
+  if (customer.unreachable.includes(channel) !== reachable) return false;
+  customer.unreachable = reachable
+    ? customer.unreachable.filter((name) => name !== channel)
+    : [...customer.unreachable, channel].sort();
   return true;
 }

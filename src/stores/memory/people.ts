@@ -1,30 +1,24 @@
 import { HubError } from "../../core/errors.ts";
-import { IDENTITY_KINDS, type Identities, type IdentityKind } from "../../core/identity/identity.ts";
+import { type Identities, identitiesOf, isPersonal } from "../../core/identity/identity.ts";
 import { NOTICES } from "../../core/identity/notices.ts";
-import type { Session, SessionRef } from "../../core/sessions/session.ts";
-import { dropLostAddresses, knownAddresses } from "./addresses.ts";
-import { areApart, isSomebody, PERSONAL, verifiedOf } from "./identities.ts";
-import { byAge, merge } from "./merge.ts";
+import type { SessionRef } from "../../core/sessions/session.ts";
+import { knownAddresses } from "./addresses.ts";
+import { activeOf, byAge, lastEndedOf, newCustomer, seenActive, sessionsOf } from "./customers.ts";
+import {
+  areApart,
+  giveIdentity,
+  identityRow,
+  isSomebody,
+  type Known,
+  knownOf,
+  takeIdentity,
+  verifiedOf,
+} from "./identities.ts";
+import { mergeAll } from "./merge.ts";
 import { tell } from "./notices.ts";
-import { followPhone } from "./passwords.ts";
-import { newId, type SessionRow, type Tables } from "./tables.ts";
+import { retire } from "./retire.ts";
+import { type CustomerRow, newId, type SessionRow, type Tables } from "./tables.ts";
 import { closeTokens, tokenOf, useToken } from "./tokens.ts";
-
-/** The active session of an identity. One that is past its expiry is marked so and not found. */
-export function findActive(
-  tables: Tables,
-  kind: IdentityKind,
-  value: string,
-  now: Date,
-): SessionRow | undefined {
-  for (const row of tables.sessions.values()) {
-    const { session } = row;
-    if (session.status !== "active" || session[kind] !== value) continue;
-    if (session.expires_at > now) return row;
-    retire(session, "expired", now);
-  }
-  return undefined;
-}
 
 /** As `lookUp`, and a token is used by it. */
 export function findLive(tables: Tables, ref: SessionRef, now: Date): SessionRow {
@@ -52,77 +46,158 @@ export function follow(tables: Tables, id: string | undefined): SessionRow | und
   return row;
 }
 
-/**
- * The one session of the person with these proven identities: found, merged from several, or opened.
- * The strongest identity says who it is. A session found by a weaker one is the same person's unless it holds
- * another value of something that tells people apart; then only that identity moves, for its proof is newer.
- */
-export function resolve(
-  tables: Tables,
-  identities: Identities,
-  channel: string,
-  now: Date,
-  promised?: string,
-): SessionRow {
+/** The active session of the person with these verified identities: found, merged from several, or opened. */
+export function resolve(tables: Tables, identities: Identities, channel: string, now: Date): SessionRow {
   const owner = findOwner(tables, identities, now);
-  return settleIdentities(tables, owner, identities, now) ?? open(tables, identities, channel, now, promised);
+  const customer = settleIdentities(tables, owner, identities, now) ?? welcome(tables, identities, now);
+  return activeOf(tables, customer, now) ?? open(tables, customer, channel, now);
+}
+
+/** A new customer with these verified identities, which nobody else holds. */
+export function welcome(tables: Tables, identities: Identities, now: Date): CustomerRow {
+  const customer = newCustomer(tables, now);
+  for (const [kind, value] of identitiesOf(identities))
+    giveIdentity(tables, customer, kind, value, { verified: true, now });
+  return customer;
+}
+
+/** The customer of the strongest of the identities. */
+export function findOwner(tables: Tables, identities: Identities, now: Date): CustomerRow | undefined {
+  const [strongest] = identitiesOf(identities);
+  return strongest && holderOf(tables, ...strongest, now);
 }
 
 /**
- * Gives a session's person these identities, merging or stripping whoever holds them. Undefined when nobody does.
- * `keep` is the token through which the proof came: others of a session that was nobody's may be anybody's, and die.
+ * Who holds an identity: by proof, or by a claim, while the session lasts in which it was made. A claim carries nothing from
+ * one visit to the next.
+ */
+export function holderOf(
+  tables: Tables,
+  kind: Parameters<typeof identityRow>[1],
+  value: string,
+  now: Date,
+): CustomerRow | undefined {
+  const row = identityRow(tables, kind, value);
+  return row && (row.verified_at || seenActive(tables, row.customer, now)) ? row.customer : undefined;
+}
+
+/**
+ * Gives a person these verified identities. The customers who hold the others become one with them, unless something tells
+ * the two apart: then only the identity moves, for its proof is newer, and its loser is told. Undefined when nobody is
+ * known. `keep` is the token through which the proof came: all others of the sessions concerned die where customers
+ * become one, and where a session was nobody's.
  */
 export function settleIdentities(
   tables: Tables,
-  owner: SessionRow | undefined,
+  owner: CustomerRow | undefined,
   identities: Identities,
   now: Date,
   keep?: string,
-): SessionRow | undefined {
-  const holders = new Set<SessionRow>();
-  for (const kind of IDENTITY_KINDS) {
-    const value = identities[kind];
-    const row = value === undefined ? undefined : findActive(tables, kind, value, now);
-    if (row && row !== owner) holders.add(row);
-  }
-  let known: Identities = { ...(owner && verifiedOf(owner.session)), ...identities };
+): CustomerRow | undefined {
+  const given = identitiesOf(identities);
+  const holders = new Set(given.flatMap(([kind, value]) => holderOf(tables, kind, value, now) ?? []));
+  if (owner) holders.delete(owner);
+  const before = owner && knownOf(owner);
+  let known: Known = { ...before, identities: { ...before?.identities, ...identities } };
   const same = owner ? [owner] : [];
-  for (const row of [...holders].sort(byAge)) {
-    const verified = verifiedOf(row.session);
-    if (areApart(verified, known)) strip(tables, row, identities, now);
+  for (const customer of [...holders].sort(bySeniority)) {
+    const theirs = knownOf(customer);
+    if (areApart(theirs, known)) strip(tables, customer, identities, now);
     else {
-      known = { ...verified, ...known };
-      same.push(row);
+      known = unite(known, theirs);
+      same.push(customer);
     }
   }
-  const [survivor, ...younger] = same.sort(byAge);
-  if (!survivor) return undefined;
-  const phones = same.flatMap(({ session }) => verifiedOf(session).phone ?? []);
-  if (isSomebody(known))
-    for (const row of same) if (!isSomebody(verifiedOf(row.session))) closeTokens(tables, row, keep);
-  for (const row of younger) {
-    merge(tables, survivor, row, owner);
-    retire(row.session, "merged", now);
-  }
-  const { session } = survivor;
-  for (const kind of IDENTITY_KINDS) {
-    const value = identities[kind];
-    if (value !== undefined) session[kind] = value;
-  }
-  if (identities.phone !== undefined) delete session.phone_verified;
-  else if (isSomebody(known)) dropClaim(session);
-  dropLostAddresses(survivor);
-  followPhone(tables, survivor, phones, now);
-  return survivor;
+  if (same.length === 0) return undefined;
+  return join(tables, same, identities, { owner, keep, now });
 }
 
-/** Lets the id of a session that was promised lead to this one. */
-export function leadTo(tables: Tables, row: SessionRow, promised: string, channel: string, now: Date): void {
-  if (tables.sessions.has(promised)) return;
-  const { session } = open(tables, {}, channel, now, promised);
-  session.merged_into = row.session.session_id;
-  retire(session, "merged", now);
-  session.version = 1;
+/** What is known of two who are one: what the first says goes first. */
+function unite(one: Known, other: Known): Known {
+  return {
+    identities: { ...other.identities, ...one.identities },
+    customer_id: one.customer_id ?? other.customer_id,
+  };
+}
+
+interface Joining {
+  /** Whose proof it is: what was merely claimed elsewhere gives way to theirs. */
+  readonly owner: CustomerRow | undefined;
+  readonly keep: string | undefined;
+  readonly now: Date;
+}
+
+/** Makes customers one, the oldest, with these verified identities. Their active sessions become one. */
+export function join(
+  tables: Tables,
+  same: readonly CustomerRow[],
+  identities: Identities,
+  { owner, keep, now }: Joining,
+): CustomerRow {
+  const [survivor, ...younger] = same.toSorted(bySeniority);
+  const sessions = same.flatMap((customer) => activeOf(tables, customer, now) ?? []);
+  const weak = sessions.filter(({ customer }) => isClaim(customer) && customer !== owner);
+  const all: Identities = Object.assign({}, ...same.map(verifiedOf), identities);
+  const exposed = isSomebody(all) ? sessions.filter((row) => !isSomebody(verifiedOf(row.customer))) : [];
+  closeTokens(tables, younger.length > 0 ? sessions : exposed, keep);
+  for (const customer of same) {
+    if (isSomebody(all)) dropClaim(tables, customer, identities);
+    dropReplaced(tables, customer, identities);
+  }
+  for (const customer of younger) moveCustomer(tables, survivor!, customer);
+  mergeAll(
+    tables,
+    sessions,
+    (row) => weak.includes(row),
+    (row) => retire(row.session, "merged", now),
+  );
+  for (const [kind, value] of identitiesOf(identities))
+    giveIdentity(tables, survivor!, kind, value, { verified: true, now });
+  return survivor!;
+}
+
+/** The older customer first. */
+function bySeniority(a: CustomerRow, b: CustomerRow): number {
+  return a.created_at.getTime() - b.created_at.getTime() || (a.customer_key < b.customer_key ? -1 : 1);
+}
+
+function isClaim({ identities }: CustomerRow): boolean {
+  return identities.has("phone") && identities.get("phone")!.verified_at === undefined;
+}
+
+/** A phone that somebody claimed does not become that of the person they turn out to be. */
+function dropClaim(tables: Tables, customer: CustomerRow, identities: Identities): void {
+  const phone = customer.identities.get("phone");
+  if (phone && !phone.verified_at && phone.value !== identities.phone) takeIdentity(tables, phone);
+}
+
+/** Takes from a customer what newer proof replaces. The password goes along to the new phone, unless that has one. */
+function dropReplaced(tables: Tables, customer: CustomerRow, identities: Identities): void {
+  for (const [kind, value] of identitiesOf(identities)) {
+    const before = customer.identities.get(kind);
+    if (!before || before.value === value) continue;
+    takeIdentity(tables, before);
+    const password = tables.passwords.get(before.value);
+    if (kind !== "phone" || !before.verified_at || !password) continue;
+    tables.passwords.delete(before.value);
+    if (!tables.passwords.has(value)) tables.passwords.set(value, password);
+  }
+}
+
+/** Gives one customer all that another had. Of two identities of one kind the survivor's stays. */
+function moveCustomer(tables: Tables, survivor: CustomerRow, younger: CustomerRow): void {
+  for (const row of younger.identities.values()) {
+    if (survivor.identities.has(row.kind)) takeIdentity(tables, row);
+    else {
+      row.customer = survivor;
+      survivor.identities.set(row.kind, row);
+    }
+  }
+  survivor.unreachable = [...new Set([...survivor.unreachable, ...younger.unreachable])].sort();
+  const customer_id = survivor.customer_id ?? younger.customer_id;
+  if (customer_id !== undefined) survivor.customer_id = customer_id;
+  for (const row of sessionsOf(tables, younger)) row.customer = survivor;
+  tables.customers.delete(younger.customer_key);
 }
 
 /** Marks the session as used on a channel now. What comes late, from the journal, moves nothing back. */
@@ -137,35 +212,12 @@ export function touch(tables: Tables, row: SessionRow, channel: string | undefin
   }
 }
 
-/** Ends a session's life. */
-export function retire(
-  session: SessionRow["session"],
-  status: Exclude<Session["status"], "active">,
-  now: Date,
-): void {
-  session.status = status;
-  session.ended_at = now;
-  session.updated_at = now;
-  session.version += 1;
-}
-
-/** The active session of the strongest of the identities. */
-export function findOwner(tables: Tables, identities: Identities, now: Date): SessionRow | undefined {
-  const anchor = IDENTITY_KINDS.find((kind) => identities[kind] !== undefined);
-  return anchor && findActive(tables, anchor, identities[anchor]!, now);
-}
-
-/** A new session, of nobody or of these identities. */
-export function open(
-  tables: Tables,
-  identities: Identities & Pick<Session, "phone_verified">,
-  channel: string,
-  now: Date,
-  promised?: string,
-): SessionRow {
+/** A new session of a customer who has none that is active. */
+export function open(tables: Tables, customer: CustomerRow, channel: string, now: Date): SessionRow {
+  const previous = lastEndedOf(tables, customer);
   const session: SessionRow["session"] = {
-    session_id: promised === undefined || tables.sessions.has(promised) ? newId(tables, now) : promised,
-    ...identities,
+    session_id: newId(tables, now),
+    ...(previous && { previous_session_id: previous.session.session_id }),
     channel,
     channels: [],
     status: "active",
@@ -181,41 +233,38 @@ export function open(
   if (tables.settings.language !== undefined) session.language = tables.settings.language;
   const row: SessionRow = {
     session,
+    customer,
     channels_since: [],
-    unreachable: [],
-    addresses: new Map(),
+    last_seq: 0,
     messages: [],
     turns: [],
     deliveries: [],
   };
   tables.sessions.set(session.session_id, row);
-  followPhone(tables, row, [], now);
   return row;
 }
 
-/** A phone that somebody claimed does not become that of who they turn out to be. */
-function dropClaim(session: SessionRow["session"]): void {
-  if (session.phone_verified !== false) return;
-  delete session.phone;
-  delete session.phone_verified;
-}
-
-/** Takes from a session what is proven to be another person's now, and tells its own. */
-function strip(tables: Tables, row: SessionRow, identities: Identities, now: Date): void {
-  const { session } = row;
-  const lost = IDENTITY_KINDS.filter(
-    (kind) => identities[kind] !== undefined && session[kind] === identities[kind],
-  );
-  const phones = lost.includes("phone") ? [] : [session.phone ?? []].flat();
-  for (const kind of lost) delete session[kind];
-  session.updated_at = now;
-  session.version += 1;
-  dropLostAddresses(row);
-  followPhone(tables, row, phones, now);
-  if (!PERSONAL.some((kind) => lost.includes(kind))) return;
+/** Takes from a customer what is proven to be another person's now, and tells them where they can still be reached. */
+function strip(tables: Tables, customer: CustomerRow, identities: Identities, now: Date): void {
+  const lost = identitiesOf(identities).flatMap(([kind, value]) => {
+    const row = customer.identities.get(kind);
+    return row?.value === value ? [row] : [];
+  });
+  for (const row of lost) {
+    takeIdentity(tables, row);
+    if (row.kind === "phone") tables.passwords.delete(row.value);
+  }
+  const active = activeOf(tables, customer, now);
+  if (active) {
+    active.session.updated_at = now;
+    active.session.version += 1;
+  }
+  const addresses = knownAddresses(customer);
+  const row = active ?? (addresses.length > 0 ? sessionsOf(tables, customer).sort(byAge).at(-1) : undefined);
+  if (!row || !lost.some(({ kind }) => isPersonal(kind))) return;
   const { phone_moved, account_moved } = tables.settings.notices ?? NOTICES;
-  tell(tables, row, lost.includes("phone") ? phone_moved : account_moved, knownAddresses(row), now);
-  tables.effects.notified.push(session.session_id);
+  tell(tables, row, lost.some(({ kind }) => kind === "phone") ? phone_moved : account_moved, addresses, now);
+  tables.effects.notified.push(row.session.session_id);
 }
 
 function latest(a: Date, b: Date): Date {

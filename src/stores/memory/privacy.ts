@@ -1,14 +1,24 @@
-import { IDENTITY_KINDS } from "../../core/identity/identity.ts";
-import type { JsonObject } from "../../core/json.ts";
+import { type Identities, identitiesOf } from "../../core/identity/identity.ts";
 import type {
   CustomerRef,
+  Erased,
   ExportedMessage,
   ExportedSession,
   Privacy,
 } from "../../features/privacy/privacy.ts";
-import { verifiedOf } from "./identities.ts";
-import { follow, retire } from "./people.ts";
-import { copy, type MessageRow, newId, type SessionRow, type Tables } from "./tables.ts";
+import { addressesOf } from "./addresses.ts";
+import { addAudit } from "./audit.ts";
+import { customerCalled, documentOf, sessionsOf } from "./customers.ts";
+import { takeIdentity, verifiedOf } from "./identities.ts";
+import { retire } from "./retire.ts";
+import {
+  type CustomerRow,
+  copy,
+  externalKey,
+  type MessageRow,
+  type SessionRow,
+  type Tables,
+} from "./tables.ts";
 import { closeTokens } from "./tokens.ts";
 
 /** What a shop owes the people it keeps data of, said in the plainest way. */
@@ -38,15 +48,10 @@ export function memoryPrivacy(tables: Tables): Privacy {
     async erase(of, actor, now) {
       const rows = familyOf(tables, of);
       tables.effects.closed = [];
+      const customer = customerOf(tables, of);
       let messages = 0;
-      const identities = rows.flatMap(({ session }) =>
-        IDENTITY_KINDS.flatMap((kind) => {
-          const value = session[kind];
-          return value === undefined ? [] : { kind, value };
-        }),
-      );
-      forgetPhones(tables, rows, now);
       for (const row of rows) messages += erase(tables, row, now);
+      const identities = customer ? forgetCustomer(tables, customer) : [];
       const token_hashes = tables.effects.closed.sort();
       tables.effects.closed = [];
       const details = { sessions: rows.length, messages };
@@ -63,48 +68,28 @@ export function memoryPrivacy(tables: Tables): Privacy {
 
 const NOBODY = "00000000-0000-0000-0000-000000000000";
 
-/** Adds a line to the audit. */
-export function addAudit(
-  tables: Tables,
-  line: { actor: string; action: string; of: CustomerRef | string; details: JsonObject },
-  now: Date,
-): void {
-  const { actor, action, of, details } = line;
-  const subject =
-    typeof of === "string"
-      ? of
-      : "customer_id" in of
-        ? `customer:${of.customer_id}`
-        : `session:${of.session_id}`;
-  tables.audit.push({ audit_id: newId(tables, now), at: now, actor, action, subject, details });
+/** The customer who is called so, or whose session it is or was. */
+function customerOf(tables: Tables, of: CustomerRef): CustomerRow | undefined {
+  return "customer_id" in of
+    ? customerCalled(tables, of.customer_id)
+    : tables.sessions.get(of.session_id)?.customer;
 }
 
-/** All sessions of a person: those named, and all that were ever merged with them. */
+/** All sessions of a customer, in any state. */
 function familyOf(tables: Tables, of: CustomerRef): SessionRow[] {
-  const rows = [...tables.sessions.values()];
-  const rootOf = ({ session }: SessionRow) => follow(tables, session.session_id);
-  const roots = new Set(
-    rows
-      .filter(({ session }) =>
-        "customer_id" in of ? session.customer_id === of.customer_id : session.session_id === of.session_id,
-      )
-      .map(rootOf),
-  );
-  return rows
-    .filter((row) => roots.has(rootOf(row)))
-    .sort((a, b) => (a.session.session_id < b.session.session_id ? -1 : 1));
+  const customer = customerOf(tables, of);
+  const rows = customer ? sessionsOf(tables, customer) : [];
+  return rows.sort((a, b) => (a.session.session_id < b.session.session_id ? -1 : 1));
 }
 
-function exported(tables: Tables, { session, addresses, unreachable }: SessionRow): ExportedSession {
-  const { session_id, status } = session;
-  const { phone } = verifiedOf(session);
+function exported(tables: Tables, row: SessionRow): ExportedSession {
+  const { session, customer } = row;
+  const { phone } = verifiedOf(customer);
   return {
-    ...copy(session),
-    addresses: [...addresses.values()]
-      .map(({ via: _, ...address }) => address)
-      .sort((a, b) => (a.channel < b.channel ? -1 : 1)),
+    ...documentOf(row),
+    addresses: addressesOf(customer),
     devices: [...tables.tokens.values()]
-      .filter((token) => token.session_id === session_id)
+      .filter((token) => token.session_id === session.session_id)
       .map(({ device_id, channel, created_at, last_used_at }) => ({
         device_id,
         channel,
@@ -114,8 +99,8 @@ function exported(tables: Tables, { session, addresses, unreachable }: SessionRo
       .sort(
         (a, b) => a.created_at.getTime() - b.created_at.getTime() || (a.device_id < b.device_id ? -1 : 1),
       ),
-    unreachable,
-    has_password: status === "active" && phone !== undefined && tables.passwords.has(phone),
+    unreachable: customer.unreachable,
+    has_password: phone !== undefined && tables.passwords.has(phone),
   };
 }
 
@@ -123,33 +108,39 @@ function withRevisions({ message, revisions }: MessageRow): ExportedMessage {
   return { ...copy(message), revisions };
 }
 
-/** Takes away what is kept of the phones themselves, unless somebody else has the number now. */
-function forgetPhones(tables: Tables, rows: readonly SessionRow[], now: Date): void {
-  for (const { session } of rows) {
-    const { phone } = session;
-    const isTaken = [...tables.sessions.values()].some(
-      (row) =>
-        row.session.status === "active" &&
-        row.session.expires_at > now &&
-        row.session.phone === phone &&
-        !rows.includes(row),
-    );
-    if (phone === undefined || isTaken) continue;
-    tables.codes.delete(phone);
-    if (session.phone_verified !== false) tables.passwords.delete(phone);
+/** Forgets a customer with all that finds them. Returns what they were known by. */
+function forgetCustomer(tables: Tables, customer: CustomerRow): Erased["identities"] {
+  const held = identitiesOf(documentOfIdentities(customer)).map(([kind, value]) => ({ kind, value }));
+  for (const row of [...customer.identities.values()]) {
+    takeIdentity(tables, row);
+    if (row.kind === "phone") tables.codes.delete(row.value);
+    if (row.kind === "phone" && row.verified_at) tables.passwords.delete(row.value);
+    for (const [hash, { asked }] of tables.links)
+      if (asked?.join() === [row.kind, row.value].join()) tables.links.delete(hash);
   }
+  delete customer.customer_id;
+  customer.unreachable = [];
+  tables.customers.delete(customer.customer_key);
+  return held;
+}
+
+function documentOfIdentities({ identities }: CustomerRow): Identities {
+  return Object.fromEntries([...identities.values()].map(({ kind, value }) => [kind, value]));
 }
 
 /** Empties a session and ends it. Returns how many messages it emptied. */
 function erase(tables: Tables, row: SessionRow, now: Date): number {
   const { session, messages } = row;
   const { session_id } = session;
-  closeTokens(tables, row);
-  for (const kind of IDENTITY_KINDS) delete session[kind];
-  for (const key of ["phone_verified", "customer_id", "feedback", "summary"] as const) delete session[key];
+  const hashes = [...tables.tokens].flatMap(([hash, token]) =>
+    token.session_id === session_id ? [hash] : [],
+  );
+  for (const [hash, { token_hash }] of tables.links)
+    if (hashes.includes(token_hash)) tables.links.delete(hash);
+  closeTokens(tables, [row]);
+  for (const key of ["language", "rating", "feedback", "summary"] as const) delete session[key];
   Object.assign(session, { data: {}, metadata: {} });
-  row.addresses.clear();
-  row.unreachable = [];
+  row.last_channel = undefined;
   row.turns = [];
   row.deliveries = [];
   for (const [id, turn] of tables.turns) {
@@ -157,8 +148,15 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
     if (turn.state === "dead") turn.address = {};
     else tables.turns.delete(id);
   }
-  for (const [key, other] of tables.messagesByExternalId)
-    if (other.message.session_id === session_id) tables.messagesByExternalId.delete(key);
+  for (const [key, other] of tables.messagesByExternalId) {
+    if (other.message.session_id !== session_id) continue;
+    tables.messagesByExternalId.delete(key);
+    for (const type of ["edit", "receipt"]) tables.early.delete(`${type} ${key}`);
+    // A caller's own id is unique within its session only.
+    const { channel, external_id } = other.message;
+    if (other.account !== undefined && key === externalKey(channel, other.account, external_id!))
+      tables.erased.set(key, now);
+  }
   for (const [key, { delivery }] of tables.deliveriesByExternalId)
     if (delivery.session_id === session_id) tables.deliveriesByExternalId.delete(key);
   for (const delivery of tables.deliveries.values()) {

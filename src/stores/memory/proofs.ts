@@ -1,19 +1,25 @@
 import { HubError } from "../../core/errors.ts";
+import { identitiesOf, maskedIdentity } from "../../core/identity/identity.ts";
 import { passwordDigest } from "../../core/identity/password.ts";
-import type { Proofs } from "../../core/identity/proofs.ts";
+import { CODE_MS, CODE_TRIES, type Proofs } from "../../core/identity/proofs.ts";
 import { rateLimitsOn } from "../../core/identity/rate-limits.ts";
+import type { JsonObject } from "../../core/json.ts";
 import type { Opened } from "../../core/receive/conversations.ts";
-import { dropLostAddresses, knownAddresses } from "./addresses.ts";
-import { isSomebody, verifiedOf } from "./identities.ts";
+import { knownAddresses } from "./addresses.ts";
+import { activeOf, documentOf, seenActive } from "./customers.ts";
+import { isSomebody, takeIdentity, verifiedHolder, verifiedOf } from "./identities.ts";
 import { addLink } from "./links.ts";
-import { followPhone, ownerOf } from "./passwords.ts";
 import { findLive, follow, resolve, settleIdentities, touch } from "./people.ts";
 import { addFailure, clearFailures, refuseLocked, takeLimits } from "./rate-limits.ts";
-import { copy, later, type SessionRow, type Tables, type TokenRow, takeEffects } from "./tables.ts";
-import { exchangeToken, giveToken, isFresh, isIdle, tokenOf } from "./tokens.ts";
-
-const CODE_MS = 5 * 60_000;
-const CODE_ATTEMPTS = 5;
+import {
+  type CustomerRow,
+  later,
+  type SessionRow,
+  type Tables,
+  type TokenRow,
+  takeEffects,
+} from "./tables.ts";
+import { closeTokens, exchangeToken, giveToken, isFresh, isIdle, tokenOf } from "./tokens.ts";
 
 /** How people prove who they are, said in the plainest way. */
 export function memoryProofs(tables: Tables): Proofs {
@@ -21,24 +27,23 @@ export function memoryProofs(tables: Tables): Proofs {
     async requestCode({ phone, code_hash, rate_limit_keys }, now) {
       takeLimits(tables, rateLimitsOn("code", [`phone:${phone}`, ...rate_limit_keys]), now);
       tables.codes.set(phone, { code_hash, attempts: 0, expires_at: later(now, CODE_MS) });
-      const row = [...tables.sessions.values()].find(
-        ({ session }) =>
-          session.status === "active" && verifiedOf(session).phone === phone && session.expires_at > now,
-      );
-      return row ? knownAddresses(row) : [];
+      const customer = verifiedHolder(tables, "phone", phone);
+      return customer ? knownAddresses(customer) : [];
     },
 
-    async confirmCode({ code_hash, ...proof }, now) {
+    async confirmCode({ code_hash, merge, ...proof }, now) {
       takeEffects(tables);
       const { phone } = proof;
       const code = tables.codes.get(phone);
-      const isAlive = code && code.expires_at > now && code.attempts < CODE_ATTEMPTS;
+      const isAlive = code && code.expires_at > now && code.attempts < CODE_TRIES;
       if (!isAlive || code.code_hash !== code_hash) {
         if (isAlive) code.attempts += 1;
         throw new HubError("code_invalid", "the code is wrong or no longer valid");
       }
+      const device = deviceOf(tables, proof, now);
+      if (device?.mayJoin && merge === undefined) throw mergeRequired(tables, device.row, phone, now);
       tables.codes.delete(phone);
-      return provePhone(tables, { ...proof, by: "code" }, now);
+      return provePhone(tables, proof, device, merge ?? false, now);
     },
 
     async createLink(link, now) {
@@ -55,24 +60,26 @@ export function memoryProofs(tables: Tables): Proofs {
       refuseStale(tables, token_hash, row, now);
       touch(tables, row, undefined, now);
       clearFailures(tables, phone);
-      tables.passwords.set(phone, { digest, owner: ownerOf(row), updated_at: now });
+      tables.passwords.set(phone, { digest, updated_at: now });
     },
 
     async changePassword({ token_hash, password, new_password }, now) {
       const [digest, new_digest] = await Promise.all([password, new_password].map(passwordDigest));
       const row = findLive(tables, { token_hash }, now);
       const phone = phoneOf(row);
+      refuseLocked(tables, phone, now);
       checkPassword(tables, phone, digest!, now);
       touch(tables, row, undefined, now);
-      tables.passwords.set(phone, { digest: new_digest!, owner: ownerOf(row), updated_at: now });
+      tables.passwords.set(phone, { digest: new_digest!, updated_at: now });
     },
 
     async logIn({ password, rate_limit_keys, ...proof }, now) {
       const digest = await passwordDigest(password);
       takeEffects(tables);
+      refuseLocked(tables, proof.phone, now);
       takeLimits(tables, rateLimitsOn("login", rate_limit_keys), now);
       checkPassword(tables, proof.phone, digest, now);
-      return provePhone(tables, { ...proof, by: "password" }, now);
+      return provePhone(tables, proof, deviceOf(tables, proof, now), false, now);
     },
 
     async devices(of, now) {
@@ -105,46 +112,87 @@ export function memoryProofs(tables: Tables): Proofs {
       const row = findLive(tables, { token_hash }, now);
       refuseStale(tables, token_hash, row, now);
       touch(tables, row, undefined, now);
-      const { session } = row;
-      if (session[kind] === undefined) return copy(session);
-      const phones = [session.phone ?? []].flat();
-      if (kind === "phone") {
-        if (session.phone_verified !== false) tables.passwords.delete(session.phone!);
-        delete session.phone_verified;
-      }
-      delete session[kind];
-      session.version += 1;
-      dropLostAddresses(row);
-      followPhone(tables, row, phones, now);
-      return copy(session);
+      const held = row.customer.identities.get(kind);
+      if (!held) return { session: documentOf(row) };
+      takeIdentity(tables, held);
+      if (kind === "phone") tables.passwords.delete(held.value);
+      row.session.version += 1;
+      return { session: documentOf(row), removed: { kind, value: held.value } };
     },
   };
 }
 
 interface PhoneProof {
   readonly phone: string;
-  readonly by: "code" | "password";
   readonly token_hash?: string;
   readonly new_token_hash: string;
   readonly channel: string;
 }
 
-/** Makes the person at a device and the owner of a phone one, and gives the device a new token. */
-function provePhone(tables: Tables, proof: PhoneProof, now: Date): Opened {
-  const { phone, by, token_hash, new_token_hash, channel } = proof;
+interface Device {
+  readonly row: SessionRow;
+  /** The session is nobody's, or its customer has verified the phone already: they are one without being asked. */
+  readonly isOwn: boolean;
+  /** The session is somebody else's, and the person at the device may be that one: they are asked. */
+  readonly mayJoin: boolean;
+}
+
+/** The device that proves a phone, if its token opens a session. */
+function deviceOf(tables: Tables, { phone, token_hash }: PhoneProof, now: Date): Device | undefined {
   const here = token_hash === undefined ? undefined : liveDevice(tables, token_hash, now);
-  // Whoever logs in, stands at a kiosk, or comes long after may be another person than the one who was here before.
+  if (!here) return undefined;
+  const { row, token } = here;
+  const held = verifiedOf(row.customer);
+  const isOwn = !isSomebody(held) || held.phone === phone;
+  // At a kiosk, or long after, another person may stand there than the one who was here before.
+  return { row, isOwn, mayJoin: !isOwn && token.channel !== "kiosk" && isFresh(token, now) };
+}
+
+/**
+ * Gives a device the session of a phone's owner, and a new token. The device's own session is joined with that one where it
+ * may, or left.
+ */
+function provePhone(
+  tables: Tables,
+  { phone, token_hash, new_token_hash, channel }: PhoneProof,
+  device: Device | undefined,
+  isAgreed: boolean,
+  now: Date,
+): Opened {
+  const isJoined = device && (device.isOwn || (device.mayJoin && isAgreed));
   // What stands in a public room goes on dying without use, whatever it calls itself, and when it has died so before.
   const isKiosk = token_hash !== undefined && tables.tokens.get(token_hash)?.channel === "kiosk";
-  const isOpen = here && !isSomebody(verifiedOf(here.row.session));
-  const isTheirs = here && by === "code" && !isKiosk && isFresh(here.token, now);
-  const row =
-    (here && (isOpen || isTheirs) && settleIdentities(tables, here.row, { phone }, now, token_hash)) ||
-    resolve(tables, { phone }, channel, now);
+  let row: SessionRow;
+  if (isJoined) {
+    const customer = settleIdentities(tables, device.row.customer, { phone }, now, token_hash)!;
+    row = activeOf(tables, customer, now)!;
+    if (!device.isOwn) closeTokens(tables, [row], token_hash);
+  } else row = resolve(tables, { phone }, channel, now);
   touch(tables, row, channel, now);
-  if (here) exchangeToken(tables, token_hash!, new_token_hash);
+  if (device) exchangeToken(tables, token_hash!, new_token_hash);
   giveToken(tables, new_token_hash, row, isKiosk ? "kiosk" : channel, now);
-  return { ...copy(row.session), ...takeEffects(tables) };
+  return { ...documentOf(row), ...takeEffects(tables) };
+}
+
+/** The question whether the person at a device and the phone's owner are one, with both as far as may be shown. */
+function mergeRequired(tables: Tables, row: SessionRow, phone: string, now: Date): HubError {
+  const owner = verifiedHolder(tables, "phone", phone);
+  const theirs = owner && seenActive(tables, owner, now);
+  const sessions = [
+    described(row.customer, row),
+    owner ? described(owner, theirs) : { identities: { phone: maskedIdentity(phone) } },
+  ];
+  return new HubError("merge_required", "the two are known as different customers", {
+    details: { sessions },
+  });
+}
+
+function described(customer: CustomerRow, row: SessionRow | undefined): JsonObject {
+  const held = identitiesOf(verifiedOf(customer)).map(([kind, value]) => [kind, maskedIdentity(value)]);
+  const identities: JsonObject = Object.fromEntries(held);
+  return row
+    ? { session_id: row.session.session_id, channels: row.session.channels, identities }
+    : { identities };
 }
 
 /** A live token and its session, if it opens one. */
@@ -159,9 +207,8 @@ function liveDevice(
   return { row, token };
 }
 
-/** Throws `password_invalid` or `too_many_requests`, for an unknown phone as for a wrong password. */
+/** Throws `password_invalid`, for an unknown phone as for a wrong password. */
 function checkPassword(tables: Tables, phone: string, digest: string, now: Date): void {
-  refuseLocked(tables, phone, now);
   const kept = tables.passwords.get(phone);
   if (kept?.digest !== digest) {
     addFailure(tables, phone, now);
@@ -172,13 +219,13 @@ function checkPassword(tables: Tables, phone: string, digest: string, now: Date)
 }
 
 /** Throws `verification_required` for a session that is somebody's, unless the device has proven lately who it is. */
-function refuseStale({ tokens }: Tables, token_hash: string, { session }: SessionRow, now: Date): void {
-  if (isSomebody(verifiedOf(session)) && !isFresh(tokens.get(token_hash)!, now))
+function refuseStale({ tokens }: Tables, token_hash: string, { customer }: SessionRow, now: Date): void {
+  if (isSomebody(verifiedOf(customer)) && !isFresh(tokens.get(token_hash)!, now))
     throw new HubError("verification_required", "this device has to prove again who it is");
 }
 
-function phoneOf({ session }: SessionRow): string {
-  const { phone } = verifiedOf(session);
+function phoneOf({ customer }: SessionRow): string {
+  const { phone } = verifiedOf(customer);
   if (phone !== undefined) return phone;
   throw new HubError("verification_required", "the session's phone has to be proven first");
 }

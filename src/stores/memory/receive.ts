@@ -1,16 +1,19 @@
 import type { Turn } from "../../core/answer/turn.ts";
-import { IDENTITY_KINDS, type Identities } from "../../core/identity/identity.ts";
+import { type Identities, identitiesOf } from "../../core/identity/identity.ts";
 import { NOTICES } from "../../core/identity/notices.ts";
 import type { Content } from "../../core/messages/content.ts";
 import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../core/messages/message.ts";
 import type { InboundEvent, Received } from "../../core/receive/conversations.ts";
+import { isSessionRef } from "../../core/sessions/session.ts";
 import { keepAddress } from "./addresses.ts";
 import { claim, refuseClaim } from "./claims.ts";
-import { redeemLink } from "./links.ts";
+import { activeOf, documentOf } from "./customers.ts";
+import { firstVerifiedHolder, verifiedHolder } from "./identities.ts";
+import { mergeQuestion, redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
 import { tell } from "./notices.ts";
 import { setReachable } from "./outbox.ts";
-import { findActive, findLive, resolve, settleIdentities, touch } from "./people.ts";
+import { findLive, resolve, settleIdentities, touch } from "./people.ts";
 import {
   atOnce,
   copy,
@@ -29,7 +32,7 @@ import { claimTurn } from "./work.ts";
 export function refuseDead(tables: Tables, item: InboundEvent, now: Date): void {
   if (item.type !== "message") return;
   const { from, channel, claimed, came_at = now } = item.message;
-  if ("token_hash" in from || "session_id" in from) findLive(tables, from, came_at);
+  if (isSessionRef(from)) findLive(tables, from, came_at);
   else if (claimed) refuseClaim(tables, from, channel, came_at);
 }
 
@@ -45,14 +48,14 @@ export function receiveOne(tables: Tables, item: InboundEvent, now: Date): Recei
     case "edit":
       return receiveEdit(tables, item.edit, now);
     case "identity_change": {
-      const owner = findPerson(tables, item.change.from, now);
+      const owner = firstVerifiedHolder(tables, item.change.from);
       if (owner) settleIdentities(tables, owner, item.change.to, now);
       return { type: "identity_change", applied: owner !== undefined };
     }
     case "reachability": {
       const { channel, who, reachable } = item.reachability;
-      const row = findPerson(tables, who, now);
-      return { type: "reachability", applied: row ? setReachable(row, channel, reachable) : false };
+      const customer = firstVerifiedHolder(tables, who);
+      return { type: "reachability", applied: customer ? setReachable(customer, channel, reachable) : false };
     }
   }
 }
@@ -108,37 +111,38 @@ function addTurn(
 }
 
 function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Received {
-  const { channel, account, external_id, address, sent_at, message_id, came_at = now } = inbound;
-  const known =
-    account === undefined
-      ? undefined
-      : tables.messagesByExternalId.get(externalKey(channel, account, external_id));
+  const { channel, account, external_id, address, sent_at, came_at = now } = inbound;
+  const key = account === undefined ? undefined : externalKey(channel, account, external_id);
+  if (key !== undefined && tables.erased.has(key)) return { type: "erased" };
+  const known = key === undefined ? undefined : tables.messagesByExternalId.get(key);
   if (known) return duplicate(tables, known, now);
   const { row, content, notice } = joined(tables, inbound, came_at);
   const { session_id } = row.session;
   const repeated = tables.messagesByExternalId.get(externalKey(channel, account ?? session_id, external_id));
   if (repeated) return duplicate(tables, repeated, now);
   touch(tables, row, channel, came_at);
-  setReachable(row, channel, true);
-  if (!inbound.claimed) keepAddress(row, inbound, came_at);
+  setReachable(row.customer, channel, true);
+  keepAddress(tables, row, inbound, came_at);
+  row.last_channel = channel;
   const role = notice === undefined ? "user" : "system";
   const reply_to = replyTarget(tables, inbound, session_id);
   const { message } = addMessage(
     tables,
     row,
-    { message_id, channel, account, external_id, content, direction: "inbound", role, reply_to, sent_at },
+    { channel, account, external_id, content, direction: "inbound", role, reply_to, sent_at },
+    now,
     came_at,
   );
-  const turn = inbound.wakes ? addTurn(tables, row, message, account, address, now) : undefined;
   if (notice !== undefined) {
     const reachable = Object.keys(address).length > 0;
     tell(tables, row, notice, reachable ? [copy({ channel, account: account!, address })] : [], now);
   }
+  const turn = inbound.wakes ? addTurn(tables, row, message, account, address, now) : undefined;
   count(tables, `received|${channel}`);
   return {
     type: "message",
     message: copy(message),
-    session: copy(row.session),
+    session: documentOf(row),
     duplicate: false,
     ...(turn && { turn }),
   };
@@ -151,15 +155,18 @@ function joined(
   now: Date,
 ): { row: SessionRow; content: Content; notice?: string } {
   const find = () =>
-    "token_hash" in from || "session_id" in from
+    isSessionRef(from)
       ? findLive(tables, from, now)
       : (claimed ? claim : resolve)(tables, from, channel, now);
   if (link_hash === undefined) return { row: find(), content };
-  const { linked, link_failed } = tables.settings.notices ?? NOTICES;
-  const isVerified = !claimed && !("token_hash" in from || "session_id" in from);
-  const row = isVerified ? redeemLink(tables, link_hash, from, now) : undefined;
-  if (row) return { row, content: { kind: "system", event: "linked" }, notice: linked };
-  return { row: find(), content: { kind: "system", event: "link_failed" }, notice: link_failed };
+  const { linked, link_failed, merge_required } = tables.settings.notices ?? NOTICES;
+  const isVerified = !claimed && !isSessionRef(from);
+  const redeemed = isVerified ? redeemLink(tables, link_hash, from, now) : undefined;
+  const event = (name: string) => ({ kind: "system", event: name }) as const;
+  if (!redeemed) return { row: find(), content: event("link_failed"), notice: link_failed };
+  if ("joined" in redeemed) return { row: redeemed.joined, content: event("linked"), notice: linked };
+  const notice = mergeQuestion(merge_required, redeemed.asked);
+  return { row: find(), content: event("merge_required"), notice };
 }
 
 function duplicate(tables: Tables, { message }: MessageRow, now: Date): Received {
@@ -169,7 +176,7 @@ function duplicate(tables: Tables, { message }: MessageRow, now: Date): Received
   return {
     type: "message",
     message: copy(message),
-    session: copy(row.session),
+    session: documentOf(row),
     duplicate: true,
     ...(turn && { turn }),
   };
@@ -177,9 +184,10 @@ function duplicate(tables: Tables, { message }: MessageRow, now: Date): Received
 
 function receiveEcho(tables: Tables, echo: EchoMessage, now: Date): Message | undefined {
   const { channel, account, external_id, to, content, sent_at } = echo;
-  if (account === undefined || tables.messagesByExternalId.has(externalKey(channel, account, external_id)))
-    return undefined;
-  const row = findPerson(tables, to, now);
+  if (account === undefined) return undefined;
+  const key = externalKey(channel, account, external_id);
+  if (tables.messagesByExternalId.has(key) || tables.erased.has(key)) return undefined;
+  const row = findTalking(tables, to, now);
   const said = {
     channel,
     account,
@@ -193,13 +201,15 @@ function receiveEcho(tables: Tables, echo: EchoMessage, now: Date): Message | un
   return row && addMessage(tables, row, said, now).message;
 }
 
-/** The first active session that any of the identities finds, strongest first. */
-export function findPerson(tables: Tables, identities: Identities, now: Date): SessionRow | undefined {
-  for (const kind of IDENTITY_KINDS) {
-    const value = identities[kind];
-    const row = value === undefined ? undefined : findActive(tables, kind, value, now);
-    // Who is spoken of here has said nothing: a phone that somebody typed is not found by it.
-    if (row && !(kind === "phone" && row.session.phone_verified === false)) return row;
+/**
+ * The first active session that any of the verified identities finds, strongest first. A phone that somebody typed is not
+ * found: the person spoken of here has said nothing.
+ */
+function findTalking(tables: Tables, identities: Identities, now: Date): SessionRow | undefined {
+  for (const [kind, value] of identitiesOf(identities)) {
+    const customer = verifiedHolder(tables, kind, value);
+    const row = customer && activeOf(tables, customer, now);
+    if (row) return row;
   }
   return undefined;
 }

@@ -1,105 +1,111 @@
 import { HubError } from "../../core/errors.ts";
-import { IDENTITY_KINDS, type Identities } from "../../core/identity/identity.ts";
+import { type Identities, identitiesOf } from "../../core/identity/identity.ts";
 import { mergePatch } from "../../core/json.ts";
-import { refuseGrowth } from "../../core/sessions/session.ts";
-import type { Sessions } from "../../core/sessions/sessions.ts";
-import type { Housekeeping } from "../../core/sweep/housekeeping.ts";
+import type { TurnState } from "../../core/messages/message.ts";
+import { MOST_FOUND, refuseGrowth, type Session } from "../../core/sessions/session.ts";
+import type { SessionQuery, Sessions } from "../../core/sessions/sessions.ts";
 import { claim, refuseClaim } from "./claims.ts";
+import { nameCustomer, noteConflict } from "./customer-ids.ts";
+import { activeOf, byAge, customerCalled, documentOf, seenActive, sessionsOf } from "./customers.ts";
+import { firstVerifiedHolder, identityRow } from "./identities.ts";
 import { addMessage } from "./messages.ts";
 import {
-  findActive,
   findLive,
   findOwner,
   follow,
-  leadTo,
+  holderOf,
   lookUp,
-  resolve,
-  retire,
+  open,
   settleIdentities,
   touch,
+  welcome,
 } from "./people.ts";
-import { addAudit } from "./privacy.ts";
-import { FORGET_MS } from "./rate-limits.ts";
-import { copy, externalKey, later, type SessionRow, type Tables, takeEffects } from "./tables.ts";
+import { retire } from "./retire.ts";
+import { type CustomerRow, copy, externalKey, type SessionRow, type Tables, takeEffects } from "./tables.ts";
 import { giveToken } from "./tokens.ts";
 
 /** The sessions as frontends use them. */
 export function memorySessions(tables: Tables): Sessions {
   return {
-    async start({ identities, channel, customer_id, data, token_hash, session_id, claimed }, now) {
+    async start({ identities, channel, customer_id, data, token_hash, claimed }, now) {
       takeEffects(tables);
-      const there = findOwner(tables, identities, now)?.session;
-      if (there && data) refuseGrowth(there, { ...there, data: mergePatch(there.data, data) });
-      const row =
-        taken(tables, identities, session_id, now) ??
-        (claimed ? claim : resolve)(tables, identities, channel, now, session_id);
+      const found = findOwner(tables, identities, now);
+      const there = found && seenActive(tables, found, now)?.session;
+      if (data) {
+        const before = there ?? { data: {}, metadata: {} };
+        refuseGrowth(before, { ...before, data: mergePatch(before.data, data) });
+      }
+      const name = claimed ? undefined : customer_id;
+      const { row, isConflict } = claimed
+        ? { row: claim(tables, identities, channel, now), isConflict: false }
+        : begin(tables, identities, name, channel, now);
       touch(tables, row, channel, now);
-      if (customer_id !== undefined) row.session.customer_id = customer_id;
       if (data !== undefined) row.session.data = mergePatch(row.session.data, data);
-      if (row.session.created_at < now && (customer_id !== undefined || data !== undefined))
+      if (isConflict) noteConflict(tables, row, name!);
+      if (row.session.created_at < now && (name !== undefined || data !== undefined))
         row.session.version += 1;
       if (token_hash !== undefined) giveToken(tables, token_hash, row, channel, now);
-      if (session_id !== undefined) leadTo(tables, row, session_id, channel, now);
-      return { ...copy(row.session), ...takeEffects(tables) };
+      return { ...documentOf(row), ...takeEffects(tables) };
     },
 
-    async restore({ token_hash, identities, claimed }, channel, now) {
+    async restore({ token_hash, identities, customer_id, claimed }, channel, now) {
       takeEffects(tables);
-      const row = identities
-        ? findVouched(tables, identities, claimed ?? false, channel, now)
+      const isGiven = identities !== undefined || customer_id !== undefined;
+      const row = isGiven
+        ? findNamed(tables, identities ?? {}, customer_id, claimed ?? false, channel, now)
         : findLive(tables, { token_hash }, now);
       if (!row) throw new HubError("session_not_found", "there is no such session");
       touch(tables, row, channel, now);
-      if (identities) giveToken(tables, token_hash, row, channel, now);
-      return { ...copy(row.session), ...takeEffects(tables) };
+      if (isGiven) giveToken(tables, token_hash, row, channel, now);
+      return { ...documentOf(row), ...takeEffects(tables) };
     },
 
-    async update(token_hash, changes, now) {
-      const row = findLive(tables, { token_hash }, now);
-      const { session } = row;
-      const { data, metadata, language, channel, message, if_version } = changes;
-      if (if_version !== undefined && if_version !== session.version)
-        throw new HubError("version_conflict", `the session is at version ${session.version}`);
-      const after = {
-        data: data ? mergePatch(session.data, data) : session.data,
-        metadata: metadata ? mergePatch(session.metadata, metadata) : session.metadata,
-      };
-      refuseGrowth(session, after);
-      touch(tables, row, channel, now);
-      Object.assign(session, after);
-      if (language !== undefined) session.language = language;
-      if (data || metadata || language !== undefined) session.version += 1;
-      if (message) {
-        const { role, text, external_id } = message;
-        const spoken = channel ?? session.channel;
-        const known =
-          external_id === undefined
-            ? undefined
-            : tables.messagesByExternalId.get(externalKey(spoken, session.session_id, external_id));
-        const side =
-          role === "user"
-            ? { direction: "inbound" as const }
-            : { direction: "outbound" as const, status: "sent" as const };
-        if (!known)
-          addMessage(
-            tables,
-            row,
-            { channel: spoken, external_id, role, ...side, content: { kind: "text", text } },
-            now,
-          );
+    async find(who, now) {
+      if ("session_id" in who) {
+        const row = tables.sessions.get(who.session_id);
+        return row ? [documentOf(row)] : [];
       }
-      return copy(session);
+      const customer = customerMeant(tables, who);
+      if (!customer) return [];
+      const active = seenActive(tables, customer, now);
+      const others = sessionsOf(tables, customer)
+        .filter((row) => row !== active && row.session.status !== "merged")
+        .sort(byAge)
+        .reverse();
+      return [...(active ? [active] : []), ...others].slice(0, MOST_FOUND).map(documentOf);
+    },
+
+    async update(of, changes, now) {
+      takeEffects(tables);
+      const asked = findLive(tables, of, now);
+      const { data, metadata, language, channel, customer_id, message, if_version } = changes;
+      if (if_version !== undefined && if_version !== asked.session.version)
+        throw new HubError("version_conflict", `the session is at version ${asked.session.version}`);
+      refuseGrowth(asked.session, patched(asked.session, changes));
+      const { row, isConflict } =
+        customer_id === undefined
+          ? { row: asked, isConflict: false }
+          : named(tables, asked, customer_id, now, "token_hash" in of ? of.token_hash : undefined);
+      const { session } = row;
+      touch(tables, row, channel, now);
+      Object.assign(session, patched(session, changes));
+      if (isConflict) noteConflict(tables, row, customer_id!);
+      if (language !== undefined) session.language = language;
+      if (data || metadata || language !== undefined || customer_id !== undefined) session.version += 1;
+      if (message) addTold(tables, row, message, channel ?? session.channel, now);
+      return { ...documentOf(row), ...takeEffects(tables) };
     },
 
     async end(token_hash, now) {
-      const { session } = findLive(tables, { token_hash }, now);
+      const row = findLive(tables, { token_hash }, now);
+      const { session } = row;
       retire(session, "logged_out", now);
       const token_hashes = [...tables.tokens]
         .filter(([, { session_id }]) => session_id === session.session_id)
         .map(([hash]) => hash)
         .sort();
       for (const hash of token_hashes) tables.tokens.delete(hash);
-      return { session: copy(session), token_hashes };
+      return { session: documentOf(row), token_hashes };
     },
 
     async signOut(token_hash) {
@@ -111,130 +117,134 @@ export function memorySessions(tables: Tables): Sessions {
       if (!row) throw new HubError("session_not_found", "there is no such session");
       const { session_id } = row.session;
       const newer = row.messages.filter(({ message }) => message.seq > after);
-      const messages = newer.slice(0, limit).map(({ message }) => copy(message));
+      const messages = newer.slice(0, limit).map(({ message }) => {
+        const turn = turnStateOf(tables, message.message_id);
+        return { ...copy(message), ...(turn && { turn }) };
+      });
       return { session_id, messages, cursor: messages.at(-1)?.seq ?? after, more: newer.length > limit };
     },
   };
 }
 
-/** What a start of nobody has opened under its promised id: it comes out of the journal again, and no identity tells. */
-function taken(
-  tables: Tables,
-  identities: Identities,
-  promised: string | undefined,
-  now: Date,
-): SessionRow | undefined {
-  const row = tables.sessions.get(promised ?? "");
-  const isIt = row?.session.status === "active" && row.session.expires_at > now;
-  return isIt && Object.keys(identities).length === 0 ? row : undefined;
+interface Named {
+  readonly row: SessionRow;
+  /** The shop's name for the customer cannot be theirs, and changed nothing. */
+  readonly isConflict: boolean;
 }
 
-/** The session that a caller's word finds. A phone that was only claimed is proven by it, unless it is a claim itself. */
-function findVouched(
+/** The active session of the person with these identities and this name, found, merged from several, or opened. */
+function begin(
   tables: Tables,
   identities: Identities,
+  customer_id: string | undefined,
+  channel: string,
+  now: Date,
+): Named {
+  const owner = findOwner(tables, identities, now);
+  const settled = settleIdentities(tables, owner, identities, now);
+  const { customer, isConflict } =
+    customer_id === undefined
+      ? { customer: settled ?? welcome(tables, identities, now), isConflict: false }
+      : nameCustomer(tables, settled, identities, customer_id, now);
+  const row = activeOf(tables, customer, now) ?? open(tables, customer, channel, now);
+  return { row, isConflict };
+}
+
+/** The session of a customer who is called so from now on: the same, or the older one that it was merged into. */
+function named(
+  tables: Tables,
+  { customer: found }: SessionRow,
+  customer_id: string,
+  now: Date,
+  keep: string | undefined,
+): Named {
+  const { customer, isConflict } = nameCustomer(tables, found, {}, customer_id, now, keep);
+  return { row: activeOf(tables, customer, now)!, isConflict };
+}
+
+/**
+ * The active session that a trusted caller's word finds. A phone that was only claimed is verified by it, unless it is a
+ * claim itself.
+ */
+function findNamed(
+  tables: Tables,
+  identities: Identities,
+  customer_id: string | undefined,
   claimed: boolean,
   channel: string | undefined,
   now: Date,
 ): SessionRow | undefined {
   if (claimed) refuseClaim(tables, identities, channel, now);
-  for (const kind of IDENTITY_KINDS) {
-    const value = identities[kind];
-    const row = value === undefined ? undefined : findActive(tables, kind, value, now);
+  for (const [kind, value] of identitiesOf(identities)) {
+    const holder = holderOf(tables, kind, value, now);
+    const row = holder && activeOf(tables, holder, now);
     if (!row) continue;
-    const isClaim = kind === "phone" && row.session.phone_verified === false;
-    return isClaim && !claimed ? settleIdentities(tables, row, { phone: value! }, now) : row;
+    const isClaim = !identityRow(tables, kind, value)!.verified_at;
+    if (isClaim && !claimed) settleIdentities(tables, holder, { [kind]: value }, now);
+    return row;
   }
-  return undefined;
+  const called = customer_id === undefined || claimed ? undefined : customerCalled(tables, customer_id);
+  return called && activeOf(tables, called, now);
 }
 
-/** What dies of age. */
-export function memoryHousekeeping(tables: Tables): Housekeeping {
-  return {
-    async expire(now, limit) {
-      const overdue = [...tables.sessions.values()]
-        .filter(({ session }) => session.status === "active" && session.expires_at <= now)
-        .slice(0, limit);
-      for (const { session } of overdue) retire(session, "expired", now);
-      for (const [phone, code] of tables.codes) if (code.expires_at <= now) tables.codes.delete(phone);
-      for (const [hash, link] of tables.links) if (link.expires_at <= now) tables.links.delete(hash);
-      for (const [key, { ends_at }] of tables.rateLimits)
-        if (later(ends_at, FORGET_MS) <= now) tables.rateLimits.delete(key);
-      return overdue.length;
-    },
-
-    async purge(before, limit, retention) {
-      const dead = [...tables.sessions.values()]
-        .filter(({ session }) => session.ended_at && session.ended_at < before)
-        .sort((a, b) => a.session.ended_at!.getTime() - b.session.ended_at!.getTime())
-        .slice(0, limit);
-      for (const row of dead) forget(tables, row);
-      const stale = [...tables.early]
-        .filter(([, { created_at }]) => created_at < before)
-        .sort(([, a], [, b]) => a.created_at.getTime() - b.created_at.getTime())
-        .slice(0, limit);
-      for (const [key] of stale) tables.early.delete(key);
-      if (retention) {
-        const { now, messages_before, passwords_before } = retention;
-        const messages = messages_before ? forgetMessages(tables, messages_before, limit) : 0;
-        const passwords = passwords_before ? forgetPasswords(tables, passwords_before, limit) : 0;
-        const details = { sessions: dead.length, messages, passwords };
-        if (dead.length + messages + passwords > 0)
-          addAudit(tables, { actor: "retention", action: "purge", of: "retention", details }, now);
-      }
-      return dead.length;
-    },
-  };
-}
-
-/** Deletes old messages, but for those still to be answered or sent. Returns how many. */
-function forgetMessages(tables: Tables, before: Date, limit: number): number {
-  const old = [...tables.messages.values()]
-    .filter(({ message }) => message.created_at < before && !isAtWork(tables, message.message_id))
-    .slice(0, limit);
-  for (const { message, parts } of old) {
-    const { message_id, session_id } = message;
-    const row = tables.sessions.get(session_id)!;
-    row.messages = row.messages.filter((other) => other.message !== message);
-    tables.messages.delete(message_id);
-    for (const [key, other] of tables.messagesByExternalId)
-      if (other.message === message) tables.messagesByExternalId.delete(key);
-    for (const [key, other] of tables.deliveriesByExternalId)
-      if (parts.includes(other)) tables.deliveriesByExternalId.delete(key);
-    for (const { delivery } of parts) tables.deliveries.delete(delivery.delivery_id);
-    for (const [id, turn] of tables.turns) if (turn.message_id === message_id) tables.turns.delete(id);
-  }
-  return old.length;
-}
-
-function isAtWork({ turns, deliveries }: Tables, message_id: string): boolean {
+/** The customer whose sessions are looked for. */
+function customerMeant(
+  tables: Tables,
+  who: Exclude<SessionQuery, { session_id: string }>,
+): CustomerRow | undefined {
+  if ("customer_id" in who) return customerCalled(tables, who.customer_id);
+  const { phone } = who.identities;
   return (
-    [...turns.values()].some(
-      (turn) => turn.message_id === message_id && ["pending", "running"].includes(turn.state),
-    ) ||
-    [...deliveries.values()].some(
-      ({ delivery, state }) => delivery.message_id === message_id && ["pending", "sending"].includes(state),
-    )
+    firstVerifiedHolder(tables, who.identities) ??
+    (phone === undefined ? undefined : identityRow(tables, "phone", phone)?.customer)
   );
 }
 
-function forgetPasswords({ passwords }: Tables, before: Date, limit: number): number {
-  const old = [...passwords].filter(([, { updated_at }]) => updated_at < before).slice(0, limit);
-  for (const [phone] of old) passwords.delete(phone);
-  return old.length;
+/** A session's documents after the patches. */
+function patched(
+  session: Session,
+  { data, metadata }: Parameters<Sessions["update"]>[1],
+): Pick<Session, "data" | "metadata"> {
+  return {
+    data: data ? mergePatch(session.data, data) : session.data,
+    metadata: metadata ? mergePatch(session.metadata, metadata) : session.metadata,
+  };
 }
 
-function forget(tables: Tables, row: SessionRow): void {
+/** Keeps a message that a frontend tells of, once. */
+function addTold(
+  tables: Tables,
+  row: SessionRow,
+  told: NonNullable<Parameters<Sessions["update"]>[1]["message"]>,
+  channel: string,
+  now: Date,
+): void {
+  const { role, text, external_id, author } = told;
   const { session_id } = row.session;
-  tables.sessions.delete(session_id);
-  for (const [hash, token] of tables.tokens) if (token.session_id === session_id) tables.tokens.delete(hash);
-  for (const [key, { message }] of tables.messagesByExternalId)
-    if (message.session_id === session_id) tables.messagesByExternalId.delete(key);
-  for (const [key, { delivery }] of tables.deliveriesByExternalId)
-    if (delivery.session_id === session_id) tables.deliveriesByExternalId.delete(key);
-  for (const [key, { message }] of tables.messages)
-    if (message.session_id === session_id) tables.messages.delete(key);
-  for (const [key, turn] of tables.turns) if (turn.session_id === session_id) tables.turns.delete(key);
-  for (const [key, { delivery }] of tables.deliveries)
-    if (delivery.session_id === session_id) tables.deliveries.delete(key);
+  const isKnown =
+    external_id !== undefined &&
+    tables.messagesByExternalId.has(externalKey(channel, session_id, external_id));
+  if (isKnown) return;
+  const side =
+    role === "user"
+      ? { direction: "inbound" as const }
+      : { direction: "outbound" as const, status: "sent" as const };
+  const content = { kind: "text", text } as const;
+  addMessage(tables, row, { channel, external_id, role, author, ...side, content }, now);
+}
+
+/** How far the answer to a message has come, unless it is done or there is none to come. */
+function turnStateOf(tables: Tables, message_id: string): TurnState | undefined {
+  const turn = [...tables.turns.values()]
+    .filter((row) => row.message_id === message_id && row.state !== "done")
+    .sort((a, b) => (a.turn_id < b.turn_id ? -1 : 1))
+    .at(-1);
+  if (!turn) return undefined;
+  const { attempt, failure } = turn;
+  const waits = attempt === 0 ? ("waiting" as const) : ("retrying" as const);
+  return {
+    state: turn.state === "pending" ? waits : (turn.state as "running" | "dead"),
+    attempt,
+    ...failure,
+  };
 }

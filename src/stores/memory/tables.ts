@@ -1,8 +1,9 @@
 import type { Delivery, Failure } from "../../core/answer/turn.ts";
-import type { Identities } from "../../core/identity/identity.ts";
+import type { IdentityKind } from "../../core/identity/identity.ts";
 import type { KnownAddress } from "../../core/identity/proofs.ts";
 import type { Content } from "../../core/messages/content.ts";
 import type { Address, DeliveryStatus, Edit, Message, Receipt } from "../../core/messages/message.ts";
+import { HISTOGRAM_BOUNDS_MS } from "../../core/operations.ts";
 import type { Effects } from "../../core/receive/conversations.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import type { StoreSettings } from "../../core/store.ts";
@@ -10,26 +11,48 @@ import type { AuditLine } from "../../features/privacy/privacy.ts";
 
 export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** A row of `sessions`, with what never leaves the store. */
-export interface SessionRow {
-  session: Writable<Session>;
-  /** When each of `session.channels` was first used, in the same order. */
-  channels_since: Date[];
+/** A row of `customers`: a person, who outlives their sessions. */
+export interface CustomerRow {
+  customer_key: string;
+  /** The shop's own name for them. */
+  customer_id?: string;
+  /** One of each kind at most. */
+  identities: Map<IdentityKind, IdentityRow>;
   /** Channels on which the customer has blocked us. */
   unreachable: string[];
-  /** The last address of each channel that has one, by channel. */
-  addresses: Map<string, AddressRow>;
+  created_at: Date;
+}
+
+/** A row of `identities`: it has one holder at a time. */
+export interface IdentityRow {
+  kind: IdentityKind;
+  value: string;
+  customer: CustomerRow;
+  /** Absent while it is only claimed: typed by somebody, and verified by nobody. */
+  verified_at?: Date;
+  /** Where a message of this identity came from last. */
+  address?: KnownAddress;
+  /** Exact to a minute. */
+  last_seen_at: Date;
+}
+
+/** A row of `sessions`, with what never leaves the store. */
+export interface SessionRow {
+  /** Without its customer's identities: see `documentOf`. */
+  session: Writable<Session>;
+  customer: CustomerRow;
+  /** When each of `session.channels` was first used, in the same order. */
+  channels_since: Date[];
+  /** Where the customer's last message came from. */
+  last_channel?: string | undefined;
+  /** Of its newest message. */
+  last_seq: number;
   /** In the order they came. */
   messages: MessageRow[];
   /** The unfinished ones, earliest first. */
   turns: TurnRow[];
   /** The unsettled ones, earliest first. */
   deliveries: DeliveryRow[];
-}
-
-/** It holds as long as the session has every identity that it came with. */
-export interface AddressRow extends KnownAddress {
-  via: Identities;
 }
 
 /** A row of `session_tokens`. */
@@ -39,7 +62,7 @@ export interface TokenRow {
   channel: string;
   created_at: Date;
   last_used_at: Date;
-  /** When its device proved last who it is, or somebody vouched for it: nobody comes into a person's session otherwise. */
+  /** When its device last proved who it is, or a trusted caller said so. */
   confirmed_at: Date;
 }
 
@@ -54,14 +77,14 @@ export interface CodeRow {
 export interface LinkRow {
   token_hash: string;
   new_token_hash: string;
+  /** The identity whose sender was asked whether the two customers are one. */
+  asked?: readonly [kind: IdentityKind, value: string];
   created_at: Date;
   expires_at: Date;
 }
 
 export interface PasswordRow {
   digest: string;
-  /** Who set it, beside the phone: it is not the password of the next owner of a phone number. */
-  owner: Identities;
   updated_at: Date;
 }
 
@@ -112,6 +135,10 @@ export type EarlyEvent = { created_at: Date } & (
 /** The tables of the memory store, and what finds their rows. */
 export interface Tables {
   settings: StoreSettings;
+  /** By `customer_key`. */
+  customers: Map<string, CustomerRow>;
+  /** By `identityKey`. */
+  identities: Map<string, IdentityRow>;
   sessions: Map<string, SessionRow>;
   /** By the token's hash. */
   tokens: Map<string, TokenRow>;
@@ -132,6 +159,8 @@ export interface Tables {
   /** By `externalKey`. */
   deliveriesByExternalId: Map<string, DeliveryRow>;
   early: Map<string, EarlyEvent>;
+  /** When a platform's message was erased, by `externalKey`. */
+  erased: Map<string, Date>;
   /** The next free slot of a channel's account. */
   paces: Map<string, Date>;
   counters: Map<string, number>;
@@ -143,6 +172,8 @@ export interface Tables {
 export function newTables(settings: StoreSettings): Tables {
   return {
     settings,
+    customers: new Map(),
+    identities: new Map(),
     sessions: new Map(),
     tokens: new Map(),
     codes: new Map(),
@@ -156,9 +187,10 @@ export function newTables(settings: StoreSettings): Tables {
     deliveries: new Map(),
     deliveriesByExternalId: new Map(),
     early: new Map(),
+    erased: new Map(),
     paces: new Map(),
     counters: new Map(),
-    effects: { merged: [], closed: [], notified: [], deliveries: [] },
+    effects: { merged: [], closed: [], notified: [], conflicts: [], deliveries: [] },
     seq: 0,
   };
 }
@@ -166,8 +198,13 @@ export function newTables(settings: StoreSettings): Tables {
 /** What has changed elsewhere since this was last asked. */
 export function takeEffects(tables: Tables): Effects {
   const { effects } = tables;
-  tables.effects = { merged: [], closed: [], notified: [], deliveries: [] };
+  tables.effects = { merged: [], closed: [], notified: [], conflicts: [], deliveries: [] };
   return Object.fromEntries(Object.entries(effects).filter(([, list]) => list.length > 0));
+}
+
+/** What finds the one row of an identity. */
+export function identityKey(kind: IdentityKind, value: string): string {
+  return JSON.stringify([kind, value]);
 }
 
 /** What a platform's id is unique within: channel and account, or the session where callers choose ids. */
@@ -175,12 +212,15 @@ export function externalKey(channel: string, scope: string | undefined, external
   return JSON.stringify([channel, scope, external_id]);
 }
 
+/** How long before its time new work is due. */
+export const AT_ONCE_MS = 60_000;
+
 /**
  * Since when new work is due: a minute before it came, so that it is handed over by callers too whose clock is behind, or
  * who looked at it before they had to wait.
  */
 export function atOnce(now: Date): Date {
-  return new Date(now.getTime() - 60_000);
+  return new Date(now.getTime() - AT_ONCE_MS);
 }
 
 /** The order in which a session's turns are answered: that of their messages. */
@@ -210,11 +250,9 @@ export function count(tables: Tables, key: string, by = 1): void {
   tables.counters.set(key, (tables.counters.get(key) ?? 0) + by);
 }
 
-const BOUNDS_MS = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000];
-
 /** Counts one observation in a histogram. */
 export function observe(tables: Tables, name: string, label: string, since: Date, now: Date): void {
   const ms = Math.max(0, now.getTime() - since.getTime());
-  count(tables, `${name}.le|${label}|${BOUNDS_MS.find((bound) => ms <= bound) ?? "inf"}`);
+  count(tables, `${name}.le|${label}|${HISTOGRAM_BOUNDS_MS.find((bound) => ms <= bound) ?? "inf"}`);
   count(tables, `${name}.sum|${label}`, ms);
 }

@@ -1,9 +1,9 @@
+import { FRESH_MS } from "../../core/identity/proofs.ts";
 import { later, type SessionRow, type Tables, type TokenRow } from "./tables.ts";
 
 /** How exactly the last use of a token is kept; a kiosk's, which dies without use, more exactly than others. */
 const EXACT_MS = 15_000;
 const KIOSK_EXACT_MS = 1_000;
-const FRESH_MS = 15 * 60_000;
 
 /** A token that is alive: given, not taken back, and not left lying at a kiosk. */
 export function tokenOf(tables: Tables, token_hash: string, now: Date): TokenRow | undefined {
@@ -24,8 +24,8 @@ export function useToken(token: TokenRow, now: Date): void {
 }
 
 /**
- * Gives a device its token; one that is known comes to be this session's. Nobody gets one for a session that is
- * somebody's but by a proof, or because somebody vouched for them.
+ * Gives a device its token; one that is known comes to be this session's. For a session that is somebody's it takes a
+ * proof, or a trusted caller's word.
  */
 export function giveToken(
   tables: Tables,
@@ -60,10 +60,11 @@ export function exchangeToken(tables: Tables, token_hash: string, new_token_hash
   tables.effects.closed.push(token_hash);
 }
 
-/** Lets the session's tokens die, but for the one to keep. */
-export function closeTokens(tables: Tables, { session }: SessionRow, keep?: string): void {
+/** Lets the sessions' tokens die, but for the one to keep. */
+export function closeTokens(tables: Tables, rows: readonly SessionRow[], keep?: string): void {
+  const ids = rows.map(({ session }) => session.session_id);
   const dead = [...tables.tokens].filter(
-    ([hash, { session_id }]) => session_id === session.session_id && hash !== keep,
+    ([hash, { session_id }]) => ids.includes(session_id) && hash !== keep,
   );
   for (const [hash] of dead) tables.tokens.delete(hash);
   tables.effects.closed.push(...dead.map(([hash]) => hash).sort());

@@ -1,4 +1,5 @@
 import type { Delivery, Turn } from "../../core/answer/turn.ts";
+import { documentOf } from "./customers.ts";
 import { copy, type DeliveryRow, type SessionRow, type Tables, type TurnRow } from "./tables.ts";
 
 /** Claims the session's next turn: the earliest unfinished one, if it is due and no other is running. */
@@ -108,7 +109,7 @@ function toTurn(tables: Tables, row: SessionRow, turn: TurnRow, followers: reado
   return {
     turn_id: turn.turn_id,
     attempt: turn.attempt,
-    session: copy(row.session),
+    session: documentOf(row),
     message: messages.at(-1)!,
     messages,
     channel: turn.channel,

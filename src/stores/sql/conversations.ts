@@ -7,6 +7,7 @@ import type {
   Received,
   Settled,
 } from "../../core/receive/conversations.ts";
+import { isSessionRef } from "../../core/sessions/session.ts";
 import { type Row, toColumns, toDelivery, toEffects, toMessage, toSession, toTurn } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 
@@ -44,7 +45,7 @@ function toItem(kept: InboundEvent): Row {
   switch (kept.type) {
     case "message": {
       const { from, content, ...message } = kept.message;
-      const sender = "token_hash" in from || "session_id" in from ? from : { identities: from };
+      const sender = isSessionRef(from) ? from : { identities: from };
       return { type: kept.type, ...message, ...sender, ...toColumns(content) };
     }
     case "echo": {
@@ -77,6 +78,7 @@ function toReceived(row: Row): Received {
   const message = said ? { message: toMessage(said as Row) } : {};
   const turn = row.turn ? { turn: toTurn({ session, message: said, ...(row.turn as Row) }) } : {};
   const effects = toEffects(row);
+  if (row.type === "erased") return { type: "erased", ...effects };
   if (row.type !== "message")
     return { type: row.type, applied: row.applied, ...message, ...turn, ...effects } as Received;
   return {

@@ -42,7 +42,9 @@ export function sqlProofs(ask: SqlCall, common: Row): Proofs {
       return (token_hash as string | null) ?? undefined;
     },
     async unlink(token_hash, kind, now) {
-      return toSession((await ask("hub_unlink", { now, ...common, token_hash, kind })).session as Row);
+      const { session, removed } = await ask("hub_unlink", { now, ...common, token_hash, kind });
+      const gone = removed as { kind: typeof kind; value: string } | null | undefined;
+      return { session: toSession(session as Row), ...(gone && { removed: gone }) };
     },
   };
 }

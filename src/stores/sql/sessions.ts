@@ -4,7 +4,8 @@ import type { SqlCall } from "../sql.ts";
 
 /** Sessions as frontends use them, by functions of the database. */
 export function sqlSessions(ask: SqlCall, people: Row): Sessions {
-  const { ttl_ms, kiosk_idle_ms } = people;
+  const { kiosk_idle_ms } = people;
+  const { language: _, ...changing } = people;
   return {
     async start(start, now) {
       return toOpened(await ask("hub_start", { now, ...people, ...start }));
@@ -12,17 +13,18 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
     async restore(who, channel, now) {
       return toOpened(await ask("hub_restore", { now, ...people, ...who, channel }));
     },
-    async update(token_hash, { message, ...changes }, now) {
+    async find(who, now) {
+      return ((await ask("hub_find", { now, ...who })).sessions as Row[]).map(toSession);
+    },
+    async update(of, { message, ...changes }, now) {
       const kept = message && {
         ...toColumns({ kind: "text", text: message.text }),
         external_id: message.external_id,
         role: message.role,
+        author: message.author,
         ...(message.role === "user" ? { direction: "inbound" } : { direction: "outbound", status: "sent" }),
       };
-      return toSession(
-        (await ask("hub_update", { now, ttl_ms, kiosk_idle_ms, token_hash, ...changes, message: kept }))
-          .session as Row,
-      );
+      return toOpened(await ask("hub_update", { now, ...changing, ...of, ...changes, message: kept }));
     },
     async end(token_hash, now) {
       const { session, token_hashes } = await ask("hub_end", { now, kiosk_idle_ms, token_hash });

@@ -30,16 +30,16 @@ const sentId = fc.nat({ max: 1 });
 
 /** Few people with few identities each, so that they meet, merge and take over each other's phones. */
 function person(world: string, count: number): fc.Arbitrary<Identities> {
-  const kinds = ["phone", "telegram_chat_id", "whatsapp_user_id", "visitor_id"];
+  const kinds = ["phone", "telegram_chat_id", "whatsapp_user_id", "visitor_id", "email"];
   const number = fc.nat({ max: count - 1 });
   const some = (minLength: number, maxLength: number) =>
     fc
-      .tuple(fc.subarray(kinds, { minLength, maxLength }), fc.tuple(number, number, number, number))
+      .tuple(fc.subarray(kinds, { minLength, maxLength }), fc.tuple(number, number, number, number, number))
       .map(
         ([chosen, numbers]): Identities =>
           Object.fromEntries(chosen.map((kind, i) => [kind, `${world}-${kind}-${numbers[i]}`])),
       );
-  return fc.oneof({ weight: 3, arbitrary: some(1, 1) }, { weight: 3, arbitrary: some(2, 2) }, some(3, 4));
+  return fc.oneof({ weight: 3, arbitrary: some(1, 1) }, { weight: 3, arbitrary: some(2, 2) }, some(3, 5));
 }
 export const anybody = person("a", 2);
 

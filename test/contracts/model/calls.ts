@@ -67,16 +67,24 @@ interface Calls {
   restore: {
     readonly token: number;
     readonly identities?: Identities;
+    readonly customer_id?: string;
     readonly claimed?: boolean;
     readonly channel?: string;
   };
-  update: SessionChanges & { readonly token: number };
+  find: {
+    readonly who:
+      | { readonly identities: Identities }
+      | { readonly customer_id: string }
+      | { readonly session: Nth };
+  };
+  update: SessionChanges & { readonly of: Owner };
   end: { readonly token: number };
   signOut: { readonly token: number };
   messages: { readonly of: Owner; readonly after: Nth; readonly limit: number };
   expire: object;
-  purge: { readonly days: number };
-  deadLetters: object;
+  /** `unseen`: identities that nobody showed for so many days go, too. */
+  purge: { readonly days: number; readonly unseen?: number };
+  deadLetters: { readonly session?: Nth };
   metrics: object;
   retry: { readonly nth: Nth };
   requestCode: { readonly phone: string; readonly code: number; readonly limits: readonly string[] };
@@ -86,6 +94,7 @@ interface Calls {
     readonly token?: number;
     readonly next: number;
     readonly channel: string;
+    readonly merge?: boolean;
   };
   createLink: { readonly token: number; readonly link: number; readonly next: number };
   signUp: { readonly token: number; readonly password: string };

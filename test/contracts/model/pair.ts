@@ -25,6 +25,7 @@ export function pair(stores: Both<Store>): Pair {
   const sessions: Both<string>[] = [];
   const devices: Both<string>[] = [];
   const dead: Both<string>[] = [];
+  const cursors = [0];
   const given = new Set<string>();
   let now = new Date(START);
 
@@ -38,7 +39,7 @@ export function pair(stores: Both<Store>): Pair {
       session: (nth) => pick(sessions, nth),
       dead: (nth) => pick(dead, nth),
       device: (nth) => pick(devices, nth),
-      cursor: (nth) => names.cursors[nth % names.cursors.length]![side],
+      cursor: (nth) => cursors[nth % cursors.length]!,
       isFresh(external_id) {
         const key = `${side} ${external_id}`;
         return given.size !== given.add(key).size;
@@ -70,6 +71,7 @@ export function pair(stores: Both<Store>): Pair {
     if ("turn_id" in a) turns.unshift([a, b] as unknown as Both<Turn>);
     if ("delivery_id" in a) deliveries.unshift([a, b] as unknown as Both<Delivery>);
     if ("session_id" in a) remember(sessions, ids("session_id"));
+    if (typeof a.seq === "number" && !cursors.includes(a.seq)) cursors.unshift(a.seq);
     if ("device_id" in a) remember(devices, ids("device_id"));
     for (const key of Object.keys(a)) learn(a[key], b[key]);
   }
@@ -100,8 +102,10 @@ export function pair(stores: Both<Store>): Pair {
       await both((store, side) => perform(store, seen[side], step, now));
     },
     async end() {
-      for (const ids of sessions)
+      for (const ids of sessions) {
         await both((store, side) => store.sessions.messages({ session_id: ids[side] }, 0, 1000, now));
+        await both((store, side) => store.sessions.find({ session_id: ids[side] }, now));
+      }
       await both((store) => store.operations.metrics(now));
       await both(async (store) => ({ dead: await store.operations.deadLetters(undefined, 1000) }));
       for (const minutes of [0, 2, 10]) {
@@ -126,9 +130,9 @@ async function settled(answer: Promise<unknown>): Promise<unknown> {
   try {
     return await answer;
   } catch (error) {
-    if (error instanceof HubError && REFUSALS.includes(error.code))
-      return { refused: error.code, wait: error.retryAfterMs };
-    throw error;
+    if (!(error instanceof HubError && REFUSALS.includes(error.code))) throw error;
+    const { code, retryAfterMs, details } = error;
+    return { refused: code, wait: retryAfterMs, ...(code === "merge_required" && { details }) };
   }
 }
 

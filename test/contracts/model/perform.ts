@@ -29,6 +29,7 @@ const LINKS = 100;
 
 const NOBODY = "00000000-0000-4000-8000-000000000000";
 const ACTOR = "admin:model";
+const daysBefore = (now: Date, days: number) => new Date(now.getTime() - days * 86_400_000);
 const address = (n: number) => ({ to: `place ${n}` });
 const nothing = async () => "nothing";
 
@@ -78,8 +79,12 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
       return sessions.restore({ token_hash: seen.token(token), ...who }, channel, now);
     }
     case "update": {
-      const { do: _, token, ...changes } = call;
-      return sessions.update(seen.token(token), changes, now);
+      const { do: _, of, ...changes } = call;
+      return sessions.update(refOf(of), changes, now);
+    }
+    case "find": {
+      const { who } = call;
+      return sessions.find("session" in who ? { session_id: seen.session(who.session) ?? NOBODY } : who, now);
     }
     case "end":
       return sessions.end(seen.token(call.token), now);
@@ -90,9 +95,15 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
     case "expire":
       return housekeeping.expire(now, 1000);
     case "purge":
-      return housekeeping.purge(new Date(now.getTime() - call.days * 86_400_000), 1000);
-    case "deadLetters":
-      return operations.deadLetters(undefined, 1000).then((dead) => ({ dead }));
+      return housekeeping.purge(
+        daysBefore(now, call.days),
+        1000,
+        call.unseen === undefined ? undefined : { now, identities_before: daysBefore(now, call.unseen) },
+      );
+    case "deadLetters": {
+      const of = call.session === undefined ? undefined : (seen.session(call.session) ?? NOBODY);
+      return operations.deadLetters(undefined, 1000, of).then((dead) => ({ dead }));
+    }
     case "metrics":
       return operations.metrics(now);
     case "retry":
@@ -102,9 +113,10 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
       return proofs.requestCode({ phone, code_hash: hash(code), rate_limit_keys: limits }, now);
     }
     case "confirmCode": {
-      const { phone, code, token, next, channel } = call;
+      const { phone, code, token, next, channel, merge } = call;
       const new_token_hash = seen.mint();
-      const proof = { phone, code_hash: hash(code), new_token_hash, channel, ...optional(token) };
+      const more = { ...optional(token), ...(merge !== undefined && { merge }) };
+      const proof = { phone, code_hash: hash(code), new_token_hash, channel, ...more };
       return proofs.confirmCode(proof, now).then(keeping(next, new_token_hash));
     }
     case "createLink": {
@@ -197,6 +209,7 @@ function toKept(item: Item, who: Identities | SessionRef, seen: Seen, now: Date)
       };
       const more = {
         ...(replyTo !== undefined && { reply_to: `m${replyTo}` }),
+        ...(channel === "whatsapp" && person?.phone !== undefined && { address_of: "phone" as const }),
         ...(link !== undefined && person && { link_hash: seen.token(LINKS + link) }),
       };
       return { type: "message", message: { ...message, ...more } };

@@ -20,6 +20,7 @@ import {
 } from "./arbitrary.ts";
 import type { Call, CallOf, Owner, Run, Step } from "./calls.ts";
 
+const customer_id = fc.constantFrom("103", "104");
 const start: fc.Arbitrary<CallOf<"start">> = fc.oneof(
   {
     weight: 6,
@@ -30,7 +31,7 @@ const start: fc.Arbitrary<CallOf<"start">> = fc.oneof(
         channel,
         token,
       },
-      { customer_id: fc.constantFrom("103", "104"), data: json },
+      { customer_id, data: json },
     ),
   },
   {
@@ -45,7 +46,7 @@ const start: fc.Arbitrary<CallOf<"start">> = fc.oneof(
   },
 );
 const restore: fc.Arbitrary<CallOf<"restore">> = fc.oneof(
-  { weight: 5, arbitrary: some({ do: is("restore"), token }, { identities: anybody, channel }) },
+  { weight: 5, arbitrary: some({ do: is("restore"), token }, { identities: anybody, customer_id, channel }) },
   {
     weight: 1,
     arbitrary: some(
@@ -59,29 +60,30 @@ const restore: fc.Arbitrary<CallOf<"restore">> = fc.oneof(
     ),
   },
 );
+const owner: fc.Arbitrary<Owner> = fc.oneof(
+  token.map((token) => ({ token })),
+  nth.map((session) => ({ session })),
+);
 const changes = {
   data: json,
   metadata: json,
   language: fc.constantFrom("de", "fr"),
   channel,
+  customer_id,
   message: some(
     { text: fc.constant("typed"), role: fc.constantFrom("user", "assistant") },
-    { external_id: id.map((n) => `m${n}`) },
+    { external_id: id.map((n) => `m${n}`), author: fc.constant("key:web:0123abcd") },
   ),
 };
 const update: fc.Arbitrary<CallOf<"update">> = fc.oneof(
-  { weight: 3, arbitrary: some({ do: is("update"), token }, changes) },
+  { weight: 3, arbitrary: some({ do: is("update"), of: owner }, changes) },
   {
     weight: 1,
-    arbitrary: some({ do: is("update"), token, if_version: fc.integer({ min: 1, max: 3 }) }, changes),
+    arbitrary: some({ do: is("update"), of: owner, if_version: fc.integer({ min: 1, max: 3 }) }, changes),
   },
 );
-const owner: fc.Arbitrary<Owner> = fc.oneof(
-  token.map((token) => ({ token })),
-  nth.map((session) => ({ session })),
-);
 const customer = fc.oneof(
-  { weight: 1, arbitrary: fc.constantFrom("103", "104").map((customer_id) => ({ customer_id })) },
+  { weight: 1, arbitrary: customer_id.map((customer_id) => ({ customer_id })) },
   { weight: 3, arbitrary: nth.map((session) => ({ session })) },
 );
 const code = fc.constantFrom(0, 0, 0, 1);
@@ -99,11 +101,23 @@ const weighted: readonly [number, fc.Arbitrary<Call>][] = [
   [1, fc.record({ do: fc.constantFrom("end", "signOut"), token })],
   [2, fc.record({ do: is("messages"), of: owner, after: nth, limit: fc.constantFrom(1, 3, 100) })],
   [1, fc.record({ do: is("expire") })],
-  [0.5, fc.record({ do: is("purge"), days: fc.constantFrom(0, 1, 8) })],
-  [1, fc.record({ do: fc.constantFrom("deadLetters", "metrics") })],
+  [0.5, some({ do: is("purge"), days: fc.constantFrom(0, 1, 8) }, { unseen: fc.constantFrom(0, 1, 8) })],
+  [0.5, some({ do: is("deadLetters") }, { session: nth })],
+  [0.5, fc.record({ do: is("metrics") })],
+  [
+    1,
+    fc.record({
+      do: is("find"),
+      who: fc.oneof(
+        { weight: 3, arbitrary: anybody.map((identities) => ({ identities })) },
+        { weight: 1, arbitrary: customer_id.map((customer_id) => ({ customer_id })) },
+        { weight: 1, arbitrary: nth.map((session) => ({ session })) },
+      ),
+    }),
+  ],
   [1, fc.record({ do: is("retry"), nth })],
   [1, fc.record({ do: is("requestCode"), phone, code, limits: fc.subarray(["ip:1", "device:1"]) })],
-  [2, some({ do: is("confirmCode"), phone, code, next: token, channel }, { token })],
+  [2, some({ do: is("confirmCode"), phone, code, next: token, channel }, { token, merge: fc.boolean() })],
   [2, fc.record({ do: is("createLink"), token, link, next: token })],
   [1, fc.record({ do: is("devices"), of: owner })],
   [1, fc.record({ do: is("revokeDevice"), of: owner, nth })],
@@ -112,7 +126,7 @@ const weighted: readonly [number, fc.Arbitrary<Call>][] = [
     fc.record({
       do: is("unlink"),
       token,
-      kind: fc.constantFrom("phone", "telegram_chat_id", "whatsapp_user_id", "visitor_id"),
+      kind: fc.constantFrom("phone", "telegram_chat_id", "whatsapp_user_id", "visitor_id", "email"),
     }),
   ],
   [1, fc.record({ do: fc.constantFrom("export", "export", "export", "erase"), of: customer })],

@@ -13,6 +13,8 @@ export const timeoutMs = 30_000;
 /** A real database for a test file, empty before each test, with a look behind the port. */
 export interface Races {
   readonly url: string;
+  /** The same database, as the superuser. */
+  readonly adminUrl: string;
   /** A store of many connections, which the test file shares. */
   store(over?: Partial<StoreSettings>): Store;
   readonly owner: sqlDriver.Sql;
@@ -26,6 +28,7 @@ export interface Races {
 
 export function races(): Races {
   let url: string;
+  let adminUrl: string;
   let owner: sqlDriver.Sql;
   let direct: PostgresCalls;
   let calls = 0;
@@ -34,7 +37,7 @@ export function races(): Races {
     return direct.call(...call);
   };
   beforeAll(async () => {
-    ({ url } = await createDatabase());
+    ({ url, adminUrl } = await createDatabase());
     owner = sqlDriver(url, { max: 1, onnotice: () => {} });
     direct = postgresCalls(url, { max: 50, timeoutMs });
   });
@@ -48,6 +51,9 @@ export function races(): Races {
   return {
     get url() {
       return url;
+    },
+    get adminUrl() {
+      return adminUrl;
     },
     get owner() {
       return owner;

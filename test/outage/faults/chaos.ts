@@ -42,8 +42,9 @@ export function startChaos(rig: Rig, chance: Dice, log: (line: string) => void):
   async function run(): Promise<void> {
     while (breaking) {
       await pause(chance.between(300, 2_000));
-      const deed = chance.pick(["part", "part", "platform", "platform", "delivery"]);
+      const deed = chance.pick(["part", "part", "journal", "platform", "platform", "delivery"]);
       if (deed === "part") await takeAway();
+      else if (deed === "journal") await takeJournalAway();
       else await trouble(deed);
     }
     for (const platform of ["telegram", "whatsapp"] as const) {
@@ -60,6 +61,21 @@ export function startChaos(rig: Rig, chance: Dice, log: (line: string) => void):
     await part.break();
     await pause(awayMs);
     await part.mend();
+    outages.push([from, Date.now()]);
+  }
+
+  /** Kills Valkey while it holds messages that Postgres, killed before it, has not got: only Valkey's disk has them. */
+  async function takeJournalAway(): Promise<void> {
+    const { postgres, redis } = rig.parts;
+    note("kill postgres, then redis before the replay");
+    const from = Date.now();
+    await postgres.break();
+    await pause(5_000);
+    await redis.break();
+    await pause(chance.between(0, 1_000));
+    await redis.mend();
+    await pause(chance.between(0, 1_000));
+    await postgres.mend();
     outages.push([from, Date.now()]);
   }
 

@@ -109,7 +109,7 @@ export async function startRig(
     parts: {
       postgres: { break: () => postgres.kill(), mend: startings.postgres },
       rest: { break: () => supabase.stop(), mend: startings.rest },
-      redis: { break: () => redis.stop(), mend: startings.redis },
+      redis: { break: () => redis.kill(), mend: startings.redis },
       worker: { break: () => worker.kill(), mend: startings.worker },
     },
     sweep: () => worker.sweep(),

@@ -243,7 +243,7 @@ export function openShop(world: World): Shop {
         };
         const ask = (isolate: Isolate) => {
           const { store, now } = isolate.hub;
-          return presented(isolate, token, store.sessions.update(token, changes, now()));
+          return presented(isolate, token, store.sessions.update({ token_hash: token }, changes, now()));
         };
         const messages = message ? [external_id] : [];
         return made(

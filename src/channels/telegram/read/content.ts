@@ -1,14 +1,14 @@
 import type { Message } from "@grammyjs/types";
 import { z } from "zod";
 import { parseJson } from "../../../core/json.ts";
-import type { Content } from "../../../core/messages/content.ts";
+import { type Content, mediaId } from "../../../core/messages/content.ts";
 import { present } from "../present.ts";
 import { readRich } from "./rich.ts";
 
 const optionalText = z.string().optional().catch(undefined);
 
 const file = z.object({
-  file_id: z.string(),
+  file_id: mediaId,
   mime_type: optionalText,
   file_name: optionalText,
   file_size: z.number().optional().catch(undefined),
@@ -108,7 +108,7 @@ export type ReadableField = keyof typeof readers | keyof typeof notes;
 export function contentOf(message: Readonly<Record<string, unknown>>, own: boolean): Content | undefined {
   for (const [type, read] of Object.entries(readers)) {
     if (message[type] === undefined) continue;
-    return read(message[type], message, own) ?? { kind: "unsupported", type };
+    return read(message[type], message, own) ?? unreadable(type, message);
   }
   for (const [type, schema] of Object.entries(notes)) {
     if (message[type] === undefined) continue;
@@ -126,6 +126,12 @@ function reader<S extends z.ZodType>(
     const parsed = schema.safeParse(value);
     return parsed.success ? read(parsed.data, message, own) : undefined;
   };
+}
+
+/** What breaks its own rules is named, with the words that came with it. */
+function unreadable(type: string, message: object): Content {
+  const { caption } = said.parse(message);
+  return { kind: "unsupported", type, ...(caption && { note: caption }) };
 }
 
 function captioned(value: z.infer<typeof file>, message: object) {

@@ -1,9 +1,10 @@
 import type { Message } from "@grammyjs/types";
 import { z } from "zod";
 import type { Identities } from "../../../core/identity/identity.ts";
-import { phoneFromDigits } from "../../../core/identity/phone.ts";
+import { phoneFromCard } from "../../../core/identity/phone.ts";
 import type { Content } from "../../../core/messages/content.ts";
 import type { Address, IgnoredReason, Inbound } from "../../../core/messages/message.ts";
+import type { Connection, Connections } from "../business.ts";
 import { present } from "../present.ts";
 import { contactCard, contentOf } from "./content.ts";
 import { serviceOf } from "./service.ts";
@@ -13,6 +14,7 @@ export interface About {
   readonly kind: string;
   readonly update_id: number;
   readonly account: string;
+  readonly connections: Connections;
 }
 
 /** The channel's name, as core and the database know it. */
@@ -20,7 +22,7 @@ export const CHANNEL = "telegram";
 const END_OF_9999 = 253_402_300_799;
 
 /** A person or a bot. */
-export const user = z.object({ id: z.int(), is_bot: z.boolean().optional() });
+export const user = z.object({ id: z.int(), is_bot: z.boolean().optional().catch(undefined) });
 /** A chat; its id has up to 52 bits. */
 export const chat = z.object({ id: z.int(), type: z.string() });
 /** Unix seconds; 0 stands for unknown. */
@@ -35,13 +37,14 @@ export const instant = z
 const fields = {
   message_id: z.int(),
   chat,
-  from: user.optional(),
+  from: user.optional().catch(undefined),
   date: instant,
   edit_date: instant,
   message_thread_id: z.int().optional().catch(undefined),
   business_connection_id: z.string().optional(),
   sender_business_bot: z.unknown().optional(),
   via_bot: z.unknown().optional(),
+  guest_query_id: z.unknown().optional(),
   forward_origin: z.unknown().optional(),
   media_group_id: z.string().optional().catch(undefined),
   reply_to_message: z.object({ message_id: z.int() }).optional().catch(undefined),
@@ -56,37 +59,44 @@ type Said = z.infer<typeof message>;
 type Place = Pick<Said, "chat" | "business_connection_id" | "message_thread_id">;
 
 /** A new message: the customer's, or an echo of what the business's owner wrote to the customer. */
-export function readMessage(said: Said, about: About): Inbound[] {
+export async function readMessage(said: Said, about: About): Promise<Inbound[]> {
   const refused = refuse(said, about);
   if (refused) return refused;
   const { account } = about;
-  const business = said.business_connection_id !== undefined;
+  const business = await businessOf(said, about);
+  if (business === "not_ours") return ignored("not_ours", about.kind);
   if (business && !said.from) return ignored("no_sender", about.kind);
   const card = business ? undefined : ownCard(said);
   const content = read(said, card !== undefined);
   const external_id = said.message_id === 0 ? `update:${about.update_id}` : idOf(said, said.message_id);
-  if (business && said.from?.id !== said.chat.id) {
+  if (business && said.from?.id === business.owner) {
+    if (said.chat.id === business.owner) return ignored("own", about.kind);
     const echo = { channel: CHANNEL, account, external_id, to: customer(said), content, sent_at: said.date };
     return [{ type: "echo", echo: present(echo) }];
   }
+  if (business && said.from?.id !== said.chat.id) return ignored("not_ours", about.kind);
   const inbound = {
     channel: CHANNEL,
     account,
     external_id,
-    from: present({ ...customer(said), phone: card && phoneFromDigits(card.phone_number) }),
+    from: present({ ...customer(said), phone: card && phoneFromCard(card.phone_number) }),
     address: addressOf(said),
+    // The account's owner reads along.
+    address_of: business ? null : undefined,
     content,
     reply_to: said.reply_to_message?.message_id ? idOf(said, said.reply_to_message.message_id) : undefined,
     sent_at: said.date,
-    wakes: true,
+    wakes: business?.mayReply ?? true,
   };
   return [{ type: "message", message: present(inbound) }];
 }
 
 /** A message as it stands after an edit or a tick of a live location, whoever wrote it. */
-export function readEdit(said: Said, about: About): Inbound[] {
+export async function readEdit(said: Said, about: About): Promise<Inbound[]> {
   const refused = refuse(said, about);
   if (refused) return refused;
+  const business = await businessOf(said, about);
+  if (business === "not_ours") return ignored("not_ours", about.kind);
   if (said.message_id === 0) return ignored("unknown", about.kind);
   const edit = {
     channel: CHANNEL,
@@ -94,7 +104,7 @@ export function readEdit(said: Said, about: About): Inbound[] {
     external_id: idOf(said, said.message_id),
     content: read(said, false),
     at: said.edit_date ?? said.date,
-    address: addressOf(said),
+    address: business?.mayReply === false ? undefined : addressOf(said),
   };
   return [{ type: "edit", edit: present(edit) }];
 }
@@ -119,6 +129,15 @@ export function customer(place: Pick<Place, "chat">): Identities {
   return { telegram_chat_id: String(place.chat.id) };
 }
 
+/** The business connection that a message came through; undefined when it came to the bot itself. */
+export async function businessOf(
+  place: Pick<Place, "business_connection_id">,
+  { connections }: About,
+): Promise<Connection | "not_ours" | undefined> {
+  const { business_connection_id: id } = place;
+  return id === undefined ? undefined : ((await connections.find(id)) ?? "not_ours");
+}
+
 /** Names what is not kept, and why. */
 export function ignored(reason: IgnoredReason, what: string): Inbound[] {
   return [{ type: "ignored", reason, what }];
@@ -126,6 +145,8 @@ export function ignored(reason: IgnoredReason, what: string): Inbound[] {
 
 function refuse(said: Said, about: About): Inbound[] | undefined {
   if (said.chat.type !== "private") return ignored("group", about.kind);
+  // A chat that the bot was summoned into as a guest may bear the id of another person's private chat with the bot.
+  if (said.guest_query_id !== undefined) return ignored("not_ours", about.kind);
   if (said.from?.is_bot || said.sender_business_bot !== undefined) return ignored("own", about.kind);
   const service = serviceOf(said);
   return service === undefined ? undefined : ignored("unknown", service);
@@ -133,7 +154,8 @@ function refuse(said: Said, about: About): Inbound[] | undefined {
 
 function read(said: Said, own: boolean): Content {
   const context = present({
-    forwarded: said.forward_origin === undefined ? undefined : true,
+    // What was written by way of another bot is not the sender's own words either.
+    forwarded: said.forward_origin === undefined && said.via_bot === undefined ? undefined : true,
     album_id: said.media_group_id,
   });
   const content = contentOf(said, own) ?? { kind: "unsupported", type: unheardOf(said) };

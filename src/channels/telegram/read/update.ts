@@ -2,11 +2,13 @@ import type { Update } from "@grammyjs/types";
 import { z } from "zod";
 import type { Content } from "../../../core/messages/content.ts";
 import type { Inbound } from "../../../core/messages/message.ts";
+import type { Connections } from "../business.ts";
 import { present } from "../present.ts";
 import {
   type About,
   addressOf,
   businessMessage,
+  businessOf,
   CHANNEL,
   chat,
   customer,
@@ -25,8 +27,15 @@ const callbackQuery = z.object({
   id: z.string(),
   from: user,
   message: message
-    .pick({ chat: true, message_id: true, business_connection_id: true, message_thread_id: true })
-    .optional(),
+    .pick({
+      chat: true,
+      message_id: true,
+      business_connection_id: true,
+      message_thread_id: true,
+      guest_query_id: true,
+    })
+    .optional()
+    .catch(undefined),
   data: z.string().optional().catch(undefined),
   game_short_name: z.string().optional().catch(undefined),
 });
@@ -42,22 +51,24 @@ const reactionType = z
 const reactions = z.object({
   chat,
   message_id: z.int(),
-  user: user.optional(),
+  user: user.optional().catch(undefined),
   date: instant,
   old_reaction: z.array(reactionType).catch([]),
-  new_reaction: z.array(reactionType),
+  new_reaction: z.array(reactionType).optional().catch(undefined),
 });
 
 const membership = z.object({ chat, date: instant, new_chat_member: z.object({ status: z.string() }) });
 
-type Reader = (value: unknown, about: About) => Inbound[];
+const connection = z.object({ id: z.string(), user });
+
+type Reader = (value: unknown, about: About) => Inbound[] | Promise<Inbound[]>;
 
 const readers = {
   message: reader(message, readMessage),
   edited_message: reader(message, readEdit),
   channel_post: (_value, about) => ignored("group", about.kind),
   edited_channel_post: (_value, about) => ignored("group", about.kind),
-  business_connection: (_value, about) => ignored("account", about.kind),
+  business_connection: reader(connection, readConnection),
   business_message: reader(businessMessage, readMessage),
   edited_business_message: reader(businessMessage, readEdit),
   deleted_business_messages: reader(deletion, readDeletion),
@@ -70,21 +81,28 @@ const readers = {
  * What one update says, in our terms.
  * @see https://core.telegram.org/bots/api#update
  */
-export function readUpdate(update: Readonly<Record<string, unknown>>, account: string): Inbound[] {
+export async function readUpdate(
+  update: Readonly<Record<string, unknown>>,
+  account: string,
+  connections: Connections,
+): Promise<Inbound[]> {
   const { update_id, ...kinds } = update;
   if (!Number.isSafeInteger(update_id) || Object.keys(kinds).length === 0)
     return ignored("unreadable", "update");
-  return Object.entries(kinds).flatMap(([kind, value]) => {
+  const said: Inbound[] = [];
+  for (const [kind, value] of Object.entries(kinds)) {
     const read: Reader | undefined = Object.hasOwn(readers, kind)
       ? readers[kind as keyof typeof readers]
       : undefined;
-    return read ? read(value, { kind, update_id: update_id as number, account }) : ignored("unknown", kind);
-  });
+    const about = { kind, update_id: update_id as number, account, connections };
+    said.push(...(read ? await read(value, about) : ignored("unknown", kind)));
+  }
+  return said;
 }
 
 function reader<S extends z.ZodType>(
   schema: S,
-  read: (value: z.infer<S>, about: About) => Inbound[],
+  read: (value: z.infer<S>, about: About) => Inbound[] | Promise<Inbound[]>,
 ): Reader {
   return (value, about) => {
     const parsed = schema.safeParse(value);
@@ -92,8 +110,15 @@ function reader<S extends z.ZodType>(
   };
 }
 
-function readDeletion(deleted: z.infer<typeof deletion>, about: About): Inbound[] {
+/** The connection was made, changed or taken back. The update itself is not believed for long: it may come late, twice. */
+function readConnection({ id, user }: z.infer<typeof connection>, about: About): Inbound[] {
+  about.connections.forget(id);
+  return ignored(about.connections.isOwner(user.id) ? "account" : "not_ours", about.kind);
+}
+
+async function readDeletion(deleted: z.infer<typeof deletion>, about: About): Promise<Inbound[]> {
   if (deleted.chat.type !== "private") return ignored("group", about.kind);
+  if ((await businessOf(deleted, about)) === "not_ours") return ignored("not_ours", about.kind);
   return deleted.message_ids.map((message_id) => ({
     type: "edit",
     edit: { channel: CHANNEL, account: about.account, external_id: idOf(deleted, message_id), content: null },
@@ -101,22 +126,29 @@ function readDeletion(deleted: z.infer<typeof deletion>, about: About): Inbound[
 }
 
 /** A button was pressed. Without a message it hangs on an inline one, and only the person's own chat is left to answer in. */
-function readCallback(query: z.infer<typeof callbackQuery>, about: About): Inbound[] {
+async function readCallback(query: z.infer<typeof callbackQuery>, about: About): Promise<Inbound[]> {
   const place = query.message ?? { chat: { id: query.from.id, type: "private" } };
-  if (place.chat.type !== "private") return ignored("group", about.kind);
-  const ownersPress = query.message?.business_connection_id !== undefined && query.from.id !== place.chat.id;
-  if (query.from.is_bot || ownersPress) return ignored("own", about.kind);
+  if (query.message?.guest_query_id !== undefined) return ignored("not_ours", about.kind);
+  const external_id = `callback:${query.id}`;
+  const address = { ...addressOf(place), callback_query_id: query.id };
+  if (place.chat.type !== "private")
+    return [{ type: "ignored", reason: "group", what: about.kind, seen: { address, external_id } }];
+  const business = query.message && (await businessOf(query.message, about));
+  if (business === "not_ours") return ignored("not_ours", about.kind);
+  if (query.from.is_bot || query.from.id === business?.owner) return ignored("own", about.kind);
+  if (business && query.from.id !== place.chat.id) return ignored("not_ours", about.kind);
   const id = query.data ?? query.game_short_name;
   const content: Content = { kind: "interaction", interaction: "button", ...present({ id }) };
   const pressed = {
     channel: CHANNEL,
     account: about.account,
-    external_id: `callback:${query.id}`,
+    external_id,
     from: customer(place),
-    address: { ...addressOf(place), callback_query_id: query.id },
+    address,
+    address_of: business ? null : undefined,
     content,
     reply_to: query.message?.message_id ? idOf(query.message, query.message.message_id) : undefined,
-    wakes: true,
+    wakes: business?.mayReply ?? true,
   };
   return [{ type: "message", message: present(pressed) }];
 }
@@ -126,8 +158,8 @@ function readReaction(reaction: z.infer<typeof reactions>, about: About): Inboun
   if (reaction.chat.type !== "private") return ignored("group", about.kind);
   if (reaction.user?.is_bot) return ignored("own", about.kind);
   const { old_reaction: before, new_reaction: after } = reaction;
-  const emoji = after.find((one) => !before.includes(one)) ?? after[0] ?? null;
-  const content: Content = { kind: "reaction", emoji };
+  const emoji = after?.find((one) => !before.includes(one)) ?? after?.[0] ?? null;
+  const content: Content = after ? { kind: "reaction", emoji } : { kind: "unsupported", type: about.kind };
   const given = {
     channel: CHANNEL,
     account: about.account,

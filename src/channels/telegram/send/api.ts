@@ -8,6 +8,9 @@ import { idOf } from "../read/message.ts";
 /** Telegram's number for a wait may be 0 or absent. */
 const SHORTEST_WAIT_S = 1;
 
+/** A webhook waits for this look-up, and has to be answered within 5 s. */
+const LOOK_UP_MS = 3_000;
+
 /** How Telegram's words for a refusal become a reason that stays the same and holds none of the message. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/bot was blocked by the user/i, "blocked"],
@@ -33,6 +36,8 @@ export interface BotApi {
   send(to: Address, text: string, signal: AbortSignal): Promise<string>;
   /** Stops the spinner of a pressed button, or shows typing for 5 s where something was written. */
   showTyping(to: Address, signal: AbortSignal): Promise<void>;
+  /** What Telegram tells of a business connection, unread; undefined when it knows no such connection. */
+  connection(id: string): Promise<unknown>;
 }
 
 /**
@@ -61,6 +66,15 @@ export function botApi(token: string, apiRoot: string): BotApi {
         else await api.sendChatAction(Number(chat_id), "typing", threadOf(to), forGrammy(signal));
       } catch (error) {
         fail(error);
+      }
+    },
+
+    async connection(id) {
+      try {
+        return await api.getBusinessConnection(id, forGrammy(AbortSignal.timeout(LOOK_UP_MS)));
+      } catch (error) {
+        if (error instanceof GrammyError && error.error_code === 400) return undefined;
+        return fail(error);
       }
     },
   };

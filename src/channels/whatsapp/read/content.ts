@@ -1,11 +1,11 @@
 import { z } from "zod";
-import type { Content } from "../../../core/messages/content.ts";
+import { type Content, mediaId } from "../../../core/messages/content.ts";
 import { lenient, optionalText, present } from "../fields.ts";
 import { cards } from "./card.ts";
 import { interactionOf } from "./interaction.ts";
 
 const mediaSchema = z.object({
-  id: z.string().min(1),
+  id: mediaId,
   mime_type: optionalText,
   sha256: optionalText,
   filename: optionalText,
@@ -16,10 +16,19 @@ const mediaSchema = z.object({
 
 const text = z.object({ body: z.string() }).transform(({ body }): Content => ({ kind: "text", text: body }));
 
+/** Some clients send coordinates as text. */
+const degrees = z.union([
+  z.number(),
+  z
+    .string()
+    .regex(/^\s*[+-]?\d{1,3}(\.\d{1,20})?\s*$/)
+    .transform(Number),
+]);
+
 const location = z
   .object({
-    latitude: z.number(),
-    longitude: z.number(),
+    latitude: degrees,
+    longitude: degrees,
     name: optionalText,
     address: optionalText,
   })
@@ -94,6 +103,17 @@ const READERS: Readonly<Record<string, Reader>> = {
   interactive: interactionOf,
 };
 
+/** The type of a message that comes without one: that of the object it carries. */
+export function typeIn(message: unknown): string {
+  return Object.keys(READERS).find((type) => isObject(payloadOf(message, type))) ?? "untyped";
+}
+
+/** What a message says, or what little is known of it: its type, and the words that came with a file. */
+export function contentOrRest(type: string, payload: unknown): Content {
+  const note = z.object({ caption: z.string().min(1) }).safeParse(payload).data?.caption;
+  return contentOf(type, payload) ?? present({ kind: "unsupported" as const, type: type.slice(0, 64), note });
+}
+
 /**
  * What a message says, from the object that its type names. A type we do not know, or one that comes without its
  * object (the platform's own failure), is kept as `unsupported`; undefined when the object cannot be read.
@@ -126,4 +146,8 @@ function fileOf({ id, mime_type, sha256, filename }: File) {
 
 function captioned(file: File) {
   return present({ media: fileOf(file), caption: file.caption });
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }

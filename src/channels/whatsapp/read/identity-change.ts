@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Identities } from "../../../core/identity/identity.ts";
+import { phoneFromDigits } from "../../../core/identity/phone.ts";
 import type { Inbound } from "../../../core/messages/message.ts";
 import { optionalText } from "../fields.ts";
 import { CHANNEL } from "./account.ts";
@@ -13,6 +14,7 @@ const systemSchema = z.object({
   body: optionalText,
   wa_id: optionalText,
   new_wa_id: optionalText,
+  customer: optionalText,
   user_id: optionalText,
   previous_user_id: optionalText,
 });
@@ -24,29 +26,52 @@ const updateSchema = z.object({
 
 /**
  * What a system message says of who somebody is: a new number or user id for an old one. Other notices (a new device,
- * say) link nothing and are let go.
+ * say) link nothing and are let go, and so is a message that contradicts itself about who has changed into whom.
  */
 export function readSystem(from: unknown, payload: unknown): Inbound {
   const system = systemSchema.safeParse(payload).data;
   if (!system) return ignored("unreadable", "system");
   const { type, wa_id, new_wa_id, user_id, previous_user_id } = system;
   if (!CHANGES.includes(type)) return ignored("unknown", `system ${type}`);
-  const before = identitiesOf(optionalText.parse(from), previous_user_id ?? userIdBefore(system));
+  const sender = optionalText.parse(from);
+  if (contradicts(system, sender)) return ignored("unreadable", `system ${type}`);
+  const before = identitiesOf(sender, previous_user_id ?? userIdBefore(system));
   return change(before, identitiesOf(new_wa_id ?? wa_id, user_id), `system ${type}`);
 }
 
-/** What one `user_id_update` says: the id that a person's messages carry from now on. */
+/**
+ * What one `user_id_update` says: the id that a person's messages carry from now on. Their phone says who they are beside
+ * the old id; it is not theirs by this news.
+ */
 export function readUserIdUpdate(raw: unknown): Inbound {
   const update = updateSchema.safeParse(raw).data;
   if (!update) return ignored("unreadable", "user_id_update");
   const { wa_id, user_id } = update;
-  const after = identitiesOf(wa_id, user_id.current);
-  return change(identitiesOf(undefined, user_id.previous), after, "user_id_update");
+  const before = identitiesOf(undefined, user_id.previous);
+  if (!saysWho(before)) return ignored("no_sender", "user_id_update");
+  const after = identitiesOf(undefined, user_id.current);
+  return change({ ...identitiesOf(wa_id, undefined), ...before }, after, "user_id_update");
 }
 
 function change(from: Identities, to: Identities, what: string): Inbound {
   if (!saysWho(from) || !saysWho(to)) return ignored("no_sender", what);
   return { type: "identity_change", change: { channel: CHANNEL, from, to } };
+}
+
+/** Whether the old or the new number is not the same wherever the message names it. */
+function contradicts(
+  { body, customer, wa_id, new_wa_id }: z.infer<typeof systemSchema>,
+  sender: string | undefined,
+): boolean {
+  const [, before, after] = / changed from \+?(\d+) to \+?(\d+)$/.exec(body ?? "") ?? [];
+  return differ([sender, customer, before]) || differ([wa_id, new_wa_id, after]);
+}
+
+function differ(numbers: readonly (string | undefined)[]): boolean {
+  const named = numbers.flatMap((digits) =>
+    digits === undefined ? [] : (phoneFromDigits(digits) ?? digits),
+  );
+  return new Set(named).size > 1;
 }
 
 /** Webhooks from before August 2026 name the old user id only in their sentence, whose end the platform writes. */

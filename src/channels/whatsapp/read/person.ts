@@ -1,8 +1,11 @@
 import { z } from "zod";
-import type { Identities } from "../../../core/identity/identity.ts";
+import type { Identities, IdentityKind } from "../../../core/identity/identity.ts";
 import { phoneFromDigits } from "../../../core/identity/phone.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { lenient, optionalText, present } from "../fields.ts";
+
+/** What stands for a number and is none that anybody can be called by: at most as long as a person's id in the hub. */
+const DIGITS = /^\d{1,32}$/;
 
 /** A business-scoped user id: a country, perhaps `ENT`, and up to 128 letters and digits. */
 const USER_ID = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;
@@ -43,7 +46,10 @@ export function personOf(
     const identities = identitiesOf(digits, id);
     if (identities.phone !== undefined) return present({ identities, digits });
   }
-  return { identities: identitiesOf(verifiedPhone, id) };
+  const identities = identitiesOf(verifiedPhone, id);
+  const digits = given.wa_id ?? contact?.wa_id;
+  if (saysWho(identities) || digits === undefined || !DIGITS.test(digits)) return { identities };
+  return { identities: { whatsapp_id: digits }, digits };
 }
 
 /** The proven identities in a phone's digits and a user id; neither when neither is one. */
@@ -56,7 +62,7 @@ export function identitiesOf(digits: string | undefined, user_id: unknown): Iden
 
 /** Whether there is anything in them that says who. */
 export function saysWho(identities: Identities): boolean {
-  return identities.phone !== undefined || identities.whatsapp_user_id !== undefined;
+  return Object.keys(identities).length > 0;
 }
 
 /**
@@ -68,6 +74,12 @@ export function addressOf(account: string, { digits, identities }: Person): Addr
   if (digits === undefined && whatsapp_user_id !== undefined)
     return { phone_number_id: account, recipient: whatsapp_user_id };
   return { phone_number_id: account, to: (digits ?? phone ?? "").replace("+", "") };
+}
+
+/** The identity that an address belongs to, where it is not the strongest. */
+export function addressKind(address: Address, { identities }: Person): IdentityKind | undefined {
+  const both = identities.phone !== undefined && identities.whatsapp_user_id !== undefined;
+  return both && address.to !== undefined ? "phone" : undefined;
 }
 
 function isSame(contact: Contact, given: Contact): boolean {

@@ -9,9 +9,19 @@ import { readContacts } from "./person.ts";
 import { readStatus } from "./status.ts";
 
 const OUR_PRODUCT = "whatsapp_business_account";
+/** The business account of the samples in Meta's dashboard. */
+const SAMPLE_ACCOUNT = "0";
+
+/** The phone number ids that the settings name. */
+export interface Numbers {
+  /** The first is the one that the hub writes from. */
+  readonly own: readonly string[];
+  /** Whether news of any other number is let go whole; else its customers are read, and answered from there. */
+  readonly isClosed: boolean;
+}
 
 const webhookSchema = z.object({ object: anything, entry: anything });
-const entrySchema = z.object({ changes: anything });
+const entrySchema = z.object({ id: anything, changes: anything });
 const changeSchema = z.object({ field: z.string(), value: z.record(z.string(), z.unknown()) });
 const metadataSchema = z.object({ phone_number_id: z.string().regex(/^[\w-]{1,64}$/) });
 const errorsSchema = z.array(z.object({ code: z.number() })).min(1);
@@ -29,29 +39,34 @@ const NOT_FOR_US: readonly [RegExp, IgnoredReason][] = [
 /**
  * Everything a webhook says: all messages and statuses of all changes of all entries, in their order. What it cannot
  * read becomes one `ignored` and costs its neighbours nothing. A change without a phone number id is taken to be about
- * `ownNumber`.
+ * our first number.
  */
-export function readWebhook(body: unknown, ownNumber: string): Inbound[] {
+export function readWebhook(body: unknown, numbers: Numbers): Inbound[] {
   const webhook = webhookSchema.safeParse(body).data;
   if (!webhook) return [ignored("unreadable", "webhook")];
   const { object, entry } = webhook;
   if (object !== undefined && object !== OUR_PRODUCT) return [ignored("foreign", object)];
-  const changes = listOf(entry).flatMap((item) => {
-    const found = listOf(entrySchema.safeParse(item).data?.changes);
-    return found.length > 0 ? found : [undefined];
+  const entries = listOf(entry);
+  if (entries.length === 0) return [ignored("unknown", "webhook")];
+  return entries.flatMap((item) => {
+    const { id, changes } = entrySchema.safeParse(item).data ?? {};
+    const found = listOf(changes);
+    if (found.length === 0) return ignored("unknown", "entry");
+    return found.flatMap((change) => readChange(change, numbers, id === SAMPLE_ACCOUNT));
   });
-  if (changes.length === 0) return [ignored("unknown", "webhook")];
-  return changes.flatMap((change) =>
-    change === undefined ? ignored("unknown", "entry") : readChange(change, ownNumber),
-  );
 }
 
-function readChange(raw: unknown, ownNumber: string): Inbound[] {
+function readChange(raw: unknown, { own, isClosed }: Numbers, isSample: boolean): Inbound[] {
   const change = changeSchema.safeParse(raw).data;
   if (!change) return [ignored("unreadable", "change")];
   const { field, value } = change;
+  const account = metadataSchema.safeParse(value.metadata).data?.phone_number_id ?? own[0]!;
+  const isOurs = own.includes(account);
+  if (isClosed && !isOurs) return [ignored("not_ours", field)];
   const line: Line = {
-    account: metadataSchema.safeParse(value.metadata).data?.phone_number_id ?? ownNumber,
+    account,
+    isOurs,
+    isSample,
     contacts: readContacts(listOf(value.contacts)),
   };
   const said = readField(field, value, line);
@@ -73,7 +88,9 @@ function readField(field: string, value: Record<string, unknown>, line: Line): I
     case "smb_message_echoes":
       return listOf(value.message_echoes).map((echo) => readEcho(echo, line));
     case "user_id_update":
-      return listOf(value.user_id_update).map(readUserIdUpdate);
+      return listOf(value.user_id_update).map((update) =>
+        line.isOurs ? readUserIdUpdate(update) : ignored("not_ours", field),
+      );
     default:
       return [];
   }

@@ -1,0 +1,142 @@
+-- How turns end. Calls of the hub: one jsonb argument, which holds now, lease_ms, patience_ms, history, batch and pace, and
+-- jsonb back. Without enable_seqscan their plans, which a connection keeps, go by index even if they were made while the
+-- tables were small.
+
+-- Ends a claimed turn and those answered with it, and returns it; its message_id is that of the newest message. Null when
+-- somebody else has the turn. The session's row is held.
+create or replace function hub.end_turn(p_turn uuid, p_attempt integer, c hub.context) returns public.turns
+language plpgsql volatile as $$
+declare
+  v_newest uuid;
+  t public.turns;
+begin
+  delete from public.turns
+    where turn_id = p_turn and attempt = p_attempt and state = 'running' and leader is null
+    returning * into t;
+  if found and c.batch then
+    with followers as (
+      delete from public.turns where session_id = t.session_id and state = 'running' and leader = t.turn_id returning seq, message_id)
+    select message_id into v_newest from followers order by seq desc limit 1;
+    t.message_id := coalesce(v_newest, t.message_id);
+  end if;
+  return t;
+end
+$$;
+
+-- Adds a reply to the session of its turn. p_reply: {kind, text, content, parts}; parts none means that the customer
+-- fetches it.
+create or replace function hub.add_reply(t public.turns, p_seq bigint, p_reply jsonb, p_status text, c hub.context) returns public.messages
+language plpgsql volatile as $$
+declare
+  m public.messages;
+begin
+  insert into public.messages (
+    message_id, session_id, seq, channel, account, direction, role, kind, text, content, reply_to, status, created_at
+  ) values (
+    hub.uuid(c.now), t.session_id, p_seq, t.channel, t.account, 'outbound', 'assistant',
+    p_reply ->> 'kind', p_reply ->> 'text', p_reply -> 'content', t.message_id, p_status, c.now
+  ) returning * into m;
+  return m;
+end
+$$;
+
+-- Whether the customer of a session has blocked us on a channel.
+create or replace function hub.is_blocked(s public.sessions, p_channel text) returns boolean
+language plpgsql stable as $$
+begin
+  return coalesce((select p_channel = any (unreachable) from public.customers where customer_key = s.customer_key), false);
+end
+$$;
+
+-- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
+-- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}]}; a null part is the whole
+-- reply; no parts means that its customer fetches it.
+-- Returns {stale, messages, deliveries, next}; stale when somebody else has the turn, and then nothing is saved.
+create or replace function public.hub_complete(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_replies constant jsonb := p -> 'replies';
+  v_count constant integer := jsonb_array_length(v_replies);
+  v_messages jsonb := '[]';
+  v_delivery jsonb;
+  v_reply jsonb;
+  v_part jsonb;
+  v_parts integer;
+  v_seq bigint;
+  v_ms bigint;
+  v_blocked boolean;
+  s public.sessions;
+  t public.turns;
+  m public.messages;
+begin
+  s := hub.hold_session_of_turn((p ->> 'turn_id')::uuid);
+  t := hub.end_turn((p ->> 'turn_id')::uuid, (p ->> 'attempt')::int, c);
+  if t.turn_id is null then
+    return '{"stale": true, "messages": [], "deliveries": []}';
+  end if;
+  v_blocked := hub.is_blocked(s, t.channel);
+  v_seq := s.last_seq;
+
+  for i in 0 .. v_count - 1 loop
+    v_reply := v_replies -> i;
+    v_parts := jsonb_array_length(v_reply -> 'parts');
+    v_seq := hub.next_seq(v_seq, c.now);
+    m := hub.add_reply(t, v_seq, v_reply, case when v_parts = 0 then 'sent' when v_blocked then 'failed' else 'pending' end, c);
+    v_messages := v_messages || hub.message_json(m);
+    for j in 0 .. v_parts - 1 loop
+      v_part := hub.add_delivery(m, v_parts, t.address, v_reply -> 'parts' -> j, v_blocked, c);
+      v_delivery := coalesce(v_delivery, v_part);
+    end loop;
+    if v_blocked and v_parts > 0 then
+      perform hub.count(array_fill('deliveries|' || t.channel || '|dead', array[v_parts]));
+    end if;
+  end loop;
+  if v_count > 0 then
+    update public.sessions
+      set message_count = message_count + v_count, last_seq = v_seq, updated_at = greatest(updated_at, c.now)
+      where session_id = s.session_id;
+  end if;
+
+  v_ms := hub.ms(t.created_at, c.now);
+  insert into public.counted (key, ms) values (hub.bucket('answer_ms', t.channel, v_ms), v_ms);
+  v_delivery := coalesce(v_delivery, hub.claim_delivery(s.session_id, t.channel, c));
+  return jsonb_build_object(
+    'stale', false, 'messages', v_messages,
+    'deliveries', hub.list_of(v_delivery),
+    'next', hub.claim_turn(s.session_id, c));
+end
+$$;
+
+-- Gives a turn back to be tried again at retry_at, or ends it as a dead letter without one, and hands over what comes
+-- next. p: {..., turn_id, attempt, code, reason, retry_at}. Returns as hub_complete.
+create or replace function public.hub_fail(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  s public.sessions;
+  t public.turns;
+begin
+  s := hub.hold_session_of_turn((p ->> 'turn_id')::uuid);
+  update public.turns
+    set state = case when p ->> 'retry_at' is null then 'dead' else 'pending' end,
+        due_at = coalesce((p ->> 'retry_at')::timestamptz, due_at),
+        code = p ->> 'code',
+        reason = p ->> 'reason'
+    where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int and state = 'running' and leader is null
+    returning * into t;
+  if not found then
+    return '{"stale": true, "messages": [], "deliveries": []}';
+  end if;
+  -- Those that were to be answered with it die with it, or wait again.
+  update public.turns
+    set state = t.state, leader = null,
+        due_at = case when t.state = 'pending' then hub.at_once(c.now) else due_at end,
+        code = case when t.state = 'dead' then t.code end,
+        reason = case when t.state = 'dead' then t.reason end
+    where session_id = t.session_id and state = 'running' and leader = t.turn_id;
+  perform hub.count(array['turns|' || t.channel || '|' || case when t.state = 'dead' then 'dead' else 'failed' end]);
+  return jsonb_build_object(
+    'stale', false, 'messages', '[]'::jsonb, 'deliveries', '[]'::jsonb, 'next', hub.claim_turn(s.session_id, c));
+end
+$$;

@@ -1,0 +1,67 @@
+-- Numbers and lists that the TypeScript side has too; test/database/constants.test.ts compares them.
+
+-- The statuses of a message of ours, each after the ones that may precede it; failed stands beside them.
+create or replace function hub.status_ladder() returns text[]
+language sql immutable parallel safe as $$ select '{pending,sent,delivered,read,played}'::text[] $$;
+
+-- The upper bounds of the buckets of every histogram, in milliseconds; what took longer is in "inf".
+create or replace function hub.histogram_bounds() returns bigint[]
+language sql immutable parallel safe as $$ select '{100,250,500,1000,2500,5000,10000,30000,60000,300000}'::bigint[] $$;
+
+-- How much the documents of a session (data and metadata) may hold, in bytes of compact JSON.
+create or replace function hub.document_bytes() returns integer
+language sql immutable parallel safe as $$ select 262144 $$;
+
+-- How many keys a merge patch may hold in all, and how deep it may nest.
+create or replace function hub.patch_keys() returns integer
+language sql immutable parallel safe as $$ select 10000 $$;
+
+create or replace function hub.patch_depth() returns integer
+language sql immutable parallel safe as $$ select 32 $$;
+
+-- How long a device counts as just proven.
+create or replace function hub.fresh_for() returns interval
+language sql immutable parallel safe as $$ select interval '15 minutes' $$;
+
+-- How long a one-time code and a link live, and how many wrong tries kill a code.
+create or replace function hub.code_lives() returns interval
+language sql immutable parallel safe as $$ select interval '5 minutes' $$;
+
+create or replace function hub.link_lives() returns interval
+language sql immutable parallel safe as $$ select interval '10 minutes' $$;
+
+create or replace function hub.code_tries() returns integer
+language sql immutable parallel safe as $$ select 5 $$;
+
+-- How long the hash of an erased message is kept, and how long a dead letter, in days.
+create or replace function hub.erased_days() returns integer
+language sql immutable parallel safe as $$ select 30 $$;
+
+create or replace function hub.dead_letter_days() returns integer
+language sql immutable parallel safe as $$ select 30 $$;
+
+-- How many sessions a look-up finds at most.
+create or replace function hub.found_sessions() returns integer
+language sql immutable parallel safe as $$ select 20 $$;
+
+-- All of them, by name. Durations are milliseconds.
+create or replace function hub.constants() returns jsonb
+language sql stable as $$
+  select jsonb_build_object(
+    'status_ladder', hub.status_ladder(),
+    'histogram_bounds_ms', hub.histogram_bounds(),
+    'document_bytes', hub.document_bytes(),
+    'patch_keys', hub.patch_keys(),
+    'patch_depth', hub.patch_depth(),
+    'fresh_ms', extract(epoch from hub.fresh_for()) * 1000,
+    'code_ms', extract(epoch from hub.code_lives()) * 1000,
+    'link_ms', extract(epoch from hub.link_lives()) * 1000,
+    'code_tries', hub.code_tries(),
+    'erased_days', hub.erased_days(),
+    'dead_letter_days', hub.dead_letter_days(),
+    'found_sessions', hub.found_sessions(),
+    'at_once_ms', extract(epoch from timestamptz 'epoch' - hub.at_once('epoch')) * 1000,
+    'identity_ranks', (
+      select jsonb_object_agg(k, hub.identity_rank(k))
+      from unnest('{telegram_chat_id,whatsapp_user_id,whatsapp_id,other_id,phone,email,visitor_id}'::text[]) as k))
+$$;

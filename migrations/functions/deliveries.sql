@@ -1,0 +1,119 @@
+-- Deliveries: the parts of replies on their way. Those of one session and channel go one after another: only the first
+-- unsettled one is on its way. They are added, claimed and settled only while the row of their session is held; receipts
+-- alone change them without.
+
+-- A claimed delivery with what it says; send_at is when it may go, null for at once.
+create or replace function hub.delivery_json(d public.deliveries, m public.messages, p_send_at timestamptz) returns jsonb
+language sql stable parallel safe as $$
+  select jsonb_build_object(
+    'delivery_id', d.delivery_id, 'message_id', d.message_id, 'session_id', d.session_id, 'attempt', d.attempt,
+    'channel', d.channel, 'account', d.account, 'address', d.address, 'send_at', p_send_at,
+    'kind', m.kind, 'text', coalesce(d.content ->> 'text', m.text), 'content', coalesce(d.content - 'text', m.content))
+$$;
+
+-- The next free slot of a channel's account, taken; null when the channel keeps no overall pace. One that lies further
+-- ahead than anybody waits for is named and not taken.
+create or replace function hub.take_slot(p_channel text, p_account text, p_from timestamptz, c hub.context) returns timestamptz
+language plpgsql volatile as $$
+declare
+  v_rate constant numeric := (c.pace ->> p_channel)::numeric;
+  v_slot timestamptz;
+begin
+  if v_rate is null then
+    return null;
+  end if;
+  insert into public.paces (channel, account, next_at) values (p_channel, coalesce(p_account, ''), p_from)
+    on conflict do nothing;
+  select greatest(next_at, p_from) into v_slot from public.paces
+    where channel = p_channel and account = coalesce(p_account, '') for update;
+  if v_slot <= c.now + c.patience then
+    update public.paces set next_at = v_slot + interval '1 second' / v_rate
+      where channel = p_channel and account = coalesce(p_account, '');
+  end if;
+  return v_slot;
+end
+$$;
+
+-- Claims the first unsettled delivery of a session and channel, if it is due or will be before anybody loses patience;
+-- null when there is none. The session's row is held. Whoever claims several goes by channel and account, for a paced
+-- channel's account is locked.
+create or replace function hub.claim_delivery(p_session uuid, p_channel text, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_send_at timestamptz;
+  d public.deliveries;
+  m public.messages;
+begin
+  select * into d from public.deliveries
+    where session_id = p_session and channel = p_channel and state in ('pending', 'sending')
+    order by seq limit 1;
+  if not found or d.due_at > (case when d.state = 'pending' then c.now + c.patience else c.now end) then
+    return null;
+  end if;
+  v_send_at := greatest(c.now, case when d.state = 'pending' then d.due_at end);
+  v_send_at := coalesce(hub.take_slot(d.channel, d.account, v_send_at, c), v_send_at);
+  if v_send_at > c.now + c.patience then
+    update public.deliveries set state = 'pending', due_at = v_send_at
+      where delivery_id = d.delivery_id and state = d.state;
+    return null;
+  end if;
+  update public.deliveries
+    set state = 'sending', attempt = attempt + 1, due_at = v_send_at + c.lease
+    where delivery_id = d.delivery_id and state = d.state
+    returning * into d;
+  if not found then
+    return null;
+  end if;
+  select * into m from public.messages where message_id = d.message_id;
+  return hub.delivery_json(d, m, case when v_send_at > c.now then v_send_at end);
+end
+$$;
+
+-- Adds one part of a message to the outbox; p_content is null when it is the whole message. On a channel where the customer
+-- has blocked us (p_blocked) it is a dead letter at once. Returns it claimed when nothing is before it and it may go at
+-- once, else null. The session's row is held.
+create or replace function hub.add_delivery(
+  m public.messages, p_parts integer, p_address jsonb, p_content jsonb, p_blocked boolean, c hub.context
+) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_free constant boolean := not p_blocked and c.pace ->> m.channel is null and not exists (
+    select 1 from public.deliveries where session_id = m.session_id and channel = m.channel and state in ('pending', 'sending'));
+  d public.deliveries;
+begin
+  insert into public.deliveries (
+    delivery_id, message_id, session_id, parts, channel, account, address, content, state, attempt, due_at, status, code, reason, created_at
+  ) values (
+    hub.uuid(c.now), m.message_id, m.session_id, p_parts, m.channel, m.account, p_address, nullif(p_content, 'null'),
+    case when p_blocked then 'dead' when v_free then 'sending' else 'pending' end,
+    case when v_free then 1 else 0 end,
+    case when v_free then c.now + c.lease else hub.at_once(c.now) end,
+    case when p_blocked then 'failed' else 'pending' end,
+    case when p_blocked then 'rejected' end,
+    case when p_blocked then 'blocked' end,
+    c.now
+  ) returning * into d;
+  if v_free then
+    return hub.delivery_json(d, m, null);
+  end if;
+  return null;
+end
+$$;
+
+-- The session of a delivery, its row held; null when the delivery is gone. Raises a serialization failure when the session
+-- merges meanwhile: the call is to be made again.
+create or replace function hub.hold_session_of_delivery(p_delivery uuid) returns public.sessions
+language plpgsql volatile as $$
+declare
+  s public.sessions;
+begin
+  select x.* into s
+    from public.deliveries d join public.sessions x on x.session_id = d.session_id
+    where d.delivery_id = p_delivery
+    for update of x;
+  if s.merged_into is not null then
+    raise exception 'the session was merged meanwhile' using errcode = 'serialization_failure';
+  end if;
+  return s;
+end
+$$;

@@ -1,0 +1,158 @@
+-- What frontends keep in a session, data and metadata: patched, merged and measured.
+
+-- Refuses a patch that no store takes: more than 32 levels of objects and arrays, or 10,000 keys in all. Its twin is
+-- mergePatch in src/core/json.ts.
+create or replace function hub.refuse_patch(p_patch jsonb) returns void
+language plpgsql immutable as $$
+begin
+  if jsonb_path_exists(p_patch, 'strict $.**{32} ? (@.type() == "object" || @.type() == "array")', silent => true)
+    -- A key takes six characters at least, with its value eight.
+    or length(p_patch::text) > 60000
+      and (select count(*) from jsonb_path_query(p_patch, 'strict $.** ? (@.type() == "object").keyvalue()')) > hub.patch_keys()
+  then
+    perform hub.refuse('payload_too_large');
+  end if;
+end
+$$;
+
+-- JSON merge patch (RFC 7396): null removes, objects merge, anything else replaces. Each level is built once.
+create or replace function hub.merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
+language plpgsql immutable parallel safe as $$
+begin
+  if jsonb_typeof(p_patch) <> 'object' then
+    return p_patch;
+  end if;
+  if jsonb_typeof(p_target) is distinct from 'object' then
+    p_target := '{}';
+  end if;
+  return p_target - array(select jsonb_object_keys(p_patch)) || coalesce((
+    select jsonb_object_agg(e.key, case
+      when jsonb_typeof(e.value) = 'object' then hub.merge_patch(p_target -> e.key, e.value)
+      else e.value end)
+    from jsonb_each(p_patch) as e
+    where e.value <> 'null'), '{}');
+end
+$$;
+
+-- Whether a value says nothing: null, "", [] or {}.
+create or replace function hub.is_empty(p_value jsonb) returns boolean
+language sql immutable parallel safe as $$
+  select p_value in ('null', '""', '[]', '{}')
+$$;
+
+-- The member that makes an item of an array the same as one of another: id, else sku, as text or number; null without one.
+create or replace function hub.item_key(p_item jsonb) returns text
+language sql immutable parallel safe as $$
+  select k from unnest('{id,sku}'::text[]) with ordinality as u (k, place)
+  where jsonb_typeof(p_item) = 'object' and jsonb_typeof(p_item -> k) in ('string', 'number')
+  order by place limit 1
+$$;
+
+-- The items of an array, each with what makes it the same as one of another array (same) and how many of that came before
+-- it (nth), and its step in a path: [sku=A], or nothing.
+create or replace function hub.items(p_array jsonb)
+returns table (place bigint, item jsonb, same jsonb, nth bigint, step text)
+language sql immutable parallel safe as $$
+  select x.place, x.item, x.same, row_number() over (partition by x.same order by x.place), x.step
+  from (
+    select a.place, a.item,
+      case when k.key is null then a.item else jsonb_build_object(k.key, a.item -> k.key) end as same,
+      case when k.key is null then '' else '[' || k.key || '=' || (a.item ->> k.key) || ']' end as step
+    from jsonb_array_elements(p_array) with ordinality as a (item, place), hub.item_key(a.item) as k (key)
+  ) x
+$$;
+
+-- Merges a newer value into an older one, so that nothing is lost: objects key by key, arrays item by item; a filled value
+-- stays over an empty one, the newer over another filled one. conflicts: [{path, value, session_id}] for the older's values
+-- that gave way. A value that is not there is null, not 'null'.
+create or replace function hub.merge_values(
+  p_path text, p_older jsonb, p_newer jsonb, p_session text, out merged jsonb, out conflicts jsonb)
+language plpgsql immutable parallel safe as $$
+begin
+  conflicts := '[]';
+  if p_older is null or p_newer is null or p_older = p_newer then
+    merged := coalesce(p_newer, p_older);
+  elsif jsonb_typeof(p_older) = 'object' and jsonb_typeof(p_newer) = 'object' then
+    select coalesce(jsonb_object_agg(key, m.merged), '{}'), coalesce(jsonb_agg(m.conflicts) filter (where m.conflicts <> '[]'), '[]')
+      into merged, conflicts
+      from jsonb_each(p_older) as o full join jsonb_each(p_newer) as n using (key),
+        hub.merge_values(p_path || '.' || key, o.value, n.value, p_session) as m;
+    conflicts := jsonb_path_query_array(conflicts, 'strict $[*][*]');
+  elsif jsonb_typeof(p_older) = 'array' and jsonb_typeof(p_newer) = 'array' then
+    select coalesce(jsonb_agg(m.merged order by o.place, n.place), '[]'), coalesce(jsonb_agg(m.conflicts) filter (where m.conflicts <> '[]'), '[]')
+      into merged, conflicts
+      from hub.items(p_older) as o full join hub.items(p_newer) as n using (same, nth),
+        hub.merge_values(p_path || coalesce(o.step, n.step), o.item, n.item, p_session) as m;
+    conflicts := jsonb_path_query_array(conflicts, 'strict $[*][*]');
+  elsif hub.is_empty(p_newer) and not hub.is_empty(p_older) then
+    merged := p_older;
+  else
+    merged := p_newer;
+    if not hub.is_empty(p_older) then
+      conflicts := jsonb_build_array(jsonb_build_object('path', p_path, 'value', p_older, 'session_id', p_session));
+    end if;
+  end if;
+end
+$$;
+
+-- A list of conflicts as a document holds it; a frontend may have put anything there.
+create or replace function hub.conflict_list(p_kept jsonb) returns jsonb
+language sql immutable parallel safe as $$
+  select case
+    when p_kept is null or hub.is_empty(p_kept) then '[]'
+    when jsonb_typeof(p_kept) = 'array' then p_kept
+    else jsonb_build_array(p_kept) end
+$$;
+
+-- The documents of two sessions that become one: {data, metadata} of {session_id, data, metadata}. Where they differ the
+-- newer stays, and the older's value is added to metadata.merge_conflicts. Its twin is mergeDocuments in src/core.
+create or replace function hub.merge_documents(p_older jsonb, p_newer jsonb) returns jsonb
+language plpgsql immutable parallel safe as $$
+declare
+  v_data record;
+  v_metadata record;
+  v_conflicts jsonb;
+begin
+  v_data := hub.merge_values('data', p_older -> 'data', p_newer -> 'data', p_older ->> 'session_id');
+  v_metadata := hub.merge_values(
+    'metadata', (p_older -> 'metadata') - 'merge_conflicts', (p_newer -> 'metadata') - 'merge_conflicts', p_older ->> 'session_id');
+  v_conflicts := hub.conflict_list(p_older #> '{metadata,merge_conflicts}')
+    || hub.conflict_list(p_newer #> '{metadata,merge_conflicts}') || v_data.conflicts || v_metadata.conflicts;
+  return jsonb_build_object('data', v_data.merged, 'metadata', v_metadata.merged || case
+    when v_conflicts = '[]' then '{}' else jsonb_build_object('merge_conflicts', v_conflicts) end);
+end
+$$;
+
+-- What a session's documents come to, in bytes of compact JSON: Postgres writes a space after each comma and colon.
+create or replace function hub.documents_size(s public.sessions) returns integer
+language plpgsql immutable as $$
+declare
+  v_text constant text := s.data::text || s.metadata::text;
+begin
+  if octet_length(v_text) <= hub.document_bytes() then
+    return octet_length(v_text);
+  end if;
+  return octet_length(v_text)
+    - length(regexp_replace(regexp_replace(v_text, '"(?:[^"\\]|\\.)*"', '', 'g'), '[^ ]', '', 'g'));
+end
+$$;
+
+-- Refuses documents that have grown past 256 KiB. What merging made larger may still shrink. Its twin is refuseGrowth.
+create or replace function hub.refuse_growth(p_before integer, s public.sessions) returns void
+language plpgsql immutable as $$
+begin
+  if hub.documents_size(s) > greatest(p_before, hub.document_bytes()) then
+    perform hub.refuse('payload_too_large');
+  end if;
+end
+$$;
+
+-- Adds to a session's metadata.merge_conflicts what a caller said of it and is not so, once.
+create or replace function hub.note_conflict(p_session uuid, p_path text, p_value jsonb, p_now timestamptz) returns void
+language sql volatile as $$
+  update public.sessions
+    set metadata = metadata || jsonb_build_object('merge_conflicts', hub.conflict_list(metadata -> 'merge_conflicts') || n.note),
+        updated_at = greatest(updated_at, p_now)
+    from (select jsonb_build_object('path', p_path, 'value', p_value, 'session_id', p_session) as note) n
+    where session_id = p_session and not hub.conflict_list(metadata -> 'merge_conflicts') @> jsonb_build_array(n.note)
+$$;

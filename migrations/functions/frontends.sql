@@ -1,0 +1,301 @@
+-- Sessions as frontends use them. Calls of the hub: one jsonb argument, jsonb back.
+
+-- The active session that a trusted caller's word finds: by identities, the strongest first, else by the customer's name. A
+-- phone that was only claimed is verified by that. Refuses session_not_found. The people are held.
+create or replace function hub.find_trusted(p_identities jsonb, p_name text, c hub.context) returns public.sessions
+language plpgsql volatile as $$
+declare
+  v_customer uuid;
+  e record;
+  s public.sessions;
+begin
+  for e in
+    select i.kind, i.value, i.customer_key, i.verified_at
+    from jsonb_each_text(p_identities) as x (kind, value) join public.identities i on i.kind = x.kind and i.value = x.value
+    order by hub.identity_rank(i.kind), i.kind collate "C"
+  loop
+    s := hub.active_session(e.customer_key, c.now);
+    if s.session_id is not null then
+      if e.verified_at is null then
+        v_customer := hub.settle(e.customer_key, jsonb_build_object(e.kind, e.value), null, c);
+        s := hub.active_session(v_customer, c.now);
+      end if;
+      return s;
+    end if;
+  end loop;
+  if hub.people_of(p_identities, c.now) = '{}' then
+    select customer_key into v_customer from public.customers where customer_id = p_name;
+    s := hub.active_session(v_customer, c.now);
+  end if;
+  if s.session_id is null then
+    perform hub.refuse('session_not_found');
+  end if;
+  return s;
+end
+$$;
+
+-- The active session of the person with these verified identities, who has this name: found, made one of several, or opened.
+-- The name finds a customer only where no identity does.
+create or replace function hub.open_for(p_identities jsonb, p_name text, p_channel text, c hub.context) returns public.sessions
+language plpgsql volatile as $$
+declare
+  v_owner uuid;
+  s public.sessions;
+begin
+  if p_name is not null and hub.people_of(p_identities, c.now) = '{}' then
+    select customer_key into v_owner from public.customers
+      where customer_id = p_name and not hub.are_apart(hub.known_as(customer_key), p_identities);
+  end if;
+  s := hub.resolve(p_identities, p_channel, v_owner, c);
+  if p_name is not null then
+    s := hub.current_session(hub.apply_customer_id(s.customer_key, p_name, null, c), p_channel, c);
+  end if;
+  return s;
+end
+$$;
+
+-- Applies merge patches to a session's documents, and sets its language. Refuses payload_too_large.
+create or replace function hub.patch_session(s public.sessions, p_data jsonb, p_metadata jsonb, p_language text) returns public.sessions
+language plpgsql volatile as $$
+declare
+  v_size constant integer := hub.documents_size(s);
+begin
+  perform hub.refuse_patch(d) from unnest(array[p_data, p_metadata]) as d where d is not null;
+  update public.sessions
+    set data = case when p_data is null then data else hub.merge_patch(data, p_data) end,
+        metadata = case when p_metadata is null then metadata else hub.merge_patch(metadata, p_metadata) end,
+        language = coalesce(p_language, language)
+    where session_id = s.session_id
+    returning * into s;
+  if p_data is not null or p_metadata is not null then
+    perform hub.refuse_growth(v_size, s);
+  end if;
+  return s;
+end
+$$;
+
+-- The active session of the person with these identities, or a new one, with the device's token attached.
+-- p: {now, ttl_ms, language, ..., identities, claimed, channel, customer_id, data, token_hash}. Returns {session, merged, closed,
+-- notified, conflicts, deliveries}. Refuses verification_required for claimed identities, and payload_too_large.
+create or replace function public.hub_start(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_claimed constant boolean := coalesce((p ->> 'claimed')::boolean, false);
+  v_name constant text := case when not v_claimed then p ->> 'customer_id' end;
+  v_people constant jsonb[] := array[p -> 'identities', jsonb_strip_nulls(jsonb_build_object('customer_id', v_name))];
+  s public.sessions;
+begin
+  perform hub.lock_identities(variadic v_people);
+  if v_claimed then
+    s := hub.claim(p -> 'identities', p ->> 'channel', c);
+  else
+    perform hub.hold_people(v_people);
+    s := hub.open_for(p -> 'identities', v_name, p ->> 'channel', c);
+  end if;
+  s := hub.touch(s, p ->> 'channel', c);
+  if p ? 'data' then
+    s := hub.patch_session(s, p -> 'data', null, null);
+  end if;
+  if (p ? 'data' or v_name is not null) and s.created_at < c.now then
+    update public.sessions set version = version + 1 where session_id = s.session_id returning * into s;
+  end if;
+  if p ? 'token_hash' then
+    perform hub.give_token(p ->> 'token_hash', s, p ->> 'channel', c.now);
+  end if;
+  return jsonb_build_object('session', hub.session_document(s)) || hub.take_effects();
+end
+$$;
+
+-- Slides the session of a token, or of a person (then the token is the device's new one), and appends the channel.
+-- p: {now, ttl_ms, ..., token_hash, identities, customer_id, claimed, channel}. Returns as hub_start. Refuses
+-- session_not_found, session_expired, and verification_required for claimed identities.
+create or replace function public.hub_restore(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_identities constant jsonb := coalesce(p -> 'identities', '{}');
+  v_name constant text := p ->> 'customer_id';
+  v_people constant jsonb[] := array[v_identities, jsonb_strip_nulls(jsonb_build_object('customer_id', v_name))];
+  s public.sessions;
+begin
+  if not p ? 'identities' and v_name is null then
+    s := hub.touch(hub.find_live(p ->> 'token_hash', null, c), p ->> 'channel', c);
+    return jsonb_build_object('session', hub.session_document(s));
+  end if;
+  perform hub.lock_identities(variadic v_people);
+  perform hub.hold_people(v_people);
+  if (p ->> 'claimed')::boolean then
+    s := hub.find_claimed(v_identities, p ->> 'channel', c);
+    if s.session_id is null then
+      perform hub.refuse('session_not_found');
+    end if;
+  else
+    s := hub.find_trusted(v_identities, v_name, c);
+    if v_name is not null then
+      s := hub.active_session(hub.apply_customer_id(s.customer_key, v_name, null, c), c.now);
+    end if;
+  end if;
+  s := hub.touch(s, p ->> 'channel', c);
+  perform hub.give_token(p ->> 'token_hash', s, p ->> 'channel', c.now);
+  return jsonb_build_object('session', hub.session_document(s)) || hub.take_effects();
+end
+$$;
+
+-- Sessions of one customer, the active one first, then the newest, at most hub.found_sessions(), without those that were merged;
+-- by its id that session alone, as it is. Reads, and never writes. p: {now, identities | customer_id | session_id}. Returns
+-- {sessions}.
+create or replace function public.hub_find(p jsonb) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_customer uuid := (select customer_key from public.customers where customer_id = p ->> 'customer_id');
+begin
+  if p ? 'identities' then
+    select i.customer_key into v_customer
+      from jsonb_each_text(p -> 'identities') as e (kind, value)
+        join public.identities i on i.kind = e.kind and i.value = e.value
+      order by hub.identity_rank(e.kind), e.kind collate "C"
+      limit 1;
+  end if;
+  return (
+    select jsonb_build_object('sessions', coalesce(jsonb_agg(
+      hub.session_document(s) order by (s.status <> 'active'), s.created_at desc, s.session_id desc), '[]'))
+    from (
+      select * from public.sessions x
+      where x.session_id = (p ->> 'session_id')::uuid or (x.customer_key = v_customer and x.status <> 'merged')
+      order by (x.status <> 'active'), x.created_at desc, x.session_id desc
+      limit hub.found_sessions()
+    ) s);
+end
+$$;
+
+-- Adds what a frontend tells was said to a session that is held, unless it is there already.
+-- p_message: {external_id, direction, role, author, kind, text, content, status}.
+create or replace function hub.add_told(s public.sessions, p_message jsonb, p_channel text, c hub.context) returns public.sessions
+language plpgsql volatile as $$
+begin
+  if exists (
+    select from public.messages
+    where channel = coalesce(p_channel, s.channel) and coalesce(account, session_id::text) = s.session_id::text
+      and external_id = p_message ->> 'external_id')
+  then
+    return s;
+  end if;
+  update public.sessions
+    set message_count = message_count + 1, last_seq = hub.next_seq(last_seq, c.now)
+    where session_id = s.session_id
+    returning * into s;
+  perform hub.add_message(
+    s.session_id, s.last_seq, p_message || jsonb_build_object('channel', coalesce(p_channel, s.channel)), c.now);
+  return s;
+end
+$$;
+
+-- Applies merge patches and the rest, keeps a message, and slides the session.
+-- p: {now, ttl_ms, ..., token_hash | session_id, data, metadata, language, channel, customer_id, if_version, message:
+-- {external_id, direction, role, author, kind, text, content, status}}. Returns as hub_start. Refuses session_not_found,
+-- session_expired, version_conflict and payload_too_large.
+create or replace function public.hub_update(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_name constant jsonb := jsonb_build_object('customer_id', p -> 'customer_id');
+  s public.sessions;
+begin
+  if p ? 'customer_id' then
+    perform hub.lock_identities(v_name);
+    perform hub.hold_people(array[v_name], array_remove(array[
+      hub.follow(coalesce(hub.token_session(p ->> 'token_hash', c), (p ->> 'session_id')::uuid))], null));
+  end if;
+  s := hub.find_live(p ->> 'token_hash', (p ->> 'session_id')::uuid, c);
+  if (p ->> 'if_version')::bigint <> s.version then
+    perform hub.refuse('version_conflict');
+  end if;
+  if p ? 'customer_id' then
+    s := hub.active_session(hub.apply_customer_id(s.customer_key, p ->> 'customer_id', p ->> 'token_hash', c), c.now);
+  end if;
+  s := hub.touch(s, p ->> 'channel', c);
+  if p ? 'data' or p ? 'metadata' or p ? 'language' then
+    s := hub.patch_session(s, p -> 'data', p -> 'metadata', p ->> 'language');
+  end if;
+  if p ?| '{data,metadata,language,customer_id}'::text[] then
+    update public.sessions set version = version + 1 where session_id = s.session_id returning * into s;
+  end if;
+  if p ? 'message' then
+    s := hub.add_told(s, p -> 'message', p ->> 'channel', c);
+  end if;
+  return jsonb_build_object('session', hub.session_document(s)) || hub.take_effects();
+end
+$$;
+
+-- Ends a session on every channel; its tokens die. p: {now, kiosk_idle_ms, token_hash}. Returns {session, token_hashes}. Refuses
+-- session_not_found and session_expired.
+create or replace function public.hub_end(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  s public.sessions := hub.find_live(p ->> 'token_hash', null, c);
+  v_tokens jsonb;
+begin
+  update public.sessions
+    set status = 'logged_out', ended_at = c.now, updated_at = c.now, version = version + 1
+    where session_id = s.session_id
+    returning * into s;
+  with dead as (delete from public.session_tokens where session_id = s.session_id returning token_hash)
+    select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
+  return jsonb_build_object('session', hub.session_document(s), 'token_hashes', v_tokens);
+end
+$$;
+
+-- How far the answer to a message has come: {state: waiting | running | retrying | dead, attempt, code, reason} of its last turn
+-- that is not done; null when there is none.
+create or replace function hub.turn_state(m public.messages) returns jsonb
+language sql stable as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'state', case
+      when t.state <> 'pending' then t.state
+      when t.attempt = 0 then 'waiting'
+      else 'retrying' end,
+    'attempt', t.attempt, 'code', t.code, 'reason', t.reason))
+  from public.turns t
+  where t.session_id = m.session_id and t.message_id = m.message_id
+    and (t.state in ('pending', 'running') or t.state = 'dead')
+  order by t.turn_id desc
+  limit 1
+$$;
+
+-- Messages after a cursor, in order. p: {now, kiosk_idle_ms, token_hash | session_id, after, limit}. A session is found by id in
+-- any state, by token only while it lives. Returns {session_id, messages, more}; a customer's message has its turn while that
+-- is not done. Refuses session_not_found and session_expired.
+create or replace function public.hub_messages(p jsonb) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_limit constant integer := (p ->> 'limit')::int;
+  v_messages jsonb;
+  s public.sessions;
+begin
+  select * into s from public.sessions where session_id = hub.follow(
+    case when p ? 'token_hash' then hub.token_session(p ->> 'token_hash', c) else (p ->> 'session_id')::uuid end);
+  if s.session_id is null then
+    perform hub.refuse('session_not_found');
+  elsif p ? 'token_hash' and (s.status = 'expired' or (s.status = 'active' and s.expires_at <= c.now)) then
+    perform hub.refuse('session_expired');
+  elsif p ? 'token_hash' and s.status <> 'active' then
+    perform hub.refuse('session_not_found');
+  end if;
+  select coalesce(jsonb_agg(hub.message_json(m) || case
+      when m.direction = 'inbound' then jsonb_strip_nulls(jsonb_build_object('turn', hub.turn_state(m))) else '{}' end
+      order by m.seq), '[]')
+    into v_messages
+    from (
+      select * from public.messages
+      where session_id = s.session_id and seq > (p ->> 'after')::bigint
+      order by seq limit v_limit + 1
+    ) m;
+  return jsonb_build_object(
+    'session_id', s.session_id,
+    'messages', case when jsonb_array_length(v_messages) > v_limit then v_messages - v_limit else v_messages end,
+    'more', jsonb_array_length(v_messages) > v_limit);
+end
+$$;

@@ -1,0 +1,118 @@
+-- What says who a person is: kinds, their order, and who holds which. Identities are passed as {kind: value}.
+
+-- The strength of a kind: 0 is the strongest. Its twin is strengthOf in src/core/identity/identity.ts.
+create or replace function hub.identity_rank(p_kind text) returns integer
+language sql immutable parallel safe as $$
+  select case p_kind when 'phone' then 1 when 'email' then 2 when 'visitor_id' then 9 else 0 end
+$$;
+
+-- Whether a kind tells people apart. A browser does not: two of them may be one person's.
+create or replace function hub.is_personal(p_kind text) returns boolean
+language sql immutable parallel safe as $$
+  select p_kind <> 'visitor_id'
+$$;
+
+-- The strongest kind among identities; kinds of one strength by name. Null when there is none.
+create or replace function hub.strongest(p_identities jsonb) returns text
+language sql immutable parallel safe as $$
+  select k from jsonb_object_keys(p_identities) as k order by hub.identity_rank(k), k collate "C" limit 1
+$$;
+
+-- Whether identities belong to a person, and not just to a browser.
+create or replace function hub.is_somebody(p_identities jsonb) returns boolean
+language sql immutable parallel safe as $$
+  select p_identities - 'visitor_id' <> '{}'
+$$;
+
+-- Whether two sets of identities cannot be one person's: they hold different values of one personal kind.
+create or replace function hub.are_apart(p_one jsonb, p_other jsonb) returns boolean
+language sql immutable parallel safe as $$
+  select exists (
+    select from jsonb_each_text(p_one) as e (kind, value)
+    where hub.is_personal(e.kind) and p_other ->> e.kind <> e.value)
+$$;
+
+-- What a customer holds verified, as {kind: value}.
+create or replace function hub.held_identities(p_customer uuid) returns jsonb
+language sql stable as $$
+  select coalesce(jsonb_object_agg(kind, value), '{}')
+  from public.identities
+  where customer_key = p_customer and verified_at is not null
+$$;
+
+-- The customer who holds an identity, verified or claimed; null when nobody does.
+create or replace function hub.holder_of(p_kind text, p_value text) returns uuid
+language sql stable as $$
+  select customer_key from public.identities where kind = p_kind and value = p_value
+$$;
+
+-- Lets one transaction at a time change who holds these identities. The locks are taken in one order, so that two calls
+-- never wait for each other. p_people: sets of identities; the key customer_id stands for the frontends' name.
+create or replace function hub.lock_identities(variadic p_people jsonb[]) returns void
+language plpgsql volatile as $$
+declare
+  v_key bigint;
+begin
+  for v_key in
+    select distinct hashtextextended(e.key || ':' || e.value, 0)
+    from unnest(p_people) as person, jsonb_each_text(person) as e
+    order by 1
+  loop
+    perform pg_advisory_xact_lock(v_key);
+  end loop;
+end
+$$;
+
+-- Writes identities as verified ones of a customer, who has them now. A claim of somebody else on one of them ends.
+create or replace function hub.give_identities(p_customer uuid, p_identities jsonb, p_now timestamptz) returns void
+language plpgsql volatile as $$
+begin
+  delete from public.identities
+    where (kind, value) in (select key, value from jsonb_each_text(p_identities)) and customer_key <> p_customer;
+  insert into public.identities as i (kind, value, customer_key, verified_at, last_seen_at, created_at)
+    select e.kind, e.value, p_customer, p_now, p_now, p_now
+    from jsonb_each_text(p_identities) as e (kind, value)
+    order by e.kind, e.value
+    on conflict (kind, value) do update
+      set verified_at = coalesce(i.verified_at, p_now), last_seen_at = greatest(i.last_seen_at, p_now)
+      where i.verified_at is null or i.last_seen_at < p_now - interval '60 seconds';
+end
+$$;
+
+-- Where a customer can be written to, the last used first: [{channel, account, address, used_at}]. Channels on which the
+-- customer has blocked us are left out.
+create or replace function hub.known_addresses(p_customer uuid) returns jsonb
+language sql stable as $$
+  select coalesce(jsonb_agg(
+      jsonb_build_object('channel', i.channel, 'account', i.account, 'address', i.address, 'used_at', i.address_used_at)
+      order by i.address_used_at desc, i.channel collate "C"), '[]')
+  from public.identities i join public.customers k using (customer_key)
+  where i.customer_key = p_customer and i.address is not null and not i.channel = any (k.unreachable)
+$$;
+
+-- Keeps where an identity was just reached, exact to a minute unless p_exact. What came before the kept address changes
+-- nothing.
+create or replace function hub.keep_address(
+  p_customer uuid, p_kind text, p_channel text, p_account text, p_address jsonb, p_at timestamptz, p_exact boolean) returns void
+language sql volatile as $$
+  update public.identities
+    set channel = p_channel, account = p_account, address = p_address, address_used_at = p_at
+    where customer_key = p_customer and kind = p_kind and (
+      address is null or (address_used_at <= p_at and (
+        p_exact or channel <> p_channel or account is distinct from p_account or address <> p_address
+        or address_used_at < p_at - interval '60 seconds')))
+$$;
+
+-- Sets whether a customer may be written to on a channel. True when that has changed.
+create or replace function hub.set_reachable(p_customer uuid, p_channel text, p_reachable boolean) returns boolean
+language plpgsql volatile as $$
+begin
+  update public.customers
+    set unreachable = case
+      when p_reachable then array_remove(unreachable, p_channel)
+      else array(select u from unnest(unreachable || p_channel) as u order by u)
+    end
+    where customer_key = p_customer and (p_channel = any (unreachable)) = p_reachable;
+  return found;
+end
+$$;

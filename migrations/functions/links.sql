@@ -1,0 +1,110 @@
+-- Links that a device shows to be scanned with a messenger.
+
+-- What may be shown of an identity to somebody who may not be its owner: its last four characters.
+create or replace function hub.masked(p_value text) returns text
+language sql immutable parallel safe as $$
+  select '…' || right(p_value, 4)
+$$;
+
+-- What is asked of a known customer who has scanned the code of another one's device.
+create or replace function hub.merge_question(s public.sessions, c hub.context) returns text
+language plpgsql stable as $$
+declare
+  v_held constant jsonb := hub.held_identities(s.customer_key);
+  v_identity constant text := coalesce(v_held ->> 'phone', v_held ->> hub.strongest(v_held - 'visitor_id'));
+begin
+  return replace(replace(
+    c.notices ->> 'merge_required', '{identity}', hub.masked(v_identity)), '{channels}', array_to_string(s.channels, ', '));
+end
+$$;
+
+-- Whether the sender of a link token may become one with the person at the device that showed it: join, ask, or refuse. They
+-- may not when they are known to be two people; nor at a kiosk, where somebody who came before may still be signed in. Two
+-- who are both known are asked first.
+create or replace function hub.judge_link(
+  l public.links, t public.session_tokens, p_device uuid, p_sender uuid, p_identities jsonb) returns text
+language plpgsql stable as $$
+declare
+  v_here constant jsonb := hub.known_as(p_device);
+  v_theirs constant jsonb := coalesce(hub.known_as(p_sender), '{}') || p_identities;
+  v_anchor constant text := hub.strongest(p_identities);
+  v_strange constant boolean := p_sender is distinct from p_device;
+begin
+  if hub.are_apart(v_here, v_theirs) then
+    return 'refuse';
+  elsif t.channel = 'kiosk' and v_strange and v_here - '{phone,email,visitor_id,customer_id}'::text[] <> '{}' then
+    return 'refuse';
+  elsif v_strange and p_sender is not null
+    and hub.is_somebody(hub.held_identities(p_device)) and hub.is_somebody(hub.held_identities(p_sender))
+    and (l.asked_kind, l.asked_value) is distinct from (v_anchor, p_identities ->> v_anchor)
+  then
+    return 'ask';
+  end if;
+  return 'join';
+end
+$$;
+
+-- Makes the sender of a link token and the person at the device that showed it one. The device's token dies, for anybody may
+-- have seen it; the one that only the page knows which asked for the link lives. event: linked, merge_required (then the
+-- same token from the same sender joins within ten minutes), or link_failed when the link is unknown, used, old, its device
+-- gone or the two may not become one. notice: what the sender is told, null for the text of the event. The identities are
+-- locked; the people are held here.
+create or replace function hub.redeem_link(
+  p_link_hash text, p_identities jsonb, c hub.context, out event text, out notice text)
+language plpgsql volatile as $$
+declare
+  v_anchor constant text := hub.strongest(p_identities);
+  l public.links;
+  t public.session_tokens;
+  s public.sessions;
+begin
+  event := 'link_failed';
+  select * into l from public.links where link_hash = p_link_hash and expires_at > c.now;
+  s.session_id := hub.follow(hub.token_session(l.token_hash, c));
+  if s.session_id is null then
+    return;
+  end if;
+  perform hub.hold_people(array[p_identities], array[s.session_id]);
+  select * into s from public.sessions where session_id = s.session_id;
+  select * into l from public.links where link_hash = p_link_hash and expires_at > c.now for update;
+  select * into t from public.session_tokens where token_hash = l.token_hash and session_id = s.session_id;
+  if s.status <> 'active' or s.expires_at <= c.now or t.token_hash is null then
+    return;
+  end if;
+  case hub.judge_link(l, t, s.customer_key, hub.person_of(v_anchor, p_identities ->> v_anchor, c.now), p_identities)
+    when 'ask' then
+      update public.links
+        set asked_kind = v_anchor, asked_value = p_identities ->> v_anchor, expires_at = c.now + hub.link_lives()
+        where link_hash = p_link_hash;
+      event := 'merge_required';
+      notice := hub.merge_question(s, c);
+    when 'join' then
+      delete from public.links where link_hash = p_link_hash;
+      s := hub.active_session(hub.settle(s.customer_key, p_identities, t.token_hash, c), c.now);
+      perform hub.exchange_token(t.token_hash, l.new_token_hash);
+      perform hub.give_token(l.new_token_hash, s, t.channel, c.now);
+      event := 'linked';
+    else
+      null;
+  end case;
+end
+$$;
+
+-- Lets a link token wait for the person at a device; of its older ones, four stay. p: {now, ttl_ms, kiosk_idle_ms, token_hash,
+-- new_token_hash, link_hash}. Returns {expires_at}. Refuses as find_fresh.
+create or replace function public.hub_create_link(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_token constant text := p ->> 'token_hash';
+begin
+  perform hub.touch(hub.find_fresh(v_token, c), null, c);
+  delete from public.links where link_hash in (
+    select link_hash from public.links
+    where token_hash = v_token and expires_at > c.now
+    order by created_at desc offset 4);
+  insert into public.links (link_hash, token_hash, new_token_hash, created_at, expires_at)
+    values (p ->> 'link_hash', v_token, p ->> 'new_token_hash', c.now, c.now + hub.link_lives());
+  return jsonb_build_object('expires_at', c.now + hub.link_lives());
+end
+$$;

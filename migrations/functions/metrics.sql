@@ -1,0 +1,79 @@
+-- What /metrics tells. A call that counts appends a row to counted, which has no index: that is cheap, and two calls never
+-- wait for each other. The sweep folds these rows into counters, one row per key.
+
+-- Counts each key once.
+create or replace function hub.count(p_keys text[]) returns void
+language plpgsql volatile as $$
+declare
+  v_key text;
+begin
+  foreach v_key in array p_keys loop
+    insert into public.counted (key) values (v_key);
+  end loop;
+end
+$$;
+
+-- The key under which a histogram counts what took so long.
+create or replace function hub.bucket(p_name text, p_label text, p_ms bigint) returns text
+language sql immutable parallel safe as $$
+  select p_name || '.le|' || p_label || '|' || coalesce(
+    (hub.histogram_bounds())[width_bucket(p_ms - 1, hub.histogram_bounds()) + 1]::text, 'inf')
+$$;
+
+-- Folds what was counted into counters, at most a hundred thousand rows of it. One call at a time folds; others leave it
+-- to that one.
+create or replace function hub.fold_counts() returns void
+language plpgsql volatile as $$
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('counters', 0)) then
+    return;
+  end if;
+  with gone as (
+    delete from public.counted where ctid = any (array(select ctid from public.counted limit 100000)) returning key, ms
+  )
+  insert into public.counters as c (key, value, total_ms)
+    select key, count(*), coalesce(sum(ms), 0) from gone group by key order by key
+    on conflict (key) do update set value = c.value + excluded.value, total_ms = c.total_ms + excluded.total_ms;
+end
+$$;
+
+-- What was counted and what is open. p: {}. Returns {counters: {key: value}, open_turns, open_deliveries, oldest_turn_at,
+-- oldest_delivery_at}. Keys: received|channel, duplicates|channel, turns|channel|done, failed or dead,
+-- deliveries|channel|sent, failed or dead, receipts|channel|status; answer_ms and deliver_ms as histograms, whose buckets are
+-- name.le|channel|bound and whose sums are name.sum|channel.
+create or replace function public.hub_metrics(p jsonb) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  with every as (
+    select key, value, total_ms from public.counters
+    union all
+    select key, count(*), coalesce(sum(ms), 0) from public.counted group by key
+  ), counted as (
+    select key, sum(value) as value, sum(total_ms) as total_ms from every group by key
+  ), timed as (
+    select split_part(key, '.', 1) as name, split_part(key, '|', 2) as label, sum(value) as value, sum(total_ms) as total_ms
+    from counted where key like '%.le|%' group by 1, 2
+  )
+  select jsonb_build_object(
+    'counters', (
+      select coalesce(jsonb_object_agg(key, value), '{}') from (
+        select key, value from counted
+        union all
+        select name || '.sum|' || label, total_ms from timed
+        union all
+        -- Each of these is timed: to count them as well would be one write more.
+        select case name when 'answer_ms' then 'turns|' || label || '|done' else 'deliveries|' || label || '|sent' end, value from timed
+      ) c),
+    'open_turns', (select count(*) from public.turns where state in ('pending', 'running')),
+    'open_deliveries', (select count(*) from public.deliveries where state in ('pending', 'sending')),
+    'oldest_turn_at', (select min(created_at) from public.turns where state in ('pending', 'running')),
+    'oldest_delivery_at', (select min(created_at) from public.deliveries where state in ('pending', 'sending')))
+$$;
+
+-- Counts one key. p: {key}. Returns {}.
+create or replace function public.hub_count(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  insert into public.counted (key) values (p ->> 'key');
+  return '{}';
+end
+$$;

@@ -1,0 +1,148 @@
+-- What the sweep picks up, and what operators see and set right. Calls of the hub: one jsonb argument, jsonb back.
+
+-- Claims turns that are due and that nobody holds, oldest first. Sessions that somebody has in hand are left to them.
+create or replace function hub.due_turns(p_limit integer, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_claimed jsonb := '[]';
+  v_turn jsonb;
+  v_session uuid;
+begin
+  for v_session in
+    select s.session_id
+    from public.turns t join public.sessions s on s.session_id = t.session_id
+    where t.state in ('pending', 'running') and t.due_at <= c.now
+      and not exists (
+        select 1 from public.turns e
+        where e.session_id = t.session_id and e.state in ('pending', 'running')
+          and (e.seq < t.seq or (e.state = 'running' and e.due_at > c.now)))
+    order by t.due_at, t.seq
+    limit p_limit
+    for update of s skip locked
+  loop
+    v_turn := hub.claim_turn(v_session, c);
+    if v_turn is not null then
+      v_claimed := v_claimed || v_turn;
+    end if;
+  end loop;
+  return v_claimed;
+end
+$$;
+
+-- Claims deliveries that are due, or will be before anybody loses patience, and that nobody holds, oldest first. Sessions
+-- that somebody has in hand are left to them.
+create or replace function hub.due_deliveries(p_limit integer, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_found jsonb := '[]';
+  v_claimed jsonb := '[]';
+  v_delivery jsonb;
+  r record;
+begin
+  for r in
+    select d.session_id, d.channel, d.account
+    from public.deliveries d join public.sessions s on s.session_id = d.session_id
+    where d.state in ('pending', 'sending') and d.due_at <= c.now + c.patience and (d.state = 'pending' or d.due_at <= c.now)
+      and not exists (
+        select 1 from public.deliveries e
+        where e.session_id = d.session_id and e.channel = d.channel and e.state in ('pending', 'sending') and e.seq < d.seq)
+    order by d.due_at, d.seq
+    limit p_limit
+    for update of s skip locked
+  loop
+    v_found := v_found || jsonb_build_object('session_id', r.session_id, 'channel', r.channel, 'account', r.account);
+  end loop;
+  -- A paced channel's account is locked with the claim: all callers take these in one order.
+  for r in
+    select f ->> 'session_id' as session_id, f ->> 'channel' as channel
+    from jsonb_array_elements(v_found) with ordinality as u (f, place)
+    order by f ->> 'channel', f ->> 'account', place
+  loop
+    v_delivery := hub.claim_delivery(r.session_id::uuid, r.channel, c);
+    if v_delivery is not null then
+      v_claimed := v_claimed || v_delivery;
+    end if;
+  end loop;
+  return v_claimed;
+end
+$$;
+
+-- Claims turns and deliveries that are due and that nobody holds, at most limit of each. p: {now, lease_ms, patience_ms,
+-- history, batch, pace, limit}. Returns {turns, deliveries}.
+create or replace function public.hub_due(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  c constant hub.context := hub.context_of(p);
+begin
+  return jsonb_build_object(
+    'turns', hub.due_turns((p ->> 'limit')::int, c), 'deliveries', hub.due_deliveries((p ->> 'limit')::int, c));
+end
+$$;
+
+-- Dead letters in the order they came to be, of one session where it is named. p: {after, limit, session_id}. Returns
+-- {dead_letters: [{id, type, session_id, message_id, channel, attempt, code, reason, created_at}]}.
+create or replace function public.hub_dead_letters(p jsonb) returns jsonb
+language plpgsql stable security definer set search_path = '' as $$
+declare
+  v_after constant uuid := coalesce((p ->> 'after')::uuid, '00000000-0000-0000-0000-000000000000');
+  v_session constant uuid := hub.follow((p ->> 'session_id')::uuid);
+  v_limit constant integer := (p ->> 'limit')::int;
+  v_letters jsonb;
+begin
+  select coalesce(jsonb_agg(to_jsonb(l) order by l.id), '[]') into v_letters
+    from (
+      (select turn_id as id, 'turn' as type, session_id, message_id, channel, attempt, code, reason, created_at
+        from public.turns
+        where state = 'dead' and turn_id > v_after and (v_session is null or session_id = v_session)
+        order by turn_id limit v_limit)
+      union all
+      (select delivery_id, 'delivery', session_id, message_id, channel, attempt, code, reason, created_at
+        from public.deliveries
+        where state = 'dead' and delivery_id > v_after and (v_session is null or session_id = v_session)
+        order by delivery_id limit v_limit)
+      order by id
+      limit v_limit
+    ) l;
+  return jsonb_build_object('dead_letters', v_letters);
+end
+$$;
+
+-- Makes a dead letter due again with its attempts forgotten, and claims it when it is first in line.
+-- p: {now, lease_ms, patience_ms, history, batch, pace, id}. Returns {found, turns, deliveries}.
+create or replace function public.hub_retry(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_id constant uuid := p ->> 'id';
+  v_claimed jsonb;
+  s public.sessions;
+  d public.deliveries;
+begin
+  s := hub.hold_session_of_turn(v_id);
+  if s.session_id is not null then
+    update public.turns
+      set state = 'pending', attempt = 0, due_at = hub.at_once(c.now), leader = null, code = null, reason = null
+      where turn_id = v_id and state = 'dead';
+    if not found then
+      return '{"found": false}';
+    end if;
+    v_claimed := hub.claim_turn(s.session_id, c);
+    return jsonb_build_object(
+      'found', true, 'deliveries', '[]'::jsonb,
+      'turns', hub.list_of(v_claimed));
+  end if;
+  s := hub.hold_session_of_delivery(v_id);
+  update public.deliveries
+    set state = 'pending', attempt = 0, due_at = hub.at_once(c.now), status = 'pending', external_id = null, code = null, reason = null
+    where delivery_id = v_id and state = 'dead'
+    returning * into d;
+  if not found then
+    return '{"found": false}';
+  end if;
+  perform hub.refresh_status(d.message_id);
+  v_claimed := hub.claim_delivery(d.session_id, d.channel, c);
+  return jsonb_build_object(
+    'found', true, 'turns', '[]'::jsonb,
+    'deliveries', hub.list_of(v_claimed));
+end
+$$;

@@ -1,0 +1,464 @@
+-- hub_receive, and what serves it: everything of one webhook in one call. The items are described at hub_receive, at the end.
+
+-- Takes in a message of one customer who has an active session and holds all of its identities verified: most messages are
+-- such. One statement finds and locks the session, keeps the message, slides the session, adds the turn and counts. Null,
+-- and nothing is locked, when it is another message, or somebody else has the session in hand: such a message takes the
+-- long way. p_at is when it came. Returns as keep_inbound.
+create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_channel constant text := p_item ->> 'channel';
+  v_account constant text := p_item ->> 'account';
+  v_recent constant timestamptz := p_at - interval '60 seconds';
+  r record;
+  m public.messages;
+  t public.turns;
+begin
+  with found as (
+    select x.session_id, x.customer_key, x.last_channel, greatest(x.last_seq + 1, (extract(epoch from p_at) * 1000000)::bigint) as seq,
+      v_channel = any (k.unreachable) as blocked,
+      h.seen and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null'
+        or (h.reached and x.last_channel = v_channel)) as fresh,
+      case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as known,
+      -- Else somebody had the session in hand until a moment ago, and this statement does not see what they did.
+      x.xmin = o.xmin as settled
+    from (
+        select e.key, e.value from jsonb_each_text(p_item -> 'identities') as e
+        order by hub.identity_rank(e.key), e.key collate "C" limit 1
+      ) e
+      join public.identities i on i.kind = e.key and i.value = e.value
+      join public.sessions x on x.customer_key = i.customer_key and x.status = 'active'
+      join public.sessions o on o.session_id = x.session_id
+      join public.customers k on k.customer_key = i.customer_key
+      cross join lateral (
+        select jsonb_object_agg(h.kind, h.value) as held,
+          bool_and(h.last_seen_at >= v_recent) filter (where p_item -> 'identities' ? h.kind) as seen,
+          bool_or(h.address_used_at >= v_recent and h.kind = coalesce(p_item ->> 'address_of', e.key) and h.channel = v_channel
+            and h.address = p_item -> 'address' and h.account is not distinct from v_account) as reached
+        from public.identities h
+        where h.customer_key = i.customer_key and h.verified_at is not null
+      ) h
+    where x.expires_at > p_at and h.held @> (p_item -> 'identities')
+    for update of x skip locked
+  ), kept as (
+    insert into public.messages (
+      message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
+    select hub.uuid(c.now), f.session_id, f.seq, v_channel, v_account, p_item ->> 'external_id', 'inbound', 'user',
+      p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
+      case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, f.session_id) end,
+      (p_item ->> 'sent_at')::timestamptz, p_at
+    from found f
+    where not exists (
+      select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, p_item ->> 'external_id'))
+    on conflict do nothing
+    returning *
+  ), slid as (
+    update public.sessions s
+    set last_activity = greatest(s.last_activity, p_at), updated_at = greatest(s.updated_at, p_at),
+      expires_at = greatest(s.expires_at, p_at + c.ttl), message_count = s.message_count + 1, last_seq = k.seq,
+      last_channel = v_channel,
+      channels = case when v_channel = any (s.channels) then s.channels else s.channels || v_channel end,
+      channels_since = case when v_channel = any (s.channels) then s.channels_since else s.channels_since || p_at end
+    from kept k
+    where s.session_id = k.session_id
+    returning s.*
+  ), asked as (
+    insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
+    select hub.uuid(c.now), k.session_id, k.seq, k.message_id, k.channel, k.account, p_item -> 'address',
+      case when free.yes then 'running' else 'pending' end, case when free.yes then 1 else 0 end,
+      case when free.yes then c.now + c.lease else hub.at_once(c.now) end, c.now
+    from kept k, lateral (
+      select (select settled from found) and not exists (
+        select from public.turns w where w.session_id = k.session_id and w.state in ('pending', 'running')) as yes) free
+    where (p_item ->> 'wakes')::boolean
+    returning *
+  ), counted as (
+    insert into public.counted (key) select 'received|' || v_channel from kept
+  )
+  select f.session_id, f.customer_key, f.last_channel, f.blocked, f.fresh, k as message, a as turn,
+      hub.session_row(to_jsonb(s)) || f.known as session
+    into r
+    from found f left join kept k on true left join slid s on true left join asked a on true;
+  if not found then
+    return null;
+  end if;
+  m := r.message;
+  if m.message_id is null then
+    return hub.repeat_message(v_channel, coalesce(v_account, r.session_id::text), p_item ->> 'external_id', c);
+  end if;
+  m := hub.meet_early(m, c.now);
+  if r.blocked then
+    perform hub.set_reachable(r.customer_key, v_channel, true);
+  end if;
+  if r.fresh is not true then
+    perform hub.see_customer(r.customer_key, r.last_channel, p_item, p_at);
+  end if;
+  t := r.turn;
+  return jsonb_build_object(
+    'type', 'message', 'duplicate', false, 'message', hub.message_json(m), 'session', r.session,
+    'turn', case t.state when 'running' then hub.turn_json(t, c) when 'pending' then hub.claim_turn(t.session_id, c) end);
+end
+$$;
+
+-- Keeps a customer's message in its session, whose row is held, and slides the session. p_event: what is kept in its place
+-- when it was a link. Returns {type, duplicate, message, session, turn}, or {type: erased}.
+create or replace function hub.keep_inbound(
+  s public.sessions, p_item jsonb, p_event text, p_at timestamptz, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  m public.messages;
+begin
+  m.message_id := hub.uuid(c.now);
+  m.session_id := s.session_id;
+  m.seq := hub.next_seq(s.last_seq, p_at);
+  m.channel := p_item ->> 'channel';
+  m.account := p_item ->> 'account';
+  m.external_id := p_item ->> 'external_id';
+  m.direction := 'inbound';
+  m.role := case when p_event is null then 'user' else 'system' end;
+  m.kind := case when p_event is null then p_item ->> 'kind' else 'system' end;
+  m.text := coalesce(p_event, p_item ->> 'text');
+  m.content := case when p_event is null then p_item -> 'content' else jsonb_build_object('event', p_event) end;
+  m.reply_to := case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, s.session_id) end;
+  m.sent_at := p_item ->> 'sent_at';
+  m.created_at := p_at;
+  insert into public.messages
+    select m.* where not exists (
+      select from public.erased_messages where id_hash = hub.id_hash(m.channel, m.account, m.external_id))
+    on conflict do nothing;
+  if not found then
+    return hub.repeat_message(m.channel, coalesce(m.account, s.session_id::text), m.external_id, c);
+  end if;
+  m := hub.meet_early(m, c.now);
+  perform hub.see_customer(s.customer_key, s.last_channel, p_item, p_at);
+  if not m.channel = any (s.channels) then
+    s.channels := s.channels || m.channel;
+    s.channels_since := s.channels_since || p_at;
+  end if;
+  update public.sessions
+    set last_activity = greatest(last_activity, p_at),
+        updated_at = greatest(updated_at, p_at),
+        expires_at = greatest(expires_at, p_at + c.ttl),
+        message_count = message_count + 1,
+        last_seq = m.seq,
+        last_channel = m.channel,
+        channels = s.channels,
+        channels_since = s.channels_since
+    where session_id = s.session_id
+    returning * into s;
+  perform hub.count(array['received|' || m.channel]);
+  return jsonb_build_object(
+    'type', 'message', 'duplicate', false, 'message', hub.message_json(m), 'session', hub.session_document(s),
+    'turn', case when (p_item ->> 'wakes')::boolean then hub.add_turn(s, m, p_item -> 'address', c) end);
+end
+$$;
+
+-- A message that was here before: nothing changes, but its session's turn is claimed when nobody answers it and nobody has
+-- the session in hand. Null when it is not here; {type: erased} when it was and has been erased. p_scope is its account,
+-- or its session where there is none.
+create or replace function hub.repeat_message(p_channel text, p_scope text, p_external_id text, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_turn jsonb;
+  s public.sessions;
+  m public.messages;
+begin
+  select * into m from public.messages
+    where channel = p_channel and coalesce(account, session_id::text) = p_scope and external_id = p_external_id;
+  if not found then
+    return (select '{"type": "erased"}'::jsonb from public.erased_messages
+      where id_hash = hub.id_hash(p_channel, p_scope, p_external_id));
+  end if;
+  select * into s from public.sessions where session_id = m.session_id for update skip locked;
+  if found and s.status <> 'merged' then
+    v_turn := hub.claim_turn(s.session_id, c);
+  else
+    select * into s from public.sessions where session_id = hub.follow(m.session_id);
+  end if;
+  perform hub.count(array['duplicates|' || p_channel]);
+  return jsonb_build_object(
+    'type', 'message', 'duplicate', true, 'message', hub.message_json(m), 'session', hub.session_document(s), 'turn', v_turn);
+end
+$$;
+
+-- Remembers that a customer was seen with a message's identities, and where they were reached. The identity that the address
+-- belongs to is address_of, else the strongest; where address_of is null the address serves this one answer only.
+create or replace function hub.see_customer(p_customer uuid, p_last_channel text, p_item jsonb, p_at timestamptz) returns void
+language plpgsql volatile as $$
+declare
+  v_identities constant jsonb := p_item -> 'identities';
+  v_of constant text := case when p_item ? 'address_of' then p_item ->> 'address_of' else hub.strongest(v_identities) end;
+begin
+  if v_identities is null or coalesce((p_item ->> 'claimed')::boolean, false) then
+    return;
+  end if;
+  update public.identities
+    set last_seen_at = p_at
+    where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < p_at - interval '60 seconds';
+  if v_of is not null and p_item -> 'address' <> '{}' then
+    perform hub.keep_address(
+      p_customer, v_of, p_item ->> 'channel', p_item ->> 'account', p_item -> 'address', p_at,
+      p_last_channel is distinct from p_item ->> 'channel');
+  end if;
+end
+$$;
+
+-- The session that a message belongs to, after whatever it proves. event: what came of a link in it (linked, link_failed or
+-- merge_required), and notice what its sender is told of that; else null. Its identities are locked; the people are held
+-- here.
+create or replace function hub.session_for(
+  p_item jsonb, c hub.context, out session public.sessions, out event text, out notice text)
+language plpgsql volatile as $$
+declare
+  v_identities constant jsonb := p_item -> 'identities';
+begin
+  if v_identities is null then
+    session := hub.find_live(p_item ->> 'token_hash', (p_item ->> 'session_id')::uuid, c);
+  elsif (p_item ->> 'claimed')::boolean then
+    session := hub.claim(v_identities, p_item ->> 'channel', c);
+  end if;
+  if p_item ? 'link_hash' then
+    event := 'link_failed';
+    if session.session_id is null then
+      select l.event, l.notice into event, notice from hub.redeem_link(p_item ->> 'link_hash', v_identities, c) as l;
+    end if;
+    notice := coalesce(notice, c.notices ->> event);
+  end if;
+  if session.session_id is null then
+    perform hub.hold_people(array[v_identities]);
+    session := hub.resolve(v_identities, p_item ->> 'channel', null, c);
+  end if;
+end
+$$;
+
+-- Takes in one message: {type, message, session, duplicate, turn}, or {type: erased}. A turn of this message comes without
+-- it and its session. Refuses session_not_found, session_expired and verification_required.
+create or replace function hub.receive_message(p_item jsonb, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_at constant timestamptz := coalesce((p_item ->> 'came_at')::timestamptz, c.now);
+  v_then hub.context := c;
+  v_result jsonb;
+  v_found record;
+  s public.sessions;
+begin
+  if p_item ? 'identities' then
+    if not p_item ? 'link_hash' and (p_item ->> 'claimed')::boolean is not true then
+      v_result := hub.receive_known(p_item, v_at, c);
+      if v_result is not null then
+        return v_result;
+      end if;
+    end if;
+    perform hub.lock_identities(p_item -> 'identities');
+  end if;
+  -- Only now: a call that brings the same message at the same time holds what was just waited for.
+  if p_item ->> 'account' is not null then
+    v_result := hub.repeat_message(p_item ->> 'channel', p_item ->> 'account', p_item ->> 'external_id', c);
+    if v_result is not null then
+      return v_result;
+    end if;
+  end if;
+  v_then.now := v_at;
+  v_found := hub.session_for(p_item, v_then);
+  s := v_found.session;
+  perform hub.set_reachable(s.customer_key, p_item ->> 'channel', true);
+  v_result := hub.keep_inbound(s, p_item, v_found.event, v_at, c);
+  if v_found.notice is not null and v_result -> 'duplicate' = 'false' then
+    perform hub.tell(
+      s.session_id, v_found.notice,
+      case when p_item -> 'address' = '{}' then '[]' else jsonb_build_array(p_item) end, c);
+    select * into s from public.sessions where session_id = s.session_id;
+    v_result := v_result || jsonb_build_object('session', hub.session_document(s));
+  end if;
+  return v_result;
+end
+$$;
+
+-- The first customer, strongest identity first, who holds one of these verified; with p_active, and has an active session.
+-- Who is spoken of has said nothing: a phone that is only claimed finds nobody.
+create or replace function hub.verified_holder(p_identities jsonb, p_active boolean, p_now timestamptz) returns uuid
+language sql stable as $$
+  select i.customer_key
+  from jsonb_each_text(p_identities) as e (kind, value)
+    join public.identities i on i.kind = e.kind and i.value = e.value and i.verified_at is not null
+  where not p_active or exists (
+    select from public.sessions s where s.customer_key = i.customer_key and s.status = 'active' and s.expires_at > p_now)
+  order by hub.identity_rank(e.kind), e.kind collate "C"
+  limit 1
+$$;
+
+-- Keeps what a person of ours wrote from the platform's own app, where its customer has an active session: {type, applied,
+-- message}. The people are held.
+create or replace function hub.receive_echo(p_item jsonb, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_customer constant uuid := hub.verified_holder(p_item -> 'identities', true, c.now);
+  s public.sessions;
+  m public.messages;
+begin
+  if v_customer is null or p_item ->> 'account' is null
+    or exists (
+      select from public.messages
+      where channel = p_item ->> 'channel' and coalesce(account, session_id::text) = p_item ->> 'account'
+        and external_id = p_item ->> 'external_id')
+    or exists (
+      select from public.erased_messages
+      where id_hash = hub.id_hash(p_item ->> 'channel', p_item ->> 'account', p_item ->> 'external_id'))
+  then
+    return '{"type": "echo", "applied": false}';
+  end if;
+  s := hub.active_session(v_customer, c.now);
+  s.last_seq := hub.next_seq(s.last_seq, c.now);
+  update public.sessions
+    set message_count = message_count + 1, last_seq = s.last_seq, updated_at = c.now
+    where session_id = s.session_id;
+  m := hub.add_message(
+    s.session_id, s.last_seq, p_item || '{"direction": "outbound", "role": "operator", "status": "sent"}', c.now);
+  return jsonb_build_object('type', 'echo', 'applied', true, 'message', hub.message_json(m));
+end
+$$;
+
+-- Applies an edit and, for a bot that hears of edits, adds a turn for a message that is not waiting for one anyway: {type,
+-- applied, message, turn}. The message's session is held.
+create or replace function hub.receive_edit(p_item jsonb, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_result jsonb := hub.apply_edit(p_item, c.now) || '{"type": "edit"}';
+  v_turn jsonb;
+  s public.sessions;
+  m public.messages;
+begin
+  if not (v_result ->> 'applied')::boolean or (p_item ->> 'wakes')::boolean is not true
+    or p_item -> 'address' is null or v_result #>> '{message,direction}' <> 'inbound'
+  then
+    return v_result;
+  end if;
+  select * into m from public.messages where message_id = (v_result #>> '{message,message_id}')::uuid;
+  select * into s from public.sessions where session_id = m.session_id;
+  if s.status = 'active' and not exists (
+    select from public.turns where session_id = s.session_id and state in ('pending', 'running') and message_id = m.message_id)
+  then
+    v_turn := hub.add_turn(s, m, p_item -> 'address', c);
+    v_turn := jsonb_build_object('session', hub.session_document(s), 'message', v_result -> 'message') || v_turn;
+  end if;
+  return v_result || jsonb_build_object('turn', v_turn);
+end
+$$;
+
+-- The sessions that a webhook's messages name, and those of the messages of which it tells something.
+create or replace function hub.sessions_of(p_items jsonb, c hub.context) returns uuid[]
+language plpgsql stable as $$
+declare
+  v_sessions uuid[] := '{}';
+  i jsonb;
+begin
+  for i in select * from jsonb_array_elements(p_items) loop
+    if i ? 'token_hash' or i ? 'session_id' then
+      v_sessions := v_sessions || hub.follow(coalesce(hub.token_session(i ->> 'token_hash', c), (i ->> 'session_id')::uuid));
+    elsif i ->> 'type' in ('receipt', 'edit') then
+      v_sessions := v_sessions
+        || array(
+          select session_id from public.messages
+          where channel = i ->> 'channel' and coalesce(account, session_id::text) = i ->> 'account' and external_id = i ->> 'external_id')
+        || array(
+          select session_id from public.deliveries
+          where channel = i ->> 'channel' and account = i ->> 'account' and external_id = i ->> 'external_id');
+    end if;
+  end loop;
+  return array_remove(v_sessions, null);
+end
+$$;
+
+-- Locks everybody and everything that a webhook speaks of, before anything of it is kept: identities, sessions, customers and
+-- platform messages, each in one order.
+create or replace function hub.hold_webhook(p_items jsonb, c hub.context) returns void
+language plpgsql volatile as $$
+declare
+  v_people constant jsonb[] := array(
+    select i -> k from jsonb_array_elements(p_items) as i, unnest('{identities,to}'::text[]) as k where i ? k);
+  r record;
+begin
+  perform hub.lock_identities(variadic v_people);
+  perform hub.hold_people(v_people, hub.sessions_of(p_items, c));
+  for r in
+    select distinct i ->> 'channel' as channel, i ->> 'account' as account, i ->> 'external_id' as external_id
+    from jsonb_array_elements(p_items) as i
+    where i ->> 'account' is not null and i ->> 'external_id' is not null
+    order by 1, 2, 3
+  loop
+    perform hub.lock_message(r.channel, r.account, r.external_id);
+  end loop;
+end
+$$;
+
+-- Takes in one thing of a webhook. What is no message needs the people and sessions it speaks of held.
+create or replace function hub.receive_item(p_item jsonb, c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_type constant text := p_item ->> 'type';
+  v_customer uuid;
+  v_result jsonb;
+begin
+  case v_type
+    when 'message' then
+      return hub.receive_message(p_item, c);
+    when 'echo' then
+      return hub.receive_echo(p_item, c);
+    when 'edit' then
+      return hub.receive_edit(p_item, c);
+    when 'receipt' then
+      v_result := hub.apply_receipt(p_item, c.now);
+      if (v_result ->> 'applied')::boolean then
+        perform hub.count(array[concat_ws('|', 'receipts', p_item ->> 'channel', p_item ->> 'status')]);
+      end if;
+      return v_result || '{"type": "receipt"}';
+    when 'identity_change' then
+      v_customer := hub.verified_holder(p_item -> 'identities', false, c.now);
+      if v_customer is not null then
+        perform hub.settle(v_customer, p_item -> 'to', null, c);
+      end if;
+      return jsonb_build_object('type', v_type, 'applied', v_customer is not null);
+    when 'reachability' then
+      v_customer := hub.verified_holder(p_item -> 'identities', false, c.now);
+      return jsonb_build_object('type', v_type, 'applied', v_customer is not null
+        and hub.set_reachable(v_customer, p_item ->> 'channel', (p_item ->> 'reachable')::boolean));
+  end case;
+end
+$$;
+
+-- Takes in everything of one webhook, in its order and in one transaction.
+-- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
+--   message          {channel, account, external_id, identities | token_hash | session_id, address, address_of, kind, text,
+--                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at}; claimed identities are only claimed,
+--                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
+--                     that was before now, and address_of is the kind of the identity whose address it is
+--   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
+--   receipt          {channel, account, external_id, status, at, reason}
+--   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
+--   identity_change  {identities, to}
+--   reachability     {channel, identities, reachable}
+-- Returns {results}: for a message {type, message, session, duplicate, turn} or {type: erased}, else {type, applied, message,
+-- turn}; each with its effects (merged, closed, notified, conflicts, deliveries). Refuses session_not_found, session_expired
+-- and verification_required when a message names a session that is not active or claims one it may not have; then nothing
+-- of the webhook is kept.
+create or replace function public.hub_receive(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_items constant jsonb := p -> 'items';
+  v_results jsonb := '[]';
+  v_result jsonb;
+begin
+  if jsonb_array_length(v_items) > 1 or v_items #>> '{0,type}' <> 'message' then
+    perform hub.hold_webhook(v_items, c);
+  end if;
+  for i in 0 .. jsonb_array_length(v_items) - 1 loop
+    v_result := hub.receive_item(v_items -> i, c);
+    if current_setting('hub.effects', true) <> '' then
+      v_result := v_result || hub.take_effects();
+    end if;
+    v_results := v_results || v_result;
+  end loop;
+  return jsonb_build_object('results', v_results);
+end
+$$;

@@ -1,0 +1,210 @@
+-- What dies of age. Calls of the hub: one jsonb argument, jsonb back. Whatever somebody has in hand is left for the next
+-- sweep: nothing here waits for a session or a customer.
+
+-- Marks active sessions past their expiry. Returns how many.
+create or replace function hub.expire_sessions(p_limit integer, p_now timestamptz) returns integer
+language plpgsql volatile as $$
+declare
+  v_expired integer := 0;
+  s public.sessions;
+begin
+  for s in
+    select * from public.sessions
+    where status = 'active' and expiry_check_at <= p_now
+    order by expiry_check_at
+    limit p_limit
+    for update skip locked
+  loop
+    if s.expires_at <= p_now then
+      update public.sessions
+        set status = 'expired', ended_at = p_now, updated_at = p_now, version = version + 1
+        where session_id = s.session_id;
+      v_expired := v_expired + 1;
+    else
+      update public.sessions set expiry_check_at = expires_at where session_id = s.session_id;
+    end if;
+  end loop;
+  return v_expired;
+end
+$$;
+
+-- Marks active sessions past their expiry, deletes codes, links and rate limits that count no more, and folds the counts.
+-- p: {now, limit}. Returns {expired}: how many sessions.
+create or replace function public.hub_expire(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_limit constant integer := (p ->> 'limit')::int;
+  v_expired constant integer := hub.expire_sessions(v_limit, v_now);
+begin
+  delete from public.codes where phone in (
+    select phone from public.codes where expires_at <= v_now limit v_limit for update skip locked);
+  delete from public.links where link_hash in (
+    select link_hash from public.links where expires_at <= v_now limit v_limit for update skip locked);
+  delete from public.rate_limits where key in (
+    select key from public.rate_limits where ends_at <= v_now - interval '24 hours' limit v_limit for update skip locked);
+  perform hub.fold_counts();
+  return jsonb_build_object('expired', v_expired);
+end
+$$;
+
+-- Deletes everything of these sessions, whose rows are held. Deliveries go before messages, as receipts take them.
+create or replace function hub.delete_sessions(p_sessions uuid[]) returns void
+language plpgsql volatile as $$
+begin
+  delete from public.deliveries d using public.messages m where m.session_id = any (p_sessions) and d.message_id = m.message_id;
+  delete from public.turns where session_id = any (p_sessions) and state in ('pending', 'running');
+  delete from public.turns where session_id = any (p_sessions) and state = 'dead';
+  delete from public.messages where session_id = any (p_sessions);
+  delete from public.session_tokens where session_id = any (p_sessions);
+  delete from public.sessions where session_id = any (p_sessions);
+end
+$$;
+
+-- Deletes messages said before an instant, but for those still to be answered or sent. Returns how many.
+create or replace function hub.purge_messages(p_before timestamptz, p_limit integer) returns integer
+language plpgsql volatile as $$
+declare
+  v_sessions uuid[];
+  v_messages uuid[];
+begin
+  if p_before is null then
+    return 0;
+  end if;
+  select array_agg(m.message_id), array_agg(distinct m.session_id) into v_messages, v_sessions
+    from (select message_id, session_id from public.messages x where created_at < p_before and hub.is_done(x) limit p_limit) m;
+  v_sessions := array(
+    select session_id from public.sessions where session_id = any (v_sessions) order by session_id for update skip locked);
+  -- Again, now that their sessions are held.
+  v_messages := array(
+    select message_id from public.messages m where message_id = any (v_messages) and session_id = any (v_sessions) and hub.is_done(m));
+  delete from public.deliveries where message_id = any (v_messages);
+  delete from public.turns where session_id = any (v_sessions) and state = 'dead' and message_id = any (v_messages);
+  delete from public.messages where message_id = any (v_messages);
+  return coalesce(array_length(v_messages, 1), 0);
+end
+$$;
+
+-- Whether a message is neither to be answered nor to be sent.
+create or replace function hub.is_done(m public.messages) returns boolean
+language sql stable as $$
+  select not exists (
+      select 1 from public.turns t where t.session_id = m.session_id and t.state in ('pending', 'running') and t.message_id = m.message_id)
+    and not exists (
+      select 1 from public.deliveries d where d.message_id = m.message_id and d.state in ('pending', 'sending'))
+$$;
+
+-- Deletes dead letters that came to be before an instant, at most so many turns and deliveries; the statuses of their
+-- messages stay.
+create or replace function hub.purge_dead_letters(p_before timestamptz, p_limit integer) returns void
+language plpgsql volatile as $$
+begin
+  delete from public.turns where turn_id in (
+    select turn_id from public.turns
+    where state = 'dead' and turn_id < hub.uuid_from(p_before)
+    order by turn_id limit p_limit for update skip locked);
+  delete from public.deliveries where delivery_id in (
+    select delivery_id from public.deliveries
+    where state = 'dead' and delivery_id < hub.uuid_from(p_before)
+    order by delivery_id limit p_limit for update skip locked);
+end
+$$;
+
+-- Deletes identities unseen since an instant, unless their customer has an active session; a phone's password goes with
+-- it. Returns the customers who had them, one for each identity.
+create or replace function hub.purge_identities(p_before timestamptz, p_limit integer) returns uuid[]
+language plpgsql volatile as $$
+declare
+  v_customers uuid[];
+  v_gone uuid[] := '{}';
+  i public.identities;
+begin
+  if p_before is null then
+    return '{}';
+  end if;
+  v_customers := array(
+    select x.customer_key from public.identities x
+    where x.last_seen_at < p_before and not exists (
+      select from public.sessions s where s.customer_key = x.customer_key and s.status = 'active')
+    order by x.last_seen_at limit p_limit);
+  -- Whoever opens a session holds its customer first.
+  v_customers := array(
+    select customer_key from public.customers where customer_key = any (v_customers) order by customer_key for update skip locked);
+  for i in
+    select x.* from public.identities x
+    where x.customer_key = any (v_customers) and x.last_seen_at < p_before and not exists (
+      select from public.sessions s where s.customer_key = x.customer_key and s.status = 'active')
+    order by x.last_seen_at limit p_limit
+  loop
+    perform hub.drop_identity(i.kind, i.value);
+    v_gone := v_gone || i.customer_key;
+  end loop;
+  return v_gone;
+end
+$$;
+
+-- Deletes those of these customers whom nothing needs: without a session, a customer_id or an identity but browsers.
+create or replace function hub.purge_customers(p_customers uuid[]) returns void
+language plpgsql volatile as $$
+declare
+  v_customers constant uuid[] := array(
+    select customer_key from public.customers
+    where customer_key = any (p_customers) and customer_id is null
+    order by customer_key
+    for update skip locked);
+  v_unneeded uuid[];
+begin
+  -- Only now: whoever gives them a session or an identity holds them first.
+  v_unneeded := array(
+    select k from unnest(v_customers) as k
+    where not exists (select from public.sessions where customer_key = k)
+      and not exists (select from public.identities where customer_key = k and hub.is_personal(kind)));
+  delete from public.identities where customer_key = any (v_unneeded);
+  delete from public.customers where customer_key = any (v_unneeded);
+end
+$$;
+
+-- Deletes sessions that ended before an instant, with everything of theirs, events that no message came for, hashes of
+-- erased messages and dead letters that are too old, and customers of whom nothing is left. What p names besides: messages
+-- said before, passwords that let nobody in since, identities unseen since. Leaves a line in the audit when something
+-- went. p: {before, limit, now, messages_before, passwords_before, identities_before}. Returns {purged}: how many
+-- sessions.
+create or replace function public.hub_purge(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_before constant timestamptz := p ->> 'before';
+  v_now constant timestamptz := p ->> 'now';
+  v_limit constant integer := (p ->> 'limit')::int;
+  v_sessions uuid[];
+  v_customers uuid[];
+  v_unseen uuid[];
+  v_messages integer;
+  v_passwords integer;
+begin
+  select array_agg(session_id), array_agg(customer_key) into v_sessions, v_customers from (
+    select session_id, customer_key from public.sessions
+    where status <> 'active' and ended_at < v_before
+    order by ended_at limit v_limit
+    for update skip locked
+  ) dead;
+  perform hub.delete_sessions(v_sessions);
+  delete from public.early_events where ctid in (
+    select ctid from public.early_events where created_at < v_before order by created_at limit v_limit for update skip locked);
+  delete from public.erased_messages where id_hash in (
+    select id_hash from public.erased_messages
+    where erased_at < v_now - hub.erased_days() * interval '1 day' order by erased_at limit v_limit for update skip locked);
+  perform hub.purge_dead_letters(v_now - hub.dead_letter_days() * interval '1 day', v_limit);
+  v_messages := hub.purge_messages((p ->> 'messages_before')::timestamptz, v_limit);
+  v_unseen := hub.purge_identities((p ->> 'identities_before')::timestamptz, v_limit);
+  delete from public.passwords where phone in (
+    select phone from public.passwords where updated_at < (p ->> 'passwords_before')::timestamptz limit v_limit for update skip locked);
+  get diagnostics v_passwords = row_count;
+  perform hub.purge_customers(v_customers || v_unseen);
+  if v_now is not null and (v_sessions is not null or v_messages > 0 or v_passwords > 0 or v_unseen <> '{}') then
+    perform hub.add_audit('retention', 'purge', 'retention', jsonb_build_object(
+      'sessions', coalesce(array_length(v_sessions, 1), 0), 'messages', v_messages, 'passwords', v_passwords,
+      'identities', coalesce(array_length(v_unseen, 1), 0)), v_now);
+  end if;
+  return jsonb_build_object('purged', coalesce(array_length(v_sessions, 1), 0));
+end
+$$;

@@ -1,0 +1,172 @@
+-- How attempts at deliveries end. An outcome: {delivery_id, attempt, state: sent | pending | dead, external_id, retry_at,
+-- code, reason}; retry_at with pending, code and reason with pending and dead.
+
+-- Locks what these outcomes change beside the deliveries themselves, each kind in one order: their sessions, the customers
+-- of those who have blocked us, and the messages of the platform that they have become. Returns the sessions.
+create or replace function hub.hold_outcomes(p_outcomes jsonb) returns uuid[]
+language plpgsql volatile as $$
+declare
+  v_sessions uuid[];
+  v_session uuid;
+  v_channel text;
+  v_account text;
+  r record;
+begin
+  if jsonb_array_length(p_outcomes) = 1 and p_outcomes #>> '{0,reason}' is distinct from 'blocked' then
+    select s.session_id, d.channel, d.account into v_session, v_channel, v_account
+      from public.deliveries d join public.sessions s on s.session_id = d.session_id
+      where d.delivery_id = (p_outcomes #>> '{0,delivery_id}')::uuid
+      for update of s;
+    if v_account is not null and p_outcomes #>> '{0,external_id}' is not null then
+      perform hub.lock_message(v_channel, v_account, p_outcomes #>> '{0,external_id}');
+    end if;
+    return array[v_session];
+  end if;
+
+  v_sessions := array(
+    select distinct d.session_id from public.deliveries d
+    where d.delivery_id = any (array(select (o ->> 'delivery_id')::uuid from jsonb_array_elements(p_outcomes) as o)));
+  perform 1 from public.sessions where session_id = any (v_sessions) order by session_id for update;
+  if p_outcomes @> '[{"reason": "blocked"}]' then
+    perform 1 from public.customers
+      where customer_key = any (array(select customer_key from public.sessions where session_id = any (v_sessions)))
+      order by customer_key
+      for update;
+  end if;
+  for r in
+    select distinct d.channel, d.account, o ->> 'external_id' as external_id
+    from jsonb_array_elements(p_outcomes) as o join public.deliveries d on d.delivery_id = (o ->> 'delivery_id')::uuid
+    where d.account is not null and o ->> 'external_id' is not null
+    order by 1, 2, 3
+  loop
+    perform hub.lock_message(r.channel, r.account, r.external_id);
+  end loop;
+  return v_sessions;
+end
+$$;
+
+-- Counts how an attempt ended.
+create or replace function hub.count_outcome(d public.deliveries, c hub.context) returns void
+language plpgsql volatile as $$
+declare
+  v_ms constant bigint := hub.ms(d.created_at, c.now);
+begin
+  if d.state = 'sent' then
+    insert into public.counted (key, ms) values (hub.bucket('deliver_ms', d.channel, v_ms), v_ms);
+  else
+    insert into public.counted (key)
+      values ('deliveries|' || d.channel || '|' || case when d.state = 'dead' then 'dead' else 'failed' end);
+  end if;
+end
+$$;
+
+-- Moves the message of a delivery that has just ended, also by what its platform said of it before. Returns its status, null
+-- when that has not moved.
+create or replace function hub.move_message(d public.deliveries, c hub.context) returns text
+language plpgsql volatile as $$
+declare
+  v_status text;
+begin
+  if d.parts = 1 then
+    update public.messages set status = d.status where message_id = d.message_id;
+    if found then
+      v_status := d.status;
+    end if;
+  else
+    v_status := (hub.refresh_status(d.message_id)).status;
+  end if;
+  -- The message of the platform is locked by hold_outcomes.
+  if d.account is not null and exists (
+      select 1 from public.early_events where channel = d.channel and account = d.account and external_id = d.external_id)
+  then
+    perform hub.apply_early(d.channel, d.account, d.external_id, c.now);
+    v_status := (select status from public.messages where message_id = d.message_id);
+  end if;
+  return v_status;
+end
+$$;
+
+-- Records how an attempt at a delivery ended. Null when that was not the newest attempt.
+create or replace function hub.settle_one(p_outcome jsonb) returns public.deliveries
+language plpgsql volatile as $$
+declare
+  v_state constant text := p_outcome ->> 'state';
+  d public.deliveries;
+begin
+  update public.deliveries
+    set state = v_state,
+        due_at = coalesce((p_outcome ->> 'retry_at')::timestamptz, due_at),
+        status = case v_state when 'sent' then 'sent' when 'dead' then 'failed' else status end,
+        external_id = coalesce(p_outcome ->> 'external_id', external_id),
+        code = p_outcome ->> 'code',
+        reason = p_outcome ->> 'reason'
+    where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int and state = 'sending'
+    returning * into d;
+  return d;
+end
+$$;
+
+-- Records how attempts at deliveries ended, and hands over the next delivery of each session and channel.
+-- p: {now, lease_ms, patience_ms, pace, outcomes}. Returns {deliveries, changed: [{session_id, message_id, status}]}. An
+-- outcome of an attempt that is not the newest changes nothing.
+create or replace function public.hub_settle(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_outcomes constant jsonb := p -> 'outcomes';
+  v_count constant integer := jsonb_array_length(v_outcomes);
+  v_held constant uuid[] := hub.hold_outcomes(v_outcomes);
+  v_changed jsonb := '[]';
+  v_next jsonb := '[]';
+  v_settled uuid[] := '{}';
+  v_status text;
+  d public.deliveries;
+begin
+  for i in 0 .. v_count - 1 loop
+    d := hub.settle_one(v_outcomes -> i);
+    continue when d.delivery_id is null;
+    if not d.session_id = any (v_held) then
+      raise exception 'the session was merged meanwhile' using errcode = 'serialization_failure';
+    end if;
+    v_settled := v_settled || d.delivery_id;
+    perform hub.count_outcome(d, c);
+    continue when d.state = 'pending';
+    if d.state = 'dead' and d.reason = 'blocked' then
+      perform hub.set_reachable(customer_key, d.channel, false) from public.sessions where session_id = d.session_id;
+    end if;
+    v_status := hub.move_message(d, c);
+    if v_status is not null then
+      v_changed := v_changed || jsonb_build_object('session_id', d.session_id, 'message_id', d.message_id, 'status', v_status);
+    end if;
+  end loop;
+  if v_count > 1 then
+    v_next := hub.claim_after(v_settled, c);
+  elsif v_settled <> '{}' then
+    v_next := hub.list_of(hub.claim_delivery(d.session_id, d.channel, c));
+  end if;
+  return jsonb_build_object('deliveries', v_next, 'changed', v_changed);
+end
+$$;
+
+-- Claims the next delivery of each session and channel of these deliveries.
+create or replace function hub.claim_after(p_deliveries uuid[], c hub.context) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_claimed jsonb := '[]';
+  v_delivery jsonb;
+  r record;
+begin
+  for r in
+    select session_id, channel, min(account) as account from public.deliveries
+    where delivery_id = any (p_deliveries)
+    group by session_id, channel
+    order by channel, account, session_id
+  loop
+    v_delivery := hub.claim_delivery(r.session_id, r.channel, c);
+    if v_delivery is not null then
+      v_claimed := v_claimed || v_delivery;
+    end if;
+  end loop;
+  return v_claimed;
+end
+$$;

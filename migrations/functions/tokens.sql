@@ -1,0 +1,124 @@
+-- The devices that hold a session, by their tokens.
+
+-- The session that a living token opens; null when there is no such token, or it was left lying at a kiosk.
+create or replace function hub.token_session(p_token_hash text, c hub.context) returns uuid
+language sql stable as $$
+  select session_id from public.session_tokens
+  where token_hash = p_token_hash and (channel <> 'kiosk' or c.kiosk_idle is null or last_used_at + c.kiosk_idle > c.now)
+$$;
+
+-- The active session that a token or an id stands for, locked; a token is used by it. Refuses session_not_found and
+-- session_expired.
+create or replace function hub.find_live(p_token_hash text, p_session uuid, c hub.context) returns public.sessions
+language plpgsql volatile as $$
+declare
+  v_id constant uuid := hub.follow(case when p_token_hash is null then p_session else hub.token_session(p_token_hash, c) end);
+  s public.sessions;
+  t public.session_tokens;
+begin
+  select * into s from public.sessions where session_id = v_id for update;
+  if s.merged_into is not null then
+    raise exception 'the session has just merged' using errcode = 'serialization_failure';
+  elsif s.status = 'expired' or (s.status = 'active' and s.expires_at <= c.now) then
+    perform hub.refuse('session_expired');
+  elsif s.status is distinct from 'active' then
+    perform hub.refuse('session_not_found');
+  end if;
+  if p_token_hash is not null then
+    -- While the session was waited for, the token may have died: of a sign-out, or of somebody else's proof.
+    select * into t from public.session_tokens where token_hash = p_token_hash;
+    if t.session_id is distinct from s.session_id then
+      perform hub.refuse('session_not_found');
+    end if;
+    if t.last_used_at + (case t.channel when 'kiosk' then interval '1 second' else interval '15 seconds' end) <= c.now then
+      update public.session_tokens set last_used_at = c.now where token_hash = p_token_hash;
+    end if;
+  end if;
+  return s;
+end
+$$;
+
+-- Whether the device has proven lately who it is: only then it may do what outlasts its token.
+create or replace function hub.is_fresh(t public.session_tokens, p_now timestamptz) returns boolean
+language sql stable as $$
+  select t.confirmed_at + hub.fresh_for() > p_now
+$$;
+
+-- As find_live, by a token. Refuses verification_required for a session that is somebody's, unless the device has proven lately
+-- who it is.
+create or replace function hub.find_fresh(p_token_hash text, c hub.context) returns public.sessions
+language plpgsql volatile as $$
+declare
+  s public.sessions := hub.find_live(p_token_hash, null, c);
+  t public.session_tokens;
+begin
+  select * into t from public.session_tokens where token_hash = p_token_hash;
+  if hub.is_somebody(hub.held_identities(s.customer_key)) and not hub.is_fresh(t, c.now) then
+    perform hub.refuse('verification_required');
+  end if;
+  return s;
+end
+$$;
+
+-- Gives a device its token; one that is known comes to be this session's. A device gets a token for somebody's session only
+-- by a proof, or by a trusted caller's word.
+create or replace function hub.give_token(p_token_hash text, s public.sessions, p_channel text, p_now timestamptz) returns void
+language sql volatile as $$
+  insert into public.session_tokens (token_hash, session_id, channel, created_at, last_used_at, confirmed_at)
+    values (p_token_hash, s.session_id, coalesce(p_channel, s.channel), p_now, p_now, p_now)
+    on conflict (token_hash) do update
+      set session_id = excluded.session_id, channel = excluded.channel, last_used_at = excluded.last_used_at,
+          confirmed_at = excluded.confirmed_at
+$$;
+
+-- Gives the device that holds one token another in its place. What was shown with the old one dies with it.
+create or replace function hub.exchange_token(p_token_hash text, p_new_token_hash text) returns void
+language plpgsql volatile as $$
+begin
+  delete from public.session_tokens where token_hash = p_new_token_hash;
+  update public.session_tokens set token_hash = p_new_token_hash where token_hash = p_token_hash;
+  delete from public.links where token_hash = p_token_hash;
+  perform hub.add_effect('closed', jsonb_build_array(p_token_hash));
+end
+$$;
+
+-- The devices of a session, the oldest first. p: {now, kiosk_idle_ms, token_hash | session_id}. Returns {devices: [{device_id,
+-- channel, created_at, last_used_at, current}]}. Refuses session_not_found and session_expired.
+create or replace function public.hub_devices(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  s constant public.sessions := hub.find_live(p ->> 'token_hash', (p ->> 'session_id')::uuid, c);
+begin
+  return jsonb_build_object('devices', (
+    select coalesce(jsonb_agg(jsonb_build_object(
+      'device_id', t.device_id, 'channel', t.channel, 'created_at', t.created_at, 'last_used_at', t.last_used_at,
+      'current', coalesce(t.token_hash = p ->> 'token_hash', false)) order by t.created_at, t.device_id), '[]')
+    from public.session_tokens t
+    where t.session_id = s.session_id and hub.token_session(t.token_hash, c) is not null));
+end
+$$;
+
+-- Lets a device's token die. p: {now, kiosk_idle_ms, token_hash | session_id, device_id}. Returns {token_hash}, null when there
+-- is no such device. Refuses session_not_found and session_expired.
+create or replace function public.hub_revoke_device(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  s constant public.sessions := hub.find_live(p ->> 'token_hash', (p ->> 'session_id')::uuid, hub.context_of(p));
+  v_hash text;
+begin
+  delete from public.session_tokens
+    where session_id = s.session_id and device_id = (p ->> 'device_id')::uuid
+    returning token_hash into v_hash;
+  return jsonb_build_object('token_hash', v_hash);
+end
+$$;
+
+-- Lets one device's token die; the session lives. p: {token_hash}. Returns {signed_out}: whether it was alive.
+create or replace function public.hub_sign_out(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  delete from public.session_tokens where token_hash = p ->> 'token_hash';
+  return jsonb_build_object('signed_out', found);
+end
+$$;

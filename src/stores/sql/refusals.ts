@@ -1,0 +1,49 @@
+import { ERROR_CODES, type ErrorCode, HubError } from "../../core/errors.ts";
+import type { JsonObject } from "../../core/json.ts";
+import { TOO_LARGE } from "../../core/sessions/session.ts";
+
+const SAYS: Partial<Record<ErrorCode, string>> = {
+  session_not_found: "there is no such session, or it has ended",
+  session_expired: "the session has expired",
+  merge_required: "the two are known as different customers",
+  version_conflict: "the session has moved on from that version",
+  payload_too_large: TOO_LARGE,
+  verification_required: "who this is has to be proven first",
+  code_invalid: "the code is wrong or no longer valid",
+  password_invalid: "phone and password do not belong together",
+  too_many_requests: "too many tries; wait a while",
+};
+
+/**
+ * The refusal of a function that rolled back: `hub.refuse` raises SQLSTATE class HB with our code as message and JSON as
+ * detail. Undefined for every other error. To the circuit breaker and the log a refusal is an answer.
+ */
+export function raisedRefusal(
+  sqlstate: string | undefined,
+  message: string | undefined,
+  detail: string | null | undefined,
+): HubError | undefined {
+  if (!sqlstate?.startsWith("HB")) return undefined;
+  return refusal(message ?? "", detail ? (JSON.parse(detail) as JsonObject) : {});
+}
+
+/** The refusal of a function that had to commit, because it counts tries: its answer is `{error, ...details}`. */
+export function returnedRefusal(answer: Readonly<Record<string, unknown>>): HubError | undefined {
+  const { error, ...details } = answer;
+  return typeof error === "string" ? refusal(error, details as JsonObject) : undefined;
+}
+
+/** Whether a call failed, as opposed to being refused. */
+export function isFailure(error: unknown): boolean {
+  return !(error instanceof HubError) || error.code === "unavailable" || error.code === "throttled";
+}
+
+function refusal(word: string, { retry_after_ms, ...details }: JsonObject): HubError {
+  const code = word as ErrorCode;
+  if (!(code in ERROR_CODES))
+    return new HubError("internal", "the database refused with an unknown code", { reason: word });
+  return new HubError(code, SAYS[code] ?? code, {
+    ...(retry_after_ms != null && { retryAfterMs: Number(retry_after_ms) }),
+    ...(Object.keys(details).length > 0 && { details }),
+  });
+}

@@ -1,0 +1,37 @@
+import sqlDriver from "postgres";
+import { expect, test } from "vitest";
+import { type IdentityKind, strengthOf } from "../../src/core/identity/identity.ts";
+import { CODE_MS, CODE_TRIES, FRESH_MS, LINK_MS } from "../../src/core/identity/proofs.ts";
+import { PATCH_DEPTH, PATCH_KEYS } from "../../src/core/json.ts";
+import { STATUS_LADDER } from "../../src/core/messages/message.ts";
+import { HISTOGRAM_BOUNDS_MS } from "../../src/core/operations.ts";
+import { DOCUMENT_BYTES, MOST_FOUND } from "../../src/core/sessions/session.ts";
+import { DEAD_LETTER_DAYS, ERASED_DAYS } from "../../src/core/sweep/housekeeping.ts";
+import { AT_ONCE_MS } from "../../src/stores/memory/tables.ts";
+import { createDatabase } from "../support/stack.ts";
+
+test("numbers and rules that the database and TypeScript both have are the same", async () => {
+  const { url } = await createDatabase();
+  const sql = sqlDriver(url, { max: 1, onnotice: () => {} });
+  const [row] = await sql`select hub.constants() as constants`;
+  await sql.end();
+  const { identity_ranks, ...constants } = row!.constants;
+  expect(constants).toEqual({
+    status_ladder: STATUS_LADDER,
+    histogram_bounds_ms: HISTOGRAM_BOUNDS_MS,
+    document_bytes: DOCUMENT_BYTES,
+    patch_keys: PATCH_KEYS,
+    patch_depth: PATCH_DEPTH,
+    fresh_ms: FRESH_MS,
+    code_ms: CODE_MS,
+    link_ms: LINK_MS,
+    code_tries: CODE_TRIES,
+    erased_days: ERASED_DAYS,
+    dead_letter_days: DEAD_LETTER_DAYS,
+    found_sessions: MOST_FOUND,
+    at_once_ms: AT_ONCE_MS,
+  });
+  expect(Object.keys(identity_ranks)).toContain("telegram_chat_id");
+  for (const [kind, rank] of Object.entries(identity_ranks))
+    expect([kind, strengthOf(kind as IdentityKind)]).toEqual([kind, rank]);
+});

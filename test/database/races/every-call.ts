@@ -1,0 +1,275 @@
+import type { Delivery, Turn } from "../../../src/core/answer/turn.ts";
+import type { Identities } from "../../../src/core/identity/identity.ts";
+import type { Effects, InboundEvent, Received } from "../../../src/core/receive/conversations.ts";
+import type { Store } from "../../../src/core/store.ts";
+import { failure, hash, reply, said } from "../../contracts/given.ts";
+import { range } from "./many.ts";
+
+/** Something that a store is asked to do, on one of few people. */
+export type Call = () => Promise<unknown>;
+
+/** Every call of a store that writes, by name, each on the same few people, with what earlier calls have left. */
+export function everyCall(store: Store, people: number, random: () => number): Record<string, Call> {
+  const tokens: string[] = [];
+  const turns: Turn[] = [];
+  const deliveries: Delivery[] = [];
+  const sessions: string[] = [];
+  const sent: string[] = [];
+  const heard: string[] = [];
+  let seed = 0;
+
+  const any = (count: number) => Math.floor(random() * count);
+  const one = <T>(list: readonly T[], otherwise: T): T => list[any(list.length)] ?? otherwise;
+  const keep = <T>(list: T[], item: T) => {
+    list.push(item);
+    if (list.length > 12) list.shift();
+  };
+  const phone = () => `+49151000000${any(people)}`;
+  const telegram = () => ({ telegram_chat_id: String(500 + any(people)) });
+  const whatsapp = () => ({ whatsapp_user_id: `DE.p${any(people)}` });
+  const customer = () => `c${any(people)}`;
+  const token = () => one(tokens, hash(1));
+  const newToken = () => {
+    const made = hash(1_000 + ++seed);
+    keep(tokens, made);
+    return made;
+  };
+  const now = () => new Date();
+
+  const take = ({ deliveries: more = [] }: Effects) => {
+    for (const delivery of more) keep(deliveries, delivery);
+  };
+  const opened = (result: Effects & { session_id: string }) => {
+    take(result);
+    keep(sessions, result.session_id);
+  };
+  const receive = async (...events: InboundEvent[]) => {
+    for (const result of await store.conversations.receive(events, now())) noted(result);
+  };
+  const noted = (result: Received) => {
+    take(result);
+    if (result.turn) keep(turns, result.turn);
+    if (result.type === "message") keep(sessions, result.session.session_id);
+  };
+  const message = (from: Identities): InboundEvent => {
+    const id = `m${++seed}`;
+    keep(heard, id);
+    const channel = "telegram_chat_id" in from ? "telegram" : "whatsapp";
+    return { type: "message", message: said(channel, from, id) };
+  };
+  const at = { channel: "whatsapp", account: "number-1" };
+  const receipt = (): InboundEvent => ({
+    type: "receipt",
+    receipt: {
+      ...at,
+      external_id: one(sent, "out"),
+      status: one(["delivered", "read", "failed"] as const, "read"),
+    },
+  });
+  const edit = (): InboundEvent => ({
+    type: "edit",
+    edit: {
+      ...one([at, { channel: "telegram", account: "bot-1" }], at),
+      external_id: one(heard, "m1"),
+      content: { kind: "text", text: `edited ${++seed}` },
+      address: { chat: "1" },
+      wakes: true,
+    },
+  });
+  const due = async () => {
+    const found = await store.conversations.due(new Date(Date.now() + any(10) * 60_000), 4);
+    for (const turn of found.turns) keep(turns, turn);
+    for (const delivery of found.deliveries) keep(deliveries, delivery);
+  };
+  const finished = async (
+    work: (turn: Turn) => Promise<{ deliveries: readonly Delivery[]; next?: Turn }>,
+  ) => {
+    const turn = turns.splice(any(turns.length), 1)[0];
+    if (!turn) return due();
+    const { deliveries: more, next } = await work(turn);
+    for (const delivery of more) keep(deliveries, delivery);
+    if (next) keep(turns, next);
+  };
+
+  return {
+    "receive from one identity": () =>
+      receive(message(one<Identities>([telegram(), { phone: phone() }], telegram()))),
+    "receive from two identities": () => receive(message({ ...whatsapp(), phone: phone() })),
+    "receive that merges": () => receive(message({ ...telegram(), phone: phone() })),
+    "receive a claim": () => {
+      const from = said("kiosk", { phone: phone() }, `k${++seed}`, { claimed: true });
+      return receive({ type: "message", message: from });
+    },
+    "receive a webhook of many": () =>
+      receive(
+        ...[
+          message(whatsapp()),
+          receipt(),
+          edit(),
+          message({ ...whatsapp(), phone: phone() }),
+          receipt(),
+        ].sort(() => random() - 0.5),
+        {
+          type: "reachability",
+          reachability: { channel: "whatsapp", who: { phone: phone() }, reachable: any(2) > 0 },
+        },
+        { type: "identity_change", change: { channel: "whatsapp", from: whatsapp(), to: whatsapp() } },
+      ),
+    "receive a receipt": () => receive(receipt()),
+    "receive an edit": () => receive(edit()),
+    "receive an echo": () =>
+      receive({
+        type: "echo",
+        echo: {
+          ...at,
+          external_id: `e${++seed}`,
+          to: { phone: phone() },
+          content: { kind: "text", text: "by hand" },
+        },
+      }),
+    start: async () =>
+      opened(
+        await store.sessions.start(
+          { identities: { phone: phone() }, channel: "web", token_hash: newToken(), data: { at: ++seed } },
+          now(),
+        ),
+      ),
+    "start of nobody": async () =>
+      opened(
+        await store.sessions.start(
+          { identities: { visitor_id: `v${any(people)}` }, channel: "web", token_hash: newToken() },
+          now(),
+        ),
+      ),
+    "start with a name": async () =>
+      opened(
+        await store.sessions.start(
+          { identities: { ...telegram(), phone: phone() }, channel: "web", customer_id: customer() },
+          now(),
+        ),
+      ),
+    restore: async () => opened(await store.sessions.restore({ token_hash: token() }, "kiosk", now())),
+    "restore by name": async () =>
+      opened(
+        await store.sessions.restore(
+          { token_hash: newToken(), identities: whatsapp(), customer_id: customer() },
+          "web",
+          now(),
+        ),
+      ),
+    update: async () =>
+      opened(
+        await store.sessions.update(
+          { token_hash: token() },
+          {
+            data: { at: ++seed },
+            channel: "web",
+            message: { text: "told", role: "user", external_id: `u${seed}` },
+          },
+          now(),
+        ),
+      ),
+    "update with a name": async () =>
+      opened(
+        await store.sessions.update(
+          { session_id: one(sessions, crypto.randomUUID()) },
+          { customer_id: customer() },
+          now(),
+        ),
+      ),
+    end: () => store.sessions.end(token(), now()),
+    "sign out": () => store.sessions.signOut(token(), now()),
+    "confirm a code": async () => {
+      const proof = { phone: phone(), code_hash: hash(++seed) };
+      take({ deliveries: [] });
+      await store.proofs.requestCode({ ...proof, rate_limit_keys: [`ip:${seed}`] }, now());
+      opened(
+        await store.proofs.confirmCode(
+          { ...proof, token_hash: token(), new_token_hash: newToken(), channel: "web", merge: any(2) > 0 },
+          now(),
+        ),
+      );
+    },
+    "scan a link": async () => {
+      const link = { token_hash: token(), link_hash: hash(500_000 + ++seed), new_token_hash: newToken() };
+      await store.proofs.createLink(link, now());
+      const from = said("telegram", telegram(), `l${++seed}`, { link_hash: link.link_hash });
+      await receive({ type: "message", message: from });
+    },
+    "sign up": () => store.proofs.signUp({ token_hash: token(), password: "long enough" }, now()),
+    "log in": async () => {
+      const theirs = { phone: phone(), password: "long enough" };
+      const first = { token_hash: newToken(), new_token_hash: newToken() };
+      await store.sessions.start(
+        { identities: { phone: theirs.phone }, channel: "web", token_hash: first.token_hash },
+        now(),
+      );
+      await store.proofs.signUp({ token_hash: first.token_hash, password: theirs.password }, now());
+      const rate_limit_keys = [`ip:${any(99)}`, `device:${any(99)}`];
+      opened(await store.proofs.logIn({ ...theirs, ...first, channel: "web", rate_limit_keys }, now()));
+    },
+    unlink: () =>
+      store.proofs.unlink(
+        token(),
+        one(["phone", "telegram_chat_id", "whatsapp_user_id"] as const, "phone"),
+        now(),
+      ),
+    complete: () =>
+      finished((turn) =>
+        store.conversations.complete(turn, [reply("one and two", ["one", "two"]), reply("three")], now()),
+      ),
+    fail: () =>
+      finished((turn) =>
+        store.conversations.fail(turn, failure("bot_500"), one([undefined, new Date()], undefined), now()),
+      ),
+    settle: async () => {
+      const outcomes = deliveries.splice(0, 1 + any(4)).map(({ delivery_id, attempt }) => {
+        const external_id = `out${++seed}`;
+        keep(sent, external_id);
+        const ends = [
+          { state: "sent", external_id },
+          { state: "sent", external_id },
+          { state: "pending", retry_at: new Date(), code: "unavailable", reason: "500" },
+          { state: "dead", code: "rejected", reason: "blocked" },
+        ] as const;
+        return { delivery_id, attempt, ...one(ends, ends[0]) };
+      });
+      if (outcomes.length === 0) return due();
+      const { deliveries: more } = await store.conversations.settle(outcomes, now());
+      for (const delivery of more) keep(deliveries, delivery);
+    },
+    due,
+    retry: async () => {
+      const dead = await store.operations.deadLetters(undefined, 20);
+      const id = dead[any(dead.length)]?.id;
+      const found = id ? await store.operations.retry(id, now()) : { found: false as const };
+      if (found.found) {
+        for (const turn of found.turns) keep(turns, turn);
+        for (const delivery of found.deliveries) keep(deliveries, delivery);
+      }
+    },
+    expire: () => store.housekeeping.expire(new Date(Date.now() + any(2) * 26 * 60 * 60_000), 5),
+    purge: () =>
+      store.housekeeping.purge(now(), 3, {
+        now: now(),
+        messages_before: new Date(Date.now() - 20),
+        passwords_before: new Date(Date.now() - 20),
+        identities_before: new Date(Date.now() - 20),
+      }),
+    erase: () =>
+      store.privacy.erase(
+        one([{ session_id: one(sessions, crypto.randomUUID()) }, { customer_id: customer() }], {
+          customer_id: customer(),
+        }),
+        "test",
+        now(),
+      ),
+    export: () =>
+      store.privacy.export({ session_id: one(sessions, crypto.randomUUID()) }, undefined, 50, "test", now()),
+  };
+}
+
+/** Every pair of these, each also with itself. */
+export function pairsOf(names: readonly string[]): (readonly [string, string])[] {
+  return range(names.length).flatMap((i) => names.slice(i).map((other) => [names[i]!, other] as const));
+}
