@@ -138,7 +138,8 @@ async function until<T>(attempt: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const done = await attempt();
     if (done !== undefined) return done;
-    if (Date.now() > deadline) throw new Error(`a customer was not acknowledged for three minutes: ${lastRefusal}`);
+    if (Date.now() > deadline)
+      throw new Error(`a customer was not acknowledged for three minutes: ${lastRefusal}`);
     await pause(250);
   }
 }
