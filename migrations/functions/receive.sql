@@ -213,7 +213,7 @@ declare
   v_identities constant jsonb := p_item -> 'identities';
 begin
   if v_identities is null then
-    session := hub.find_live(p_item ->> 'token_hash', (p_item ->> 'session_id')::uuid, c);
+    session := hub.find_live(p_item ->> 'token_hash', (p_item ->> 'session_id')::uuid, c, p_item ? 'came_at');
   elsif (p_item ->> 'claimed')::boolean then
     session := hub.claim(v_identities, p_item ->> 'channel', c);
   end if;
