@@ -88,6 +88,11 @@ export interface IdentityChange {
   readonly channel: string;
   readonly from: Identities;
   readonly to: Identities;
+  /**
+   * When it happened, by the platform's clock. Whoever verified the old identity after that is its next owner, and keeps
+   * it: the news may be delivered again, or late.
+   */
+  readonly at?: Date;
 }
 
 /** Whether a customer may still be written to. */

@@ -58,7 +58,7 @@ export function receiveOne(tables: Tables, item: InboundEvent, now: Date): Recei
     case "edit":
       return receiveEdit(tables, item.edit, now);
     case "identity_change": {
-      const owner = firstVerifiedHolder(tables, item.change.from);
+      const owner = firstVerifiedHolder(tables, item.change.from, item.change.at);
       if (owner) settleIdentities(tables, owner, item.change.to, now);
       return { type: "identity_change", applied: owner !== undefined };
     }
