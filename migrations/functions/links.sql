@@ -76,7 +76,8 @@ begin
   perform hub.hold_people(array[p_identities], array[s.session_id]);
   select * into s from public.sessions where session_id = s.session_id;
   select * into l from public.links where link_hash = p_link_hash and expires_at > c.now for update;
-  select * into t from public.session_tokens where token_hash = l.token_hash and session_id = s.session_id;
+  -- A sign-out deletes the token without holding its session: whichever is first wins.
+  select * into t from public.session_tokens where token_hash = l.token_hash and session_id = s.session_id for update;
   if s.status <> 'active' or s.expires_at <= c.now or t.token_hash is null then
     return;
   end if;
