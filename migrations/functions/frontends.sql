@@ -39,13 +39,11 @@ $$;
 create or replace function hub.open_for(p_identities jsonb, p_name text, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare
-  v_owner uuid;
+  v_owner constant uuid := (
+    select customer_key from public.customers
+    where customer_id = p_name and not hub.are_apart(hub.known_as(customer_key), p_identities));
   s public.sessions;
 begin
-  if p_name is not null and hub.people_of(p_identities, c.now) = '{}' then
-    select customer_key into v_owner from public.customers
-      where customer_id = p_name and not hub.are_apart(hub.known_as(customer_key), p_identities);
-  end if;
   s := hub.resolve(p_identities, p_channel, v_owner, c);
   if p_name is not null then
     s := hub.current_session(hub.apply_customer_id(s.customer_key, p_name, null, c), p_channel, c);
