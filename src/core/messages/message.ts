@@ -38,8 +38,6 @@ export interface InboundMessage {
   readonly wakes: boolean;
   /** When it came, where that was before now: it has waited in the journal. */
   readonly came_at?: Date;
-  /** The id that its sender was told meanwhile. */
-  readonly message_id?: string;
 }
 
 /** Something a person of ours wrote from the platform's own app: kept in the customer's session, never answered. */
