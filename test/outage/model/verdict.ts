@@ -265,16 +265,28 @@ function loosely({ session }: Talk): object {
  * waited began at another time and maybe on another channel; it has the same channels.
  */
 function exactly({ session, messages }: Talk, all: readonly Talk[], isHasty: boolean): object {
-  const { session_id, previous_session_id, version, updated_at, channels, channel, created_at, ...rest } =
-    session;
+  const {
+    session_id,
+    previous_session_id,
+    version,
+    updated_at,
+    channels,
+    channel,
+    created_at,
+    message_count,
+    ...rest
+  } = session;
   const customers = messages
     .filter(isCustomers)
     .map(({ message_id, session_id, seq, channel, ...message }) =>
       // A message that an update tells has the channel on which the session began.
       isHasty && message.external_id?.startsWith("u") ? message : { ...message, channel },
     );
-  const answered = messages.filter(isReply).flatMap(({ text }) => answeredBy(text));
+  // Which messages are answered together depends on when the bot was busy.
+  const replies = messages.filter(isReply);
+  const answered = replies.flatMap(({ text }) => answeredBy(text));
+  const said = message_count - replies.length;
   const before = all.find((one) => one.session.session_id === previous_session_id);
   const began = isHasty ? { channels: channels.toSorted() } : { channels, channel, created_at };
-  return { ...rest, ...began, customers, answered: answered.sort(), before: before && texts(before) };
+  return { ...rest, ...began, customers, said, answered: answered.sort(), before: before && texts(before) };
 }
