@@ -77,7 +77,7 @@ type Backend =
   | { readonly name: "supabase"; readonly url: string; readonly key: string }
   | { readonly name: "postgres"; readonly connectionString: string };
 
-/** The settings of DESIGN.md's table that belong to no single channel or bot. */
+/** The settings of the README's table that belong to no single channel or bot. */
 export interface Config {
   readonly keys: { readonly kiosk: string[]; readonly web: string[]; readonly admin: string[] };
   readonly corsOrigins: string[];
