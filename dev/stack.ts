@@ -137,9 +137,11 @@ export async function startStack(
   }
 }
 
-/** What the hub finds wrong with its settings. `/health` would tell it to a key only, and keys are settings too. */
-async function misconfigured(hub: string): Promise<string | undefined> {
-  const answer = await fetch(`${hub}/session/restore`);
+/** What the hub finds wrong with its settings, which it tells to an admin key. */
+async function misconfigured(hub: string, adminKeys = ""): Promise<string | undefined> {
+  const answer = await fetch(`${hub}/session/restore`, {
+    headers: { "x-api-key": adminKeys.split(",")[0]!.trim() },
+  });
   const text = await answer.text();
   if (answer.status !== 503) return undefined;
   const { error } = JSON.parse(text) as { error: { code: string; message: string } };

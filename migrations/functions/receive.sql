@@ -213,7 +213,7 @@ declare
   v_identities constant jsonb := p_item -> 'identities';
 begin
   if v_identities is null then
-    session := hub.find_live(p_item ->> 'token_hash', (p_item ->> 'session_id')::uuid, c);
+    session := hub.find_live(p_item ->> 'token_hash', (p_item ->> 'session_id')::uuid, c, p_item ? 'came_at');
   elsif (p_item ->> 'claimed')::boolean then
     session := hub.claim(v_identities, p_item ->> 'channel', c);
   end if;
@@ -275,12 +275,14 @@ end
 $$;
 
 -- The first customer, strongest identity first, who holds one of these verified; with p_active, and has an active session.
--- Who is spoken of has said nothing: a phone that is only claimed finds nobody.
-create or replace function hub.verified_holder(p_identities jsonb, p_active boolean, p_now timestamptz) returns uuid
+-- Who is spoken of has said nothing: a phone that is only claimed finds nobody. With p_until, an identity that was verified
+-- later finds nobody: its holder came after what is told.
+create or replace function hub.verified_holder(
+  p_identities jsonb, p_active boolean, p_now timestamptz, p_until timestamptz default null) returns uuid
 language sql stable as $$
   select i.customer_key
   from jsonb_each_text(p_identities) as e (kind, value)
-    join public.identities i on i.kind = e.kind and i.value = e.value and i.verified_at is not null
+    join public.identities i on i.kind = e.kind and i.value = e.value and i.verified_at <= coalesce(p_until, 'infinity')
   where not p_active or exists (
     select from public.sessions s where s.customer_key = i.customer_key and s.status = 'active' and s.expires_at > p_now)
   order by hub.identity_rank(e.kind), e.kind collate "C"
@@ -413,7 +415,7 @@ begin
       end if;
       return v_result || '{"type": "receipt"}';
     when 'identity_change' then
-      v_customer := hub.verified_holder(p_item -> 'identities', false, c.now);
+      v_customer := hub.verified_holder(p_item -> 'identities', false, c.now, (p_item ->> 'at')::timestamptz);
       if v_customer is not null then
         perform hub.settle(v_customer, p_item -> 'to', null, c);
       end if;
@@ -435,7 +437,7 @@ $$;
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
---   identity_change  {identities, to}
+--   identity_change  {identities, to, at}; at is when it happened
 --   reachability     {channel, identities, reachable}
 -- Returns {results}: for a message {type, message, session, duplicate, turn} or {type: erased}, else {type, applied, message,
 -- turn}; each with its effects (merged, closed, notified, conflicts, deliveries). Refuses session_not_found, session_expired

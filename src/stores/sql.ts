@@ -25,6 +25,7 @@ export type SqlFunction =
   | "hub_due"
   | "hub_dead_letters"
   | "hub_retry"
+  | "hub_count"
   | "hub_metrics"
   | "hub_start"
   | "hub_restore"
