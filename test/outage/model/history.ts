@@ -223,8 +223,11 @@ export async function happenCalmly({ world: { batch }, shop, loose, hasty }: His
     await world.gate.run(() => isOver && isolate.running.size === 0, CALM);
     const refusal = failed === undefined ? undefined : isRefusal(failed);
     if (failed !== undefined && refusal === undefined) throw failed;
-    // Where nobody can tell what came first, it may have been possible in the other order only.
-    if (refusal !== why && !(isLoose && why === undefined))
+    // Where nobody can tell what came first, it may have been possible in the other order only. And what a device says
+    // after its sign-out is acknowledged where the cache was cut off from that, and refused by the store later.
+    const hasLeft = deed.name.startsWith("web") && deed.keys.some((key) => shop.left.has(key));
+    deed.isRefusedCalmly = refusal === "never" && why === undefined;
+    if (refusal !== why && !(why === undefined && (isLoose || hasLeft)))
       throw new Error(`${deed.name} was ${why ?? "done"}, and is ${refusal ?? "done"} in the calm world`);
   }
   return world;
