@@ -12,7 +12,8 @@ import { run } from "./model/run.ts";
 
 /** `MODEL_RUNS=5000` runs longer; `MODEL_SEED=…` repeats a run, with `MODEL_PATH=…` at its counterexample. */
 const numRuns = Number(process.env.MODEL_RUNS ?? 500);
-const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
+/** Fixed, so that a red run means a change; `MODEL_SEED=…` explores. */
+const seed = Number(process.env.MODEL_SEED ?? 9);
 const path = process.env.MODEL_PATH;
 
 let owner: sqlDriver.Sql;
