@@ -99,7 +99,7 @@ export async function startStack(
           databaseUrl: databaseUrl(ports.POSTGRES_PORT),
           ...(workerLog && { log: workerLog }),
         });
-        const wrong = await misconfigured(hub);
+        const wrong = await misconfigured(hub, vars.ADMIN_API_KEY);
         if (wrong === undefined) return started;
         await started.stop();
         throw new Error(`the hub refuses its settings: ${wrong}`);

@@ -14,74 +14,80 @@ declare
   m public.messages;
   t public.turns;
 begin
-  with found as (
-    select x.session_id, x.customer_key, x.last_channel, greatest(x.last_seq + 1, (extract(epoch from p_at) * 1000000)::bigint) as seq,
-      v_channel = any (k.unreachable) as blocked,
-      h.seen and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null'
-        or (h.reached and x.last_channel = v_channel)) as fresh,
-      case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as known,
-      -- Else somebody had the session in hand until a moment ago, and this statement does not see what they did.
-      x.xmin = o.xmin as settled
-    from (
-        select e.key, e.value from jsonb_each_text(p_item -> 'identities') as e
-        order by hub.identity_rank(e.key), e.key collate "C" limit 1
-      ) e
-      join public.identities i on i.kind = e.key and i.value = e.value
-      join public.sessions x on x.customer_key = i.customer_key and x.status = 'active'
-      join public.sessions o on o.session_id = x.session_id
-      join public.customers k on k.customer_key = i.customer_key
-      cross join lateral (
-        select jsonb_object_agg(h.kind, h.value) as held,
-          bool_and(h.last_seen_at >= v_recent) filter (where p_item -> 'identities' ? h.kind) as seen,
-          bool_or(h.address_used_at >= v_recent and h.kind = coalesce(p_item ->> 'address_of', e.key) and h.channel = v_channel
-            and h.address = p_item -> 'address' and h.account is not distinct from v_account) as reached
-        from public.identities h
-        where h.customer_key = i.customer_key and h.verified_at is not null
-      ) h
-    where x.expires_at > p_at and h.held @> (p_item -> 'identities')
-    for update of x skip locked
-  ), kept as (
-    insert into public.messages (
-      message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
-    select hub.uuid(c.now), f.session_id, f.seq, v_channel, v_account, p_item ->> 'external_id', 'inbound', 'user',
-      p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
-      case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, f.session_id) end,
-      (p_item ->> 'sent_at')::timestamptz, p_at
-    from found f
-    where not exists (
-      select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, p_item ->> 'external_id'))
-    on conflict do nothing
-    returning *
-  ), slid as (
-    update public.sessions s
-    set last_activity = greatest(s.last_activity, p_at), updated_at = greatest(s.updated_at, p_at),
-      expires_at = greatest(s.expires_at, p_at + c.ttl), message_count = s.message_count + 1, last_seq = k.seq,
-      last_channel = v_channel,
-      channels = case when v_channel = any (s.channels) then s.channels else s.channels || v_channel end,
-      channels_since = case when v_channel = any (s.channels) then s.channels_since else s.channels_since || p_at end
-    from kept k
-    where s.session_id = k.session_id
-    returning s.*
-  ), asked as (
-    insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
-    select hub.uuid(c.now), k.session_id, k.seq, k.message_id, k.channel, k.account, p_item -> 'address',
-      case when free.yes then 'running' else 'pending' end, case when free.yes then 1 else 0 end,
-      case when free.yes then c.now + c.lease else hub.at_once(c.now) end, c.now
-    from kept k, lateral (
-      select (select settled from found) and not exists (
-        select from public.turns w where w.session_id = k.session_id and w.state in ('pending', 'running')) as yes) free
-    where (p_item ->> 'wakes')::boolean
-    returning *
-  ), counted as (
-    insert into public.counted (key) select 'received|' || v_channel from kept
-  )
-  select f.session_id, f.customer_key, f.last_channel, f.blocked, f.fresh, k as message, a as turn,
-      hub.session_row(to_jsonb(s)) || f.known as session
-    into r
-    from found f left join kept k on true left join slid s on true left join asked a on true;
-  if not found then
+  -- A block of its own: a session that has changed between the look and the lock is not found, but its row is locked. The
+  -- long way locks identities first, so that lock has to go.
+  begin
+    with found as (
+      select x.session_id, x.customer_key, x.last_channel, greatest(x.last_seq + 1, (extract(epoch from p_at) * 1000000)::bigint) as seq,
+        v_channel = any (k.unreachable) as blocked,
+        h.seen and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null'
+          or (h.reached and x.last_channel = v_channel)) as fresh,
+        case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as known,
+        -- Else somebody had the session in hand until a moment ago, and this statement does not see what they did.
+        x.xmin = o.xmin as settled
+      from (
+          select e.key, e.value from jsonb_each_text(p_item -> 'identities') as e
+          order by hub.identity_rank(e.key), e.key collate "C" limit 1
+        ) e
+        join public.identities i on i.kind = e.key and i.value = e.value
+        join public.sessions x on x.customer_key = i.customer_key and x.status = 'active'
+        join public.sessions o on o.session_id = x.session_id
+        join public.customers k on k.customer_key = i.customer_key
+        cross join lateral (
+          select jsonb_object_agg(h.kind, h.value) as held,
+            bool_and(h.last_seen_at >= v_recent) filter (where p_item -> 'identities' ? h.kind) as seen,
+            bool_or(h.address_used_at >= v_recent and h.kind = coalesce(p_item ->> 'address_of', e.key) and h.channel = v_channel
+              and h.address = p_item -> 'address' and h.account is not distinct from v_account) as reached
+          from public.identities h
+          where h.customer_key = i.customer_key and h.verified_at is not null
+        ) h
+      where x.expires_at > p_at and h.held @> (p_item -> 'identities')
+      for update of x skip locked
+    ), kept as (
+      insert into public.messages (
+        message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
+      select hub.uuid(c.now), f.session_id, f.seq, v_channel, v_account, p_item ->> 'external_id', 'inbound', 'user',
+        p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
+        case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, f.session_id) end,
+        (p_item ->> 'sent_at')::timestamptz, p_at
+      from found f
+      where not exists (
+        select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, p_item ->> 'external_id'))
+      on conflict do nothing
+      returning *
+    ), slid as (
+      update public.sessions s
+      set last_activity = greatest(s.last_activity, p_at), updated_at = greatest(s.updated_at, p_at),
+        expires_at = greatest(s.expires_at, p_at + c.ttl), message_count = s.message_count + 1, last_seq = k.seq,
+        last_channel = v_channel,
+        channels = case when v_channel = any (s.channels) then s.channels else s.channels || v_channel end,
+        channels_since = case when v_channel = any (s.channels) then s.channels_since else s.channels_since || p_at end
+      from kept k
+      where s.session_id = k.session_id
+      returning s.*
+    ), asked as (
+      insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
+      select hub.uuid(c.now), k.session_id, k.seq, k.message_id, k.channel, k.account, p_item -> 'address',
+        case when free.yes then 'running' else 'pending' end, case when free.yes then 1 else 0 end,
+        case when free.yes then c.now + c.lease else hub.at_once(c.now) end, c.now
+      from kept k, lateral (
+        select (select settled from found) and not exists (
+          select from public.turns w where w.session_id = k.session_id and w.state in ('pending', 'running')) as yes) free
+      where (p_item ->> 'wakes')::boolean
+      returning *
+    ), counted as (
+      insert into public.counted (key) select 'received|' || v_channel from kept
+    )
+    select f.session_id, f.customer_key, f.last_channel, f.blocked, f.fresh, k as message, a as turn,
+        hub.session_row(to_jsonb(s)) || f.known as session
+      into r
+      from found f left join kept k on true left join slid s on true left join asked a on true;
+    if not found then
+      raise exception using errcode = 'HB000', message = 'not found';
+    end if;
+  exception when sqlstate 'HB000' then
     return null;
-  end if;
+  end;
   m := r.message;
   if m.message_id is null then
     return hub.repeat_message(v_channel, coalesce(v_account, r.session_id::text), p_item ->> 'external_id', c);

@@ -1,5 +1,6 @@
 import type { Store } from "../../../src/core/store.ts";
 import type { Journal } from "../../../src/outage/journal.ts";
+import { settings } from "../../contracts/given.ts";
 import { PEOPLE } from "./customers.ts";
 import { LATE_STEPS, type Plan } from "./gate.ts";
 import { type Deed, isRefusal, openShop, personKey, type Shop } from "./hub.ts";
@@ -153,19 +154,33 @@ export async function happen(
     const deed = shop.deed({ do: "sweep", at: 1 }, end);
     await attempt([[deed!, 1]], end, CALM);
   }
-  return { world, shop, loose, hasty: new Set(world.overtaking.flatMap((one) => overtaken(one, shop))) };
+  const hasty = new Set<string>();
+  for (const one of world.overtaking) {
+    const found = overtaken(one, shop);
+    if (!found) continue;
+    hasty.add(found.key);
+    // The message waited for longer than its session lives: it goes into the one that was opened meanwhile.
+    if (one.at - found.since >= settings.sessionTtlMs) loose.add(found.key);
+  }
+  return { world, shop, loose, hasty };
 }
 
-/** Whose session was opened before their own message that waited. */
-function overtaken({ identities, token_hash, waiting }: Overtaking, { given }: Shop): string[] {
+/** Whose session was opened before their own message that waited, and since when the oldest such message did. */
+function overtaken(
+  { identities, token_hash, waiting }: Overtaking,
+  { given }: Shop,
+): { key: string; since: number } | undefined {
   const keyOf = (from: object) => {
     const values = Object.values(from);
     const who = PEOPLE.findIndex((person) => Object.values(person).some((value) => values.includes(value)));
     return who >= 0 ? personKey(who) : given.find(({ token }) => values.includes(token))?.key;
   };
-  const waits = waiting.map((event) => event.type === "message" && keyOf(event.message.from));
   const key = keyOf({ ...identities, token_hash });
-  return key !== undefined && waits.includes(key) ? [key] : [];
+  const theirs = waiting.filter(({ events }) =>
+    events.some((event) => event.type === "message" && keyOf(event.message.from) === key),
+  );
+  if (key === undefined || theirs.length === 0) return undefined;
+  return { key, since: Math.min(...theirs.map(({ at }) => at)) };
 }
 
 async function isQuiet({ store, clock }: World, journal: Journal): Promise<boolean> {
@@ -208,8 +223,11 @@ export async function happenCalmly({ world: { batch }, shop, loose, hasty }: His
     await world.gate.run(() => isOver && isolate.running.size === 0, CALM);
     const refusal = failed === undefined ? undefined : isRefusal(failed);
     if (failed !== undefined && refusal === undefined) throw failed;
-    // Where nobody can tell what came first, it may have been possible in the other order only.
-    if (refusal !== why && !(isLoose && why === undefined))
+    // Where nobody can tell what came first, it may have been possible in the other order only. And what a device says
+    // after its sign-out is acknowledged where the cache was cut off from that, and refused by the store later.
+    const hasLeft = deed.name.startsWith("web") && deed.keys.some((key) => shop.left.has(key));
+    deed.isRefusedCalmly = refusal === "never" && why === undefined;
+    if (refusal !== why && !(why === undefined && (isLoose || hasLeft)))
       throw new Error(`${deed.name} was ${why ?? "done"}, and is ${refusal ?? "done"} in the calm world`);
   }
   return world;

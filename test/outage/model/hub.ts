@@ -40,6 +40,8 @@ export interface Deed {
     readonly why: Refusal;
     readonly isBlind: boolean;
   };
+  /** It was acknowledged, and the calm world refuses it: see `happenCalmly`. */
+  isRefusedCalmly?: boolean;
   /** Whom it cuts off from what, or connects again. */
   readonly reach?: { readonly key: string; readonly channel: string; readonly reachable: boolean };
 }

@@ -30,6 +30,8 @@ export interface Take {
   readonly isLate: boolean;
   /** When the store recorded it; absent when it never did. */
   recorded?: number;
+  /** Its delivery was handed over by a call that took longer than the lease: others may send it as well. */
+  isAnybodys?: boolean;
   /** When its answer was lost, or the store was down for whoever wanted to record it. */
   excuse?: number;
 }
@@ -82,7 +84,9 @@ export function answeredBy(text: string | undefined): string[] {
 export interface Overtaking {
   readonly identities: Identities;
   readonly token_hash?: string;
-  readonly waiting: readonly InboundEvent[];
+  readonly at: number;
+  /** Entries of the journal, and when they came. */
+  readonly waiting: readonly { readonly at: number; readonly events: readonly InboundEvent[] }[];
 }
 
 /** Where a world begins, empty. Without a journal it knows no outages. */
@@ -137,7 +141,10 @@ export function makeWorld(clock: { now: number }, batch: boolean, given?: Store,
       if (outcome.state === "dead") bugs.push(new Error(`a delivery died: ${outcome.reason}`));
       if (outcome.state !== "sent") continue;
       const take = takes.find((one) => one.external_id === outcome.external_id)!;
-      if (anybodys.has(outcome.delivery_id)) take.excuse ??= take.order;
+      if (anybodys.has(outcome.delivery_id)) {
+        take.excuse ??= take.order;
+        take.isAnybodys = true;
+      }
       if (attempts.get(outcome.delivery_id) !== outcome.attempt) continue;
       attempts.delete(outcome.delivery_id);
       take.recorded = order++;
@@ -170,8 +177,11 @@ export function makeWorld(clock: { now: number }, batch: boolean, given?: Store,
     const { sessions } = store;
     const note = async ({ identities = {}, token_hash }: Partial<Overtaking>) => {
       const entries = await journal.read(1_000);
-      const waiting = entries.flatMap(({ entry }) => entry?.events ?? []);
-      if (waiting.length > 0) overtaking.push({ identities, waiting, ...(token_hash && { token_hash }) });
+      const waiting = entries.flatMap(({ entry }) =>
+        entry ? { at: entry.at.getTime(), events: entry.events } : [],
+      );
+      const at = clock.now;
+      if (waiting.length > 0) overtaking.push({ identities, at, waiting, ...(token_hash && { token_hash }) });
     };
     return {
       ...store,
