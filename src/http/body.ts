@@ -7,15 +7,8 @@ const DRAINED = 32 * 1024 * 1024;
 
 /** A request's bytes, refused with `payload_too_large` past `limit`, whatever its headers claim. */
 export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
-  const declared = request.headers.get("content-length");
-  if (Number(declared) > limit) throw tooLarge(limit);
-  if (declared !== null && !request.headers.has("transfer-encoding")) {
-    // The server reads no more than it was told, so the whole body may come at once, without a stream around it.
-    const bytes = new Uint8Array(await request.arrayBuffer());
-    if (bytes.byteLength > limit) throw tooLarge(limit);
-    return bytes;
-  }
   if (!request.body) return new Uint8Array();
+  if (Number(request.headers.get("content-length")) > limit) throw tooLarge(limit);
   const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
   const chunks: Uint8Array[] = [];
   let size = 0;

@@ -203,11 +203,9 @@ function acknowledged(): Promise<void> {
 }
 
 async function webhookRequest(c: HttpContext, limit: number): Promise<WebhookRequest> {
-  const { url } = c.req;
-  const query = url.indexOf("?");
   return {
     method: c.req.method,
-    query: new URLSearchParams(query < 0 ? "" : url.slice(query)),
+    query: new URL(c.req.url).searchParams,
     headers: c.req.raw.headers,
     body: await readBody(c.req.raw, limit),
   };
