@@ -111,8 +111,8 @@ async function fill(databases: DatabaseServer, name: string, sessions: number): 
     select hub.uuid(created_at), message_id, session_id, 1, channel, account, '{}', 'sent', 1, created_at, 'sent',
       message_id, created_at
     from messages where direction = 'outbound'`;
-  await sql`create function public.bench_nothing(p jsonb) returns jsonb language sql immutable as $$ select p $$`;
-  await sql`grant execute on function public.bench_nothing to postgres`;
+  await sql`create function public.hub_bench_nothing(p jsonb) returns jsonb language sql immutable as $$ select p $$`;
+  await sql`grant execute on function public.hub_bench_nothing to postgres`;
   await sql`vacuum analyze`;
   await sql.end();
 }
@@ -136,7 +136,7 @@ async function measure({ hub, limits, call, sweepMs, floorMs }: Place, counts: b
   const began = performance.now();
   const swept = await sweepOnce(hub, limits);
   const between = performance.now();
-  for (let i = 0; i < CALLS; i++) await call("bench_nothing" as SqlFunction, { now: new Date() });
+  for (let i = 0; i < CALLS; i++) await call("hub_bench_nothing" as SqlFunction, { now: new Date() });
   const ended = performance.now();
   if (Object.values(swept).some((count) => count > 0)) throw new Error("there was something to sweep");
   if (!counts) return;
