@@ -118,20 +118,20 @@ function answeredOnce(messages: readonly Message[]): void {
 }
 
 /**
- * The replies that failed because their customer had blocked us on that channel, by their ids. A message unblocks: so some
- * block must have been asked for, or delivered again, no sooner than one of the messages that the reply answers.
+ * The replies that failed because their customer had blocked us on that channel, by their ids. A message there says that it
+ * is over, whenever it is delivered again: so some block must have happened after all messages that the reply answers.
  */
 function blockedReplies({ deeds }: Shop, messages: readonly Message[]): ReadonlySet<string> {
   const brought = new Map(deeds.flatMap((deed) => deed.messages.map((id) => [id, deed] as const)));
   const failed = messages.filter((message) => isReply(message) && message.status === "failed");
   const mayFail = ({ text, channel }: Message) =>
     deeds.some(
-      ({ reach, acked, lastStep }) =>
+      ({ reach, firstStep: happened }) =>
         reach?.reachable === false &&
         reach.channel === channel &&
-        answeredBy(text).some((id) => {
+        answeredBy(text).every((id) => {
           const { keys, firstStep } = brought.get(id)!;
-          return keys.includes(reach.key) && (!acked || lastStep >= firstStep);
+          return keys.includes(reach.key) && happened > firstStep;
         }),
     );
   for (const reply of failed)
