@@ -202,6 +202,17 @@ begin
 end
 $$;
 
+-- Of objects with instants, [{key: instant}], each key with its newest instant.
+create or replace function hub.newest_by_key(p_objects jsonb) returns jsonb
+language sql stable as $$
+  select coalesce(jsonb_object_agg(n.key, n.at), '{}')
+  from (
+    select e.key, max(e.value::timestamptz) as at
+    from jsonb_array_elements(p_objects) as o, jsonb_each_text(o) as e (key, value)
+    group by e.key
+  ) as n
+$$;
+
 -- Makes customers, of whom at most one has an active session by now, one: the first of them. Theirs are then all
 -- identities, sessions and channels that cannot be reached. Of a kind that two of them hold, the older customer's value
 -- stays.
@@ -219,12 +230,14 @@ begin
       where o.customer_key = any (p_customers) and o.kind = i.kind
         and array_position(p_customers, o.customer_key) < array_position(p_customers, i.customer_key));
   update public.identities set customer_key = v_into where customer_key = any (v_others);
-  with gone as (delete from public.customers where customer_key = any (v_others) returning customer_id, unreachable)
-    select max(customer_id) as customer_id, array_agg(u) filter (where u is not null) as unreachable into v_gone
+  with gone as (delete from public.customers where customer_key = any (v_others) returning customer_id, unreachable, reachability_at)
+    select max(customer_id) as customer_id, array_agg(u) filter (where u is not null) as unreachable,
+        (select jsonb_agg(reachability_at) from gone) as reachability_at into v_gone
     from gone left join lateral unnest(unreachable) as u on true;
   update public.customers
     set customer_id = coalesce(customer_id, v_gone.customer_id),
         unreachable = array(select distinct u from unnest(unreachable || v_gone.unreachable) as u order by u),
+        reachability_at = hub.newest_by_key(v_gone.reachability_at || reachability_at),
         updated_at = p_now
     where customer_key = v_into;
   return v_into;

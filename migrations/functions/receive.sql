@@ -429,7 +429,8 @@ begin
     when 'reachability' then
       v_customer := hub.verified_holder(p_item -> 'identities', false, c.now);
       return jsonb_build_object('type', v_type, 'applied', v_customer is not null
-        and hub.set_reachable(v_customer, p_item ->> 'channel', (p_item ->> 'reachable')::boolean));
+        and hub.apply_reachability(
+          v_customer, p_item ->> 'channel', (p_item ->> 'reachable')::boolean, (p_item ->> 'at')::timestamptz));
   end case;
 end
 $$;
@@ -444,7 +445,7 @@ $$;
 --   receipt          {channel, account, external_id, status, at, reason}
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
 --   identity_change  {identities, to, at}; at is when it happened
---   reachability     {channel, identities, reachable}
+--   reachability     {channel, identities, reachable, at}; at is when it happened
 -- Returns {results}: for a message {type, message, session, duplicate, turn} or {type: erased}, else {type, applied, message,
 -- turn}; each with its effects (merged, closed, notified, conflicts, deliveries). Refuses session_not_found, session_expired
 -- and verification_required when a message names a session that is not active or claims one it may not have; then nothing

@@ -2,9 +2,9 @@ import type { OutboundReply, Outcome, Reply, Turn } from "../../core/answer/turn
 import type { Address, Message } from "../../core/messages/message.ts";
 import type { Settled } from "../../core/receive/conversations.ts";
 import { addMessage, applyEarly, refreshStatus } from "./messages.ts";
+import { setReachable } from "./reachability.ts";
 import {
   atOnce,
-  type CustomerRow,
   copy,
   count,
   type DeliveryRow,
@@ -114,13 +114,4 @@ export function settleOne(
   }
   if (moved) changed.push({ session_id: moved.session_id, message_id, status: moved.status! });
   return { row, channel };
-}
-
-/** Whether it changed that a customer may be written to on a channel. */
-export function setReachable(customer: CustomerRow, channel: string, reachable: boolean): boolean {
-  if (customer.unreachable.includes(channel) !== reachable) return false;
-  customer.unreachable = reachable
-    ? customer.unreachable.filter((name) => name !== channel)
-    : [...customer.unreachable, channel].sort();
-  return true;
 }

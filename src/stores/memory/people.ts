@@ -210,6 +210,8 @@ function moveCustomer(tables: Tables, survivor: CustomerRow, younger: CustomerRo
     }
   }
   survivor.unreachable = [...new Set([...survivor.unreachable, ...younger.unreachable])].sort();
+  for (const [channel, at] of younger.reachability_at)
+    survivor.reachability_at.set(channel, latest(at, survivor.reachability_at.get(channel) ?? at));
   const customer_id = survivor.customer_id ?? younger.customer_id;
   if (customer_id !== undefined) survivor.customer_id = customer_id;
   for (const row of sessionsOf(tables, younger)) row.customer = survivor;

@@ -12,8 +12,8 @@ import { firstVerifiedHolder, verifiedHolder } from "./identities.ts";
 import { mergeQuestion, redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
 import { tell } from "./notices.ts";
-import { setReachable } from "./outbox.ts";
 import { findLive, findLiveThen, resolve, settleIdentities, touch } from "./people.ts";
+import { applyReachability, setReachable } from "./reachability.ts";
 import {
   atOnce,
   copy,
@@ -63,9 +63,9 @@ export function receiveOne(tables: Tables, item: InboundEvent, now: Date): Recei
       return { type: "identity_change", applied: owner !== undefined };
     }
     case "reachability": {
-      const { channel, who, reachable } = item.reachability;
-      const customer = firstVerifiedHolder(tables, who);
-      return { type: "reachability", applied: customer ? setReachable(customer, channel, reachable) : false };
+      const customer = firstVerifiedHolder(tables, item.reachability.who);
+      const applied = customer !== undefined && applyReachability(tables, customer, item.reachability);
+      return { type: "reachability", applied };
     }
   }
 }

@@ -20,6 +20,8 @@ export interface CustomerRow {
   identities: Map<IdentityKind, IdentityRow>;
   /** Channels on which the customer has blocked us. */
   unreachable: string[];
+  /** When the newest news about that happened, by channel. */
+  reachability_at: Map<string, Date>;
   created_at: Date;
 }
 
