@@ -2,8 +2,17 @@ import type { Turn } from "../../core/answer/turn.ts";
 import type { Completed, Conversations, Settled } from "../../core/receive/conversations.ts";
 import { byAccount } from "./notices.ts";
 import { addReply, settleOne } from "./outbox.ts";
-import { receiveOne, refuseDead } from "./receive.ts";
-import { atOnce, copy, count, observe, type SessionRow, type Tables, takeEffects } from "./tables.ts";
+import { isRefusable, receiveOne } from "./receive.ts";
+import {
+  atOnce,
+  copy,
+  count,
+  observe,
+  type SessionRow,
+  snapshot,
+  type Tables,
+  takeEffects,
+} from "./tables.ts";
 import { claimDelivery, claimTurn, finishTurn, heldTurn, isDue } from "./work.ts";
 
 const STALE: Completed = { stale: true, messages: [], deliveries: [] };
@@ -13,11 +22,16 @@ export function memoryConversations(tables: Tables): Conversations {
   return {
     async receive(kept, now) {
       takeEffects(tables);
-      for (const item of kept) refuseDead(tables, item, now);
-      return kept.map((item) => {
-        const result = receiveOne(tables, item, now);
-        return { ...result, ...takeEffects(tables) };
-      });
+      const restore = kept.length > 1 && kept.some(isRefusable) ? snapshot(tables) : undefined;
+      try {
+        return kept.map((item) => {
+          const result = receiveOne(tables, item, now);
+          return { ...result, ...takeEffects(tables) };
+        });
+      } catch (error) {
+        restore?.();
+        throw error;
+      }
     },
 
     async complete(claim, replies, now) {

@@ -23,14 +23,19 @@ import { closeTokens, tokenOf, useToken } from "./tokens.ts";
 /** As `lookUp`, and a token is used by it. */
 export function findLive(tables: Tables, ref: SessionRef, now: Date): SessionRow {
   const row = lookUp(tables, ref, now);
-  if ("token_hash" in ref) useToken(tables.tokens.get(ref.token_hash)!, now);
+  useDevice(tables, ref, now);
   return row;
+}
+
+/** Remembers that a device was used, once nothing more can be refused: a refused call leaves nothing behind. */
+export function useDevice(tables: Tables, ref: SessionRef, now: Date): void {
+  if ("token_hash" in ref) useToken(tables.tokens.get(ref.token_hash)!, now);
 }
 
 /** As `findLive`, at an earlier instant: a session that was marked expired since was alive until it expired. */
 export function findLiveThen(tables: Tables, ref: SessionRef, then: Date): SessionRow {
   const row = lookUp(tables, ref, then, { wasMarked: true });
-  if ("token_hash" in ref) useToken(tables.tokens.get(ref.token_hash)!, then);
+  useDevice(tables, ref, then);
   return row;
 }
 

@@ -18,6 +18,7 @@ import {
   open,
   settleIdentities,
   touch,
+  useDevice,
   welcome,
 } from "./people.ts";
 import { retire } from "./retire.ts";
@@ -81,13 +82,14 @@ export function memorySessions(tables: Tables): Sessions {
 
     async update(of, changes, now) {
       takeEffects(tables);
-      const asked = findLive(tables, of, now);
+      const asked = lookUp(tables, of, now);
       const { data, metadata, language, customer_id, message, if_version } = changes;
       if (if_version !== undefined && if_version !== asked.session.version)
         throw new HubError("version_conflict", `the session is at version ${asked.session.version}`);
       const isTold = message !== undefined && "token_hash" in of;
       const channel = isTold ? ownChannel(tables, of.token_hash, changes.channel) : changes.channel;
       refuseGrowth(asked.session, patched(asked.session, changes));
+      useDevice(tables, of, now);
       const { row, isConflict } =
         customer_id === undefined
           ? { row: asked, isConflict: false }
