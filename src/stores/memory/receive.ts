@@ -7,7 +7,7 @@ import type { InboundEvent, Received } from "../../core/receive/conversations.ts
 import { isSessionRef, type SessionRef } from "../../core/sessions/session.ts";
 import { keepAddress } from "./addresses.ts";
 import { claim } from "./claims.ts";
-import { activeOf, documentOf } from "./customers.ts";
+import { documentOf, seenActive } from "./customers.ts";
 import { firstVerifiedHolder, verifiedHolder } from "./identities.ts";
 import { mergeQuestion, redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
@@ -216,7 +216,7 @@ function receiveEcho(tables: Tables, echo: EchoMessage, now: Date): Message | un
 function findTalking(tables: Tables, identities: Identities, now: Date): SessionRow | undefined {
   for (const [kind, value] of identitiesOf(identities)) {
     const customer = verifiedHolder(tables, kind, value);
-    const row = customer && activeOf(tables, customer, now);
+    const row = customer && seenActive(tables, customer, now);
     if (row) return row;
   }
   return undefined;
