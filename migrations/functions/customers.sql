@@ -123,20 +123,19 @@ language sql volatile as $$
     where phone = p_from and not exists (select from public.passwords where phone = p_to)
 $$;
 
--- Takes identities from a customer whose they are no more, and tells that customer where it can still be reached. The
--- customer's session is held.
+-- Takes identities from a customer whose they are no more, and tells that customer where it can still be reached. A session
+-- past its expiry is marked so: the customer has none. The customer's session is held.
 create or replace function hub.strip(p_customer uuid, p_identities jsonb, c hub.context) returns void
 language plpgsql volatile as $$
 declare
   v_lost constant text[] := array(
     select kind from public.identities where customer_key = p_customer and p_identities ->> kind = value);
+  v_active constant boolean := (hub.active_session(p_customer, c.now)).session_id is not null;
   v_session constant uuid := hub.window_of(p_customer);
   v_addresses jsonb;
-  v_active boolean;
 begin
   perform hub.drop_identity(k, p_identities ->> k) from unnest(v_lost) as k;
-  update public.sessions set version = version + 1, updated_at = c.now where session_id = v_session and status = 'active';
-  v_active := found;
+  update public.sessions set version = version + 1, updated_at = c.now where session_id = v_session and v_active;
   if v_lost = '{visitor_id}' or v_session is null then
     return;
   end if;
@@ -233,8 +232,8 @@ $$;
 
 -- Gives a person verified identities: makes customers who are one person one, takes the identities from others, and writes
 -- them. p_owner is the customer they come with, if one is known; p_keep is the token through which the proof came: other
--- tokens of customers who become one, or become somebody, die. Identities and people are held by the caller. Returns the
--- customer, or null when nobody was found.
+-- tokens of customers who become one, or become somebody, die. Sessions past their expiry are marked so. Identities and people
+-- are held by the caller. Returns the customer, or null when nobody was found.
 create or replace function hub.settle(p_owner uuid, p_identities jsonb, p_keep text, c hub.context) returns uuid
 language plpgsql volatile as $$
 declare
@@ -247,8 +246,11 @@ begin
   if array_length(v_same, 1) > 1 then
     perform hub.close_tokens(v_same, p_keep);
     perform hub.join_sessions(v_same, p_owner, c.now);
-  elsif hub.is_somebody(p_identities) and not hub.is_somebody(hub.held_identities(v_customer)) then
-    perform hub.close_tokens(v_same, p_keep);
+  else
+    perform hub.active_session(v_customer, c.now);
+    if hub.is_somebody(p_identities) and not hub.is_somebody(hub.held_identities(v_customer)) then
+      perform hub.close_tokens(v_same, p_keep);
+    end if;
   end if;
   perform hub.replace_identities(v_same, p_identities, c.now);
   if array_length(v_same, 1) > 1 then

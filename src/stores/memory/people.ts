@@ -3,7 +3,7 @@ import { type Identities, identitiesOf, isPersonal } from "../../core/identity/i
 import { NOTICES } from "../../core/identity/notices.ts";
 import type { SessionRef } from "../../core/sessions/session.ts";
 import { knownAddresses } from "./addresses.ts";
-import { activeOf, byAge, lastEndedOf, newCustomer, seenActive, sessionsOf } from "./customers.ts";
+import { activeOf, lastEndedOf, newCustomer, seenActive, sessionsOf } from "./customers.ts";
 import {
   areApart,
   giveIdentity,
@@ -281,7 +281,7 @@ function strip(tables: Tables, customer: CustomerRow, identities: Identities, no
     active.session.version += 1;
   }
   const addresses = knownAddresses(customer);
-  const row = active ?? (addresses.length > 0 ? sessionsOf(tables, customer).sort(byAge).at(-1) : undefined);
+  const row = active ?? (addresses.length > 0 ? lastEndedOf(tables, customer) : undefined);
   if (!row || !lost.some(({ kind }) => isPersonal(kind))) return;
   const { phone_moved, account_moved } = tables.settings.notices ?? NOTICES;
   tell(tables, row, lost.some(({ kind }) => kind === "phone") ? phone_moved : account_moved, addresses, now);
