@@ -171,8 +171,8 @@ function named(
 }
 
 /**
- * The active session that a trusted caller's word finds. A phone that was only claimed is verified by it, unless it is a
- * claim itself.
+ * The active session that a trusted caller's word finds; by the name only where no identity finds a customer. A phone that
+ * was only claimed is verified by it, unless it is a claim itself.
  */
 function findNamed(
   tables: Tables,
@@ -191,7 +191,9 @@ function findNamed(
     if (isClaim && !claimed) settleIdentities(tables, holder, { [kind]: value }, now);
     return row;
   }
-  const called = customer_id === undefined || claimed ? undefined : customerCalled(tables, customer_id);
+  const isFound = identitiesOf(identities).some(([kind, value]) => holderOf(tables, kind, value, now));
+  const called =
+    customer_id === undefined || claimed || isFound ? undefined : customerCalled(tables, customer_id);
   return called && seenActive(tables, called, now);
 }
 
