@@ -89,7 +89,7 @@ language sql volatile as $$
   insert into public.customers (customer_key, created_at, updated_at) values (hub.uuid(p_now), p_now, p_now) returning customer_key
 $$;
 
--- Lets the tokens of these customers' sessions die, but for the one to keep.
+-- Lets the tokens of all sessions of these customers die, active or not, but for the one to keep.
 create or replace function hub.close_tokens(p_customers uuid[], p_keep text) returns void
 language plpgsql volatile as $$
 declare
@@ -97,8 +97,7 @@ declare
 begin
   with dead as (
     delete from public.session_tokens t using public.sessions s
-      where s.customer_key = any (p_customers) and s.status = 'active' and t.session_id = s.session_id
-        and t.token_hash is distinct from p_keep
+      where s.customer_key = any (p_customers) and t.session_id = s.session_id and t.token_hash is distinct from p_keep
       returning t.token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_closed from dead;
   perform hub.add_effect('closed', v_closed);
