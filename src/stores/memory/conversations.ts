@@ -1,7 +1,7 @@
 import type { Turn } from "../../core/answer/turn.ts";
 import type { Completed, Conversations, Settled } from "../../core/receive/conversations.ts";
 import { byAccount } from "./notices.ts";
-import { addReply, settleOne } from "./outbox.ts";
+import { addReply, type Line, settleOne } from "./outbox.ts";
 import { isRefusable, receiveOne } from "./receive.ts";
 import {
   atOnce,
@@ -70,15 +70,15 @@ export function memoryConversations(tables: Tables): Conversations {
     },
 
     async settle(outcomes, now) {
-      const lines = new Map<string, { row: SessionRow; channel: string }>();
+      const lines = new Map<string, Line>();
       const changed: Settled["changed"][number][] = [];
       for (const outcome of outcomes) {
         const line = settleOne(tables, outcome, changed, now);
         if (line) lines.set(`${line.row.session.session_id} ${line.channel}`, line);
       }
-      const deliveries = [...lines.values()].flatMap(
-        ({ row, channel }) => claimDelivery(tables, row, channel, now) ?? [],
-      );
+      const deliveries = [...lines.values()]
+        .sort(byAccount)
+        .flatMap(({ row, channel }) => claimDelivery(tables, row, channel, now) ?? []);
       return { deliveries, changed };
     },
 
