@@ -7,6 +7,7 @@ import {
   atOnce,
   copy,
   count,
+  type DeliveryRow,
   observe,
   type SessionRow,
   snapshot,
@@ -90,11 +91,16 @@ export function memoryConversations(tables: Tables): Conversations {
           (line, i, all) => all.findIndex((other) => other.delivery.channel === line.delivery.channel) === i,
         ),
       );
+      const turns = firstOf(limit, oldestFirst(heads), (head) =>
+        claimTurn(tables, tables.sessions.get(head.session_id)!, now),
+      );
+      // Sessions that this sweep has in hand go first, for sweeps at the same time can claim nothing of them.
+      const held = new Set(turns.map(({ session }) => session.session_id));
+      const isHeld = ({ delivery }: DeliveryRow) => Number(held.has(delivery.session_id));
       return {
-        turns: firstOf(limit, oldestFirst(heads), (head) =>
-          claimTurn(tables, tables.sessions.get(head.session_id)!, now),
-        ),
+        turns,
         deliveries: oldestFirst(lines.filter((head) => isDue(tables, head, now)))
+          .sort((a, b) => isHeld(b) - isHeld(a))
           .slice(0, limit)
           .sort((a, b) => byAccount(a.delivery, b.delivery))
           .flatMap(
