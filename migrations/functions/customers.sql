@@ -260,10 +260,9 @@ begin
 end
 $$;
 
--- The active session of the person with these verified identities: found, made one of several, or opened. Identities and
--- people are held by the caller; touching the session is the caller's part. p_owner is the customer who gets the
--- identities where they find no one.
-create or replace function hub.resolve(p_identities jsonb, p_channel text, p_owner uuid, c hub.context) returns public.sessions
+-- The person with these verified identities: found, made one of several, or new. Identities and people are held by the
+-- caller. p_owner is the customer who gets the identities where they find no one.
+create or replace function hub.identify(p_identities jsonb, p_owner uuid, c hub.context) returns uuid
 language plpgsql volatile as $$
 declare
   v_anchor constant text := hub.strongest(p_identities);
@@ -275,14 +274,24 @@ begin
     v_customer := hub.new_customer(c.now);
     perform hub.give_identities(v_customer, p_identities, c.now);
   end if;
-  return hub.current_session(v_customer, p_channel, c);
+  return v_customer;
+end
+$$;
+
+-- The active session of the person with these verified identities: found, made one of several, or opened. Identities and
+-- people are held by the caller; touching the session is the caller's part.
+create or replace function hub.resolve(p_identities jsonb, p_channel text, c hub.context) returns public.sessions
+language plpgsql volatile as $$
+begin
+  return hub.current_session(hub.identify(p_identities, null, c), p_channel, c);
 end
 $$;
 
 -- Gives a customer the frontends' name for them, by a trusted caller's word, and returns the customer: another one where the
 -- name showed two to be one. A name that another person has, or a customer who has another name, is a conflict: it is
--- noted, and nothing else changes. p_keep: as in settle. Names and people are held by the caller.
-create or replace function hub.apply_customer_id(p_customer uuid, p_name text, p_keep text, c hub.context) returns uuid
+-- noted in the customer's session, opened on p_channel where there is none, and nothing else changes. p_keep: as in
+-- settle. Names and people are held by the caller.
+create or replace function hub.apply_customer_id(p_customer uuid, p_name text, p_channel text, p_keep text, c hub.context) returns uuid
 language plpgsql volatile as $$
 declare
   v_own constant text := (select customer_id from public.customers where customer_key = p_customer);
@@ -303,7 +312,8 @@ begin
     return hub.join_customers(v_both, c.now);
   end if;
   perform hub.add_effect('conflicts', '["customer_id"]');
-  perform hub.note_conflict(hub.window_of(p_customer), 'customer_id', to_jsonb(p_name), c.now);
+  perform hub.note_conflict(
+    (hub.current_session(p_customer, p_channel, c)).session_id, 'customer_id', to_jsonb(p_name), c.now);
   return p_customer;
 end
 $$;

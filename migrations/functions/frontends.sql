@@ -43,13 +43,12 @@ declare
   v_owner constant uuid := (
     select customer_key from public.customers
     where customer_id = p_name and not hub.are_apart(hub.known_as(customer_key), p_identities));
-  s public.sessions;
+  v_customer uuid := hub.identify(p_identities, v_owner, c);
 begin
-  s := hub.resolve(p_identities, p_channel, v_owner, c);
   if p_name is not null then
-    s := hub.current_session(hub.apply_customer_id(s.customer_key, p_name, null, c), p_channel, c);
+    v_customer := hub.apply_customer_id(v_customer, p_name, p_channel, null, c);
   end if;
-  return s;
+  return hub.current_session(v_customer, p_channel, c);
 end
 $$;
 
@@ -132,7 +131,7 @@ begin
   else
     s := hub.find_trusted(v_identities, v_name, c);
     if v_name is not null then
-      s := hub.active_session(hub.apply_customer_id(s.customer_key, v_name, null, c), c.now);
+      s := hub.active_session(hub.apply_customer_id(s.customer_key, v_name, p ->> 'channel', null, c), c.now);
     end if;
   end if;
   s := hub.touch(s, p ->> 'channel', c);
@@ -230,7 +229,8 @@ begin
     v_channel := hub.own_channel(p ->> 'token_hash', v_channel);
   end if;
   if p ? 'customer_id' then
-    s := hub.active_session(hub.apply_customer_id(s.customer_key, p ->> 'customer_id', p ->> 'token_hash', c), c.now);
+    s := hub.active_session(
+      hub.apply_customer_id(s.customer_key, p ->> 'customer_id', v_channel, p ->> 'token_hash', c), c.now);
   end if;
   s := hub.touch(s, v_channel, c);
   if p ? 'data' or p ? 'metadata' or p ? 'language' then

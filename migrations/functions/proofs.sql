@@ -77,7 +77,7 @@ begin
       perform hub.close_tokens(array[s.customer_key], v_token);
     end if;
   else
-    s := hub.resolve(v_phone, p ->> 'channel', null, c);
+    s := hub.resolve(v_phone, p ->> 'channel', c);
   end if;
   s := hub.touch(s, p ->> 'channel', c);
   if t.token_hash is not null then

@@ -232,7 +232,7 @@ begin
   end if;
   if session.session_id is null then
     perform hub.hold_people(array[v_identities]);
-    session := hub.resolve(v_identities, p_item ->> 'channel', null, c);
+    session := hub.resolve(v_identities, p_item ->> 'channel', c);
   end if;
 end
 $$;

@@ -48,6 +48,15 @@ export function customerIds(make: Make): void {
     await expect(store.sessions.restore(ended, "web", minute(4))).rejects.toMatchObject(missing);
   });
 
+  test("it opens no session for somebody who turns out to have one under their name", async () => {
+    const store = await desk(make);
+    await begin(store, 1, { phone }, minute(0));
+    const named = await begin(store, 2, {}, day(7), { customer_id: "103" });
+    const opened = await begin(store, 3, { phone }, day(8), { customer_id: "103" });
+    expect(opened).toMatchObject({ session_id: named.session_id, phone, version: 2 });
+    expect(opened.merged).toBeUndefined();
+  });
+
   test("nor by the name of another one than the identities find", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
