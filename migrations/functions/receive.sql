@@ -232,7 +232,7 @@ begin
   end if;
   if session.session_id is null then
     perform hub.hold_people(array[v_identities]);
-    session := hub.resolve(v_identities, p_item ->> 'channel', null, c);
+    session := hub.resolve(v_identities, p_item ->> 'channel', c);
   end if;
 end
 $$;
@@ -275,6 +275,10 @@ begin
       case when p_item -> 'address' = '{}' then '[]' else jsonb_build_array(p_item) end, c);
     select * into s from public.sessions where session_id = s.session_id;
     v_result := v_result || jsonb_build_object('session', hub.session_document(s));
+    -- A turn of another message has a session of its own.
+    if v_result #> '{turn,session}' is not null then
+      v_result := jsonb_set(v_result, '{turn,session}', v_result -> 'session');
+    end if;
   end if;
   return v_result;
 end

@@ -204,6 +204,12 @@ export function takeEffects(tables: Tables): Effects {
   return Object.fromEntries(Object.entries(effects).filter(([, list]) => list.length > 0));
 }
 
+/** Remembers all tables as they are. Returns what puts them back, for a call that is refused half-way. */
+export function snapshot(tables: Tables): () => void {
+  const before = structuredClone(tables);
+  return () => void Object.assign(tables, before);
+}
+
 /** What finds the one row of an identity. */
 export function identityKey(kind: IdentityKind, value: string): string {
   return JSON.stringify([kind, value]);
