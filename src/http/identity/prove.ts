@@ -1,5 +1,5 @@
 import type { Hub } from "../../core/hub.ts";
-import type { Told } from "../../core/receive/effects.ts";
+import type { OpenedSession } from "../../core/receive/effects.ts";
 import { mintToken } from "../auth.ts";
 import type { HttpContext } from "../request.ts";
 import { sessionOf } from "../sessions/end.ts";
@@ -12,7 +12,7 @@ import { present } from "../sessions/present.ts";
 export async function verified(
   c: HttpContext,
   before: string | undefined,
-  prove: (hub: Hub, new_token_hash: string) => Promise<Told>,
+  prove: (hub: Hub, new_token_hash: string) => Promise<OpenedSession>,
 ) {
   const { exchange } = c.var;
   const hub = exchange.hub();

@@ -1,5 +1,5 @@
 import { z } from "@hono/zod-openapi";
-import type { Told } from "../../core/receive/effects.ts";
+import type { OpenedSession } from "../../core/receive/effects.ts";
 import type { HttpContext } from "../request.ts";
 import { viewSession } from "../shapes.ts";
 
@@ -17,7 +17,11 @@ export const conflicts = z
  * The session for an answer, with its version as ETag; the cache and its other devices learn of it after the answer.
  * Without a token only they do: nobody's device was given it.
  */
-export function present(c: HttpContext, token_hash: string | undefined, { conflicts, ...session }: Told) {
+export function present(
+  c: HttpContext,
+  token_hash: string | undefined,
+  { conflicts, ...session }: OpenedSession,
+) {
   const { exchange } = c.var;
   exchange.facts.session_id = session.session_id;
   const { cache, live } = exchange.hub();
