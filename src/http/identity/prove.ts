@@ -6,8 +6,8 @@ import { sessionOf } from "../sessions/end.ts";
 import { present } from "../sessions/present.ts";
 
 /**
- * A session for somebody who has just proven who they are, with the device's new token; `before` is the hash of the
- * token it held, which is dead afterwards, and so are its connections.
+ * The session of a customer who was just verified by `prove`, with the device's new token. `before` is the hash of the
+ * device's old token: it dies, and its connections are closed.
  */
 export async function verified(
   c: HttpContext,
