@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HubError } from "../../src/core/errors.ts";
 import type { Store } from "../../src/core/store.ts";
 import type { RoomEvent } from "../../src/http/live/frames.ts";
-import { GUEST_HEADER } from "../../src/http/live/room.ts";
+import { JOINING_HEADER } from "../../src/http/live/room.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { PlayedPair, PlayedResponse, playedRoom } from "../support/room.ts";
 
@@ -37,7 +37,7 @@ async function write(text: string): Promise<void> {
   await store.sessions.update({ token_hash: "a" }, { message: { text, role: "user" } }, new Date());
 }
 
-const known = () => ({ ready: true, seen: Date.now() });
+const known = () => ({ ready: true, checked_at: Date.now() });
 function waitAMinute(): void {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
 }
@@ -109,7 +109,7 @@ describe("a room", () => {
     vi.stubGlobal("Response", PlayedResponse);
     const { room, context } = playedRoom(store);
     const headers = {
-      [GUEST_HEADER]: JSON.stringify({ session_id, token_hash: "a", after: 0, asked: true }),
+      [JOINING_HEADER]: JSON.stringify({ session_id, token_hash: "a", after: 0, asked: true }),
     };
     expect(await room.fetch(new Request("http://room/", { headers }))).toMatchObject({
       status: 101,

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Store } from "../../src/core/store.ts";
 import { CLOSE } from "../../src/http/live/frames.ts";
-import { GUEST_HEADER } from "../../src/http/live/room.ts";
+import { JOINING_HEADER } from "../../src/http/live/room.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { begin, type TestHub, testHub } from "../support/http.ts";
 import { call } from "../support/people.ts";
@@ -38,7 +38,7 @@ describe("a device that opens connections without end", () => {
     vi.stubGlobal("WebSocketPair", PlayedPair);
     vi.stubGlobal("Response", PlayedResponse);
     const guest = { session_id, token_hash, after: 0, asked: true };
-    await room.fetch(new Request("http://room/", { headers: { [GUEST_HEADER]: JSON.stringify(guest) } }));
+    await room.fetch(new Request("http://room/", { headers: { [JOINING_HEADER]: JSON.stringify(guest) } }));
     vi.unstubAllGlobals();
     return context.getWebSockets(token_hash).at(-1)!;
   }
@@ -81,7 +81,7 @@ describe("a device that does not read", () => {
 
   test("is kept no more of what comes while it is connected, either", async () => {
     const { join, tell } = playedRoom(store);
-    const device = join(session_id, "a", { ready: true, seen: Date.now() });
+    const device = join(session_id, "a", { ready: true, checked_at: Date.now() });
     for (let i = 0; i < 200; i++) {
       await write(1, LONG);
       await tell({ type: "messages" });
