@@ -30,7 +30,7 @@ afterAll(async () => {
   await owner.end();
 });
 
-/** The shortest run of calls that still tells the two apart, one call a line. */
+/** Prints the shortest run on which the two stores differ, one call a line. */
 function reporter(details: fc.RunDetails<[Run]>): void {
   if (!details.failed) return;
   const lines = details.counterexample?.[0].steps.map((step, i) => `${i} ${JSON.stringify(step)}`) ?? [];
