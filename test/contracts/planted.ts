@@ -12,8 +12,8 @@ const LINK = hash(500);
 const PASSWORD = "correct horse battery";
 
 /**
- * A page that an attacker left signed in, tested with every way in which two customers can be joined. The attacker kept a token
- * of the page's session, and must not read with it what the victim writes there later.
+ * A page that an attacker left signed in, tested with every way in which two customers can be joined. The attacker kept
+ * a token of the page's session, and must not read with it what the victim writes there later.
  */
 export function planted(make: Make): void {
   interface Way {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { Bot } from "../../src/core/answer/bot.ts";
 import type { Turn } from "../../src/core/answer/turn.ts";
-import { createShop, kill, type Platform, type Shop, startBot } from "../support/hub-rig.ts";
+import { createHubRig, type HubRig, kill, type Platform, startBot } from "../support/hub-rig.ts";
 import type { NodeHub } from "../support/node-hub.ts";
 
 /** What the nearest rival gets wrong, one test for each, over HTTP with real Postgres and both platforms played. */
@@ -30,8 +30,8 @@ const soon = { timeout: 20_000, interval: 50 };
 
 /** A customer's text on each platform. */
 const WRITE = {
-  telegram: (shop: Shop, text: string) => shop.telegram.tell("/_customer/message", { chat: CHAT, text }),
-  whatsapp: (shop: Shop, text: string) => shop.whatsapp.tell("/_customer/message", { from: PHONE, text }),
+  telegram: (rig: HubRig, text: string) => rig.telegram.tell("/_customer/message", { chat: CHAT, text }),
+  whatsapp: (rig: HubRig, text: string) => rig.whatsapp.tell("/_customer/message", { from: PHONE, text }),
 };
 const PLATFORMS = ["telegram", "whatsapp"] as const;
 
@@ -53,7 +53,7 @@ async function repliesBySweep(
   return texts(platform);
 }
 
-async function nothingIsLeft({ sql }: Shop): Promise<void> {
+async function nothingIsLeft({ sql }: HubRig): Promise<void> {
   const left = () => sql`select
     (select count(*)::int from public.turns) as turns,
     (select count(*)::int from public.deliveries where state <> 'sent') as deliveries`;
@@ -62,67 +62,67 @@ async function nothingIsLeft({ sql }: Shop): Promise<void> {
 
 describe.each(PLATFORMS)("on %s", (name) => {
   test("ten overlapping messages of one customer all reach the bot, in order, and are answered in order", async () => {
-    const shop = await createShop();
+    const rig = await createHubRig();
     const { bot, heard } = recorder(() => pause(50));
-    await shop.open({ bot, paced: false });
+    await rig.open({ bot, paced: false });
     const written = Array.from({ length: 10 }, (_, i) => `message ${i}`);
     const sent = [];
     for (const text of written) {
-      sent.push(WRITE[name](shop, text));
+      sent.push(WRITE[name](rig, text));
       if (name === "whatsapp") await sent.at(-1); // which delivers in any order, so the next one waits for the 200
     }
     for (const { status } of await Promise.all(sent)) expect(status).toBe(200);
-    await expect.poll(() => texts(shop[name]), soon).toHaveLength(10);
+    await expect.poll(() => texts(rig[name]), soon).toHaveLength(10);
     expect(heard).toEqual(written);
-    expect(await texts(shop[name])).toEqual(written.map((text) => `to ${text}`));
-    await nothingIsLeft(shop);
+    expect(await texts(rig[name])).toEqual(written.map((text) => `to ${text}`));
+    await nothingIsLeft(rig);
   });
 
   test("ten messages at the same instant all reach the bot, in the order they were stored", async () => {
-    const shop = await createShop({ shuffle: true });
+    const rig = await createHubRig({ shuffle: true });
     const { bot, heard } = recorder(() => pause(20));
-    await shop.open({ bot, paced: false });
-    await Promise.all(Array.from({ length: 10 }, (_, i) => WRITE[name](shop, `message ${i}`)));
-    await expect.poll(() => texts(shop[name]), soon).toHaveLength(10);
-    const stored = await shop.sql`select text from public.messages where direction = 'inbound' order by seq`;
+    await rig.open({ bot, paced: false });
+    await Promise.all(Array.from({ length: 10 }, (_, i) => WRITE[name](rig, `message ${i}`)));
+    await expect.poll(() => texts(rig[name]), soon).toHaveLength(10);
+    const stored = await rig.sql`select text from public.messages where direction = 'inbound' order by seq`;
     expect(heard).toEqual(stored.map(({ text }) => text));
   });
 
   test("a bot that throws is asked again, and the customer is answered once", async () => {
-    const shop = await createShop();
+    const rig = await createHubRig();
     const { bot } = recorder(async (_, call) => {
       if (call <= 2) throw new Error("out of order");
     });
-    const hub = await shop.open({ bot, paced: false });
-    await WRITE[name](shop, "Hello");
-    expect(await repliesBySweep(hub, shop[name], 1)).toEqual(["to Hello"]);
+    const hub = await rig.open({ bot, paced: false });
+    await WRITE[name](rig, "Hello");
+    expect(await repliesBySweep(hub, rig[name], 1)).toEqual(["to Hello"]);
     const outcomes = hub.lines.filter(({ event }) => event === "turn").map(({ fields }) => fields.outcome);
     expect(outcomes).toEqual(["failed", "failed", "done"]);
-    await nothingIsLeft(shop);
+    await nothingIsLeft(rig);
   });
 
   test.for([{ status: 500 }, { status: 429, retry_after: 1 }])(
     "a platform that answers %j is asked again, and the customer is answered once",
     async (fault) => {
-      const shop = await createShop();
-      const hub = await shop.open({ bot: recorder().bot, paced: false });
+      const rig = await createHubRig();
+      const hub = await rig.open({ bot: recorder().bot, paced: false });
       const method = name === "telegram" ? "sendMessage" : "text";
-      await shop[name].tell("/_faults", { kind: "status", method, times: 2, ...fault });
-      await WRITE[name](shop, "Hello");
-      expect(await repliesBySweep(hub, shop[name], 1)).toEqual(["to Hello"]);
-      expect((await shop[name].tell("/_faults")).faults).toEqual([]);
-      await nothingIsLeft(shop);
+      await rig[name].tell("/_faults", { kind: "status", method, times: 2, ...fault });
+      await WRITE[name](rig, "Hello");
+      expect(await repliesBySweep(hub, rig[name], 1)).toEqual(["to Hello"]);
+      expect((await rig[name].tell("/_faults")).faults).toEqual([]);
+      await nothingIsLeft(rig);
     },
   );
 
   test("a redelivery of a message whose turn failed is no second one, and does not stop its answer", async () => {
-    const shop = await createShop({ copies: 3 });
+    const rig = await createHubRig({ copies: 3 });
     const { bot, heard } = recorder(async (_, call) => {
       if (call === 1) throw new Error("out of order");
     });
-    const hub = await shop.open({ bot, paced: false });
-    await WRITE[name](shop, "Hello");
-    expect(await repliesBySweep(hub, shop[name], 1)).toEqual(["to Hello"]);
+    const hub = await rig.open({ bot, paced: false });
+    await WRITE[name](rig, "Hello");
+    expect(await repliesBySweep(hub, rig[name], 1)).toEqual(["to Hello"]);
     expect(heard).toEqual(["Hello"]);
   });
 });
@@ -141,7 +141,7 @@ describe("a hub killed after it acknowledged a message", () => {
 
   /** Kills the hub while its bot thinks; what comes after finds a bot that answers. */
   async function killedShop() {
-    const shop = await createShop();
+    const rig = await createHubRig();
     let alive = false;
     const asked: number[] = [];
     const botUrl = await startBot(async ({ attempt, message }) => {
@@ -149,63 +149,63 @@ describe("a hub killed after it acknowledged a message", () => {
       return alive ? [`to ${message.text}`] : new Promise<never>(() => {});
     });
     const over = { botUrl, leaseMs: 1_500, paced: false };
-    const first = await shop.spawn(over);
-    expect((await shop.telegram.tell("/_customer/update", update)).status).toBe(200);
+    const first = await rig.spawn(over);
+    expect((await rig.telegram.tell("/_customer/update", update)).status).toBe(200);
     await expect.poll(() => asked, soon).toHaveLength(1);
     await kill(first);
     alive = true;
-    return { shop, asked, second: await shop.spawn(over) };
+    return { rig, asked, second: await rig.spawn(over) };
   }
 
   test("answers it when the platform delivers it again", async () => {
-    const { shop, asked } = await killedShop();
+    const { rig, asked } = await killedShop();
     await expect
       .poll(
         async () => {
-          await shop.telegram.tell("/_customer/update", update);
-          return texts(shop.telegram);
+          await rig.telegram.tell("/_customer/update", update);
+          return texts(rig.telegram);
         },
         { timeout: 30_000, interval: 200 },
       )
       .toEqual(["to Are you there?"]);
     expect(asked).toEqual([1, 2]);
-    expect(await shop.sql`select text from public.messages order by seq`).toEqual([
+    expect(await rig.sql`select text from public.messages order by seq`).toEqual([
       { text: "Are you there?" },
       { text: "to Are you there?" },
     ]);
   });
 
   test("answers it when the sweep comes by, if the platform does not", async () => {
-    const { shop, second } = await killedShop();
+    const { rig, second } = await killedShop();
     await expect
-      .poll(() => second.kill("SIGUSR2") && texts(shop.telegram), { timeout: 30_000, interval: 200 })
+      .poll(() => second.kill("SIGUSR2") && texts(rig.telegram), { timeout: 30_000, interval: 200 })
       .toEqual(["to Are you there?"]);
-    await nothingIsLeft(shop);
+    await nothingIsLeft(rig);
   });
 });
 
 describe("a button tapped once but delivered twice acts once", () => {
   test("on WhatsApp", async () => {
-    const shop = await createShop({ copies: 2 });
+    const rig = await createHubRig({ copies: 2 });
     const { bot, heard } = recorder();
-    await shop.open({ bot, paced: false });
+    await rig.open({ bot, paced: false });
     const interactive = { type: "button_reply", button_reply: { id: "pay", title: "Pay now" } };
-    await shop.whatsapp.tell("/_customer/message", { from: PHONE, interactive });
-    await expect.poll(() => texts(shop.whatsapp), soon).toEqual(["to Pay now"]);
+    await rig.whatsapp.tell("/_customer/message", { from: PHONE, interactive });
+    await expect.poll(() => texts(rig.whatsapp), soon).toEqual(["to Pay now"]);
     await pause(300);
     expect(heard).toEqual(["Pay now"]);
-    expect(await texts(shop.whatsapp)).toHaveLength(1);
+    expect(await texts(rig.whatsapp)).toHaveLength(1);
   });
 
   test("on Telegram", async () => {
-    const shop = await createShop({ copies: 2 });
+    const rig = await createHubRig({ copies: 2 });
     const { bot, heard } = recorder();
-    await shop.open({ bot, paced: false });
-    await WRITE.telegram(shop, "Menu");
-    await expect.poll(() => shop.telegram.replies(), soon).toHaveLength(1);
-    const [{ message_id } = { message_id: 0 }] = await shop.telegram.replies();
-    await shop.telegram.tell("/_customer/callback", { chat: CHAT, data: "pay", message_id });
-    await expect.poll(() => texts(shop.telegram), soon).toHaveLength(2);
+    await rig.open({ bot, paced: false });
+    await WRITE.telegram(rig, "Menu");
+    await expect.poll(() => rig.telegram.replies(), soon).toHaveLength(1);
+    const [{ message_id } = { message_id: 0 }] = await rig.telegram.replies();
+    await rig.telegram.tell("/_customer/callback", { chat: CHAT, data: "pay", message_id });
+    await expect.poll(() => texts(rig.telegram), soon).toHaveLength(2);
     await pause(300);
     expect(heard).toEqual(["Menu", "pay"]);
   });
@@ -213,29 +213,29 @@ describe("a button tapped once but delivered twice acts once", () => {
 
 describe("an edit soon after a message is applied", () => {
   test("on Telegram, while the bot still thinks and after", async () => {
-    const shop = await createShop();
+    const rig = await createHubRig();
     const { bot } = recorder(() => pause(300));
-    await shop.open({ bot, paced: false });
-    const { message_id } = await WRITE.telegram(shop, "Two pizzas");
-    await shop.telegram.tell("/_customer/edit", { chat: CHAT, message_id, text: "Three pizzas" });
-    await expect.poll(() => shop.telegram.replies(), soon).toHaveLength(1);
+    await rig.open({ bot, paced: false });
+    const { message_id } = await WRITE.telegram(rig, "Two pizzas");
+    await rig.telegram.tell("/_customer/edit", { chat: CHAT, message_id, text: "Three pizzas" });
+    await expect.poll(() => rig.telegram.replies(), soon).toHaveLength(1);
     const [stored] =
-      await shop.sql`select text, edited_at, revisions from public.messages where direction = 'inbound'`;
+      await rig.sql`select text, edited_at, revisions from public.messages where direction = 'inbound'`;
     expect(stored).toMatchObject({ text: "Three pizzas", revisions: [{ text: "Two pizzas" }] });
     expect(stored?.edited_at).toBeInstanceOf(Date);
   });
 
   test("on WhatsApp, even one that overtakes its message", async () => {
-    const shop = await createShop();
-    await shop.open({ bot: recorder().bot, paced: false });
+    const rig = await createHubRig();
+    await rig.open({ bot: recorder().bot, paced: false });
     const edit = {
       original_message_id: "wamid.order",
       message: { type: "text", text: { body: "Three pizzas" } },
     };
-    await shop.whatsapp.tell("/_customer/message", { from: PHONE, edit });
-    await shop.whatsapp.tell("/_customer/message", { from: PHONE, id: "wamid.order", text: "Two pizzas" });
-    await expect.poll(() => shop.whatsapp.replies(), soon).toHaveLength(1);
-    const [stored] = await shop.sql`select text from public.messages where direction = 'inbound'`;
+    await rig.whatsapp.tell("/_customer/message", { from: PHONE, edit });
+    await rig.whatsapp.tell("/_customer/message", { from: PHONE, id: "wamid.order", text: "Two pizzas" });
+    await expect.poll(() => rig.whatsapp.replies(), soon).toHaveLength(1);
+    const [stored] = await rig.sql`select text from public.messages where direction = 'inbound'`;
     expect(stored).toEqual({ text: "Three pizzas" });
   });
 });
@@ -243,51 +243,51 @@ describe("an edit soon after a message is applied", () => {
 test.for(["{}", "[]", '{"object":"whatsapp_business_account"}', '{"entry":null}', "null", "not JSON"])(
   "a signed body without entry is no 500: %s",
   async (body) => {
-    const shop = await createShop({ maxTries: 1 });
-    const hub = await shop.open({ bot: recorder().bot, paced: false });
-    const response = await fetch(`${shop.options.whatsappUrl}/_customer/webhook`, { method: "POST", body });
+    const rig = await createHubRig({ maxTries: 1 });
+    const hub = await rig.open({ bot: recorder().bot, paced: false });
+    const response = await fetch(`${rig.options.whatsappUrl}/_customer/webhook`, { method: "POST", body });
     const { status } = (await response.json()) as any;
     expect([200, 400]).toContain(status);
     expect(hub.lines.filter(({ level }) => level === "error")).toEqual([]);
-    await WRITE.whatsapp(shop, "Hello");
-    await expect.poll(() => texts(shop.whatsapp), soon).toEqual(["to Hello"]);
+    await WRITE.whatsapp(rig, "Hello");
+    await expect.poll(() => texts(rig.whatsapp), soon).toEqual(["to Hello"]);
   },
 );
 
 describe("nothing that a platform tells vanishes", () => {
   test("a failed receipt fails the reply, and is a dead letter with the platform's reason", async () => {
-    const shop = await createShop();
-    await shop.open({ bot: recorder().bot, paced: false });
-    await WRITE.whatsapp(shop, "Hello");
-    await expect.poll(() => shop.whatsapp.replies(), soon).toHaveLength(1);
-    await shop.whatsapp.tell("/_settings", { statuses: false });
-    await WRITE.whatsapp(shop, "Again");
-    await expect.poll(() => shop.whatsapp.replies(), soon).toHaveLength(2);
-    await shop.whatsapp.tell("/_customer/status", { from: PHONE, status: "failed", code: 131026 });
+    const rig = await createHubRig();
+    await rig.open({ bot: recorder().bot, paced: false });
+    await WRITE.whatsapp(rig, "Hello");
+    await expect.poll(() => rig.whatsapp.replies(), soon).toHaveLength(1);
+    await rig.whatsapp.tell("/_settings", { statuses: false });
+    await WRITE.whatsapp(rig, "Again");
+    await expect.poll(() => rig.whatsapp.replies(), soon).toHaveLength(2);
+    await rig.whatsapp.tell("/_customer/status", { from: PHONE, status: "failed", code: 131026 });
     const headers = { "x-api-key": "admin-key" };
     const list = async () =>
-      ((await (await shop.ask("/api/dead-letters", { headers })).json()) as any).dead_letters;
+      ((await (await rig.ask("/api/dead-letters", { headers })).json()) as any).dead_letters;
     await expect.poll(list, soon).toMatchObject([{ type: "delivery", code: "rejected", reason: "131026" }]);
     const [{ session_id }] = await list();
     const path = `/api/sessions/${session_id}/messages`;
-    const { messages } = (await (await shop.ask(path, { headers })).json()) as any;
+    const { messages } = (await (await rig.ask(path, { headers })).json()) as any;
     expect(messages.at(-1)).toMatchObject({ text: "to Again", status: "failed" });
   });
 
   test("contacts, orders and form replies are kept whole and reach the bot as text", async () => {
-    const shop = await createShop();
+    const rig = await createHubRig();
     const { bot, heard } = recorder();
-    await shop.open({ bot, paced: false });
+    await rig.open({ bot, paced: false });
     const contacts = [{ name: { formatted_name: "Ben" }, phones: [{ phone: "+49 30 1234567" }] }];
     const product_items = [{ product_retailer_id: "MUG-7", quantity: 2, item_price: 7.5, currency: "EUR" }];
     const response_json = '{"flow_token":"t-1","size":"XL"}';
     const interactive = { type: "nfm_reply", nfm_reply: { name: "flow", body: "Sent", response_json } };
     for (const said of [{ contacts }, { order: { catalog_id: "3001", product_items } }, { interactive }])
-      await shop.whatsapp.tell("/_customer/message", { from: PHONE, ...said });
+      await rig.whatsapp.tell("/_customer/message", { from: PHONE, ...said });
     await expect.poll(() => heard, soon).toHaveLength(3);
     expect(heard).toEqual([expect.stringContaining("Ben"), "2 x MUG-7", "size: XL"]);
     expect(
-      await shop.sql`select kind, content from public.messages where direction = 'inbound' order by seq`,
+      await rig.sql`select kind, content from public.messages where direction = 'inbound' order by seq`,
     ).toMatchObject([
       { kind: "contact", content: { contacts: [{ name: "Ben" }] } },
       { kind: "order", content: { catalog_id: "3001", items: [{ product_id: "MUG-7", price: 7.5 }] } },
@@ -297,9 +297,9 @@ describe("nothing that a platform tells vanishes", () => {
 });
 
 test("of 3,000 messages under load none stays in a queue, and each customer is answered in order", async () => {
-  const shop = await createShop();
-  await shop.whatsapp.tell("/_settings", { statuses: false });
-  const hub = await shop.open({ bot: recorder().bot, paced: false });
+  const rig = await createHubRig();
+  await rig.whatsapp.tell("/_settings", { statuses: false });
+  const hub = await rig.open({ bot: recorder().bot, paced: false });
   const customers = Array.from({ length: 300 }, (_, i) => String(4_915_100_000_000 + i));
   const pending = customers.flatMap((from) =>
     Array.from({ length: 10 }, (_, i) => ({ from, text: `${from} ${i}` })),
@@ -308,15 +308,15 @@ test("of 3,000 messages under load none stays in a queue, and each customer is a
   const queue = pending.sort((a, b) => a.text.at(-1)!.localeCompare(b.text.at(-1)!)).values();
   const writers = Array.from({ length: 50 }, async () => {
     for (const message of queue)
-      expect((await shop.whatsapp.tell("/_customer/message", message)).status).toBe(200);
+      expect((await rig.whatsapp.tell("/_customer/message", message)).status).toBe(200);
   });
   await Promise.all(writers);
   await expect
-    .poll(async () => (await shop.whatsapp.replies()).length, { timeout: 180_000, interval: 500 })
+    .poll(async () => (await rig.whatsapp.replies()).length, { timeout: 180_000, interval: 500 })
     .toBe(3_000);
-  await nothingIsLeft(shop);
-  const replies = Map.groupBy(await shop.whatsapp.replies(), ({ chat_id }) => String(chat_id));
-  const stored = await shop.sql`select text from public.messages where direction = 'inbound' order by seq`;
+  await nothingIsLeft(rig);
+  const replies = Map.groupBy(await rig.whatsapp.replies(), ({ chat_id }) => String(chat_id));
+  const stored = await rig.sql`select text from public.messages where direction = 'inbound' order by seq`;
   const asked = Map.groupBy(stored, ({ text }) => text.split(" ")[0]);
   for (const from of customers)
     expect(replies.get(from)?.map(({ text }) => text)).toEqual(
@@ -326,24 +326,24 @@ test("of 3,000 messages under load none stays in a queue, and each customer is a
 }, 300_000);
 
 test("Postgres dropping its connections, idle or not, ends no process and loses no message", async () => {
-  const shop = await createShop();
+  const rig = await createHubRig();
   const botUrl = await startBot(async ({ message }) => [`to ${message.text}`]);
-  const child = await shop.spawn({ botUrl, leaseMs: 1_500, paced: false });
-  const drop = () => shop.sql`select pg_terminate_backend(pid) from pg_stat_activity
+  const child = await rig.spawn({ botUrl, leaseMs: 1_500, paced: false });
+  const drop = () => rig.sql`select pg_terminate_backend(pid) from pg_stat_activity
     where application_name = 'session-hub' and datname = current_database()`;
-  await WRITE.whatsapp(shop, "one");
-  await expect.poll(() => texts(shop.whatsapp), soon).toEqual(["to one"]);
+  await WRITE.whatsapp(rig, "one");
+  await expect.poll(() => texts(rig.whatsapp), soon).toEqual(["to one"]);
   expect((await drop()).length).toBeGreaterThan(0);
   await pause(300);
-  await WRITE.whatsapp(shop, "two");
-  await expect.poll(() => texts(shop.whatsapp), soon).toEqual(["to one", "to two"]);
-  const writing = Promise.all(Array.from({ length: 20 }, (_, i) => WRITE.whatsapp(shop, `busy ${i}`)));
+  await WRITE.whatsapp(rig, "two");
+  await expect.poll(() => texts(rig.whatsapp), soon).toEqual(["to one", "to two"]);
+  const writing = Promise.all(Array.from({ length: 20 }, (_, i) => WRITE.whatsapp(rig, `busy ${i}`)));
   await drop();
   await drop();
   await writing;
   await expect
-    .poll(() => child.kill("SIGUSR2") && texts(shop.whatsapp), { timeout: 20_000, interval: 300 })
+    .poll(() => child.kill("SIGUSR2") && texts(rig.whatsapp), { timeout: 20_000, interval: 300 })
     .toHaveLength(22);
   expect([child.exitCode, child.signalCode]).toEqual([null, null]);
-  expect(new Set(await texts(shop.whatsapp)).size).toBe(22);
+  expect(new Set(await texts(rig.whatsapp)).size).toBe(22);
 });

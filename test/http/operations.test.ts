@@ -7,7 +7,7 @@ import type { Metrics } from "../../src/core/operations.ts";
 import type { JournalDepth } from "../../src/core/receive/journal.ts";
 import { prometheusText } from "../../src/http/prometheus.ts";
 import { begin, faultyStore, post, type TestHub, testHub } from "../support/http.ts";
-import { createShop } from "../support/hub-rig.ts";
+import { createHubRig } from "../support/hub-rig.ts";
 import { figure, type ReadFamily, readPrometheus } from "../support/prometheus.ts";
 
 const admin = { headers: { "x-api-key": "admin-key" } };
@@ -328,20 +328,20 @@ describe("GET /metrics", () => {
   });
 
   test("has the figures of a real run, and has them still after a restart, from any instance", async () => {
-    const shop = await createShop();
+    const rig = await createHubRig();
     const bot: Bot = {
       history: 0,
       reply: async ({ message }) => [{ kind: "text", text: `to ${message.text}` }],
     };
-    const first = await shop.open({ bot, paced: false });
-    const request = (path: string, init?: RequestInit) => shop.ask(path, init);
+    const first = await rig.open({ bot, paced: false });
+    const request = (path: string, init?: RequestInit) => rig.ask(path, init);
     const now = async (name: string, labels?: Record<string, string>) =>
       figure(await scrape({ request }), name, labels);
-    await shop.whatsapp.tell("/_settings", { statuses: false });
+    await rig.whatsapp.tell("/_settings", { statuses: false });
     for (let i = 1; i <= 5; i++)
-      await shop.telegram.tell("/_customer/message", { chat: { id: 7000 + i }, text: `t${i}` });
+      await rig.telegram.tell("/_customer/message", { chat: { id: 7000 + i }, text: `t${i}` });
     for (const from of ["4915112345601", "4915112345602", "4915112345603"])
-      await shop.whatsapp.tell("/_customer/message", { from, text: "w" });
+      await rig.whatsapp.tell("/_customer/message", { from, text: "w" });
     await expect
       .poll(() => now("hub_deliveries_total", { channel: "whatsapp", state: "sent" }), { timeout: 20_000 })
       .toBe(3);
@@ -351,13 +351,13 @@ describe("GET /metrics", () => {
       ["4915112345602", "sent"],
       ["4915112345603", "failed"],
     ])
-      await shop.whatsapp.tell("/_customer/status", { from, status });
-    await shop.whatsapp.tell("/_delivery", { copies: 3 });
-    await shop.whatsapp.tell("/_customer/message", { from: "4915112345609", text: "thrice" });
+      await rig.whatsapp.tell("/_customer/status", { from, status });
+    await rig.whatsapp.tell("/_delivery", { copies: 3 });
+    await rig.whatsapp.tell("/_customer/message", { from: "4915112345609", text: "thrice" });
     const web = post({ external_id: "1", phone: "+4915112345601", text: "k" }, { "x-api-key": "web-key" });
-    await shop.ask("/webhooks/web?wait=5", web);
-    await shop.telegram.tell("/_faults", { kind: "status", method: "sendMessage", status: 403 });
-    await shop.telegram.tell("/_customer/message", { chat: { id: 7001 }, text: "and blocks us" });
+    await rig.ask("/webhooks/web?wait=5", web);
+    await rig.telegram.tell("/_faults", { kind: "status", method: "sendMessage", status: 403 });
+    await rig.telegram.tell("/_customer/message", { chat: { id: 7001 }, text: "and blocks us" });
     await expect
       .poll(() => now("hub_deliveries_total", { channel: "telegram", state: "dead" }), { timeout: 20_000 })
       .toBe(1);
@@ -386,11 +386,11 @@ describe("GET /metrics", () => {
     expect(of("hub_answer_seconds_sum", "telegram")).toBeLessThan(60);
 
     await first.stop();
-    await shop.open({ bot, paced: false });
+    await rig.open({ bot, paced: false });
     const after = await scrape({ request });
     for (const name of before.keys())
       if (name.endsWith("_total")) expect([name, after.get(name)]).toEqual([name, before.get(name)]);
-    const counted = await shop.sql`
+    const counted = await rig.sql`
       select distinct split_part(split_part(key, '|', 1), '.', 1) as name
       from jsonb_object_keys(public.hub_metrics('{}') -> 'counters') key`;
     expect(counted.map(({ name }) => name).sort()).toEqual([

@@ -22,7 +22,7 @@ const admin = { "x-api-key": "admin-key" };
 const shop = { "x-api-key": "web-key" };
 const SOON = { timeout: 30_000, interval: 200 };
 const lines: any[] = [];
-/** What was sent to each phone. */
+/** The texts sent to each phone. */
 const sent: { to: string; text: string }[] = [];
 
 let port: number;
@@ -73,7 +73,7 @@ afterEach(async () => {
   if (dark) await powerBack();
 });
 
-/** A Worker that has just started, with the settings that are given on top of everything real. */
+/** A Worker that has just started, with real dependencies and the given settings. */
 function isolate(over: Record<string, unknown> = {}) {
   const env = {
     BOT: "echo",
@@ -146,7 +146,7 @@ async function powerBack() {
   dark = false;
 }
 
-/** Sweeps as the cron does, until nothing waits. */
+/** Runs sweeps as the cron does, until no work is left. */
 async function swept(hub: ReturnType<typeof isolate>) {
   await expect
     .poll(async () => {
@@ -159,7 +159,7 @@ async function swept(hub: ReturnType<typeof isolate>) {
 
 const redis = () => new RedisClient({ url: cache.url, token: cache.token, enableTelemetry: false });
 
-/** All that Redis holds, names and values. */
+/** Everything in Redis, keys and values. */
 async function everything(): Promise<string> {
   const held: unknown[] = [];
   for (const key of await redis().keys("*")) {
@@ -179,7 +179,7 @@ async function everything(): Promise<string> {
 type Hub = ReturnType<typeof isolate>;
 type Begun = Awaited<ReturnType<Hub["begin"]>>;
 
-/** Everything said in a session, by whom. */
+/** All texts of a session, with their senders. */
 async function said(hub: ReturnType<typeof isolate>, session_id: string) {
   const { body } = await hub.request(`/api/sessions/${session_id}/messages`, { headers: admin });
   return body.messages.map(({ role, text }: any) => [role, text]);
@@ -191,7 +191,7 @@ const unavailable = (answer: { status: number; headers: Headers; body: any }) =>
 };
 
 describe("with the database down", () => {
-  test("what people write is taken, nothing else is, and all of it is there when it is back", async () => {
+  test("messages are accepted, other calls are not, and all messages are stored when it is up again", async () => {
     const hub = isolate();
     const known = await hub.begin({ channel: "web", phone: "+4915112345611", data: { cart: ["tea"] } }, shop);
     await hub.whatsapp("4915112345611", "wamid.1");
@@ -253,7 +253,7 @@ describe("with the database down", () => {
     ]);
   });
 
-  test("the next customer to write is answered after those who wrote before, without any sweep", async () => {
+  test("the next customer's message is answered after the waiting ones, without a sweep", async () => {
     const hub = isolate();
     await powerCut();
     for (const id of ["wamid.n1", "wamid.n2", "wamid.n3"])
@@ -278,7 +278,7 @@ describe("with the database down", () => {
     ).toHaveLength(4);
   });
 
-  test("what nobody can know is not guessed, and nothing is pretended", async () => {
+  test("sessions that only the database knows are refused, and nothing is made up", async () => {
     const hub = isolate();
     const device = await hub.begin({ channel: "web" });
     const other = await hub.begin({ channel: "web" });
@@ -309,7 +309,7 @@ describe("with the database down", () => {
     });
   });
 
-  test("erased data is nowhere: not in the cache, not in the quarantine, and no key leads to it", async () => {
+  test("erased data is not in the cache, not in the quarantine, and no key leads to it", async () => {
     const hub = isolate();
     const phone = "+4915112345644";
     const keep = await hub.begin({ channel: "web", phone: "+4915112345645", data: { note: "KEPT" } }, shop);
@@ -320,7 +320,7 @@ describe("with the database down", () => {
     const device = await hub.begin({ channel: "web", phone, data: { cart: ["CANARY"] } }, shop);
     await hub.request("/session/signout", post({}, left.bearer));
     await settled();
-    // An entry of theirs and one of somebody else's that the database refuses for good.
+    // One entry of theirs and one of another customer, which the database refuses for good.
     for (const [token, text] of [
       [device.session_token, "CANARY"],
       [keep.session_token, "KEPT"],
@@ -392,7 +392,7 @@ describe("with the database down", () => {
     },
   );
 
-  test("an identity that was taken out of a session stands in no copy of it", async () => {
+  test("an unlinked identity is in no copy of its session", async () => {
     const hub = isolate();
     const one = await hub.begin({ channel: "web", phone: "+4915112345647" }, shop);
     await settled();
@@ -403,7 +403,7 @@ describe("with the database down", () => {
     expect(await everything()).not.toContain("+4915112345647");
   });
 
-  test("it is 503 without Upstash, and fifty calls ask the database three times", async () => {
+  test("the answer is 503 without Upstash, and fifty calls reach the database three times", async () => {
     let asked = 0;
     const dead = createServer((_request, response) => {
       asked++;
@@ -425,7 +425,7 @@ describe("with the database down", () => {
     dead.close();
   });
 
-  test("it is 503 with Redis down too", async () => {
+  test("the answer is 503 with Redis down too", async () => {
     const hub = isolate({ UPSTASH_REDIS_REST_URL: "http://127.0.0.1:9", SUPABASE_URL: "http://127.0.0.1:9" });
     unavailable(await hub.whatsapp("4915112345666", "wamid.b1"));
     unavailable(await hub.request("/session/start", post({ channel: "web" })));
@@ -497,7 +497,7 @@ describe("with a database that hangs", () => {
     expect(took.filter(([, ms]) => ms > limitMs)).toEqual([]);
   });
 
-  test("a webhook is acknowledged in time, and those after it at once", async () => {
+  test("a webhook is acknowledged in time, and later ones at once", async () => {
     asked = 0;
     const hub = hanging();
     for (let i = 0; i < 20; i++)
@@ -511,7 +511,7 @@ describe("with a database that hangs", () => {
   });
 });
 
-test("what one isolate could not save, another that can takes along, before what is newer", async () => {
+test("another isolate stores what one isolate could not, before newer messages", async () => {
   const fine = isolate();
   const device = await fine.begin({ channel: "web", phone: "+4915112345688" }, shop);
   await settled();

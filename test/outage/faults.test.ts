@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { runFaults } from "./faults/run.ts";
 
-test("nothing is lost, doubled or left over while every part of the stack breaks at random", {
+test("no message is lost, doubled or left over while every part of the stack breaks at random", {
   timeout: 600_000,
 }, async () => {
   const seed = Number(process.env.FAULTS_SEED ?? Math.floor(Math.random() * 1e9));

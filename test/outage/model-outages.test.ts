@@ -18,16 +18,16 @@ const numRuns = Number(process.env.MODEL_RUNS ?? 2_000);
 const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
 const path = process.env.MODEL_PATH;
 const START = Date.UTC(2026, 10, 2, 10);
-/** Whether the bot takes together what waited while it was busy. */
+/** Whether the bot takes waiting messages in one turn. */
 const BATCH = process.env.MODEL_BATCH === "no" ? fc.constant(false) : fc.boolean();
-/** What takes longer has fewer. */
+/** Slower backings get fewer runs. */
 const few = Math.ceil(numRuns / 60);
 
-/** Retries come when the clock says, not when luck does. */
+/** Makes backoff exact, so that retries follow the clock and not chance. */
 beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0.5));
 afterEach(() => void vi.restoreAllMocks());
 
-/** The shortest run that still goes wrong, one step a line. */
+/** Prints the shortest failing run, one step a line. */
 function reporter(details: fc.RunDetails<[Step[], boolean]>): void {
   if (!details.failed) return;
   const lines = details.counterexample?.[0].map((step, i) => `${i} ${JSON.stringify(step)}`) ?? [];
@@ -50,7 +50,7 @@ async function holds(runs: number, make: Make): Promise<void> {
     }),
     { seed, numRuns: runs, reporter, ...(path && { path }), endOnFailure: process.env.MODEL_SHRINK === "no" },
   );
-  // Where nobody can tell what came first, little is compared: that must stay the smaller part.
+  // Where the order is unknown little is compared: that must stay the smaller part.
   if (runs >= 100) expect(compared.exact).toBeGreaterThan(compared.loose);
 }
 

@@ -1,8 +1,9 @@
 import { type AddressInfo, createServer, connect as dial, type Socket } from "node:net";
 
 /**
- * `pass` lets everything through. `swallow` takes what callers say and tells nobody. `deaf` hands it on and swallows the
- * answers. `slam` accepts connections and closes them at once. `cut` hands requests on and cuts the line when the answer comes.
+ * `pass` lets everything through. `swallow` drops the requests. `deaf` passes requests on and drops the answers. `slam`
+ * accepts connections and closes them at once. `cut` passes requests on and closes the connection when the answer
+ * comes.
  */
 export type Mode = "pass" | "swallow" | "deaf" | "slam" | "cut";
 
@@ -10,9 +11,9 @@ export type Mode = "pass" | "swallow" | "deaf" | "slam" | "cut";
 export interface Network {
   readonly port: number;
   mode: Mode;
-  /** Cuts all connections that are open. */
+  /** Closes all open connections. */
   hangUp(): void;
-  /** Leaves the port to nobody. */
+  /** Stops listening on the port. */
   stop(): Promise<void>;
 }
 
@@ -32,7 +33,7 @@ export async function networkTo(target: number): Promise<Network> {
         other.destroy();
       });
     }
-    // A connection that has lost something stays silent: TCP skips nothing.
+    // A connection that has dropped data stays silent, because TCP never skips data.
     let lost: Mode | undefined;
     client.on("data", (bytes) => {
       if (network.mode === "swallow") lost ??= "swallow";
@@ -59,7 +60,7 @@ export async function networkTo(target: number): Promise<Network> {
   return Object.assign(network, { port: (server.address() as AddressInfo).port });
 }
 
-/** The same URL by way of another port. */
+/** The same URL with another port. */
 export function via(url: string, port: number): string {
   return Object.assign(new URL(url), { port: `${port}` }).href;
 }

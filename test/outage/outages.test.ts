@@ -46,7 +46,7 @@ afterAll(async () => {
 
 type Transport = "direct" | "rest";
 
-/** The database by one of its two ways, through a network that a test can break. */
+/** Calls of the database over one of the two transports, through a network that a test can break. */
 function callsTo(transport: Transport, port = networks[transport].port, timeoutMs = LIMIT): SqlCall {
   if (transport === "rest")
     return supabaseCalls({ url: `http://127.0.0.1:${port}`, key: restKey, timeoutMs });
@@ -57,7 +57,7 @@ function callsTo(transport: Transport, port = networks[transport].port, timeoutM
 const storeBy = (call: SqlCall): Promise<Desk> => desk(async () => sqlStore(call, settings));
 const somebody = () => ({ phone: `+4915112${String(++people).padStart(6, "0")}` });
 
-/** What a call ends with, and that it does so in time. */
+/** The error of a call, which must come within the limit. */
 async function failure(work: Promise<unknown>): Promise<unknown> {
   const start = performance.now();
   const error = await work.then(
@@ -69,7 +69,7 @@ async function failure(work: Promise<unknown>): Promise<unknown> {
 }
 
 describe.each<Transport>(["direct", "rest"])("a store (%s)", (transport) => {
-  test("that refuses is unavailable, and saves what is sent again once it is back", async () => {
+  test("that refuses connections is unavailable, and a repeated call is saved once it is up again", async () => {
     const port = await freePort();
     const store = await storeBy(callsTo(transport, port));
     const from = somebody();
@@ -82,7 +82,7 @@ describe.each<Transport>(["direct", "rest"])("a store (%s)", (transport) => {
     expect((await back.hear(said("whatsapp", from, `${from.phone}-1`), new Date())).duplicate).toBe(false);
   });
 
-  test("that hangs is unavailable within its limit, for every call, and answers again once it is back", async () => {
+  test("that hangs is unavailable within the limit for every call, and answers again once it is up", async () => {
     const network = networks[transport];
     const store = await storeBy(callsTo(transport));
     for (let i = 0; i < 3; i++) await Promise.all([store.ping(), store.ping(), store.ping()]);
@@ -97,7 +97,7 @@ describe.each<Transport>(["direct", "rest"])("a store (%s)", (transport) => {
     await Promise.all(range(20).map(() => store.ping()));
   });
 
-  test("that closes every connection at once is unavailable, and answers again once it is back", async () => {
+  test("that closes every connection at once is unavailable, and answers again once it is up", async () => {
     const network = networks[transport];
     const store = await storeBy(callsTo(transport));
     network.mode = "slam";
@@ -149,7 +149,7 @@ describe.each<Transport>(["direct", "rest"])("a store (%s)", (transport) => {
     }
   });
 
-  test("that dies in the middle of a call is unavailable and has kept nothing; sent again it is saved once", async () => {
+  test("that dies in the middle of a call is unavailable and has saved nothing, and a repeated call is saved once", async () => {
     const store = await storeBy(callsTo(transport));
     const from = somebody();
     const { session_id } = (await store.hear(said("web", from, "0", { wakes: false }), new Date())).session;
@@ -175,7 +175,7 @@ describe.each<Transport>(["direct", "rest"])("a store (%s)", (transport) => {
   });
 });
 
-/** Until so many calls wait for a lock in the database. */
+/** Waits until this many calls wait for a lock in the database. */
 async function waiting(count: number): Promise<void> {
   for (;;) {
     const [row] = await owner`
@@ -186,7 +186,7 @@ async function waiting(count: number): Promise<void> {
   }
 }
 
-/** What a platform does: it sends again what was refused, for a while. */
+/** Repeats a refused call for a while, as a platform does. */
 async function eventually<T>(work: () => Promise<T>): Promise<T> {
   const end = Date.now() + 40_000;
   for (;;) {

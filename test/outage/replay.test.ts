@@ -9,7 +9,7 @@ import {
   allDown,
   allUp,
   byToken,
-  type Fate,
+  type Fault,
   from,
   isJournaled,
   storeDown,
@@ -26,18 +26,18 @@ const token = (n: number) => n.toString(16).padStart(64, "0");
 
 type World = ReturnType<typeof world>;
 
-/** Ben has the shop open in his browser. */
+/** Opens Ben's session in his browser. */
 async function browsing(all: World): Promise<void> {
   const start = { identities: { phone: ben }, channel: "web", token_hash: token(1) };
   await all.cache.put(token(1), await all.store.sessions.start(start, new Date(all.clock.now)));
 }
 
-/** An outage in which Anna writes twice, and Ben on WhatsApp and in his browser; then the store is back. */
+/** An outage in which Anna writes twice, and Ben on WhatsApp and in his browser. Then the store is up again. */
 async function outage(): Promise<World> {
   const all = world();
   const hub = all.isolate();
   await browsing(all);
-  all.fate(storeDown);
+  all.fault(storeDown);
   await accept(hub, "whatsapp", webhook(from(anna, "a1")));
   await accept(hub, "whatsapp", webhook(from(ben, "b1"), from(anna, "a2")));
   await accept(hub, "web", webhook(byToken(token(1), "w1")));
@@ -46,18 +46,18 @@ async function outage(): Promise<World> {
   await accept(hub, "whatsapp", webhook({ type: "receipt", receipt }));
   await accept(hub, "whatsapp", webhook(from(ben, "b2")));
   await all.idle();
-  all.fate(allUp);
+  all.fault(allUp);
   return all;
 }
 
 const replay = (hub: Hub, budget = ALL) => hub.store.journal!.replay(budget);
 
-/** Answers what was accepted or replayed, as whoever did that does. */
+/** Answers accepted or replayed messages, as the caller of `accept` or of the replay does. */
 async function answered({ results }: { results: readonly Received[] }, hub: Hub) {
   await Promise.all(results.map(({ turn }) => turn && answer(hub, turn)));
 }
 
-/** What Anna and Ben have in the store, each text once, in order. */
+/** The stored texts of Anna and Ben, in order. */
 async function kept({ store, clock }: World) {
   const now = new Date(clock.now);
   const said = async (session_id: string) =>
@@ -85,12 +85,12 @@ const everything = {
 };
 const onceEach = ["a1", "a2", "b1", "b2", "w1", "w2"];
 
-/** Whose text each reply repeats. */
+/** The text that each reply repeats. */
 const answersTo = (replies: readonly string[]) =>
   onceEach.filter((id) => replies.some((line) => line.includes(id)));
 
 describe("the replay", () => {
-  test("takes everything to the store in its order, and has it answered once", async () => {
+  test("stores everything in order, and it is answered once", async () => {
     const all = await outage();
     const hub = all.isolate();
     const replayed = await replay(hub);
@@ -103,7 +103,7 @@ describe("the replay", () => {
     expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
   });
 
-  test("keeps when things came, and leases what it claims from now on", async () => {
+  test("keeps times of arrival, and leases begin at the replay", async () => {
     const all = await outage();
     const came = all.clock.now;
     all.clock.now += 3_600_000;
@@ -118,7 +118,7 @@ describe("the replay", () => {
     expect((await all.store.conversations.due(new Date(all.clock.now), 10)).turns).toHaveLength(2);
   });
 
-  test("moves no expiry back", async () => {
+  test("never moves an expiry back", async () => {
     const all = await outage();
     const later = new Date(all.clock.now + 3_600_000);
     const before = await all.store.sessions.start(
@@ -137,18 +137,18 @@ describe("the replay", () => {
     expect([expires_at, last_activity]).toEqual([before.expires_at, later]);
   });
 
-  test("leaves everything where it is while the store is down", async () => {
+  test("keeps all entries while the store is down", async () => {
     const all = await outage();
-    all.fate(storeDown);
+    all.fault(storeDown);
     const hub = all.isolate();
     expect(await replay(hub)).toEqual({ taken: 0, results: [], empty: false });
     expect((await all.journal.depth()).depth).toBe(6);
     expect(all.lines.at(-1)).toMatchObject({ level: "warn", event: "journal.waits" });
-    all.fate(allUp);
+    all.fault(allUp);
     expect(await replay(hub)).toMatchObject({ taken: 6, empty: true });
   });
 
-  test("is bounded, and goes on where it stopped", async () => {
+  test("is bounded, and continues where it stopped", async () => {
     const all = await outage();
     const hub = all.isolate();
     expect(await replay(hub, { entries: 2, ms: 10_000 })).toMatchObject({
@@ -162,13 +162,13 @@ describe("the replay", () => {
     });
   });
 
-  test("stops when its time is over, long before its lease is", async () => {
+  test("stops at its time limit, long before its lease ends", async () => {
     const all = world();
     const hub = all.isolate();
-    all.fate(storeDown);
+    all.fault(storeDown);
     for (let i = 0; i < 30; i++) await accept(hub, "whatsapp", webhook(from(anna, `m${i}`)));
     await all.idle();
-    all.fate((call) => {
+    all.fault((call) => {
       if (call === "journal.remove") all.clock.now += 11_000;
       return undefined;
     });
@@ -176,7 +176,7 @@ describe("the replay", () => {
     expect((await all.journal.depth()).depth).toBe(5);
   });
 
-  test("is made by one at a time", async () => {
+  test("has one replayer at a time", async () => {
     const all = await outage();
     const one = all.isolate();
     const two = all.isolate();
@@ -187,19 +187,19 @@ describe("the replay", () => {
 });
 
 describe("a replay that is cut off", () => {
-  const fates: Fate[] = ["down", "lost", "gone"];
+  const faults: Fault[] = ["down", "lost", "gone"];
   const steps = Array.from({ length: 24 }, (_, i) => i);
 
-  test.each(fates.flatMap((fate) => steps.map((step) => [fate, step] as const)))(
+  test.each(faults.flatMap((fault) => steps.map((step) => [fault, step] as const)))(
     "loses, doubles and reorders nothing: %s at call %i",
-    async (fate, step) => {
+    async (fault, step) => {
       const all = await outage();
       const first = all.isolate();
       let calls = 0;
-      all.fate(() => (calls++ === step ? fate : undefined));
+      all.fault(() => (calls++ === step ? fault : undefined));
       const cut = replay(first).then((replayed) => answered(replayed, first));
       await Promise.race([cut.catch(() => {}), new Promise((resolve) => setTimeout(resolve, 5))]);
-      all.fate(allUp);
+      all.fault(allUp);
       all.clock.now += 61_000; // every lease of whoever died is over
       const second = all.isolate();
       await sweep(second, SWEEP);
@@ -214,8 +214,8 @@ describe("a replay that is cut off", () => {
   );
 });
 
-describe("an entry that the store will not take", () => {
-  test("is set aside at once when it is refused for good, and holds up nobody", async () => {
+describe("an entry that the store refuses", () => {
+  test("is quarantined at once when it is refused for good, and delays no other", async () => {
     const all = world();
     const hub = all.isolate();
     const planted = [from(anna, "a1"), byToken(token(7), "x"), byToken(token(8), "y"), from(anna, "a2")];
@@ -233,7 +233,7 @@ describe("an entry that the store will not take", () => {
     ]);
   });
 
-  test("is set aside when it makes a store fail that answers otherwise, again and again", async () => {
+  test("is quarantined after repeated failures of a store that answers other calls", async () => {
     const all = world();
     const hub = all.isolate();
     const { receive } = all.store.conversations;
@@ -257,17 +257,17 @@ describe("an entry that the store will not take", () => {
     expect((await all.store.operations.metrics(hub.now())).counters["received|whatsapp"]).toBe(2);
   });
 
-  test("is not counted against while the store answers nothing at all", async () => {
+  test("has no failure counted while the store answers no call", async () => {
     const all = await outage();
     const hub = all.isolate();
-    all.fate(storeDown);
+    all.fault(storeDown);
     for (let tries = 0; tries < 20; tries++) await replay(hub);
-    all.fate(allUp);
+    all.fault(allUp);
     expect(await replay(hub)).toMatchObject({ taken: 6, empty: true });
     expect((await all.journal.depth()).quarantined).toBe(0);
   });
 
-  test("is set aside when nobody can read it", async () => {
+  test("is quarantined when it cannot be read", async () => {
     const all = await outage();
     const hub = all.isolate();
     const { read } = all.journal;
@@ -285,10 +285,10 @@ describe("an entry that the store will not take", () => {
   });
 });
 
-test("with the journal down too, nothing is acknowledged and nothing is left behind", async () => {
+test("with the journal down too, no message is acknowledged and none is stored", async () => {
   const all = world();
   const hub = all.isolate();
-  all.fate(allDown);
+  all.fault(allDown);
   await expect(accept(hub, "whatsapp", webhook(from(anna, "a1")))).rejects.toMatchObject({
     code: "unavailable",
   });
@@ -296,8 +296,8 @@ test("with the journal down too, nothing is acknowledged and nothing is left beh
   expect((await all.journal.depth()).depth).toBe(0);
 });
 
-describe("what is new, while older things wait", () => {
-  test("goes behind them and takes them along, and straight to the store once they are through", async () => {
+describe("a new message, while older ones wait", () => {
+  test("goes behind them and replays them, and directly to the store once they are stored", async () => {
     const all = await outage();
     const hub = all.isolate();
     expect(isJournaled(await accept(hub, "whatsapp", webhook(from(anna, "a3"))))).toBe(true);
@@ -314,7 +314,7 @@ describe("what is new, while older things wait", () => {
     ]);
   });
 
-  test("takes a hundred of them along, so that a backlog of hundreds is through after a few requests", async () => {
+  test("replays a hundred of them, so that a few requests store hundreds", async () => {
     const all = world();
     const hub = all.isolate();
     for (let i = 0; i < 299; i++) {
@@ -334,7 +334,7 @@ describe("what is new, while older things wait", () => {
     expect((await all.journal.depth()).depth).toBe(0);
   });
 
-  test("costs two questions of the journal while another request of the isolate replays", async () => {
+  test("costs two journal calls while another request of the isolate replays", async () => {
     const all = await outage();
     const hub = all.isolate();
     const { receive } = all.store.conversations;
@@ -357,24 +357,24 @@ describe("what is new, while older things wait", () => {
     expect((await kept(all)).ben).toHaveLength(4 + 20);
   });
 
-  test("is taken along by the isolate's next request when the one that replayed was cut off", async () => {
+  test("is replayed by the isolate's next request when the replaying one was cut off", async () => {
     const all = await outage();
     const hub = all.isolate();
-    all.fate((call) => (call === "store.conversations.receive" ? "gone" : undefined));
+    all.fault((call) => (call === "store.conversations.receive" ? "gone" : undefined));
     await accept(hub, "whatsapp", webhook(from(anna, "a3")));
     await new Promise((resolve) => setTimeout(resolve, 1));
-    all.fate(allUp);
+    all.fault(allUp);
     all.clock.now += 20_001;
     await accept(hub, "whatsapp", webhook(from(anna, "a4")));
     await expect.poll(async () => (await all.journal.depth()).depth).toBe(0);
   });
 
-  test("is not overtaken by what comes during the replay", async () => {
+  test("is not overtaken by messages that come during the replay", async () => {
     const all = await outage();
     const hub = all.isolate();
     const other = all.isolate();
     let during: Promise<unknown> | undefined;
-    all.fate((call) => {
+    all.fault((call) => {
       if (call === "store.conversations.receive")
         during ??= accept(other, "whatsapp", webhook(from(anna, "a4")));
       return undefined;
@@ -386,7 +386,7 @@ describe("what is new, while older things wait", () => {
     expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3", "user: a4"]);
   });
 
-  test("keeps the place of its coming, though it waited for a store that hangs", async () => {
+  test("keeps its place of arrival, even if it waited for a hanging store", async () => {
     const all = world();
     const hub = all.isolate();
     const other = all.isolate();
@@ -396,12 +396,12 @@ describe("what is new, while older things wait", () => {
     const first = accept(hub, "whatsapp", webhook(from(anna, "a1")));
     await new Promise((resolve) => setTimeout(resolve, 1));
     all.clock.now += 1_000;
-    all.fate(storeDown);
+    all.fault(storeDown);
     await accept(other, "whatsapp", webhook(from(anna, "a2")));
     hung.reject(new HubError("unavailable", "the database did not answer", { reason: "store_timeout" }));
     expect(isJournaled(await first)).toBe(true);
     Object.assign(all.store.conversations, { receive });
-    all.fate(allUp);
+    all.fault(allUp);
     await sweep(hub, SWEEP);
     const session = await all.store.sessions.start(
       { identities: { phone: anna }, channel: "web", token_hash: token(5) },
@@ -412,7 +412,7 @@ describe("what is new, while older things wait", () => {
     expect(messages[1]!.created_at.getTime() - messages[0]!.created_at.getTime()).toBeLessThanOrEqual(1_000);
   });
 
-  test("waits behind them when somebody else is replaying", async () => {
+  test("waits behind them while another isolate replays", async () => {
     const all = await outage();
     const hub = all.isolate();
     const release = await all.journal.lease(20_000);
@@ -423,7 +423,7 @@ describe("what is new, while older things wait", () => {
     expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
   });
 
-  test("goes to the store when they are through before it could be put behind them", async () => {
+  test("goes to the store if they are stored before it could be journaled", async () => {
     const all = await outage();
     const quick = all.isolate();
     const release = await all.journal.lease(20_000);
@@ -443,7 +443,7 @@ describe("what is new, while older things wait", () => {
     expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
   });
 
-  test("costs a busy isolate nothing while all is well, and one question every three seconds", async () => {
+  test("costs a busy isolate one journal call every three seconds while all is well", async () => {
     const all = world();
     const hub = all.isolate();
     for (let i = 0; i < 60; i++) {
@@ -457,19 +457,19 @@ describe("what is new, while older things wait", () => {
     expect(all.calls.filter((call) => call === "store.conversations.receive")).toHaveLength(60);
   });
 
-  test("asks each time for a while after trouble: others may still be in it", async () => {
+  test("asks the journal every time for a while after an outage, which may go on for other isolates", async () => {
     const all = world();
     const hub = all.isolate();
     const other = all.isolate();
-    all.fate(storeDown);
+    all.fault(storeDown);
     await accept(hub, "whatsapp", webhook(from(anna, "a1")));
-    all.fate(allUp);
+    all.fault(allUp);
     await accept(hub, "whatsapp", webhook(from(anna, "a2")));
     await accept(hub, "whatsapp", webhook(from(ben, "b1")));
     all.clock.now += 500;
-    all.fate(storeDown);
+    all.fault(storeDown);
     await accept(other, "whatsapp", webhook(from(anna, "a3")));
-    all.fate(allUp);
+    all.fault(allUp);
     all.clock.now += 500;
     await accept(hub, "whatsapp", webhook(from(anna, "a4")));
     await all.idle();
@@ -493,10 +493,10 @@ describe("what is new, while older things wait", () => {
     ]);
   });
 
-  test("is served by the store alone while the journal does not answer, which is asked again only after a while", async () => {
+  test("goes to the store while the journal does not answer, and the journal is asked again after a while", async () => {
     const all = world();
     const hub = all.isolate();
-    all.fate((call) => (call.startsWith("journal.") ? "down" : undefined));
+    all.fault((call) => (call.startsWith("journal.") ? "down" : undefined));
     for (let i = 0; i < 20; i++)
       expect(isJournaled(await accept(hub, "whatsapp", webhook(from(anna, `m${i}`))))).toBe(false);
     expect(all.calls.filter((call) => call.startsWith("journal."))).toHaveLength(1);

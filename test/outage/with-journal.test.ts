@@ -15,7 +15,7 @@ const waits = { code: "unavailable", reason: "journal_waits" };
 
 type World = ReturnType<typeof world>;
 
-/** Anna has the shop open at two devices, 1 and 2, as the cache knows. */
+/** Opens Anna's session on two devices, 1 and 2, which the cache knows. */
 async function browsing(all: World) {
   const now = new Date(all.clock.now);
   for (const seed of [1, 2]) {
@@ -31,22 +31,22 @@ async function browsing(all: World) {
   return session!;
 }
 
-/** What Anna's session holds, in order. */
+/** The texts of Anna's session, in order. */
 async function texts(all: World, session_id: string): Promise<string[]> {
   const { messages } = await all.store.sessions.messages({ session_id }, 0, 99, new Date(all.clock.now));
   return messages.filter(({ role }) => role === "user").map(({ text }) => text);
 }
 
-/** What somebody said in an outage, which is over; `hub` has not looked into the journal since. */
+/** Journals events in an outage, which is over then. The returned hub has not asked the journal since. */
 async function journaledBefore(all: World, ...events: InboundEvent[]): Promise<Hub> {
   const cutOff = all.isolate();
-  all.fate(storeDown);
+  all.fault(storeDown);
   for (const event of events) await accept(cutOff, "whatsapp", webhook(event));
-  all.fate(allUp);
+  all.fault(allUp);
   return all.isolate();
 }
 
-/** Every call that ends something, or whose message has a place in the order. */
+/** The calls that must not overtake waiting entries. */
 const ordered: [string, (hub: Hub, now: Date) => Promise<unknown>][] = [
   ["end", ({ store }, now) => store.sessions.end(hash(1), now)],
   ["sign out", ({ store }, now) => store.sessions.signOut(hash(1), now)],
@@ -103,11 +103,11 @@ const ordered: [string, (hub: Hub, now: Date) => Promise<unknown>][] = [
 ];
 
 describe("while the store is down", () => {
-  test("nothing but what people write is taken, and nothing is read from the cache", async () => {
+  test("only messages are accepted, and no session is read from the cache", async () => {
     const all = world();
     const { session_id } = await browsing(all);
     const { store, now } = all.isolate();
-    all.fate(storeDown);
+    all.fault(storeDown);
     const calls = [
       () => store.sessions.start({ identities: { phone: anna }, channel: "web", token_hash: hash(3) }, now()),
       () => store.sessions.restore({ token_hash: hash(1) }, undefined, now()),
@@ -126,10 +126,10 @@ describe("while the store is down", () => {
     expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
   });
 
-  test("one result stands for each event that only the journal has", async () => {
+  test("each journaled event has one result", async () => {
     const all = world();
     const { store, now } = all.isolate();
-    all.fate(storeDown);
+    all.fault(storeDown);
     expect(await store.conversations.receive([from(anna, "a1"), from(ben, "b1")], now())).toEqual([
       { type: "journaled" },
       { type: "journaled" },
@@ -137,11 +137,11 @@ describe("while the store is down", () => {
     expect((await all.journal.depth()).depth).toBe(1);
   });
 
-  test("a token's message waits only while the token is known to be alive", async () => {
+  test("a token's message is journaled only while the cache knows the token", async () => {
     const all = world();
     const { session_id } = await browsing(all);
     const hub = all.isolate();
-    all.fate(storeDown);
+    all.fault(storeDown);
     const say = (events: InboundEvent) => accept(hub, "web", webhook(events));
     const inSession = byToken("", "s1");
     Object.assign((inSession as any).message, { from: { session_id } });
@@ -154,15 +154,15 @@ describe("while the store is down", () => {
     await all.cache.drop({ token_hashes: [hash(2)] });
     for (const event of [byToken(hash(2), "w2"), byToken(hash(7), "w3"), elsewhere, claims])
       await expect(say(event)).rejects.toMatchObject(unavailable);
-    all.fate(allUp);
+    all.fault(allUp);
     await sweep(hub, SWEEP);
     expect(await texts(all, session_id)).toEqual(["w1", "s1"]);
     expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
   });
 });
 
-describe("while something older waits", () => {
-  test.for(ordered)("no %s comes before it", async ([, call]) => {
+describe("while older entries wait", () => {
+  test.for(ordered)("no %s overtakes them", async ([, call]) => {
     const all = world();
     const { session_id } = await browsing(all);
     const hub = await journaledBefore(all, byToken(hash(1), "older"));
@@ -176,20 +176,20 @@ describe("while something older waits", () => {
     expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
   });
 
-  test("a call that ends something asks the journal, however lately it was empty", async () => {
+  test("a call that ends a session or token always asks the journal", async () => {
     const all = world();
     const { session_id } = await browsing(all);
     const hub = all.isolate();
     await accept(hub, "whatsapp", webhook(from(ben, "b1"))); // it was empty just now
     const cutOff = all.isolate();
-    all.fate(storeDown);
+    all.fault(storeDown);
     await accept(cutOff, "web", webhook(byToken(hash(1), "older")));
-    all.fate(allUp);
+    all.fault(allUp);
     await hub.store.sessions.end(hash(1), hub.now());
     expect(await texts(all, session_id)).toEqual(["older"]);
   });
 
-  test("sessions are opened, found and changed all the same", async () => {
+  test("sessions are still opened, found and changed", async () => {
     const all = world();
     await browsing(all);
     const { store, now } = await journaledBefore(all, from(ben, "b1"));
@@ -200,7 +200,7 @@ describe("while something older waits", () => {
     expect((await all.journal.depth()).depth).toBe(1);
   });
 
-  test("a message that may not wait does not get ahead of it", async () => {
+  test("a message that must not be journaled does not overtake them", async () => {
     const all = world();
     const { session_id } = await browsing(all);
     const hub = await journaledBefore(all, from(anna, "a1"));
@@ -214,7 +214,7 @@ describe("while something older waits", () => {
     expect(await texts(all, session_id)).toEqual(["a1", "a2"]);
   });
 
-  test("no session is marked as expired: what waits may have come before", async () => {
+  test("no session is marked as expired, for a waiting message may have come before its expiry", async () => {
     const all = world();
     const { session_id, expires_at } = await browsing(all);
     all.clock.now = expires_at.getTime() - 1_000;
@@ -229,7 +229,7 @@ describe("while something older waits", () => {
   });
 });
 
-test("an entry from a clock that is ahead extends no session", async () => {
+test("an entry from a fast clock extends no session", async () => {
   const all = world();
   const hub = all.isolate();
   const at = new Date(all.clock.now + 400 * DAY);
@@ -239,7 +239,7 @@ test("an entry from a clock that is ahead extends no session", async () => {
 });
 
 describe("an erasure", () => {
-  /** Anna has a session; a message of hers and one of Ben's were refused for good. */
+  /** Opens a session of Anna, and quarantines a message of hers and one of Ben's. */
   async function refused() {
     const all = world();
     const { session_id } = await browsing(all);
@@ -252,7 +252,7 @@ describe("an erasure", () => {
     return { all, hub, session_id };
   }
 
-  test("reaches the quarantine and the cache, and leaves what is others'", async () => {
+  test("reaches the quarantine and the cache, and keeps other people's data", async () => {
     const { all, hub, session_id } = await refused();
     const { sessions } = await erase(hub, { session_id }, "admin");
     expect(sessions).toBe(1);
@@ -261,13 +261,13 @@ describe("an erasure", () => {
     expect(await all.cache.knows({ token_hash: hash(1) })).toBe(false);
   });
 
-  test.for(["journal.", "store.", "cache."])("does nothing while %s… does not answer", async (port) => {
+  test.for(["journal.", "store.", "cache."])("changes nothing while %s… does not answer", async (port) => {
     const { all, hub, session_id } = await refused();
-    all.fate((call) => (call.startsWith(port) ? "down" : undefined));
+    all.fault((call) => (call.startsWith(port) ? "down" : undefined));
     const silent = { ...hub, cache: { ...hub.cache, ping: () => Promise.reject(unavailable) } };
     const asked = port === "cache." ? silent : hub;
     await expect(erase(asked, { session_id }, "admin")).rejects.toMatchObject(unavailable);
-    all.fate(allUp);
+    all.fault(allUp);
     const found = await hub.store.sessions.restore({ token_hash: hash(1) }, undefined, hub.now());
     expect(found).toMatchObject({ session_id, data: { cart: ["tea"] } });
     expect((await all.journal.depth()).quarantined).toBe(3);
@@ -277,7 +277,7 @@ describe("an erasure", () => {
     "that %s cuts off is not claimed, and says where",
     async (call) => {
       const { all, hub, session_id } = await refused();
-      all.fate((made) => (made === call ? "down" : undefined));
+      all.fault((made) => (made === call ? "down" : undefined));
       const cut = { ...hub, cache: { ...hub.cache, drop: async () => call !== "cache.drop" } };
       await expect(erase(cut, { session_id }, "admin")).rejects.toMatchObject(unavailable);
       expect(all.lines.at(-1)).toMatchObject({

@@ -4,7 +4,7 @@ import { withJournal } from "../../src/outage/with-journal.ts";
 import { memoryJournal } from "../../src/stores/memory/journal.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { begin, post } from "../support/http.ts";
-import { fated, memoryCache } from "../support/outage.ts";
+import { memoryCache, withFaults } from "../support/outage.ts";
 import { askCode, call, keys, onWhatsApp, strictHub } from "../support/people.ts";
 
 const PHONE = "+4915112340001";
@@ -18,7 +18,7 @@ function fragileHub() {
   const journal = memoryJournal({ now });
   const cache = memoryCache(now);
   const store = withJournal(
-    fated(whole, "store", () => (down ? "down" : undefined)),
+    withFaults(whole, "store", () => (down ? "down" : undefined)),
     {
       journal,
       watch: watchJournal(journal, now),

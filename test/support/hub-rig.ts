@@ -29,11 +29,11 @@ export interface Platform {
   replies(): Promise<SentCall[]>;
 }
 
-export interface Shop {
+export interface HubRig {
   readonly telegram: Platform;
   readonly whatsapp: Platform;
   readonly sql: postgres.Sql;
-  /** The options with which a hub of this shop starts. */
+  /** The options with which a hub of this rig starts. */
   readonly options: NodeHubOptions;
   /** Calls the hub. */
   ask(path: string, init?: RequestInit): Promise<Response>;
@@ -43,8 +43,8 @@ export interface Shop {
   spawn(over?: Partial<NodeHubOptions>): Promise<ChildProcess>;
 }
 
-/** Makes a shop with a database and both platforms, and no hub yet. Everything is removed after the test. */
-export async function createShop(delivery: Partial<DeliverySettings> = {}): Promise<Shop> {
+/** Makes a rig with a database and both platforms, and no hub yet. Everything is removed after the test. */
+export async function createHubRig(delivery: Partial<DeliverySettings> = {}): Promise<HubRig> {
   const [{ url: databaseUrl }, port] = await Promise.all([createDatabase(), freePort()]);
   const url = `http://127.0.0.1:${port}`;
   const telegram = await startTelegramEmulator({

@@ -16,28 +16,28 @@ import { memoryStore } from "../../src/stores/memory.ts";
 import { settings } from "../contracts/given.ts";
 
 /** The fault of a call: it fails before anything happened, its answer is lost, or it never returns. */
-export type Fate = "down" | "lost" | "gone";
+export type Fault = "down" | "lost" | "gone";
 
 /** Returns the fault of a call of a store or journal by its name; undefined lets the call through. */
-export type Fates = (call: string) => Fate | undefined;
+export type FaultPlan = (call: string) => Fault | undefined;
 
 const down = () => new HubError("unavailable", "the database did not answer", { reason: "unreachable" });
 
 /** The same port, in which some calls have a fault. */
-export function fated<T extends object>(port: T, name: string, fates: Fates): T {
+export function withFaults<T extends object>(port: T, name: string, faults: FaultPlan): T {
   return new Proxy(port, {
     get(target, key) {
       const member: unknown = Reflect.get(target, key);
       if (typeof member === "object" && member !== null)
-        return fated(member, `${name}.${String(key)}`, fates);
+        return withFaults(member, `${name}.${String(key)}`, faults);
       if (typeof member !== "function") return member;
       return async (...args: unknown[]) => {
-        const fate = fates(`${name}.${String(key)}`);
-        if (fate === "down") throw down();
-        if (fate === "gone") return new Promise(() => {});
+        const fault = faults(`${name}.${String(key)}`);
+        if (fault === "down") throw down();
+        if (fault === "gone") return new Promise(() => {});
         // A test may have replaced the method meanwhile.
         const answer = await (Reflect.get(target, key) as typeof member).apply(target, args);
-        if (fate === "lost") throw down();
+        if (fault === "lost") throw down();
         return answer;
       };
     },
@@ -95,23 +95,23 @@ export function world() {
   const calls: string[] = [];
   const lines: { level: string; event: string; fields: Readonly<Record<string, unknown>> }[] = [];
   const running = new Set<Promise<unknown>>();
-  let fates: Fates = () => undefined;
+  let faults: FaultPlan = () => undefined;
 
   /** A new isolate; a test may give it parts of its own. */
   function isolate(over: { journal?: Journal } = {}): Hub {
-    const noted: Fates = (call) => {
+    const noted: FaultPlan = (call) => {
       calls.push(call);
-      return fates(call);
+      return faults(call);
     };
     const log: Hub["log"] = (level, event, fields) => void lines.push({ level, event, fields });
     const later = (work: Promise<unknown>) => {
       running.add(work);
       void work.finally(() => running.delete(work));
     };
-    const waiting = over.journal ?? fated(journal, "journal", noted);
+    const waiting = over.journal ?? withFaults(journal, "journal", noted);
     const hub: Hub = {
       channels: { whatsapp: plainChannel(sent), telegram: plainChannel(sent), web: plainChannel(sent) },
-      store: withJournal(fated(store, "store", noted), {
+      store: withJournal(withFaults(store, "store", noted), {
         journal: waiting,
         watch: watchJournal(waiting, now),
         cache,
@@ -142,8 +142,8 @@ export function world() {
     lines,
     isolate,
     /** Sets the faults of all later calls. */
-    fate: (decide: Fates) => {
-      fates = decide;
+    fault: (decide: FaultPlan) => {
+      faults = decide;
     },
     /** Waits for background work. */
     idle: async () => {
@@ -153,9 +153,9 @@ export function world() {
 }
 
 /** The store does not answer. */
-export const storeDown: Fates = (call) => (call.startsWith("store.") ? "down" : undefined);
-export const allDown: Fates = () => "down";
-export const allUp: Fates = () => undefined;
+export const storeDown: FaultPlan = (call) => (call.startsWith("store.") ? "down" : undefined);
+export const allDown: FaultPlan = () => "down";
+export const allUp: FaultPlan = () => undefined;
 
 /** A message of a customer on a platform. */
 export function from(phone: string, external_id: string): InboundEvent {

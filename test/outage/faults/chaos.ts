@@ -1,12 +1,12 @@
-import type { Dice } from "./random.ts";
+import type { SeededRandom } from "./random.ts";
 import type { Breakable, Rig } from "./rig.ts";
 
 export interface Chaos {
-  /** How often each thing was done, by name. */
+  /** How often each kind of trouble was made, by name. */
   readonly done: Readonly<Record<string, number>>;
-  /** When a part that holds an answer's record was away: [from, to]. */
+  /** The times during which a part that records answers was down: [from, to]. */
   readonly outages: readonly (readonly [number, number])[];
-  /** Stops breaking things, and resolves when everything is whole again. */
+  /** Stops, and resolves when every part is up again. */
   finish(): Promise<void>;
 }
 
@@ -24,8 +24,8 @@ const DELIVERY_FAULTS = [
   { copies: 1, shuffle: true, delayMs: 500 },
 ];
 
-/** Breaks one thing after the other, at random, until told to stop. */
-export function startChaos(rig: Rig, chance: Dice, log: (line: string) => void): Chaos {
+/** Breaks parts at random, one after another, until stopped. */
+export function startChaos(rig: Rig, random: SeededRandom, log: (line: string) => void): Chaos {
   const done: Record<string, number> = {};
   const outages: [number, number][] = [];
   let breaking = true;
@@ -41,11 +41,11 @@ export function startChaos(rig: Rig, chance: Dice, log: (line: string) => void):
 
   async function run(): Promise<void> {
     while (breaking) {
-      await pause(chance.between(300, 2_000));
-      const deed = chance.pick(["part", "part", "journal", "platform", "platform", "delivery"]);
-      if (deed === "part") await takeAway();
-      else if (deed === "journal") await takeJournalAway();
-      else await trouble(deed);
+      await pause(random.between(300, 2_000));
+      const kind = random.pick(["part", "part", "journal", "platform", "platform", "delivery"]);
+      if (kind === "part") await takeAway();
+      else if (kind === "journal") await takeJournalAway();
+      else await trouble(kind);
     }
     for (const platform of ["telegram", "whatsapp"] as const) {
       await fetch(`${rig[platform]}/_faults`, { method: "DELETE" });
@@ -54,8 +54,8 @@ export function startChaos(rig: Rig, chance: Dice, log: (line: string) => void):
   }
 
   async function takeAway(): Promise<void> {
-    const [name, part] = chance.pick(Object.entries(rig.parts) as [string, Breakable][]);
-    const awayMs = chance.between(200, 4_000);
+    const [name, part] = random.pick(Object.entries(rig.parts) as [string, Breakable][]);
+    const awayMs = random.between(200, 4_000);
     note(`kill ${name}`, `for ${Math.round(awayMs)} ms`);
     const from = Date.now();
     await part.break();
@@ -64,7 +64,7 @@ export function startChaos(rig: Rig, chance: Dice, log: (line: string) => void):
     outages.push([from, Date.now()]);
   }
 
-  /** Kills Valkey while it holds messages that Postgres, killed before it, has not got: only Valkey's disk has them. */
+  /** Kills Postgres and then Valkey, while only Valkey's disk holds some messages. */
   async function takeJournalAway(): Promise<void> {
     const { postgres, redis } = rig.parts;
     note("kill postgres, then redis before the replay");
@@ -72,21 +72,21 @@ export function startChaos(rig: Rig, chance: Dice, log: (line: string) => void):
     await postgres.break();
     await pause(5_000);
     await redis.break();
-    await pause(chance.between(0, 1_000));
+    await pause(random.between(0, 1_000));
     await redis.mend();
-    await pause(chance.between(0, 1_000));
+    await pause(random.between(0, 1_000));
     await postgres.mend();
     outages.push([from, Date.now()]);
   }
 
-  async function trouble(deed: string): Promise<void> {
-    const platform = chance.pick(["telegram", "whatsapp"] as const);
-    if (deed === "platform") {
-      const fault = chance.pick(PLATFORM_FAULTS);
+  async function trouble(kind: string): Promise<void> {
+    const platform = random.pick(["telegram", "whatsapp"] as const);
+    if (kind === "platform") {
+      const fault = random.pick(PLATFORM_FAULTS);
       note(`${platform} ${fault.kind} ${fault.status ?? ""}`.trim());
       await post(`${rig[platform]}/_faults`, fault);
     } else {
-      const settings = chance.pick(DELIVERY_FAULTS);
+      const settings = random.pick(DELIVERY_FAULTS);
       note(`${platform} delivers ${settings.copies} times, shuffled`);
       await post(`${rig[platform]}/_delivery`, settings);
     }

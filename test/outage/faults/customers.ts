@@ -1,16 +1,16 @@
-import { type Dice, dice } from "./random.ts";
+import { type SeededRandom, seededRandom } from "./random.ts";
 import type { Rig } from "./rig.ts";
 
-/** One message as its sender remembers it. */
+/** One message as its sender knows it. */
 export interface Said {
   readonly customer: number;
   readonly channel: string;
-  /** Unique in the run, and the whole text: what the bot's echo is found by. */
+  /** The whole text, unique in the run. It is how the bot's echo is found. */
   readonly text: string;
   readonly startedAt: number;
-  /** When a 200 or 202 came; absent while none has. */
+  /** When a 200 or 202 came. Absent before that. */
   ackedAt?: number;
-  /** It went to the journal: the store was away. A platform is not told that. */
+  /** Whether it went to the journal because the store was down. Unknown for platforms. */
   unpersisted?: boolean;
 }
 
@@ -24,11 +24,13 @@ const CHANNELS = ["whatsapp", "telegram", "kiosk", "web"] as const;
 const GIVE_UP_MS = 180_000;
 let lastRefusal = "";
 
-/** Customers who each write one message after the other, on any channel, and send again until they are acknowledged. */
+/** Customers who write one message after another, on any channel, and send each until it is acknowledged. */
 export function startCustomers(rig: Rig, seed: number, count: number, pauseMs: number): Customers {
   const said: Said[] = [];
   let writing = true;
-  const lives = Array.from({ length: count }, (_, customer) => live(customer, dice(seed + 1_000 + customer)));
+  const lives = Array.from({ length: count }, (_, customer) =>
+    live(customer, seededRandom(seed + 1_000 + customer)),
+  );
   return {
     said,
     finish: async () => {
@@ -37,13 +39,13 @@ export function startCustomers(rig: Rig, seed: number, count: number, pauseMs: n
     },
   };
 
-  async function live(customer: number, chance: Dice): Promise<void> {
+  async function live(customer: number, random: SeededRandom): Promise<void> {
     const person = personOf(customer);
-    // Telegram tells no phone: the own card makes both one session, before anything else can open a second one.
+    // Telegram gives no phone. The customer's own contact card joins both identities before a second session is opened.
     await until(() => write("telegram", person, `card ${seed}-${customer}`));
     for (let n = 0; writing; n++) {
-      await pause(chance.between(0, pauseMs * 2));
-      const channel = chance.pick(CHANNELS);
+      await pause(random.between(0, pauseMs * 2));
+      const channel = random.pick(CHANNELS);
       const one: Said = { customer, channel, text: `m-${seed}-${customer}-${n}`, startedAt: Date.now() };
       said.push(one);
       const answer = await until(() => write(channel, person, one.text));
@@ -61,7 +63,7 @@ export function startCustomers(rig: Rig, seed: number, count: number, pauseMs: n
     if (channel === "telegram") {
       const card = text.startsWith("card ") ? { own: true, phone_number: person.digits } : undefined;
       const path = card ? "contact" : "message";
-      // The emulator answers when the webhook was delivered; it delivers again by itself until it is acknowledged.
+      // The emulator answers after the first delivery, and redelivers by itself until it is acknowledged.
       return delivered(
         await post(`${rig.telegram}/_customer/${path}`, { chat: person.chat, ...(card ?? { text }) }),
         () => seen("telegram"),
@@ -84,7 +86,7 @@ export function startCustomers(rig: Rig, seed: number, count: number, pauseMs: n
     return undefined;
   }
 
-  /** The emulator's own redelivery ends in a 200: what is still on its way shows in its statistics. */
+  /** Waits until the emulator has redelivered everything: its statistics show what is not acknowledged yet. */
   async function delivered(
     answer: { body: unknown },
     wait: () => Promise<void>,

@@ -1,12 +1,12 @@
-/** Chance that can be had again: the same seed throws the same numbers (mulberry32). */
-export interface Dice {
-  /** From 0 up to and without 1. */
+/** Random numbers that can be repeated: the same seed gives the same numbers (mulberry32). */
+export interface SeededRandom {
+  /** A number from 0 to below 1. */
   next(): number;
   between(low: number, high: number): number;
   pick<T>(from: readonly T[]): T;
 }
 
-export function dice(seed: number): Dice {
+export function seededRandom(seed: number): SeededRandom {
   let state = seed >>> 0;
   const next = () => {
     state = (state + 0x6d2b79f5) >>> 0;

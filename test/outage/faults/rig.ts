@@ -20,17 +20,17 @@ const PORTS: PortName[] = [
   "TELEGRAM_EMULATOR_PORT",
   "WHATSAPP_EMULATOR_PORT",
 ];
-/** Emulators redeliver for as long as a run lasts. */
+/** Emulators redeliver until the end of a run. */
 const STUBBORN = { retryMs: 300, maxRetryMs: 2_000, maxTries: 10_000, timeoutMs: 10_000 };
 
-/** A part of the local stack that can be taken away and brought back. */
+/** A part of the local stack that can be killed and restarted. */
 export interface Breakable {
-  /** As hard as it can happen to it. */
+  /** Kills it without warning. */
   break(): Promise<void>;
   mend(): Promise<void>;
 }
 
-/** The real local stack on ports of its own, every part of it breakable. */
+/** The real local stack on its own ports. Every part of it can be broken. */
 export interface Rig {
   readonly settings: LocalSettings;
   readonly hub: string;

@@ -1,7 +1,7 @@
 import postgres from "postgres";
 import { startChaos } from "./chaos.ts";
 import { startCustomers } from "./customers.ts";
-import { dice } from "./random.ts";
+import { seededRandom } from "./random.ts";
 import { startRig } from "./rig.ts";
 import { judge, type Verdict } from "./verdict.ts";
 
@@ -16,7 +16,7 @@ export interface FaultRun {
 
 const DRAIN_MS = 240_000;
 
-/** Runs the real local stack under load while everything breaks at random, lets it heal, and says what came of it. */
+/** Runs the real local stack under load while its parts break at random, lets it recover, and returns the verdict. */
 export async function runFaults({
   seed,
   seconds,
@@ -33,7 +33,7 @@ export async function runFaults({
     say(`stack ready at ${rig.hub}; seed ${seed}`);
     const customers = startCustomers(rig, seed, count, pauseMs);
     await pause(3_000); // everybody has shared their card
-    const chaos = startChaos(rig, dice(seed), say);
+    const chaos = startChaos(rig, seededRandom(seed), say);
     await pause(seconds * 1_000);
     await chaos.finish();
     say("nothing breaks any more");
@@ -48,7 +48,7 @@ export async function runFaults({
     await rig.stop();
   }
 
-  /** As the cron does every minute, only more often. */
+  /** Sweeps like the cron, but more often than every minute. */
   async function sweepEvery(ms: number): Promise<void> {
     while (sweeping) {
       await rig.sweep().catch(() => {});

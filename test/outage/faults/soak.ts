@@ -1,4 +1,7 @@
-/** `npm run soak -- --minutes 10 [--seed N] [--customers N]`: the fault tests, for longer. Ends with 1 when anything is wrong. */
+/**
+ * `npm run soak -- --minutes 10 [--seed N] [--customers N]`: the fault tests, for longer. Exits with 1 on a broken
+ * promise.
+ */
 import { parseArgs } from "node:util";
 import { runFaults } from "./run.ts";
 

@@ -5,7 +5,7 @@ import type { Rig } from "./rig.ts";
 
 export interface Verdict {
   readonly counts: Readonly<Record<string, number>>;
-  /** What should not have happened, in words; empty when all is well. */
+  /** The broken promises, in words. Empty when all is well. */
   readonly wrong: readonly string[];
 }
 
@@ -25,7 +25,7 @@ interface Sent {
 
 const SHOWN = 5;
 
-/** Compares what customers remember with what the database and the platforms hold. */
+/** Compares the customers' records with the database and the platforms. */
 export async function judge(
   rig: Rig,
   said: readonly Said[],
@@ -100,7 +100,7 @@ export async function judge(
   }
 }
 
-/** Those that stand before a message whose 200 their customer had seen when they wrote them. */
+/** Messages stored before one that their customer had sent earlier, and whose 200 the customer had got. */
 function overtaken(acked: readonly Said[], stored: ReadonlyMap<string, readonly Row[]>): string[] {
   const wrong: string[] = [];
   for (const theirs of Map.groupBy(acked, (one) => one.customer).values()) {
@@ -114,7 +114,7 @@ function overtaken(acked: readonly Said[], stored: ReadonlyMap<string, readonly 
   return wrong;
 }
 
-/** Replies that a platform took more than once, by why that may have been. */
+/** Counts replies that a platform took more than once, by the possible reason. */
 async function secondSends(
   rig: Rig,
   { outages }: Chaos,

@@ -4,11 +4,11 @@ import type { InboundEvent } from "../../../src/core/receive/conversations.ts";
 import { ACCOUNTS } from "../../contracts/given.ts";
 import type { Platform } from "./steps.ts";
 
-/** Who there is. */
+/** The customers of a run. */
 export const PEOPLE: readonly Required<Pick<Identities, "phone" | "telegram_chat_id">>[] = [1, 2, 3].map(
   (n) => ({ phone: `+491511234560${n}`, telegram_chat_id: `700${n}` }),
 );
-/** What a platform proves of whoever writes there. */
+/** The identities that a platform verifies for its sender. */
 export function identityOn(channel: Platform, who: number): Identities {
   const { phone, telegram_chat_id } = PEOPLE[who]!;
   return channel === "whatsapp" ? { phone } : { telegram_chat_id };

@@ -1,5 +1,5 @@
 import { HubError } from "../../../src/core/errors.ts";
-import type { Cut, Fate } from "./steps.ts";
+import type { Cut, Fault } from "./steps.ts";
 
 /** An isolate of the Worker, as far as the gate knows it. */
 export interface Life {
@@ -7,7 +7,7 @@ export interface Life {
 }
 
 interface Call {
-  /** How long it is still late, in steps. */
+  /** For how many more steps it is late. */
   late?: number;
   readonly life: Life;
   readonly name: string;
@@ -16,34 +16,34 @@ interface Call {
   readonly reject: (error: unknown) => void;
 }
 
-/** Every call to a port waits here, and goes through one at a time in the order of the dice. */
+/** Every call to a port waits here. The calls are made one at a time, in the order of the picks. */
 export interface Gate {
   /** What is up. */
   readonly up: { store: boolean; journal: boolean };
   /** The same port, whose calls wait at the gate. */
   through<T extends object>(life: Life, name: string, port: T): T;
-  /** What was late waits no longer. */
+  /** Counts a step of every late call. */
   wake(): void;
-  /** Lets calls through until `done`, or until only what is late is left; returns the fates that came about. */
+  /** Makes calls until `done`, or until only late ones are left. Returns the faults that occurred. */
   run(done: () => boolean, plan: Plan): Promise<Met[]>;
 }
 
 export interface Plan {
-  readonly dice: readonly number[];
+  readonly picks: readonly number[];
   readonly cuts: readonly Cut[];
 }
 
-/** A fate that came about. */
+/** A fault that occurred. */
 export interface Met {
   readonly life: Life;
   readonly port: string;
-  readonly fate: Fate;
+  readonly fault: Fault;
 }
 
 const LONGEST_MS = 20_000;
-/** How many steps later something happens that is late. */
+/** How many steps later a late call is made. */
 export const LATE_STEPS = 2;
-/** What may take longer than a lease holds, if an isolate is held up: all that is done behind an acknowledgement. */
+/** The calls that may take longer than a lease: those made after an acknowledgement. */
 const MAY_BE_LATE = [
   "bot.reply",
   "platform.send",
@@ -52,11 +52,11 @@ const MAY_BE_LATE = [
   "store.conversations.settle",
 ];
 
-/** Who is told of every call: that it was made, or that whoever made it got no answer, though alive. */
+/** Is notified of every call: that it was made, or that its live caller got no answer. */
 interface Witness {
   made(name: string, answer: unknown, args: readonly unknown[], isLate: boolean): void;
-  /** Without a fate it was the weather. */
-  failed(name: string, life: Life, fate: Fate | undefined): void;
+  /** Without a fault the whole port was down. */
+  failed(name: string, life: Life, fault: Fault | undefined): void;
 }
 
 export function gate(witness: Witness): Gate {
@@ -77,7 +77,7 @@ export function gate(witness: Witness): Gate {
             const make = async (isLate: boolean) => {
               const answer = await member.apply(target, args);
               witness.made(called, answer, args, isLate);
-              // What gives a lease back is a call as well.
+              // The function that releases a lease is a call too.
               if (called === "journal.lease" && typeof answer === "function")
                 return through(life, "journal", { release: answer }).release;
               return answer;
@@ -94,7 +94,7 @@ export function gate(witness: Witness): Gate {
     wake() {
       for (const call of waiting) if (call.late) call.late--;
     },
-    async run(done, { dice, cuts }) {
+    async run(done, { picks, cuts }) {
       const met: Met[] = [];
       let calls = 0;
       let idle = 0;
@@ -105,65 +105,65 @@ export function gate(witness: Witness): Gate {
         const ready = waiting.filter((call) => !call.late);
         if (ready.length === 0) {
           if (done() || (waiting.length > 0 && ++idle > 3)) return met;
-          if (Date.now() > deadline) throw new Error("something waits for what never comes");
+          if (Date.now() > deadline) throw new Error("a call waits for another that never ends");
           continue;
         }
         deadline = Date.now() + LONGEST_MS;
         idle = 0;
-        const call = ready[(dice[calls] ?? 0) % ready.length];
+        const call = ready[(picks[calls] ?? 0) % ready.length];
         const isBlinding = call!.name === "journal.depth";
-        const fates = cuts
-          .filter((cut) => cut.call === calls && (cut.blinds || !isBlinding || cut.fate.startsWith("dies")))
-          .map(({ fate }) => fate);
+        const faults = cuts
+          .filter((cut) => cut.call === calls && (cut.blinds || !isBlinding || cut.fault.startsWith("dies")))
+          .map(({ fault }) => fault);
         calls++;
-        if (fates.includes("late") && MAY_BE_LATE.includes(call!.name) && call!.late === undefined) {
+        if (faults.includes("late") && MAY_BE_LATE.includes(call!.name) && call!.late === undefined) {
           call!.late = LATE_STEPS;
           witness.failed(call!.name, call!.life, "late");
           continue;
         }
         waiting.splice(waiting.indexOf(call!), 1);
-        const fate = await pass(up, call!, fates, witness);
-        if (fate) met.push({ life: call!.life, port: call!.name, fate });
+        const fault = await pass(up, call!, faults, witness);
+        if (fault) met.push({ life: call!.life, port: call!.name, fault });
       }
     },
   };
 }
 
-/** Makes the call, or not; returns the fate that it met. */
+/** Makes the call unless a fault prevents it. Returns the fault. */
 async function pass(
   up: Gate["up"],
   call: Call,
-  fates: readonly Fate[],
+  faults: readonly Fault[],
   witness: Witness,
-): Promise<Fate | undefined> {
+): Promise<Fault | undefined> {
   const { life, name, make, resolve, reject } = call;
   const [port] = name.split(".") as [string];
-  if (fates.includes("store falls")) up.store = false;
-  if (fates.includes("store rises")) up.store = true;
-  let fate = fates.find((one) => !["store falls", "store rises", "late"].includes(one));
-  // The cache fails nobody: it forgets.
-  if (port === "cache" && (fate === "down" || fate === "lost")) fate = undefined;
+  if (faults.includes("store falls")) up.store = false;
+  if (faults.includes("store rises")) up.store = true;
+  let fault = faults.find((one) => !["store falls", "store rises", "late"].includes(one));
+  // The cache never throws: a lost call is as if it had not been made.
+  if (port === "cache" && (fault === "down" || fault === "lost")) fault = undefined;
   const isUp = port === "store" ? up.store : port === "journal" ? up.journal : true;
   const fail = () => {
-    witness.failed(name, life, fate);
+    witness.failed(name, life, fault);
     reject(unavailable(port));
   };
-  if (fate === "dies before") life.dead = true;
-  else if (fate === "down" || !isUp) {
-    if (fate === "dies after") life.dead = true;
+  if (fault === "dies before") life.dead = true;
+  else if (fault === "down" || !isUp) {
+    if (fault === "dies after") life.dead = true;
     else fail();
   } else {
     try {
       const answer = await make(call.late !== undefined);
-      if (fate === "dies after") life.dead = true;
-      else if (fate === "lost") fail();
+      if (fault === "dies after") life.dead = true;
+      else if (fault === "lost") fail();
       else resolve(answer);
     } catch (error) {
-      if (fate === "dies after") life.dead = true;
+      if (fault === "dies after") life.dead = true;
       else reject(error);
     }
   }
-  return fate;
+  return fault;
 }
 
 function unavailable(port: string): HubError {

@@ -3,74 +3,74 @@ import type { Journal } from "../../../src/outage/journal.ts";
 import { settings } from "../../contracts/given.ts";
 import { PEOPLE } from "./customers.ts";
 import { LATE_STEPS, type Plan } from "./gate.ts";
-import { type Deed, isRefusal, openShop, personKey, type Shop } from "./hub.ts";
+import { type ClientRequest, type Clients, createClients, isRefusal, personKey } from "./hub.ts";
 import type { Step } from "./steps.ts";
 import { type Isolate, makeWorld, type Overtaking, type World } from "./world.ts";
 
-/** What a run begins with, empty: a journal whose leases end as the run's clock says, and a store, in memory unless given. */
+/** The empty journal and store that a run begins with. The store is in memory by default. */
 export interface Backing {
-  /** Whether the bot takes together what waited while it was busy. */
+  /** Whether the bot takes waiting messages in one turn. */
   readonly batch: boolean;
   readonly store?: Store;
   readonly journal: Journal;
-  /** Time has come to this. */
+  /** Moves the clock of the backing to this time. */
   moved(): Promise<void>;
 }
 
-/** What happened, and what nobody can say of it. */
+/** A finished run, and which parts of it have an unknown order. */
 export interface History {
   readonly world: World;
-  readonly shop: Shop;
-  /** Whose things may have come in another order than they were acknowledged in. */
+  readonly clients: Clients;
+  /** The keys whose requests may have taken effect in another order than they were acknowledged in. */
   readonly loose: ReadonlySet<string>;
-  /** Whose session was opened while a message of theirs waited: `start` and `restore` do not insist on what is older. */
+  /** The keys whose session was opened while a message of theirs waited: `start` and `restore` may overtake it. */
   readonly hasty: ReadonlySet<string>;
 }
 
 interface Attempt {
-  readonly deed: Deed;
+  readonly request: ClientRequest;
   readonly isolate: Isolate;
   over: boolean;
   error?: unknown;
 }
 
-/** Longer than an isolate takes an empty journal to be empty. */
+/** Longer than a journal counts as empty after it was found empty. */
 const QUIET_MS = 3_001;
-/** As long as a journal that did not answer is left alone, and then that. */
+/** The time in which a silent journal is not asked again, and then the time above. */
 const BLIND_MS = 10_000 + QUIET_MS;
-const CALM: Plan = { dice: [], cuts: [] };
+const CALM: Plan = { picks: [], cuts: [] };
 const MOST_SWEEPS = 60;
 
-/** Lets everything happen, then lets everything heal. */
+/** Runs all steps, then brings everything up again and waits until the work is done. */
 export async function happen(
   steps: readonly Step[],
   clock: { now: number },
   { batch, store, journal, moved }: Backing,
 ): Promise<History> {
   const world = makeWorld(clock, batch, store, journal);
-  const shop = openShop(world);
+  const clients = createClients(world);
   const { gate, bugs } = world;
   const loose = new Set<string>();
   const isolates: [Isolate, Isolate] = [world.isolate(), world.isolate()];
   let acks = 0;
   let blindUntil = 0;
 
-  /** One attempt at each, all at once. Returns those that may be tried again at once. */
+  /** Sends each request once, all at once. Returns those that may be sent again at once. */
   async function attempt(
-    asked: readonly (readonly [Deed, 0 | 1])[],
+    asked: readonly (readonly [ClientRequest, 0 | 1])[],
     step: number,
     plan: Plan,
-  ): Promise<Deed[]> {
+  ): Promise<ClientRequest[]> {
     const lives = [...isolates];
-    const attempts = asked.map(([deed, at]) => {
-      const one: Attempt = { deed, isolate: lives[at]!, over: false };
+    const attempts = asked.map(([request, at]) => {
+      const one: Attempt = { request, isolate: lives[at]!, over: false };
       const acknowledged = () => {
-        deed.acked ??= { step, at: clock.now, order: acks++ };
+        request.acked ??= { step, at: clock.now, order: acks++ };
       };
       const failed = (error: unknown) => {
         one.error = error;
       };
-      void deed
+      void request
         .ask(one.isolate)
         .then(acknowledged, failed)
         .finally(() => {
@@ -83,21 +83,22 @@ export async function happen(
       lives.every(({ dead, running }) => dead || running.size === 0);
     const met = await gate.run(isDone, plan);
     if (met.some(({ port }) => port === "journal.depth")) blindUntil = clock.now + BLIND_MS;
-    for (const { deed, isolate, error } of attempts) {
-      if (error) refused(deed, error, step);
-      if (!deed.acked && met.some(({ life, fate }) => life === isolate && fate !== "down")) deed.cut = true;
+    for (const { request, isolate, error } of attempts) {
+      if (error) refused(request, error, step);
+      if (!request.acked && met.some(({ life, fault }) => life === isolate && fault !== "down"))
+        request.cut = true;
     }
     for (const [at, { dead }] of lives.entries()) if (dead) isolates[at as 0 | 1] = world.isolate();
-    return attempts.flatMap(({ deed }) => (deed.acked || deed.refused ? [] : deed));
+    return attempts.flatMap(({ request }) => (request.acked || request.refused ? [] : request));
   }
 
-  /** It may come again later. What is refused for good is to be refused in the calm world too: see `happenCalmly`. */
-  function refused(deed: Deed, error: unknown, step: number): void {
+  /** Records a refusal. A request refused for good must be refused in the calm world too: see `happenCalmly`. */
+  function refused(request: ClientRequest, error: unknown, step: number): void {
     const why = isRefusal(error);
     if (why === "later") return;
-    if (why === undefined) bugs.push(new Error(`${deed.name}: ${error}`, { cause: error }));
-    // What waits in a journal that does not answer is not there.
-    else deed.refused = { step, at: clock.now, order: acks++, why, isBlind: clock.now < blindUntil };
+    if (why === undefined) bugs.push(new Error(`${request.name}: ${error}`, { cause: error }));
+    // Entries of a journal that does not answer cannot be seen.
+    else request.refused = { step, at: clock.now, order: acks++, why, isBlind: clock.now < blindUntil };
   }
 
   async function passTime(ms: number): Promise<void> {
@@ -110,23 +111,27 @@ export async function happen(
   for (const [number, step] of steps.entries()) {
     await passTime(Math.max(step.after_ms, least));
     const before = world.journaled();
-    Object.assign(gate.up, { journal: true, ...step.weather });
+    Object.assign(gate.up, { journal: true, ...step.up });
     if (!gate.up.journal) blindUntil = clock.now + BLIND_MS;
     const waited = (await journal.depth()).depth > 0;
-    const asked = new Map<Deed, 0 | 1>();
+    const asked = new Map<ClientRequest, 0 | 1>();
     const busy = new Set<string>();
     for (const action of step.actions) {
-      const deed = shop.deed(action, number, (keys) => step.crowded || keys.every((key) => !busy.has(key)));
-      for (const key of deed?.keys ?? []) {
+      const request = clients.request(
+        action,
+        number,
+        (keys) => step.crowded || keys.every((key) => !busy.has(key)),
+      );
+      for (const key of request?.keys ?? []) {
         if (busy.has(key)) loose.add(key);
         busy.add(key);
       }
-      if (deed) asked.set(deed, action.at);
+      if (request) asked.set(request, action.at);
     }
     let again = await attempt([...asked], number, step);
     for (let tries = 0; tries < 2 && again.length > 0; tries++)
       again = await attempt(
-        again.map((deed) => [deed, 0] as const),
+        again.map((request) => [request, 0] as const),
         number,
         CALM,
       );
@@ -138,10 +143,10 @@ export async function happen(
   Object.assign(gate.up, { store: true, journal: true });
   await passTime(BLIND_MS);
   const end = steps.length;
-  for (const deed of shop.deeds) {
-    if (!deed.acked && deed.stubborn && !deed.refused) await attempt([[deed, 0]], end, CALM);
-    if ((!deed.acked || deed.acked.step > deed.firstStep) && deed.cut)
-      for (const key of deed.keys) loose.add(key);
+  for (const request of clients.requests) {
+    if (!request.acked && request.stubborn && !request.refused) await attempt([[request, 0]], end, CALM);
+    if ((!request.acked || request.acked.step > request.firstStep) && request.cut)
+      for (const key of request.keys) loose.add(key);
   }
   for (let late = 0; late < LATE_STEPS; late++) {
     await passTime(QUIET_MS);
@@ -150,24 +155,24 @@ export async function happen(
   for (let sweeps = 0; !(await isQuiet(world, journal)); sweeps++) {
     if (sweeps === MOST_SWEEPS) throw new Error("not everything comes to an end");
     await passTime(16 * 60_000);
-    const deed = shop.deed({ do: "sweep", at: 1 }, end);
-    await attempt([[deed!, 1]], end, CALM);
+    const request = clients.request({ do: "sweep", at: 1 }, end);
+    await attempt([[request!, 1]], end, CALM);
   }
   const hasty = new Set<string>();
   for (const one of world.overtaking) {
-    const found = overtaken(one, shop);
+    const found = overtaken(one, clients);
     if (!found) continue;
     hasty.add(found.key);
-    // The message waited for longer than its session lives: it goes into the one that was opened meanwhile.
+    // The message waited for longer than its session's expiry: it is stored in the session opened meanwhile.
     if (one.at - found.since >= settings.sessionTtlMs) loose.add(found.key);
   }
-  return { world, shop, loose, hasty };
+  return { world, clients, loose, hasty };
 }
 
-/** Whose session was opened before their own message that waited, and since when the oldest such message did. */
+/** The keys whose session was opened while a message of theirs waited, and the arrival of the oldest such message. */
 function overtaken(
   { identities, token_hash, waiting }: Overtaking,
-  { given }: Shop,
+  { given }: Clients,
 ): { key: string; since: number } | undefined {
   const keyOf = (from: object) => {
     const values = Object.values(from);
@@ -188,30 +193,30 @@ async function isQuiet({ store, clock }: World, journal: Journal): Promise<boole
 }
 
 /**
- * The same things, acknowledged or refused in the same order at the same times, in a world where nothing ever fails. What
- * was refused for good must be refused here as well, but for three cases, in which it is left out:
- * - its order is loose, so that it may have come before what it needs;
- * - the journal did not answer, so that what it needs may have been out of sight there;
- * - it restores a session while the message that opens it waits, which `withJournal` does not insist on.
+ * Runs the same requests, acknowledged or refused in the same order at the same times, in a world where nothing fails.
+ * A request that was refused for good must be refused here too. It is left out in three cases:
+ * - its order is loose, so that it may have come before the request that it needs;
+ * - the journal did not answer, so that the message it needs may have been unreadable there;
+ * - it restores a session while the message that opens it waits, which `withJournal` does not wait for.
  */
-export async function happenCalmly({ world: { batch }, shop, loose, hasty }: History): Promise<World> {
+export async function happenCalmly({ world: { batch }, clients, loose, hasty }: History): Promise<World> {
   const clock = { now: 0 };
   const world = makeWorld(clock, batch);
   const isolate = world.isolate();
-  const over = shop.deeds.flatMap((deed) => {
-    const { acked, refused, keys, name, quarantined } = deed;
+  const over = clients.requests.flatMap((request) => {
+    const { acked, refused, keys, name, quarantined } = request;
     const end = acked ?? refused;
     if (!end || quarantined) return [];
     const isLoose = keys.some((key) => loose.has(key));
     const isEarly = name.startsWith("restore of") && keys.some((key) => hasty.has(key));
     if (!acked && (isLoose || refused!.isBlind || isEarly)) return [];
-    return { ...end, deed, isLoose, why: acked ? undefined : refused!.why };
+    return { ...end, request, isLoose, why: acked ? undefined : refused!.why };
   });
-  for (const { at, deed, isLoose, why } of over.sort((a, b) => a.order - b.order)) {
+  for (const { at, request, isLoose, why } of over.sort((a, b) => a.order - b.order)) {
     clock.now = at;
     let isOver = false;
     let failed: unknown;
-    void deed
+    void request
       .ask(isolate)
       .catch((error) => {
         failed = error;
@@ -222,12 +227,12 @@ export async function happenCalmly({ world: { batch }, shop, loose, hasty }: His
     await world.gate.run(() => isOver && isolate.running.size === 0, CALM);
     const refusal = failed === undefined ? undefined : isRefusal(failed);
     if (failed !== undefined && refusal === undefined) throw failed;
-    // Where nobody can tell what came first, it may have been possible in the other order only. And what a device says
-    // after its sign-out is acknowledged where the cache was cut off from that, and refused by the store later.
-    const hasLeft = deed.name.startsWith("web") && deed.keys.some((key) => shop.left.has(key));
-    deed.isRefusedCalmly = refusal === "never" && why === undefined;
+    // If the order is unknown, it may have been possible in the other order only. And a device's message after its
+    // sign-out is acknowledged if the cache did not learn of the sign-out, and refused by the store later.
+    const hasLeft = request.name.startsWith("web") && request.keys.some((key) => clients.left.has(key));
+    request.isRefusedCalmly = refusal === "never" && why === undefined;
     if (refusal !== why && !(why === undefined && (isLoose || hasLeft)))
-      throw new Error(`${deed.name} was ${why ?? "done"}, and is ${refusal ?? "done"} in the calm world`);
+      throw new Error(`${request.name} was ${why ?? "done"}, and is ${refusal ?? "done"} in the calm world`);
   }
   return world;
 }

@@ -13,24 +13,24 @@ import { identityOn, PEOPLE, said } from "./customers.ts";
 import type { Action, Platform } from "./steps.ts";
 import { answering, type Isolate, type World } from "./world.ts";
 
-/** Something that somebody wants of the hub, again and again until it is acknowledged. */
-export interface Deed {
+/** A request of a client, sent again until it is acknowledged or refused for good. */
+export interface ClientRequest {
   readonly name: string;
-  /** Whose sessions it changes: people, or devices of nobody. */
+  /** The people whose sessions it changes, or the anonymous devices. */
   readonly keys: readonly string[];
-  /** Asks a hub for it once. Resolves when that is acknowledged. */
+  /** Sends it to an isolate once. Resolves when it is acknowledged. */
   ask(isolate: Isolate): Promise<unknown>;
-  /** Platforms come again later; devices give up. */
+  /** Whether it is sent again in later steps: platforms do, devices give up. */
   readonly stubborn: boolean;
-  /** Whether it says only what changes nothing when it is not there: a receipt. */
+  /** Whether it may end in the quarantine: a receipt changes no message of the comparison. */
   readonly quarantined?: boolean;
-  /** Messages that it brings, by the ids that their senders gave them. */
+  /** The messages in it, by their external ids. */
   readonly messages: readonly string[];
   firstStep: number;
   acked?: { readonly step: number; readonly at: number; readonly order: number };
-  /** An attempt was cut off, so that nobody knows what came of it. */
+  /** An attempt was cut off: its result is unknown. */
   cut: boolean;
-  /** It was refused for good: there is no such session, or the phone may not be claimed. */
+  /** Set when it was refused for good: there is no such session, or the phone may not be claimed. */
   refused?: {
     readonly step: number;
     readonly at: number;
@@ -38,48 +38,54 @@ export interface Deed {
     readonly why: Refusal;
     readonly isBlind: boolean;
   };
-  /** It was acknowledged, and the calm world refuses it: see `happenCalmly`. */
+  /** Whether it was acknowledged here but refused in the calm world: see `happenCalmly`. */
   isRefusedCalmly?: boolean;
-  /** Whom it cuts off from what, or connects again. */
+  /** The customer and channel that it blocks or unblocks. */
   readonly reach?: { readonly key: string; readonly channel: string; readonly reachable: boolean };
 }
 
-/** Why something is refused: it may come again later, there is no such session, or it may not be claimed. */
+/** Why a request is refused: it may be sent again later, there is no such session, or the phone may not be claimed. */
 export type Refusal = "later" | "never" | "unclaimed";
 
 export interface Device {
-  /** Whose sessions it opens. */
+  /** The person whose sessions the device opens, or the device itself. */
   key: string;
   token?: string;
 }
 
-/** A token that somebody was given, and the session they were told it opens. */
+/** A token that was given to a device, and the session that the answer named. */
 export interface Given {
   readonly key: string;
   readonly token: string;
   readonly session_id: string;
 }
 
-/** Customers, platforms and devices; they remember what they were told. */
-export interface Shop {
-  readonly deeds: Deed[];
+/** All clients of a run: customers, platforms and devices, with the answers that they got. */
+export interface Clients {
+  readonly requests: ClientRequest[];
   readonly given: readonly Given[];
-  /** Whose tokens may be dead, because somebody asked for that. */
+  /** The keys whose tokens may have ended by a request. */
   readonly left: ReadonlySet<string>;
-  /** Whose customers may have become one by a start that named two identities: other tokens of theirs died of it. */
+  /**
+   * The keys whose customers may have been joined by a start with two identities, which ended other tokens of theirs.
+   */
   readonly joined: ReadonlySet<string>;
-  /** The receipts that were acknowledged, by the channel and the id of what they tell of. */
+  /** The acknowledged receipts, by channel and external id of their message. */
   readonly receipts: ReadonlyMap<string, readonly string[]>;
-  /** What this action asks for; undefined when it cannot be, or may not be done by these. */
-  deed(action: Action, step: number, may?: (keys: readonly string[]) => boolean): Deed | undefined;
+  /** The request of an action. Undefined when it is impossible now, or when `may` forbids these people. */
+  request(
+    action: Action,
+    step: number,
+    may?: (keys: readonly string[]) => boolean,
+  ): ClientRequest | undefined;
 }
 
 export const personKey = (who: number): string => `person ${who}`;
 
 const SWEEP = { batch: 20, batches: 5, sessions: 500, retentionMs: 1_000 * DAY };
 
-export function openShop(world: World): Shop {
-  const deeds: Deed[] = [];
+export function createClients(world: World): Clients {
+  const requests: ClientRequest[] = [];
   const given: Given[] = [];
   const left = new Set<string>();
   const joined = new Set<string>();
@@ -89,8 +95,11 @@ export function openShop(world: World): Shop {
   let tokens = 0;
   const person = personKey;
 
-  function made(deed: Omit<Deed, "firstStep" | "cut" | "messages"> & { messages?: string[] }, step: number) {
-    const whole: Deed = { messages: [], ...deed, firstStep: step, cut: false };
+  function made(
+    request: Omit<ClientRequest, "firstStep" | "cut" | "messages"> & { messages?: string[] },
+    step: number,
+  ) {
+    const whole: ClientRequest = { messages: [], ...request, firstStep: step, cut: false };
     return whole;
   }
 
@@ -99,7 +108,7 @@ export function openShop(world: World): Shop {
     answering(isolate, turns, world.bugs);
   };
 
-  function write(people: readonly number[], channel: Platform, count: number, step: number): Deed {
+  function write(people: readonly number[], channel: Platform, count: number, step: number): ClientRequest {
     const kept = people.flatMap((who) =>
       Array.from({ length: count }, () => said(channel, identityOn(channel, who), `m${++numbers}`)),
     );
@@ -111,7 +120,7 @@ export function openShop(world: World): Shop {
     );
   }
 
-  function begin(action: Extract<Action, { do: "start" }>, step: number): Deed {
+  function begin(action: Extract<Action, { do: "start" }>, step: number): ClientRequest {
     const { who, channel, kinds, key } = action;
     const identities: Identities =
       who === undefined ? {} : Object.fromEntries(kinds.map((kind) => [kind, PEOPLE[who]![kind]]));
@@ -128,14 +137,14 @@ export function openShop(world: World): Shop {
     );
   }
 
-  /** A device gets a token, which it keeps when it is told. */
+  /** Gives a device a token, which it keeps once it gets the answer. */
   function opening(
     device: number,
     key: string,
     name: string,
     step: number,
     open: (isolate: Isolate, token_hash: string) => Promise<Opened>,
-  ): Deed {
+  ): ClientRequest {
     let token_hash: string | undefined;
     return made(
       {
@@ -156,21 +165,21 @@ export function openShop(world: World): Shop {
   }
 
   return {
-    deeds,
+    requests,
     given,
     left,
     joined,
     receipts,
-    deed(action, step, may = () => true) {
+    request(action, step, may = () => true) {
       const found = wanted(action, step);
-      if (!found || deeds.includes(found)) return found;
+      if (!found || requests.includes(found)) return found;
       if (!may(found.keys)) return undefined;
-      deeds.push(found);
+      requests.push(found);
       return found;
     },
   };
 
-  function wanted(action: Action, step: number): Deed | undefined {
+  function wanted(action: Action, step: number): ClientRequest | undefined {
     const device = "device" in action ? devices[action.device]! : undefined;
     const { token } = device ?? {};
     switch (action.do) {
@@ -179,7 +188,7 @@ export function openShop(world: World): Shop {
       case "crowd":
         return write([0, 1, 2], action.channel, 1, step);
       case "redeliver": {
-        const webhooks = deeds.filter(({ stubborn }) => stubborn);
+        const webhooks = requests.filter(({ stubborn }) => stubborn);
         return webhooks.at(-1 - (action.nth % Math.max(1, webhooks.length)));
       }
       case "receipt": {
@@ -201,12 +210,12 @@ export function openShop(world: World): Shop {
         );
       }
       case "edit": {
-        const writes = deeds.filter(({ stubborn, messages }) => stubborn && messages.length > 0);
+        const writes = requests.filter(({ stubborn, messages }) => stubborn && messages.length > 0);
         const of = writes.at(-1 - (action.nth % Math.max(1, writes.length)));
         if (!of) return undefined;
         const [external_id] = of.messages as [string];
         const channel = of.name.split(" ")[0]!;
-        // Newer than every other edit, and after its message.
+        // Later than every other edit, and after its message.
         const at = new Date(world.clock.now + ++numbers);
         const content = { kind: "text", text: `${external_id} is now ${numbers}` } as const;
         const edit = { channel, account: ACCOUNTS[channel]!, external_id, content, at };
@@ -324,14 +333,14 @@ export function openShop(world: World): Shop {
   }
 }
 
-/** The hub and the cache learn of it behind the answer, as the Worker tells them. */
+/** Applies the effects of an opened session to hub and cache after the answer, as the Worker does. */
 async function presented({ hub }: Isolate, token: string, asked: Promise<Opened>): Promise<Session> {
   const session = opened(hub, await asked);
   hub.later!(hub.cache.put(token, session));
   return session;
 }
 
-/** Whether an answer means: try again later; or there is no such session; or it may not be claimed. */
+/** The kind of a refusal; undefined for any other error. */
 export function isRefusal(error: unknown): Refusal | undefined {
   const known = toHubError(error);
   if (isOutage(known)) return "later";

@@ -2,25 +2,28 @@ import fc from "fast-check";
 import { DAY } from "../../contracts/given.ts";
 import { is, SECOND, some } from "../../contracts/model/arbitrary.ts";
 
-/** What becomes of one call to a port: see `gate.ts`. */
-export type Fate = "down" | "lost" | "late" | "dies before" | "dies after" | "store falls" | "store rises";
+/** The fault of one call to a port: see `gate.ts`. */
+export type Fault = "down" | "lost" | "late" | "dies before" | "dies after" | "store falls" | "store rises";
 
-/** The n-th call of a step has a fate; few hide from somebody what waits in the journal, since then all bets are off. */
+/**
+ * The fault of the n-th call of a step. Only few may hide the journal's entries (`blinds`), for then little can be
+ * checked.
+ */
 export interface Cut {
   readonly call: number;
-  readonly fate: Fate;
+  readonly fault: Fault;
   readonly blinds: boolean;
 }
 
-/** Which of the things seen so far is meant: counted back from the newest, wrapping around. */
+/** Selects one of the items seen so far, counted back from the newest; a larger number wraps around. */
 export type Nth = number;
 
-/** One thing that somebody does. `at` is the isolate that serves it. */
+/** One action of a client. `at` is the isolate that serves it. */
 export type Action = { readonly at: 0 | 1 } & (
   | { readonly do: "write"; readonly who: number; readonly channel: Platform; readonly count: number }
   | { readonly do: "crowd"; readonly channel: Platform }
   | { readonly do: "redeliver"; readonly nth: Nth }
-  // Of what is to be sent next, without a number: it may come before our own record.
+  // Without a number it is for the part that is sent next: the receipt may come before our own record.
   | { readonly do: "receipt"; readonly nth: Nth | null; readonly status: "delivered" | "read" }
   | { readonly do: "edit"; readonly nth: Nth }
   | {
@@ -50,7 +53,7 @@ export type Action = { readonly at: 0 | 1 } & (
   | { readonly do: "read"; readonly device: number }
   | { readonly do: "end" | "sign out"; readonly device: number }
   | { readonly do: "block"; readonly who: number; readonly channel: Platform; readonly reachable: boolean }
-  // A phone typed at a kiosk, which proves nothing.
+  // A phone claimed at a kiosk.
   | { readonly do: "claim"; readonly who: number }
   | { readonly do: "sweep" }
   | { readonly do: "forget" }
@@ -58,16 +61,16 @@ export type Action = { readonly at: 0 | 1 } & (
 export type Platform = "whatsapp" | "telegram";
 export type Caller = "web" | "kiosk";
 
-/** Things that happen at once, after some time. */
+/** Actions at the same time, some time after the step before. */
 export interface Step {
   readonly after_ms: number;
-  /** What is up from now on; absent means as before, but that the journal is back. */
-  readonly weather?: { readonly store: boolean; readonly journal: boolean };
+  /** What is up from now on. Absent: the store as before, and the journal up. */
+  readonly up?: { readonly store: boolean; readonly journal: boolean };
   readonly actions: readonly Action[];
   /** Whether one customer may do several things at once. */
   readonly crowded: boolean;
-  /** Whose call goes next, of those that wait. */
-  readonly dice: readonly number[];
+  /** Selects the next of the waiting calls. */
+  readonly picks: readonly number[];
   readonly cuts: readonly Cut[];
 }
 
@@ -142,7 +145,7 @@ const action = fc.oneof(
   })),
 );
 
-const fate: fc.Arbitrary<Fate> = fc.constantFrom(
+const fault: fc.Arbitrary<Fault> = fc.constantFrom(
   "down",
   "lost",
   "late",
@@ -153,11 +156,11 @@ const fate: fc.Arbitrary<Fate> = fc.constantFrom(
 );
 const cut: fc.Arbitrary<Cut> = fc.record({
   call: fc.nat({ max: 14 }),
-  fate,
+  fault,
   blinds: fc.constantFrom(false, false, false, false, false, true),
 });
 
-const weather = fc.oneof(
+const up = fc.oneof(
   { weight: 50, arbitrary: fc.constant({ store: true, journal: true }) },
   { weight: 50, arbitrary: fc.constant({ store: false, journal: true }) },
   { weight: 1, arbitrary: fc.constant({ store: false, journal: false }) },
@@ -175,17 +178,17 @@ const step: fc.Arbitrary<Step> = some(
       { weight: 2, arbitrary: fc.array(action, { minLength: 2, maxLength: 3 }) },
     ),
     crowded: fc.constantFrom(false, false, false, false, false, false, false, true),
-    dice: fc.array(fc.nat({ max: 5 }), { maxLength: 12 }),
+    picks: fc.array(fc.nat({ max: 5 }), { maxLength: 12 }),
     cuts: fc.oneof(
       { weight: 5, arbitrary: fc.constant([]) },
       { weight: 3, arbitrary: fc.array(cut, { minLength: 1, maxLength: 1 }) },
       { weight: 1, arbitrary: fc.array(cut, { minLength: 2, maxLength: 3 }) },
     ),
   },
-  { weather },
+  { up },
 );
 
-/** Any run: a device that begins, then up to thirty steps. */
+/** Any run: a device that starts a session, then up to thirty steps. */
 export const steps: fc.Arbitrary<Step[]> = fc
   .array(step, { minLength: 1, maxLength: 30, size: "max" })
   .map((some) => [FIRST, ...some]);
@@ -194,6 +197,6 @@ const FIRST: Step = {
   after_ms: 1,
   actions: [{ do: "start", at: 0, device: 0, channel: "web", who: 0, kinds: ["phone"] }],
   crowded: false,
-  dice: [],
+  picks: [],
   cuts: [],
 };

@@ -3,22 +3,22 @@ import type { Message } from "../../../src/core/messages/message.ts";
 import type { Session } from "../../../src/core/sessions/session.ts";
 import { PEOPLE } from "./customers.ts";
 import type { History } from "./history.ts";
-import type { Shop } from "./hub.ts";
+import type { Clients } from "./hub.ts";
 import { answeredBy, replyTo, type Take, type World } from "./world.ts";
 
-/** Checks everything that was promised, of a run that has come to its end. Returns how much could be compared exactly. */
+/** Checks all promises for a finished run. Returns how many people could be compared exactly, and how many loosely. */
 export async function judge(history: History, calm: World): Promise<{ exact: number; loose: number }> {
-  const { world, shop, loose } = history;
+  const { world, clients, loose } = history;
   if (world.bugs.length > 0) throw world.bugs[0];
   const sessions = await allOf(world);
   const messages = sessions.flatMap((session) => session.messages);
-  // Sessions that have expired are marked by sweeps, which the calm world has none of.
+  // Only sweeps mark expired sessions, and the calm world has no sweeps.
   await calm.store.housekeeping.expire(new Date(world.clock.now), 1_000);
   storedOnce(history, messages);
-  inOrder(shop, loose, sessions);
+  inOrder(clients, loose, sessions);
   answeredOnce(messages);
-  const unsent = blockedReplies(shop, messages);
-  sentOnce(world, shop, messages, unsent);
+  const unsent = blockedReplies(clients, messages);
+  sentOnce(world, clients, messages, unsent);
   const dead = await world.store.operations.deadLetters(undefined, 1_000);
   expect(dead.filter(({ reason, message_id }) => reason !== "blocked" || !unsent.has(message_id))).toEqual(
     [],
@@ -27,19 +27,19 @@ export async function judge(history: History, calm: World): Promise<{ exact: num
   return alike(history, sessions, await allOf(calm), calm);
 }
 
-interface Talk {
+interface StoredSession {
   readonly session: Session;
   readonly messages: readonly Message[];
 }
 
-/** Every session that did not merge into another. */
-async function allOf({ store, session_ids, clock }: World): Promise<Talk[]> {
+/** All sessions, except merged ones. */
+async function allOf({ store, session_ids, clock }: World): Promise<StoredSession[]> {
   const now = new Date(clock.now);
-  const found = new Map<string, Talk>();
+  const found = new Map<string, StoredSession>();
   for (const session_id of session_ids) {
     const exported = await store.privacy.export({ session_id }, undefined, 1_000, "model", now);
     const page = await store.sessions.messages({ session_id }, 0, 1_000, now);
-    // An export holds every session of the customer; a merged one leads to what became of it.
+    // An export holds every session of the customer, also by the id of a merged one.
     for (const { addresses, devices, unreachable, has_password, ...session } of exported.sessions)
       if (session.session_id === page.session_id)
         found.set(page.session_id, { session, messages: page.messages });
@@ -51,19 +51,19 @@ const isCustomers = ({ direction, external_id }: Message) =>
   direction === "inbound" || external_id !== undefined;
 
 /**
- * Whatever was acknowledged is there once; whatever was refused for sure is not there. One message may be acknowledged and
- * end in the quarantine: a device's that comes while its own token dies, where nobody can tell which came first: of a
- * sign-out, of its session's end, or of a start by which two customers become one. The journal takes it by the word of
- * the cache, which the death reaches after its answer, or never where that is cut off; then the calm world refuses the
- * message too.
+ * An acknowledged message is stored once. A message that was refused for good is not stored. One kind of message may be
+ * acknowledged and end in the quarantine: a device's message that comes while its own token ends, so that the order is
+ * unknown. The token ends by a sign-out, by its session's end, or by a start that joins two customers. The journal
+ * takes the message because the cache still knows the token: the cache learns of the end after the answer, or never if
+ * that is cut off. The calm world then refuses the message too.
  */
-function storedOnce({ world, shop, loose }: History, messages: readonly Message[]): void {
-  const { deeds, left, joined } = shop;
+function storedOnce({ world, clients, loose }: History, messages: readonly Message[]): void {
+  const { requests, left, joined } = clients;
   let refused = 0;
   const count = new Map<string, number>();
   for (const { external_id } of messages.filter(isCustomers))
     count.set(external_id!, (count.get(external_id!) ?? 0) + 1);
-  for (const { name, keys, acked, cut, messages: brought, isRefusedCalmly } of deeds)
+  for (const { name, keys, acked, cut, messages: brought, isRefusedCalmly } of requests)
     for (const id of brought) {
       const found = count.get(id) ?? 0;
       const isUnclear = (key: string) => loose.has(key) && (left.has(key) || joined.has(key));
@@ -76,9 +76,15 @@ function storedOnce({ world, shop, loose }: History, messages: readonly Message[
   if (world.quarantined.length > refused) throw world.quarantined[0];
 }
 
-/** Who came later, after an acknowledgement, stands later. */
-function inOrder({ deeds }: Shop, loose: ReadonlySet<string>, sessions: readonly Talk[]): void {
-  const brought = new Map(deeds.flatMap((deed) => deed.messages.map((id) => [id, deed] as const)));
+/** A message sent after another was acknowledged stands after it. */
+function inOrder(
+  { requests }: Clients,
+  loose: ReadonlySet<string>,
+  sessions: readonly StoredSession[],
+): void {
+  const brought = new Map(
+    requests.flatMap((request) => request.messages.map((id) => [id, request] as const)),
+  );
   for (const { messages } of sessions) {
     const customers = messages.filter(isCustomers).map(({ external_id }) => external_id!);
     for (const [i, id] of customers.entries())
@@ -95,8 +101,8 @@ function inOrder({ deeds }: Shop, loose: ReadonlySet<string>, sessions: readonly
 const isReply = ({ role, external_id }: Message) => role === "assistant" && external_id === undefined;
 
 /**
- * Each message that wakes the bot is answered by one reply, alone or with others of a batch; to a platform replies stand
- * in the order of what they answer.
+ * Each message that wakes the bot is answered by one reply, alone or in a batch. Replies to a platform stand in the
+ * order of the messages that they answer.
  */
 function answeredOnce(messages: readonly Message[]): void {
   const asked = messages.filter(({ external_id }) => external_id?.startsWith("m"));
@@ -109,7 +115,7 @@ function answeredOnce(messages: readonly Message[]): void {
   }
   const ids = asked.map(({ external_id }) => external_id!);
   expect(replies.flatMap(({ text }) => answeredBy(text)).sort()).toEqual(ids.sort());
-  // On the web a person may have talked in two sessions before they merged.
+  // On the web a person may have used two sessions before these merged.
   const lanes = Map.groupBy(replies.filter(isSent), ({ session_id, channel }) => `${session_id} ${channel}`);
   for (const lane of lanes.values()) {
     const places = lane.flatMap(({ text }) => answeredBy(text).map((id) => byId.get(id)!.seq));
@@ -118,14 +124,17 @@ function answeredOnce(messages: readonly Message[]): void {
 }
 
 /**
- * The replies that failed because their customer had blocked us on that channel, by their ids. A message there says that it
- * is over, whenever it is delivered again: so some block must have happened after all messages that the reply answers.
+ * The ids of the replies that failed because their customer had blocked the shop on that channel. A message on the
+ * channel ends the block, also when it is redelivered. So a block must have happened after all messages that the reply
+ * answers.
  */
-function blockedReplies({ deeds }: Shop, messages: readonly Message[]): ReadonlySet<string> {
-  const brought = new Map(deeds.flatMap((deed) => deed.messages.map((id) => [id, deed] as const)));
+function blockedReplies({ requests }: Clients, messages: readonly Message[]): ReadonlySet<string> {
+  const brought = new Map(
+    requests.flatMap((request) => request.messages.map((id) => [id, request] as const)),
+  );
   const failed = messages.filter((message) => isReply(message) && message.status === "failed");
   const mayFail = ({ text, channel }: Message) =>
-    deeds.some(
+    requests.some(
       ({ reach, firstStep: happened }) =>
         reach?.reachable === false &&
         reach.channel === channel &&
@@ -139,10 +148,10 @@ function blockedReplies({ deeds }: Shop, messages: readonly Message[]): Readonly
   return new Set(failed.map(({ message_id }) => message_id));
 }
 
-/** Each part was taken until that was recorded, not after, and none before the part before it was recorded. */
+/** A platform took each part until that was recorded, not after, and not before the part before it was recorded. */
 function sentOnce(
   { takes }: World,
-  { receipts }: Shop,
+  { receipts }: Clients,
   messages: readonly Message[],
   unsent: ReadonlySet<string>,
 ): void {
@@ -155,7 +164,7 @@ function sentOnce(
     for (const { text: whole, status } of line) {
       const statuses: string[] = [];
       for (const text of whole!.split("|")) {
-        // Who is held up for longer than the lease may do again what somebody else has done meanwhile.
+        // An isolate that is late by more than the lease may send again what another isolate has sent meanwhile.
         const counts = ({ isLate, isAnybodys, recorded }: Take) =>
           !(isLate || isAnybodys) || recorded !== undefined;
         const taken = takes.filter((take) => take.text === text && counts(take));
@@ -179,20 +188,20 @@ const STATUSES = ["sent", "delivered", "read"];
 const furthest = (all: readonly string[]) => STATUSES[Math.max(...all.map((one) => STATUSES.indexOf(one)))]!;
 
 /**
- * Every token that is alive opens the session that it was said to open, or the one that became of it. It is alive where it
- * is in the calm world. Where its order is loose the two worlds may disagree in two cases alone:
- * - an end, a sign-out, or a start by which two customers become one may have come before or after it was given;
- * - it was given by a restore before which the calm world has no session.
+ * Every live token opens the session that its answer named, or the one that it was merged into. It is live exactly if
+ * it is live in the calm world. Where its order is loose the two worlds may differ in two cases only:
+ * - an end, a sign-out, or a start that joins two customers may have come before or after it was given;
+ * - a restore gave it, before which the calm world has no session.
  */
-async function tokensOpen({ world, shop, loose }: History, calm: World): Promise<void> {
+async function tokensOpen({ world, clients, loose }: History, calm: World): Promise<void> {
   const now = new Date(world.clock.now);
-  for (const { key, token, session_id } of shop.given) {
+  for (const { key, token, session_id } of clients.given) {
     const [byToken, calmly] = await Promise.all([openedBy(world, token, now), openedBy(calm, token, now)]);
-    const wasEarly = shop.deeds.some(
+    const wasEarly = clients.requests.some(
       ({ name, keys, isRefusedCalmly }) =>
         name.startsWith("restore of") && keys.includes(key) && isRefusedCalmly,
     );
-    const mayDiffer = loose.has(key) && (shop.left.has(key) || shop.joined.has(key) || wasEarly);
+    const mayDiffer = loose.has(key) && (clients.left.has(key) || clients.joined.has(key) || wasEarly);
     if (!mayDiffer) expect([key, byToken !== undefined]).toEqual([key, calmly !== undefined]);
     if (byToken === undefined) continue;
     const byId = await world.store.sessions.messages({ session_id }, 0, 1, now);
@@ -200,7 +209,7 @@ async function tokensOpen({ world, shop, loose }: History, calm: World): Promise
   }
 }
 
-/** The session that a token opens; undefined when it is dead. */
+/** The session that a token opens. Undefined when the token has ended. */
 async function openedBy({ store }: World, token_hash: string, now: Date): Promise<string | undefined> {
   try {
     return (await store.sessions.messages({ token_hash }, 0, 1, now)).session_id;
@@ -210,24 +219,28 @@ async function openedBy({ store }: World, token_hash: string, now: Date): Promis
   }
 }
 
-/** Each session is as the calm world has it; of those whose order nobody can tell, only what it must hold. */
+/** Each session is the same as in the calm world. Where the order is unknown only its messages are compared. */
 async function alike(
-  { shop, loose, hasty, world }: History,
-  ours: readonly Talk[],
-  theirs: readonly Talk[],
+  { clients, loose, hasty, world }: History,
+  ours: readonly StoredSession[],
+  theirs: readonly StoredSession[],
   calm: World,
 ): Promise<{ exact: number; loose: number }> {
   const counted = { exact: 0, loose: 0 };
-  const compare = (keys: readonly string[], one: Talk | undefined, other: Talk | undefined) => {
+  const compare = (
+    keys: readonly string[],
+    one: StoredSession | undefined,
+    other: StoredSession | undefined,
+  ) => {
     if (!other) return; // Only something that was never acknowledged has opened it.
-    // Nobody knows of an end that was cut off whether it came to pass.
-    if (!one && keys.some((key) => loose.has(key) && shop.left.has(key))) return;
+    // It is unknown whether an end that was cut off took effect.
+    if (!one && keys.some((key) => loose.has(key) && clients.left.has(key))) return;
     if (!one) throw new Error(`${keys} have no session`, { cause: other });
     if (keys.some((key) => loose.has(key))) {
       counted.loose++;
       expect(loosely(one)).toEqual(expect.objectContaining(loosely(other)));
-      // An end that was cut off, or that came at the same time, may have come to pass between two of these.
-      const mayHaveEnded = keys.some((key) => shop.left.has(key));
+      // An end that was cut off, or that came at the same time, may have taken effect between two of these.
+      const mayHaveEnded = keys.some((key) => clients.left.has(key));
       const talks = mayHaveEnded ? [one, ...before(one, ours)] : [one];
       expect(talks.flatMap(texts).sort()).toEqual(expect.arrayContaining(texts(other)));
     } else {
@@ -243,7 +256,7 @@ async function alike(
       );
       compare([`person ${who}`], one, other);
     }
-  for (const { key, token } of shop.given) {
+  for (const { key, token } of clients.given) {
     const now = new Date(world.clock.now);
     const [one, other] = await Promise.all([
       opened(world, ours, token, now),
@@ -256,34 +269,38 @@ async function alike(
 
 async function opened(
   world: World,
-  all: readonly Talk[],
+  all: readonly StoredSession[],
   token: string,
   now: Date,
-): Promise<Talk | undefined> {
+): Promise<StoredSession | undefined> {
   const session_id = await openedBy(world, token, now);
   return all.find(({ session }) => session.session_id === session_id);
 }
 
-/** The sessions that ended before this one, the last first. */
-function before({ session }: Talk, all: readonly Talk[]): Talk[] {
+/** The earlier sessions in the chain of this one, newest first. */
+function before({ session }: StoredSession, all: readonly StoredSession[]): StoredSession[] {
   const one = all.find((other) => other.session.session_id === session.previous_session_id);
   return one ? [one, ...before(one, all)] : [];
 }
 
-function texts({ messages }: Talk): string[] {
+function texts({ messages }: StoredSession): string[] {
   return messages.filter(isCustomers).map(({ external_id }) => external_id!);
 }
 
-function loosely({ session }: Talk): object {
+function loosely({ session }: StoredSession): object {
   const { phone, telegram_chat_id, status } = session;
   return { ...(phone && { phone }), ...(telegram_chat_id && { telegram_chat_id }), status };
 }
 
 /**
- * All that must be the same: not ids, versions, and when the bot answered. A session that was opened before the message that
- * waited began at another time and maybe on another channel; it has the same channels.
+ * The values that must be the same: all but ids, versions and the times of the bot's answers. A session that was opened
+ * before a waiting message began at another time and maybe on another channel; its list of channels is the same.
  */
-function exactly({ session, messages }: Talk, all: readonly Talk[], isHasty: boolean): object {
+function exactly(
+  { session, messages }: StoredSession,
+  all: readonly StoredSession[],
+  isHasty: boolean,
+): object {
   const {
     session_id,
     previous_session_id,
@@ -298,10 +315,10 @@ function exactly({ session, messages }: Talk, all: readonly Talk[], isHasty: boo
   const customers = messages
     .filter(isCustomers)
     .map(({ message_id, session_id, seq, channel, ...message }) =>
-      // A message that an update tells has the channel on which the session began.
+      // An update's message has the channel on which the session began.
       isHasty && message.external_id?.startsWith("u") ? message : { ...message, channel },
     );
-  // Which messages are answered together depends on when the bot was busy.
+  // The batches depend on when the bot was busy.
   const replies = messages.filter(isReply);
   const answered = replies.flatMap(({ text }) => answeredBy(text));
   const said = message_count - replies.length;

@@ -17,79 +17,79 @@ import { settings } from "../../contracts/given.ts";
 import { memoryCache } from "../../support/outage.ts";
 import { type Gate, gate, type Life } from "./gate.ts";
 
-/** A message part that a platform has taken. */
+/** A message part that a platform has accepted. */
 export interface Take {
   readonly text: string;
   readonly channel: string;
   readonly external_id: string;
-  /** When, among all takes and records. */
+  /** Its place in the order of all takes and records. */
   readonly order: number;
-  /** By whom. */
+  /** The isolate that sent it. */
   readonly life: Life;
-  /** Whoever sent it was held up meanwhile. */
+  /** Whether the sending isolate was late meanwhile. */
   readonly isLate: boolean;
-  /** When the store recorded it; absent when it never did. */
+  /** The place of its record in the store. Absent without a record. */
   recorded?: number;
-  /** Its delivery was handed over by a call that took longer than the lease: others may send it as well. */
+  /** Whether its delivery was claimed by a call that took longer than the lease: others may send it too. */
   isAnybodys?: boolean;
-  /** When its answer was lost, or the store was down for whoever wanted to record it. */
+  /** The place at which its answer was lost, or at which the store was down for its record. */
   excuse?: number;
 }
 
-/** One isolate, and what it still does behind its answers. */
+/** One isolate, with the work that it does after its answers. */
 export interface Isolate extends Life {
   readonly hub: Hub;
   readonly running: Set<Promise<unknown>>;
 }
 
-/** A store with all that uses it; `journal` is absent in a world without outages. */
+/** A store with its isolates, clients and checks. A world without outages has no `journal`. */
 export interface World {
   readonly clock: { now: number };
   readonly batch: boolean;
   readonly store: Store;
   readonly gate: Gate;
   readonly takes: readonly Take[];
-  /** Ids of all sessions that the store ever spoke of. */
+  /** The ids of all sessions in any answer of the store. */
   readonly session_ids: ReadonlySet<string>;
-  /** How often something went into the journal. */
+  /** How many entries were journaled. */
   readonly journaled: () => number;
-  /** What nobody may see: errors that are bugs, and lines that tell of one. */
+  /** Errors and log lines that show a bug; must stay empty. */
   readonly bugs: unknown[];
-  /** Lines that tell of an entry that the store refused for good. */
+  /** Log lines about quarantined entries. */
   readonly quarantined: readonly unknown[];
-  /** Sessions that were opened before what waited was stored, which `withJournal` allows. */
+  /** Sessions that were opened while older entries waited, which `withJournal` allows. */
   readonly overtaking: readonly Overtaking[];
   isolate(): Isolate;
-  /** The cache loses everything. */
+  /** Empties the cache. */
   forget(): void;
 }
 
-/** What its store is made with; a bot may take together what waited while it was busy. */
+/** The settings of a world's store. */
 export const settingsOf = (batch: boolean) => ({ ...settings, history: 0, batch });
 const SETTLE = "store.conversations.settle";
 
-/** What a reply to these messages says; every other one needs two parts. */
+/** The text of the reply to these messages. Every second one needs two parts. */
 export function replyTo(external_ids: readonly string[]): string {
   const named = external_ids.join("+");
   const number = Number(/\d+$/.exec(named)?.[0]);
   return number % 2 === 0 ? `re ${named}` : `re ${named}|and ${named}`;
 }
 
-/** The messages that a reply answers, by what it says. */
+/** The external ids of the messages that a reply answers, read from its text. */
 export function answeredBy(text: string | undefined): string[] {
   return /^re ([^|]+)/.exec(text ?? "")?.[1]?.split("+") ?? [];
 }
 
-/** A session that was opened by a call of the store while the journal held something. */
+/** A session that a store call opened while the journal was not empty. */
 export interface Overtaking {
   readonly identities: Identities;
   readonly token_hash?: string;
   readonly at: number;
-  /** Entries of the journal, and when they came. */
+  /** The journal's entries, with their arrival. */
   readonly waiting: readonly { readonly at: number; readonly events: readonly InboundEvent[] }[];
 }
 
-/** Where a world begins, empty. Without a journal it knows no outages. */
+/** Makes an empty world. Without a journal it has no outages. */
 export function makeWorld(clock: { now: number }, batch: boolean, given?: Store, journal?: Journal): World {
   const store = given ?? memoryStore(settingsOf(batch));
   const now = () => new Date(clock.now);
@@ -99,7 +99,7 @@ export function makeWorld(clock: { now: number }, batch: boolean, given?: Store,
   const quarantined: unknown[] = [];
   const overtaking: Overtaking[] = [];
   let cache = memoryCache(now);
-  /** The newest attempt at each delivery, until the store knows how it ended. */
+  /** The newest attempt of each delivery, until it is settled. */
   const attempts = new Map<string, number>();
   const anybodys = new Set<string>();
   let last: Take | undefined;
@@ -114,9 +114,9 @@ export function makeWorld(clock: { now: number }, batch: boolean, given?: Store,
       if (name === SETTLE) record(args[0] as never);
       if (name === "platform.send") takes.push({ ...(last as Take), isLate });
     },
-    failed: (name, life, fate) => {
-      const isOut = fate === undefined || fate === "late";
-      const isExcuse = name === "platform.send" ? fate === "lost" : name === SETTLE && isOut;
+    failed: (name, life, fault) => {
+      const isOut = fault === undefined || fault === "late";
+      const isExcuse = name === "platform.send" ? fault === "lost" : name === SETTLE && isOut;
       for (const take of isExcuse ? takes.filter((one) => one.life === life) : []) take.excuse ??= order++;
     },
   });
@@ -129,13 +129,13 @@ export function makeWorld(clock: { now: number }, batch: boolean, given?: Store,
     for (const part of Object.values(answer)) learn(part);
   }
 
-  /** What was claimed by a call that took longer than the lease is anybody's from the beginning. */
+  /** Notes deliveries that were claimed by a call longer than the lease: their lease has ended at once. */
   function handedOverLate(answer: unknown): void {
     const { deliveries = [] } = (answer ?? {}) as { deliveries?: readonly { delivery_id: string }[] };
     for (const { delivery_id } of deliveries) anybodys.add(delivery_id);
   }
 
-  /** Notes which takes the store knows of now. */
+  /** Notes which takes the store has recorded. */
   function record(outcomes: readonly Outcome[]): void {
     for (const outcome of outcomes) {
       if (outcome.state === "dead") bugs.push(new Error(`a delivery died: ${outcome.reason}`));
@@ -172,7 +172,7 @@ export function makeWorld(clock: { now: number }, batch: boolean, given?: Store,
     ],
   };
 
-  /** The same store; notes what its sessions are opened before. */
+  /** The same store, which notes the sessions that are opened while entries wait. */
   function noting(journal: Journal): Store {
     const { sessions } = store;
     const note = async ({ identities = {}, token_hash }: Partial<Overtaking>) => {
@@ -274,7 +274,7 @@ export function makeWorld(clock: { now: number }, batch: boolean, given?: Store,
   };
 }
 
-/** Answers turns behind the answer to a webhook, as the Worker does. */
+/** Answers turns after the answer to a webhook, as the Worker does. */
 export function answering({ hub, running }: Isolate, turns: readonly Turn[], bugs: unknown[]): void {
   for (const turn of turns) {
     const work = answer(hub, turn).catch((error) => {
