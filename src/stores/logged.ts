@@ -39,7 +39,7 @@ export function loggedCall(call: SqlCall, log: Log): SqlCall {
       const collided = error instanceof HubError && COLLISIONS.has(error.reason ?? "");
       log(collided ? "info" : "error", collided ? "store.collided" : "store.failed", {
         function: name,
-        ...notified(error, name),
+        ...failureFields(error, name),
         ...idsOf(argument),
         duration_ms: Date.now() - began,
       });
@@ -48,7 +48,7 @@ export function loggedCall(call: SqlCall, log: Log): SqlCall {
   };
 }
 
-function notified(error: unknown, name: SqlFunction): Row {
+function failureFields(error: unknown, name: SqlFunction): Row {
   if (!(error instanceof HubError)) return { code: "internal" };
   const { code, reason = code } = error;
   const database = (error.cause ?? {}) as Row;

@@ -69,7 +69,7 @@ test("the list holds every bot by its name", () => {
 });
 
 describe("echo", () => {
-  test("says what it heard, on which channel, and which channels the session has seen", async () => {
+  test("repeats the text, with its channel and the session's channels", async () => {
     expect(await echo().reply(turnOf(said("hi")), patient)).toEqual([
       { kind: "text", text: 'You said "hi" on kiosk. This session has seen: web, kiosk.' },
     ]);
@@ -81,7 +81,7 @@ describe("echo", () => {
     expect(reply?.text).toContain(long);
   });
 
-  test("names the kind of what has no words", async () => {
+  test("names the kind of content without text", async () => {
     const [reply] = await echo().reply(turnOf(said("", { kind: "reaction" })), patient);
     expect(reply?.text).toBe(
       "You sent a message of kind reaction on kiosk. This session has seen: web, kiosk.",
@@ -105,7 +105,7 @@ describe("webhook", () => {
     readonly body: Buffer;
   }
 
-  /** A bot of the operator's that answers with `respond`, and what it has heard. */
+  /** A bot server that answers with `respond`, and the requests that it received. */
   async function operator(respond: (response: ServerResponse, request: IncomingMessage) => void) {
     const heard: Heard[] = [];
     const server = createServer(async (request, response) => {
@@ -162,7 +162,7 @@ describe("webhook", () => {
     });
   });
 
-  test("tells session, message and history with ISO dates, and neither address nor account", async () => {
+  test("sends session, message and history with ISO dates, and neither address nor account", async () => {
     const { heard } = await ask(json({ replies: [] }));
     const body = heard[0]!.body.toString("utf8");
     expect(JSON.parse(body)).toEqual({
@@ -192,7 +192,7 @@ describe("webhook", () => {
     expect(webhook({ BOT_WEBHOOK_URL: "https://bot.test/", BOT_WEBHOOK_SECRET: secret }).history).toBe(20);
   });
 
-  test("takes waiting messages together and hears of edits and reactions only when told to", () => {
+  test("takes waiting messages in one turn, and edits and reactions, only with the settings", () => {
     const env = { BOT_WEBHOOK_URL: "https://bot.test/", BOT_WEBHOOK_SECRET: secret };
     expect(webhook(env)).toMatchObject({ batch: false, hears: { edits: false, reactions: false } });
     expect(webhook({ ...env, BOT_BATCH: "true", BOT_HEARS: "edits,reactions" })).toMatchObject({
@@ -207,7 +207,7 @@ describe("webhook", () => {
     );
   });
 
-  test("is believed by the check that the docs give to bot authors", async () => {
+  test("passes the signature check in the docs for bot authors", async () => {
     const snippet = /```js\n([\s\S]*?)```/.exec(readFileSync("docs/bots.md", "utf8"))![1]!;
     const { isFromHub } = (await import(
       /* @vite-ignore */ `data:text/javascript,${encodeURIComponent(snippet)}`
@@ -226,7 +226,7 @@ describe("webhook", () => {
   });
 
   describe("passes on", () => {
-    test("replies in their order, without what else they hold", async () => {
+    test("replies in order, without other fields", async () => {
       const { replies } = await ask(
         json({
           replies: [
@@ -242,7 +242,7 @@ describe("webhook", () => {
       ]);
     });
 
-    test("nothing of fields that it does not know, and logs their names the first time", async () => {
+    test("no unknown fields, and logs their names the first time", async () => {
       const answer = {
         replies: [
           { text: "one", buttons: ["secret"] },
@@ -280,7 +280,7 @@ describe("webhook", () => {
       expect(replies?.[9]?.text).toBe(text);
     });
 
-    test("a success of another number, and an answer in pieces", async () => {
+    test("another status of success, and an answer in chunks", async () => {
       const { replies } = await ask((response) => {
         response.writeHead(201);
         response.write('{"replies":[{"te');
@@ -289,13 +289,13 @@ describe("webhook", () => {
       expect(replies).toEqual([{ kind: "text", text: "olá" }]);
     });
 
-    test("poisoned text as text that can be stored", async () => {
+    test("invalid text as text that can be stored", async () => {
       const { replies } = await ask((response) => response.end('{"replies":[{"text":"a\\u0000b\\ud800c"}]}'));
       expect(replies).toEqual([{ kind: "text", text: "a\ufffdb\ufffdc" }]);
     });
   });
 
-  describe("takes for a failed attempt", () => {
+  describe("counts as a failed attempt", () => {
     test.for<[string, Parameters<typeof operator>[0]]>([
       ["an empty body", (response) => response.end()],
       ["a page of HTML", (response) => response.end("<html>Welcome</html>")],
@@ -343,7 +343,7 @@ describe("webhook", () => {
       expect(error?.message).toBe(`the bot's answer cannot be used: ${wrong}`);
     });
 
-    test("an answer without end, of which it reads no more than it must", async () => {
+    test("an endless answer, of which it reads only up to the limit", async () => {
       let written = 0;
       let closed = false;
       const { error } = await ask((response) => {
@@ -400,7 +400,7 @@ describe("webhook", () => {
       expect(within.error).toMatchObject({ code: "unavailable", reason: "bot_unreachable" });
     });
 
-    test("nobody listening, without telling the URL", async () => {
+    test("a closed port, without logging the URL", async () => {
       const bot = webhook({
         BOT_WEBHOOK_URL: "http://127.0.0.1:1/?key=url-secret",
         BOT_WEBHOOK_SECRET: secret,

@@ -88,7 +88,7 @@ describe.each([
       expect((await refusal(channel.verify(post(hello, headers)))).code).toBe("unauthorized");
     });
 
-    test("no API key when none is configured, but a session token", async () => {
+    test("a session token, but no API key when none is configured", async () => {
       for (const guess of ["", key, "undefined", "admin-key"])
         expect((await refusal(bare.verify(post(hello, { "x-api-key": guess })))).code).toBe("unauthorized");
       await expect(bare.verify(post(hello, own))).resolves.toBeUndefined();
@@ -96,7 +96,7 @@ describe.each([
   });
 
   describe("reads", () => {
-    test("a text of a customer whose phone the caller vouches for", async () => {
+    test("a text of a trusted caller's customer, by phone", async () => {
       expect(await message({ ...hello, phone: "(11) 8765-4321" })).toEqual({
         channel: name,
         external_id: "m-1",
@@ -120,13 +120,13 @@ describe.each([
       expect((await message(body, { ...trusted, "x-session-token": TOKEN })).from).toEqual(expected);
     });
 
-    test("what it answers and when it was sent", async () => {
+    test("the answered message and the time of sending", async () => {
       const read = await message({ ...hello, reply_to: "m-0", sent_at: "2026-11-01T12:00:00+02:00" });
       expect(read.reply_to).toBe("m-0");
       expect(read.sent_at).toEqual(new Date("2026-11-01T10:00:00Z"));
     });
 
-    test("content of every kind but those that only platforms have", async () => {
+    test("content of every kind, except those that only platforms have", async () => {
       const media = { id: "file-1" };
       const contents = [
         { kind: "text", text: "hi" },
@@ -152,12 +152,12 @@ describe.each([
         expect(await malformed({ ...hello, text: undefined, content })).toMatch(/^content\.kind: /);
     });
 
-    test("a reaction, which wakes nobody", async () => {
+    test("a reaction, which wakes no bot", async () => {
       const content = { kind: "reaction", emoji: null };
       expect((await message({ ...hello, text: undefined, content, reply_to: "m-0" })).wakes).toBe(false);
     });
 
-    test("a contact card as somebody's, whatever the caller says", async () => {
+    test("a contact card as another person's, whatever the caller says", async () => {
       const content = { kind: "contact", contacts: [{ phones: ["+5511987654321"] }], own: true };
       for (const headers of [trusted, own])
         expect(
@@ -170,7 +170,7 @@ describe.each([
         ).toMatchObject({ own: false });
     });
 
-    test("what it knows and nothing else", async () => {
+    test("only known fields", async () => {
       const content = { kind: "image", media: { id: "f" } };
       const read = await message({ ...hello, text: undefined, content });
       expect(Object.keys(read).sort()).toEqual([
@@ -184,13 +184,13 @@ describe.each([
       expect(read.content).toEqual({ kind: "image", media: { id: "f" } });
     });
 
-    test("poisoned text as text that can be stored", async () => {
+    test("invalid text as text that can be stored", async () => {
       const read = await message({ ...hello, external_id: "a\0", text: "a\0b\ud800" });
       expect(read.external_id).toBe("a\ufffd");
       expect(read.content).toEqual({ kind: "text", text: "a\ufffdb\ufffd" });
     });
 
-    test("keys that mean the prototype as nothing, in a form's answers", async () => {
+    test("a form's answers without keys such as __proto__", async () => {
       const form = `{"external_id":"m","session":"${SESSION}","content":{"kind":"interaction","interaction":"form","data":{"__proto__":{"x":1},"a":1}}}`;
       expect((await message(new TextEncoder().encode(form))).content).toEqual({
         kind: "interaction",
@@ -283,9 +283,9 @@ describe.each([
       expect(await malformed(new Uint8Array())).toBe("the body is not valid JSON");
     });
 
-    test("whatever it cannot read, without telling what was in it", async () => {
+    test("any unreadable body, without quoting it", async () => {
       const secret = "Secret7";
-      // The name of an unknown field is told.
+      // Only the name of an unknown field is quoted.
       const NAME = "unheard_of";
       const odd = fc.oneof(
         fc.constantFrom(
@@ -340,7 +340,7 @@ describe.each([
     });
   });
 
-  test("cuts a reply into nothing to send, and sends nothing", async () => {
+  test("splits a reply into no parts, and sends nothing", async () => {
     expect(channel.split({ kind: "text", text: "x".repeat(10_000) })).toEqual([]);
     const { code } = await refusal(
       channel.send({}, { kind: "text", text: "x" }, new AbortController().signal),
@@ -349,12 +349,12 @@ describe.each([
   });
 });
 
-test("a country that is none is refused at start, by its name", () => {
+test("an unknown default country is refused at start, by its name", () => {
   for (const make of [kiosk, web])
     expect(() => make({ DEFAULT_COUNTRY: "Brazil" })).toThrow(/DEFAULT_COUNTRY must be a country/);
 });
 
-test("what callers post can be described in JSON Schema", () => {
+test("a caller's body can be described in JSON Schema", () => {
   const schema = z.toJSONSchema(callerMessageSchema, { io: "input" }) as {
     required: string[];
     properties: object;
@@ -371,14 +371,14 @@ test("what callers post can be described in JSON Schema", () => {
   ]);
 });
 
-test("each is posted to with keys of its own, and only a kiosk's tokens die without use", () => {
+test("each has its own key scope, and only a kiosk's tokens end without use", () => {
   expect([kiosk(env).postedWith, web(env).postedWith]).toEqual(["kiosk", "web"]);
   expect([kiosk({}).tokenIdleMs, kiosk({ KIOSK_IDLE_SECONDS: "60" }).tokenIdleMs]).toEqual([120_000, 60_000]);
   expect(web(env).tokenIdleMs).toBeUndefined();
   expect(() => kiosk({ KIOSK_IDLE_SECONDS: "1" })).toThrow("KIOSK_IDLE_SECONDS must be at least 10");
 });
 
-describe("a kiosk whose word proves nothing", () => {
+describe("a kiosk that is not trusted", () => {
   const strict = kiosk({ ...env, KIOSK_PHONE_POLICY: "verify" });
   const hello = { external_id: "m-1", phone: "+5511987654321", text: "hello" };
   const parsed = async (body: object, headers: Record<string, string>) => {
@@ -400,7 +400,7 @@ describe("a kiosk whose word proves nothing", () => {
     });
   });
 
-  test("names no session, whose id is no secret", async () => {
+  test("cannot name a session by id, because an id is no secret", async () => {
     const refused = await refusal(
       parsed({ ...hello, phone: undefined, session: SESSION }, { "x-api-key": "kiosk-key" }),
     );
@@ -419,7 +419,7 @@ describe("a kiosk whose word proves nothing", () => {
     }
   });
 
-  test("is believed where an admin's key speaks", async () => {
+  test("is trusted with an admin key", async () => {
     const message = await parsed(hello, { "x-api-key": "admin-key" });
     expect(message).toMatchObject({ from: { phone: hello.phone } });
     expect(message).not.toHaveProperty("claimed");

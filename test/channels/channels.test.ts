@@ -45,19 +45,16 @@ describe.each(Object.keys(kits))("%s", (name) => {
     });
   });
 
-  test.for(requests)(
-    "does not believe %s without its signature, or with a forger's",
-    async ([, { request }]) => {
-      const body = bytesOf(request);
-      for (const headers of [{}, ...(await kit.forge(body))]) {
-        await expect(channel.verify(toRequest(body, headers))).rejects.toMatchObject({
-          code: "unauthorized",
-        });
-      }
-    },
-  );
+  test.for(requests)("refuses %s without its signature, or with a forged one", async ([, { request }]) => {
+    const body = bytesOf(request);
+    for (const headers of [{}, ...(await kit.forge(body))]) {
+      await expect(channel.verify(toRequest(body, headers))).rejects.toMatchObject({
+        code: "unauthorized",
+      });
+    }
+  });
 
-  test("reads whatever is left of a damaged webhook, and never fails in an unforeseen way", async () => {
+  test("reads the valid parts of a damaged webhook, and throws only malformed", async () => {
     await withPlatform([kit.whileReading ?? {}], async (apiRoot) => {
       const reader = make(kit.env(apiRoot))!;
       await fc.assert(
@@ -75,13 +72,16 @@ describe.each(Object.keys(kits))("%s", (name) => {
     });
   });
 
-  test.for(fixturesWith<HandshakeFixture>(name, "handshake"))("shakes hands: %s", async ([, fixture]) => {
-    const { method = "GET", query } = fixture.handshake;
-    const asked = { ...toRequest(new Uint8Array()), method, query: new URLSearchParams(query) };
-    const answer = async () => channel.challenge?.(asked) ?? null;
-    if (fixture.error) await expect(answer()).rejects.toMatchObject(fixture.error);
-    else expect(await answer()).toBe(fixture.answer);
-  });
+  test.for(fixturesWith<HandshakeFixture>(name, "handshake"))(
+    "answers the handshake: %s",
+    async ([, fixture]) => {
+      const { method = "GET", query } = fixture.handshake;
+      const asked = { ...toRequest(new Uint8Array()), method, query: new URLSearchParams(query) };
+      const answer = async () => channel.challenge?.(asked) ?? null;
+      if (fixture.error) await expect(answer()).rejects.toMatchObject(fixture.error);
+      else expect(await answer()).toBe(fixture.answer);
+    },
+  );
 
   test.for(fixturesWith<SendFixture>(name, "send"))("sends: %s", async ([, fixture]) => {
     const { to, part } = fixture.send;
@@ -105,7 +105,7 @@ describe.each(Object.keys(kits))("%s", (name) => {
     );
   });
 
-  test.for(fixturesWith<ShowTypingFixture>(name, "showTyping"))("attends: %s", async ([, fixture]) => {
+  test.for(fixturesWith<ShowTypingFixture>(name, "showTyping"))("shows typing: %s", async ([, fixture]) => {
     const { to, external_id } = fixture.showTyping;
     await exchange(
       fixture,
@@ -115,7 +115,7 @@ describe.each(Object.keys(kits))("%s", (name) => {
     );
   });
 
-  test("cuts a long reply into calls the platform takes, and sends a short one as it is", () => {
+  test("cuts a long reply into parts within the platform's limit, and leaves a short one unchanged", () => {
     const short = { kind: "text", text: "Your table is ready." } as const;
     expect(channel.split(short)).toEqual([short]);
     const words = "A sentence with an emoji 👩‍👩‍👧 in it. ".repeat(400).trim();
@@ -125,7 +125,7 @@ describe.each(Object.keys(kits))("%s", (name) => {
     expect(parts.map((part) => part.text).join(" ")).toBe(words);
   });
 
-  test("is off without settings, and names the one that is missing or wrong", () => {
+  test("is off without settings, and names a missing or wrong one", () => {
     expect(make({})).toBeUndefined();
     for (const key of kit.required) {
       const { [key]: _, ...rest } = kit.env(NOBODY);
@@ -133,7 +133,7 @@ describe.each(Object.keys(kits))("%s", (name) => {
     }
   });
 
-  /** Makes a call with the platform played as the fixture says, and checks both what it saw and what came of it. */
+  /** Makes a call with the platform simulated by the fixture. Checks the platform's requests and the result. */
   async function exchange(
     fixture: Exchange,
     value: unknown,
@@ -180,7 +180,7 @@ function mustBeMalformed(error: unknown): void {
   if (!(error instanceof HubError) || error.code !== "malformed") throw error;
 }
 
-/** The outcome of a failed send, once it is certain that the error tells none of the `secrets`. */
+/** The outcome of a failed send, after a check that the error holds none of the `secrets`. */
 function errorOf(secrets: readonly string[]) {
   return (error: unknown) => {
     if (!(error instanceof HubError)) throw error;

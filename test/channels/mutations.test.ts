@@ -9,13 +9,13 @@ import { expectSound } from "../support/sound.ts";
 
 type Json = Record<string, any>;
 
-/** How to find in a platform's body what has a sender and an id, in the order in which it is read. */
+/** How to find the messages with a sender and an id in a platform's body, in reading order. */
 interface Anatomy {
   /** Every message of the body. */
   readonly messages: (body: Json) => unknown[];
-  /** What of a message says that it is one, who sent it and which it is: the rest is mutated. */
+  /** The fields of a message that hold its type, sender and id. All other fields are mutated. */
   readonly spared: readonly string[];
-  /** Whether those alone say so. */
+  /** Whether these fields alone make a message. */
   readonly isWhole: (message: Json) => boolean;
 }
 
@@ -49,7 +49,7 @@ const ANATOMY: Readonly<Record<string, Anatomy>> = {
   },
 };
 
-/** One change inside a message: the node at a place is taken away or replaced. */
+/** One change inside a message: one node is removed or replaced. */
 const mutation = fc.record({
   at: fc.nat(),
   value: fc.oneof(
@@ -66,7 +66,7 @@ describe.each(Object.keys(ANATOMY))("%s", (name) => {
       request.body === undefined || error || platform ? [] : ([[file, request.body as Json]] as const),
   );
 
-  test("whatever else of a message is wrong, it is kept, and its neighbours are as they were", async () => {
+  test("a message with other damaged fields is stored, and its neighbours are unchanged", async () => {
     await withPlatform([kit.whileReading ?? {}], async (apiRoot) => {
       const channel = channels[name]!(kit.env(apiRoot))!;
       const read = async (body: Json) => channel.parse(toRequest(bytesOf({ body })));

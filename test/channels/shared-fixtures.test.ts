@@ -8,10 +8,10 @@ import { bytesOf, fixturesWith, jsonFiles, type RequestFixture, toRequest } from
 import { withPlatform } from "../support/platform.ts";
 import { expectSound, inWords } from "../support/sound.ts";
 
-/** Recorded bodies that lie beside the project, where there are any. */
+/** A folder of recorded bodies beside the project, if there is one. */
 const SHARED = "../shared/fixtures";
 
-/** What each kind of recorded body says; several where its files differ. A kind that is not here is only read. */
+/** The expected events of each kind of recorded body; several where its files differ. Other kinds are only parsed. */
 const SAYS: Readonly<Record<string, Readonly<Record<string, string | readonly string[]>>>> = {
   whatsapp: {
     account_update: "ignored account",
@@ -42,7 +42,7 @@ const SAYS: Readonly<Record<string, Readonly<Record<string, string | readonly st
     referral: "message text",
     revoke: "edit to nothing",
     signed: "message text",
-    /** The first names nobody: its ids are placeholders. */
+    /** The first file has no real sender: its ids are placeholders. */
     smb_message_echoes: ["ignored no_sender", "edit to nothing", "edit text"],
     "status-delivered": "receipt delivered",
     "status-failed": "receipt failed",
@@ -85,7 +85,7 @@ const SAYS: Readonly<Record<string, Readonly<Record<string, string | readonly st
   },
 };
 
-test("our own fixtures meet every kind of content and of news that a platform can send", async () => {
+test("the project's fixtures cover every kind of content and event that a platform can send", async () => {
   const met = new Set<string>();
   for (const name of Object.keys(kits)) {
     for (const [, { request }] of fixturesWith<RequestFixture>(name, "request")) {

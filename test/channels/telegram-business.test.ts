@@ -7,7 +7,7 @@ import { withPlatform } from "../support/platform.ts";
 
 const OWNER = 7900800700;
 
-test("without owners every business update is ignored, and Telegram is asked nothing", async () => {
+test("without owners every business update is ignored, without a call to Telegram", async () => {
   const all = fixturesWith<RequestFixture>("telegram", "request").filter(([name]) =>
     name.startsWith("business"),
   );
@@ -21,7 +21,7 @@ test("without owners every business update is ignored, and Telegram is asked not
   });
 });
 
-test("Telegram's answer is believed for a minute, also where it names a stranger or nobody", async () => {
+test("Telegram's answer is cached for a minute, also for an unknown owner or no connection", async () => {
   for (const answer of [connection(), connection({ user: { id: 1 } }), undefined]) {
     let now = 0;
     let asked = 0;
@@ -43,7 +43,7 @@ test("Telegram's answer is believed for a minute, also where it names a stranger
   }
 });
 
-test("a look-up that fails is not kept, and believes nothing", async () => {
+test("a failed look-up is not cached, and its update is not accepted", async () => {
   let fails = true;
   const connections = businessConnections(new Set([OWNER]), async () => {
     if (fails) throw new Error("down");
@@ -54,7 +54,7 @@ test("a look-up that fails is not kept, and believes nothing", async () => {
   expect(await connections.find("bc")).toEqual({ owner: OWNER, mayReply: true });
 });
 
-test("a connection that changes is asked about anew, whatever the update says of it", async () => {
+test("a changed connection is looked up again, whatever the update says", async () => {
   let is_enabled = true;
   const lookUp = async () => connection({ is_enabled });
   const connections = businessConnections(new Set([OWNER]), lookUp);
@@ -65,7 +65,7 @@ test("a connection that changes is asked about anew, whatever the update says of
   expect(await connections.find("bc")).toBeUndefined();
 });
 
-test("an old update that says `enabled`, delivered late, enables nothing", async () => {
+test("an old update with `enabled` that is delivered late enables nothing", async () => {
   const off = { body: { ok: true, result: connection({ is_enabled: false }) } };
   await withPlatform([off], async (apiRoot) => {
     const channel = telegram(kits.telegram!.env(apiRoot))!;
@@ -86,7 +86,7 @@ test("an old update that says `enabled`, delivered late, enables nothing", async
   });
 });
 
-test("the answers for a thousand connections are kept, and a flood of others only costs look-ups", async () => {
+test("answers for a thousand connections are cached, and a flood of others only costs look-ups", async () => {
   const asked: string[] = [];
   const connections = businessConnections(new Set([OWNER]), async (id) => void asked.push(id));
   for (let i = 0; i <= 1_000; i++) await connections.find(`bc-${i}`);

@@ -14,7 +14,7 @@ const part = { kind: "text", text: "Noted." } as const;
 const asked = { ok: true, result: connection() };
 const sent = { ok: true, result: { message_id: 901 } };
 
-test("what is read fits core's nouns: content of a known kind, instants that exist, ids that are text", async () => {
+test("events have content of a known kind, valid instants and ids of text", async () => {
   const recorded = jsonFiles("../shared/fixtures/telegram").map(([, body]) => ({ body }));
   const written = fixturesWith<RequestFixture>("telegram", "request").flatMap(([, { request, error }]) =>
     error ? [] : [request],
@@ -48,7 +48,7 @@ test("the same message id in another chat or business account is another message
   expect(ids.size).toBe(6);
 });
 
-test("a business message that is edited or deleted keeps the id it came with, and so does our reply to it", async () => {
+test("an edited or deleted business message keeps its id, and so does a reply to it", async () => {
   const place = { chat: { id: 7100200300, type: "private" }, business_connection_id: "bc-A" };
   const said = { ...place, message_id: 5101, from: { id: 7100200300, is_bot: false }, text: "x" };
   const all = [
@@ -65,7 +65,7 @@ test("a business message that is edited or deleted keeps the id it came with, an
   });
 });
 
-test("an update that carries two things loses neither", async () => {
+test("an update with two events loses neither", async () => {
   const said = { message_id: 1, chat: { id: 5, type: "private" }, from: { id: 5, is_bot: false }, text: "x" };
   const read = await parse({ update_id: 1, telepathy: {}, message: said });
   expect(read.map((item) => item.type)).toEqual(["ignored", "message"]);
@@ -93,7 +93,7 @@ test("the link to scan opens the chat with the bot, and there is none without it
   expect(named.scanLink!("link_x")).toBe("https://t.me/shop_bot?start=link_x");
 });
 
-test("an API root with a slash at its end is the same root", async () => {
+test("an API root with a slash at its end works the same", async () => {
   await withBotApi({ sendMessage: sent }, async (send) => {
     expect(await send({ chat_id: "7100200300" }, "/")).toBe("7100200300:901");
   });
@@ -123,7 +123,7 @@ function read(request: RequestFixture["request"]): Promise<Inbound[]> {
   );
 }
 
-/** The content, instants and ids that something read carries; its own `external_id` first. */
+/** The content, instants and ids of an event, its own `external_id` first. */
 function facts(item: Inbound) {
   if (item.type === "message") {
     const { content, sent_at, external_id, from, reply_to } = item.message;
@@ -147,7 +147,10 @@ function facts(item: Inbound) {
 
 type Send = (to: Record<string, string>, afterRoot?: string) => Promise<string>;
 
-/** Plays the Bot API on loopback, one answer per method, as calls to several methods come in no certain order. */
+/**
+ * Simulates the Bot API on loopback. It has one answer per method, because the order of calls to several methods
+ * varies.
+ */
 async function withBotApi(
   answers: Record<string, object | "hang" | "cut">,
   work: (send: Send, calls: Record<string, unknown[]>) => Promise<void>,

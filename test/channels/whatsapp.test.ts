@@ -5,7 +5,7 @@ import { bytesOf, fixturesWith, type RequestFixture, toRequest } from "../suppor
 
 const env = kits.whatsapp!.env("http://127.0.0.1:9");
 
-/** What is read of a fixture with these settings. */
+/** Parses a fixture with these settings. */
 async function read(name: string, more: Record<string, string>) {
   const [, { request }] = fixturesWith<RequestFixture>("whatsapp", "request").find(
     ([file]) => file === name,
@@ -24,13 +24,13 @@ describe("with the shop's other numbers named", () => {
     for (const item of await read(name, named)) expect(item.type).not.toBe("ignored");
   });
 
-  test("a customer of another of our numbers can be reached there", async () => {
+  test("a customer of another number of the shop can be reached there", async () => {
     const items = await read("many-entries-and-numbers", named);
     expect(items.length).toBeGreaterThan(2);
     for (const item of items) if (item.type === "message") expect(item.message.address_of).not.toBeNull();
   });
 
-  test("nothing of any number else is kept: no message, no receipt", async () => {
+  test("nothing of any other number is stored: no message, no receipt", async () => {
     const items = await read("many-entries-and-numbers", { WHATSAPP_OTHER_NUMBER_IDS: "" });
     expect(items.some((item) => item.type === "message" && item.message.address_of === null)).toBe(true);
     const closed = await read("many-entries-and-numbers", { WHATSAPP_OTHER_NUMBER_IDS: "5" });

@@ -60,7 +60,7 @@ async function ask(
   return { status: response.status, answer: await response.json() };
 }
 
-/** What a role is told that runs a statement. */
+/** The error of a statement run as a role. */
 async function refusal(role: string, statement: string): Promise<string | undefined> {
   const sql = sqlDriver(url, { max: 1, onnotice: () => {} });
   try {
@@ -99,7 +99,7 @@ describe("through Supabase's REST API", () => {
     expect(error).toMatchObject({ code: DENIED });
   });
 
-  test("the service role gets in: the doors are shut, not bricked up", async () => {
+  test("the service role has access", async () => {
     const rpc = await ask("rpc/hub_sign_out", api.serviceRoleKey, { p: { token_hash: "" } });
     expect(rpc).toEqual({ status: 200, answer: { signed_out: false } });
     const read = await ask("messages?select=text", api.serviceRoleKey);
@@ -146,7 +146,7 @@ async function firstColumn(table: string): Promise<string> {
   return row!.name;
 }
 
-test("every table has row level security on, and no policy lets anybody through", async () => {
+test("every table has row level security on, and no policy", async () => {
   const open = await owner`
     select relname from pg_class
     where relnamespace = 'public'::regnamespace and relkind in ('r', 'p') and not relrowsecurity`;
@@ -154,7 +154,7 @@ test("every table has row level security on, and no policy lets anybody through"
   expect(await owner`select policyname from pg_policies where schemaname = 'public'`).toHaveLength(0);
 });
 
-test("every function of ours is closed to everybody, and looks up nothing on a path that callers choose", async () => {
+test("no role may call a function of the hub, and none uses a caller's search_path", async () => {
   const rows = await owner`
     select n.nspname as schema, proname, proconfig, prosecdef or prorettype = 'trigger'::regtype as is_entrance,
       exists (select 1 from aclexplode(coalesce(proacl, acldefault('f', proowner))) a where a.grantee = 0) as is_public,
@@ -176,7 +176,7 @@ test("every function of ours is closed to everybody, and looks up nothing on a p
   }
 });
 
-test("nobody but the owner may look anything up in the schema of the helpers", async () => {
+test("only the owner has access to the helpers' schema", async () => {
   const rights = await owner`
     select r as role from unnest(array['anon', 'authenticated', 'service_role']) r
     where has_schema_privilege(r, 'hub', 'usage') or has_schema_privilege(r, 'hub', 'create')`;
@@ -184,7 +184,7 @@ test("nobody but the owner may look anything up in the schema of the helpers", a
   expect(await refusal("service_role", "select hub.uuid(now())")).toBe(DENIED);
 });
 
-test("what a later migration makes is closed from the start", async () => {
+test("objects of a later migration are closed from the start", async () => {
   const made = ["public.later", "hub.later"];
   await owner.begin(async (tx) => {
     for (const name of made) {
@@ -213,7 +213,7 @@ test("what a later migration makes is closed from the start", async () => {
   }
 });
 
-test("the printed script runs as one pasted query, makes the same and leaves it as closed", async () => {
+test("the printed script runs as one pasted query, with the same result and the same access", async () => {
   const { url: fresh } = await createEmptyDatabase();
   const editor = sqlDriver(fresh, { max: 1, onnotice: () => {} });
   await editor.unsafe(await printed()).simple();

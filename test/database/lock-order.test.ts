@@ -13,7 +13,7 @@ const SECONDS = 40;
 const here = races();
 let direct: PostgresCalls;
 let pair: readonly [string, string] | undefined;
-/** The pairs of calls of which one was sacrificed, with the function. */
+/** The pairs of calls that deadlocked, with the function that Postgres aborted. */
 const guilty: string[] = [];
 
 const call: SqlCall = async (name, argument) => {
@@ -25,10 +25,10 @@ const call: SqlCall = async (name, argument) => {
   }
 };
 
-/** Calls that were not refused, each time. */
+/** The names of calls that succeeded, once for each time. */
 const done = new Map<string, number>();
 
-/** What a call failed with. A refusal is an answer; so are four collisions in a row, if none of them is a deadlock. */
+/** Why a call failed. A refusal does not count, nor do four collisions in a row without a deadlock. */
 async function failureOf(calls: Record<string, Call>, name: string): Promise<string | undefined> {
   try {
     await calls[name]!();
@@ -42,7 +42,7 @@ async function failureOf(calls: Record<string, Call>, name: string): Promise<str
 }
 
 beforeAll(async () => {
-  // Found at once instead of after a second.
+  // Postgres then finds a deadlock at once instead of after a second.
   const admin = sqlDriver(here.adminUrl, { max: 1, onnotice: () => {} });
   const { pathname } = new URL(here.url);
   await admin.unsafe(`alter database ${pathname.slice(1)} set deadlock_timeout = '20ms'`);
@@ -52,7 +52,7 @@ beforeAll(async () => {
 });
 afterAll(() => direct.close());
 
-/** Lets every function wait a moment with each lock that it takes, so that two wrong orders meet. */
+/** Makes every function pause after each lock that it takes, so that wrong orders lead to deadlocks. */
 async function dawdle(): Promise<void> {
   const functions = await here.owner`
     select pg_get_functiondef(p.oid) as source
@@ -72,7 +72,7 @@ async function dawdle(): Promise<void> {
   expect(changed).toBeGreaterThan(8);
 }
 
-test("no two calls wait for each other, whichever they are", { timeout: (SECONDS + 30) * 1000 }, async () => {
+test("no pair of calls deadlocks", { timeout: (SECONDS + 30) * 1000 }, async () => {
   const paced = { batch: true, pace: { telegram: 1_000, whatsapp: 1_000 }, patienceMs: 500 };
   const store = sqlStore(call, { ...settings, ...paced });
   const calls = everyCall(store, PEOPLE, Math.random);
@@ -84,7 +84,7 @@ test("no two calls wait for each other, whichever they are", { timeout: (SECONDS
   for (pair of shuffled(pairsOf(names))) {
     if (Date.now() > end) break;
     pairs += 1;
-    // Some work and people for them to meet on.
+    // Rows that several calls use.
     for (const name of ["receive that merges", "receive from two identities", "complete", "start"])
       await failureOf(calls, name);
     const both = shuffled([pair, pair, pair, pair].flat());
@@ -94,7 +94,7 @@ test("no two calls wait for each other, whichever they are", { timeout: (SECONDS
   expect([...wrong]).toEqual([]);
   expect(guilty).toEqual([]);
   expect(pairs).toBeGreaterThan(40);
-  // None of them was only ever refused.
+  // Every call succeeded at least once.
   for (const name of names.filter((one) => !done.has(one)))
     for (let tries = 0; tries < 20 && !done.has(name); tries++) {
       await failureOf(calls, "start");

@@ -65,13 +65,13 @@ describe("the functions", () => {
     expect(await call(2)).toBe("added");
   });
 
-  test("are applied again after a new migration, for it may have changed what they return", async () => {
+  test("are applied again after a new migration, which may have changed their return types", async () => {
     await run();
     await write("0002_widen_things.sql", "alter table public.things add name text;");
     expect((await run()).applied).toEqual(["0002_widen_things.sql", "functions"]);
   });
 
-  test("go when no file defines them any more, each signature for itself, and their triggers with them", async () => {
+  test("are dropped by signature when no file defines them any more, with their triggers", async () => {
     await write(
       "functions/triggers.sql",
       `create or replace function hub.stop() returns trigger language plpgsql as $$ begin return null; end $$;
@@ -109,7 +109,7 @@ describe("the functions", () => {
     expect(await functions()).toEqual(["hub.double(bigint)", "hub.twice(bigint)", "hub_add(bigint)"]);
   });
 
-  test("that do not work are refused with their file and line, and the old ones stay", async () => {
+  test("with an error are refused with file and line, and the old ones stay", async () => {
     await run();
     await write("functions/add.sql", `${add("'new'")}\n\ncreate or replace functoin hub.oops() returns int;`);
     await expect(run()).rejects.toThrow(
@@ -123,7 +123,7 @@ describe("the functions", () => {
     expect(await call(1)).toBe("2");
   });
 
-  test("on which a column depends are not dropped behind its back", async () => {
+  test("on which a column depends are not dropped", async () => {
     await run();
     await sql`alter table public.things add twice bigint default hub.double(2)`;
     await rm(join(dir, "functions/helpers.sql"));
@@ -148,7 +148,7 @@ describe("the functions", () => {
     await expect(run()).rejects.toThrow(message);
   });
 
-  test("are closed to everybody but, for the calls, the service role", async () => {
+  test("are closed to all roles; only the service role may call the hub's calls", async () => {
     await run();
     const rights = async (role: string) =>
       (
@@ -173,13 +173,13 @@ describe("the printed script", () => {
       .finally(() => editor.end());
   };
 
-  test("does the same as a run, and leaves nothing to do for one", async () => {
+  test("has the same result as a run, and a later run has nothing to do", async () => {
     await paste();
     expect(await call(1)).toBe("2");
     expect(await run()).toEqual({ applied: [], already: [things, "functions"] });
   });
 
-  test("pasted again does what is new, and only that", async () => {
+  test("pasted again applies only new files", async () => {
     await paste();
     await write("0002_widen_things.sql", "alter table public.things add name text;");
     await write("functions/helpers.sql", double("text"));
@@ -188,7 +188,7 @@ describe("the printed script", () => {
     expect(await run()).toEqual({ applied: [], already: [things, "0002_widen_things.sql", "functions"] });
   });
 
-  test("changes nothing when any of it fails", async () => {
+  test("changes nothing when a part of it fails", async () => {
     await write("functions/add.sql", add("hub.triple(p_id"));
     await expect(paste()).rejects.toThrow("hub_add(bigint)");
     expect(await sql`select to_regclass('public.things') as there`).toEqual([{ there: null }]);
@@ -201,7 +201,7 @@ describe("the printed script", () => {
   });
 });
 
-test("replacing them under four writers loses nothing and stops nobody", async () => {
+test("replacing the functions under four writers loses no message and fails no call", async () => {
   await run();
   const written = new Set<number>();
   let next = 0;

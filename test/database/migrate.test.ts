@@ -54,7 +54,7 @@ describe("migrate", () => {
     expect(await run()).toEqual({ applied: [others], already: [things] });
   });
 
-  test("a setting made in one file does not reach the next", async () => {
+  test("a setting made in one file does not affect the next", async () => {
     await write(
       things,
       "create schema quarantined; set search_path = quarantined; create table things (id int);",
@@ -101,7 +101,7 @@ describe("migrate", () => {
     expect(await exists("others")).toBe(false);
   });
 
-  test("a plpgsql body may begin and end as it likes", async () => {
+  test("a plpgsql body may contain begin and end", async () => {
     await write(others, "do $$\nbegin\n  begin;\n  end;\nend\n$$;".replace("begin;", "begin null;"));
     expect((await run()).applied).toEqual([things, others]);
   });

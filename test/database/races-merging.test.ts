@@ -7,7 +7,7 @@ import { inFlight, range } from "./races/many.ts";
 
 const here = races();
 
-test("sessions that merge from every side at once lose nothing and end as one", async () => {
+test("sessions that merge in many calls at once lose nothing and become one", async () => {
   const store = here.store();
   const before = await here.deadlocks();
   for (const round of range(12)) {
@@ -49,7 +49,7 @@ async function twoUnderWay(store: Desk, from: Identities, id: string) {
   return { delivery, turn };
 }
 
-test("a line that is settled and added to at the same time goes on at once", async () => {
+test("a lane that is settled and added to at the same time continues at once", async () => {
   const store = await desk(async () => here.store());
   const handed = await inFlight(15, range(150), async (i) => {
     const { delivery, turn } = await twoUnderWay(store, { visitor_id: `v${i}` }, `${i}`);
@@ -62,7 +62,7 @@ test("a line that is settled and added to at the same time goes on at once", asy
   expect(handed).toEqual(range(150).map(() => ["two"]));
 });
 
-test("a merge while the younger session is answered, settled and written to holds up nobody", async () => {
+test("a merge during answers, settlements and messages of the younger session blocks no call", async () => {
   const store = await desk(async () => here.store());
   const before = await here.deadlocks();
   const rounds = await inFlight(8, range(80), async (i) => {
@@ -87,7 +87,7 @@ test("a merge while the younger session is answered, settled and written to hold
   expect((await here.deadlocks()) - before).toBe(0);
 });
 
-test("a phone that moves to another session is found wherever it is, also on its way", async () => {
+test("a phone that moves to another session is found before, during and after the move", async () => {
   const store = await desk(async () => here.store());
   const found = await inFlight(8, range(60), async (i) => {
     const [old, young] = [
@@ -104,7 +104,7 @@ test("a phone that moves to another session is found wherever it is, also on its
       store.sessions.restore(restore, "web", new Date()),
       store.hear(said("kiosk", { phone }, `${i}-3`), new Date()),
     ]);
-    // A token that was given before the merge dies of it, and the merge says so.
+    // A merge ends a token that was given before it, and reports that.
     const died = merged.closed?.includes(restore.token_hash) ?? false;
     const known = await store.sessions
       .restore({ token_hash: restore.token_hash }, "web", new Date())

@@ -8,7 +8,7 @@ import { range } from "./races/many.ts";
 const here = races();
 const at = { channel: "whatsapp", account: "number-1" };
 
-/** Calls a function in a transaction that stays open while something else happens. */
+/** Calls a function in a transaction that stays open while `meanwhile` runs. */
 async function whileOpen(name: string, argument: object, meanwhile: () => Promise<unknown>): Promise<void> {
   let notified: Promise<unknown> | undefined;
   await here.owner.begin(async (sql) => {
@@ -19,7 +19,7 @@ async function whileOpen(name: string, argument: object, meanwhile: () => Promis
   await notified;
 }
 
-test("a failure that the platform tells while the send is being recorded is not lost", async () => {
+test("a failed receipt during the settlement of its delivery is not lost", async () => {
   const store = await desk(async () => here.store());
   const delivery = await store.answered(
     said("whatsapp", { phone: "+4915112345601" }, "1"),
@@ -63,7 +63,7 @@ test("an edit that comes while its message is being saved is not lost", async ()
   expect((await store.history(session!.session_id)).map(({ text }) => text)).toEqual(["hello"]);
 });
 
-test("a message that is delivered three times at once costs three calls, none of which is made again", async () => {
+test("a message delivered three times at once costs three calls, without a retry", async () => {
   const store = here.store();
   const hear = (id: string) =>
     store.conversations.receive([message({ phone: "+491511" }, "whatsapp", id)], new Date());
@@ -74,7 +74,7 @@ test("a message that is delivered three times at once costs three calls, none of
   expect((await here.active())[0]).toMatchObject({ message_count: 31, kept: 31 });
 });
 
-test("logging in and changing the password at the same time wait for each other in one order", async () => {
+test("a login and a password change at the same time do not deadlock", async () => {
   const store = await desk(async () => here.store());
   const password = "correct horse battery";
   const before = await here.deadlocks();

@@ -12,7 +12,7 @@ import { inFlight, numbered, once, range, shuffled } from "./races/many.ts";
 
 const here = races();
 
-/** What a session's customers wrote and what they were answered, in order. */
+/** The inbound messages and the replies of a session, in order. */
 async function talk(store: Store, session_id: string) {
   const { messages } = await store.sessions.messages({ session_id }, 0, 100_000, new Date());
   const inbound = messages.filter(({ direction }) => direction === "inbound");
@@ -92,7 +92,7 @@ test("every webhook delivered three times, shuffled and at once, is stored once 
   expect([...bot.asked.values()].flat()).toHaveLength(200);
 });
 
-test("turns that come, are answered and are swept at once run one at a time, in order, each once", async () => {
+test("turns that arrive, are answered and swept at once run one at a time, in order, each once", async () => {
   const store = here.store();
   const bot = hands(store);
   const lists = range(12).map((person) => numbered(`p${person}-`, 25));
@@ -125,7 +125,7 @@ test("turns that come, are answered and are swept at once run one at a time, in 
   expect(await store.operations.metrics(new Date())).toMatchObject({ open_turns: 0, open_deliveries: 0 });
 });
 
-test("whatever dies between two steps, each message gets exactly one reply, in order", async () => {
+test("after a stop between any two steps each message gets exactly one reply, in order", async () => {
   const leaseMs = 400;
   const store = here.store({ leaseMs });
   const bot = hands(store, { dies: 0.15, leaseMs });
@@ -147,7 +147,7 @@ test("whatever dies between two steps, each message gets exactly one reply, in o
   }
 });
 
-test("sweeps at once claim everything that is due, none of it twice", async () => {
+test("concurrent sweeps claim all due work, and none twice", async () => {
   const store = here.store();
   const early = new Date(Date.now() - 3_600_000);
   await inFlight(20, range(120), async (i) => {
@@ -163,7 +163,7 @@ test("sweeps at once claim everything that is due, none of it twice", async () =
   expect([deliveries.length, once(deliveries).length]).toEqual([120, 120]);
 });
 
-test("news of the same messages in any order, at once, hold up nobody", async () => {
+test("receipts and edits of the same messages, concurrent and in any order, block no call", async () => {
   const store = here.store();
   const before = await here.deadlocks();
   const at = { channel: "whatsapp", account: "number-1" };

@@ -10,7 +10,7 @@ import type { Line } from "../support/http.ts";
 import { createDatabase, supabase } from "../support/stack.ts";
 
 describe.each(["directly", "through Supabase's REST API"])("a store error, %s", (way) => {
-  /** A store on a database of its own, the lines that its errors leave, and the owner's connection. */
+  /** A store on its own database, the log lines of its errors, and the owner's connection. */
   async function open() {
     const { url } = await createDatabase();
     const owner = sqlDriver(url, { max: 1, onnotice: () => {} });
@@ -37,7 +37,7 @@ describe.each(["directly", "through Supabase's REST API"])("a store error, %s", 
     return { owner, store, lines, close, hear };
   }
 
-  test("names the function that is missing and what to do", async () => {
+  test("names the missing function and the remedy", async () => {
     const { owner, lines, close, hear } = await open();
     await owner`drop function public.hub_receive(jsonb)`;
     await expect(hear()).rejects.toMatchObject({ code: "unavailable" });
@@ -58,7 +58,7 @@ describe.each(["directly", "through Supabase's REST API"])("a store error, %s", 
     await close();
   });
 
-  test("names what is missing below the function, and where", async () => {
+  test("names a missing table or column, and where it is used", async () => {
     const { owner, lines, close, hear } = await open();
     await owner`drop function hub.receive_message(jsonb, hub.context)`;
     await expect(hear()).rejects.toThrow();
@@ -73,7 +73,7 @@ describe.each(["directly", "through Supabase's REST API"])("a store error, %s", 
     await close();
   });
 
-  test("names the column, the table and the way back", async () => {
+  test("names the column, the table and the remedy", async () => {
     const { owner, store, lines, close, hear } = await open();
     await hear();
     const turn = { turn_id: "0b6f7c1e-5a0f-4a3e-9d0f-3f1f0c2f8a11", attempt: 1 };
@@ -90,7 +90,7 @@ describe.each(["directly", "through Supabase's REST API"])("a store error, %s", 
     await close();
   });
 
-  test("quotes no row that breaks a rule, but names the rule", async () => {
+  test("names the violated constraint, and quotes no row", async () => {
     const { owner, lines, close, hear } = await open();
     await owner`alter table public.messages add constraint no_words check (text = '')`;
     await expect(hear()).rejects.toThrow();
@@ -102,7 +102,7 @@ describe.each(["directly", "through Supabase's REST API"])("a store error, %s", 
     await close();
   });
 
-  test("tells the status, where there is one", async () => {
+  test("logs the HTTP status, if there is one", async () => {
     const { owner, lines, close, hear } = await open();
     await owner`revoke execute on function public.hub_receive(jsonb) from service_role`;
     if (way === "directly") await hear();
@@ -118,7 +118,7 @@ describe.each(["directly", "through Supabase's REST API"])("a store error, %s", 
   });
 });
 
-test("collisions that are tried again are told as such, and cost no alarm", async () => {
+test("collisions that are tried again are logged at info, not as errors", async () => {
   const lines: Line[] = [];
   let calls = 0;
   const call: SqlCall = async () => {
@@ -138,7 +138,7 @@ test("collisions that are tried again are told as such, and cost no alarm", asyn
   expect(lines).toMatchObject([line, line]);
 });
 
-test("a database that cannot be reached is told by the driver's code", async () => {
+test("an unreachable database is logged with the driver's code", async () => {
   const lines: Line[] = [];
   const { call, close } = postgresCalls("postgres://nobody@127.0.0.1:9/none", { max: 1 });
   const logged = loggedCall(call, (level, event, fields) => lines.push({ level, event, fields }));

@@ -18,7 +18,7 @@ afterAll(async () => {
   await rm(env.LOCAL_DIR!, { recursive: true, force: true });
 }, 60_000);
 
-test("npm run dev says what is ready and prints one table of addresses and keys", () => {
+test("npm run dev reports each ready part and prints one table of addresses and keys", () => {
   for (const part of [
     "Postgres",
     "Supabase REST",
@@ -31,14 +31,14 @@ test("npm run dev says what is ready and prints one table of addresses and keys"
   for (const name of PORTS) expect(dev.output()).toContain(`127.0.0.1:${env[name]}`);
 });
 
-test("npm run demo walks one customer through four channels without a surprise", async () => {
+test("npm run demo takes one customer through four channels without a failure", async () => {
   const demo = run("dev/demo.ts");
   const status = await demo.ended;
   expect(demo.output()).toContain("One customer, four channels, one session.");
   expect(status).toBe(0);
 });
 
-test("the demo ends with 1 and says what to do when nothing runs", async () => {
+test("the demo exits with 1 and prints the remedy when nothing runs", async () => {
   const demo = run("dev/demo.ts", { PORT: String(await freePort()) });
   expect(await demo.ended).toBe(1);
   expect(demo.output()).toMatch(
@@ -60,14 +60,14 @@ test.each([
   expect(other.output()).toMatch(line);
 });
 
-test("a second npm run dev says which port is taken and how to choose another, and harms nothing", async () => {
+test("a second npm run dev names the taken port and how to choose another, and the first one runs on", async () => {
   const second = run("dev/dev.ts");
   expect(await second.ended).toBe(1);
   expect(second.output()).toMatch(/port \d+ is taken; set \w*PORT/);
   expect((await fetch(`http://127.0.0.1:${env.PORT}/health`)).status).toBe(200);
 });
 
-test("Ctrl-C stops every part, and the state is there at the next start", async () => {
+test("Ctrl-C stops every part, and the next start has the state", async () => {
   const [before] = await history();
   dev.child.kill("SIGINT");
   expect(await dev.ended).toBe(0);
@@ -77,7 +77,7 @@ test("Ctrl-C stops every part, and the state is there at the next start", async 
   expect((await history())[0]).toEqual(before);
 });
 
-test("the demo says that it needs another policy than the stack's, whatever its own environment says", async () => {
+test("the demo asks for another kiosk policy than the stack's, whatever its own environment", async () => {
   const demo = run("dev/demo.ts", { KIOSK_PHONE_POLICY: "trust" });
   expect(await demo.ended).toBe(1);
   expect(demo.output()).toContain("\nthis stack runs with KIOSK_PHONE_POLICY=verify; the demo needs trust");
@@ -89,7 +89,7 @@ test("a terminal that closes stops every part", async () => {
   for (const name of PORTS) await expect(fetch(`http://127.0.0.1:${env[name]}/`)).rejects.toThrow();
 });
 
-test("wrong settings stop the stack with what is wrong", async () => {
+test("wrong settings stop the stack and are named", async () => {
   dev = run("dev/dev.ts", { BOT: "foo", KIOSK_IDLE_SECONDS: "6", WHATSAPP_API_VERSION: "six" });
   expect(await dev.ended).toBe(1);
   expect(dev.output()).toContain("the hub refuses its settings: ");

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { assertPortFree } from "../../dev/services/ports.ts";
 import { ownEnvironment, PORTS, type Program, run } from "../support/program.ts";
 
-/** What a person would take for an error; not `"parts_failed":0`. */
+/** Words that look like an error; not `"parts_failed":0`. */
 const TROUBLE = /\berror|\bwarn|\bfail|▲|✘|\bunable|deprecat/i;
 
 let env: Awaited<ReturnType<typeof ownEnvironment>>;
@@ -56,7 +56,7 @@ test("npm run dev prints nothing that looks like an error when all is well, and 
   expect(dev.output()).not.toContain("\u001b");
 });
 
-test("SIGKILL leaves nothing behind, and the next start has the state and says nothing of it", {
+test("SIGKILL leaves no process, and the next start has the state and prints no error", {
   timeout: 120_000,
 }, async () => {
   const before = await (await fetch(`http://127.0.0.1:${env.TELEGRAM_EMULATOR_PORT}/_sent`)).json();
@@ -70,7 +70,7 @@ test("SIGKILL leaves nothing behind, and the next start has the state and says n
 });
 
 test.each([["SIGTERM"], ["SIGINT"], ["SIGHUP"]] as const)(
-  "%s leaves nothing behind",
+  "%s leaves no process",
   {
     timeout: 120_000,
   },
@@ -82,7 +82,7 @@ test.each([["SIGTERM"], ["SIGINT"], ["SIGHUP"]] as const)(
   },
 );
 
-test("SIGKILL while everything is still starting leaves nothing behind", { timeout: 120_000 }, async () => {
+test("SIGKILL during the start leaves no process", { timeout: 120_000 }, async () => {
   for (const afterMs of [300, 1_200]) {
     dev = run(env, "dev/dev.ts");
     await new Promise((soon) => setTimeout(soon, afterMs));

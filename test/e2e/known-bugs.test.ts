@@ -4,13 +4,13 @@ import type { Turn } from "../../src/core/answer/turn.ts";
 import { createHubRig, type HubRig, kill, type Platform, startBot } from "../support/hub-rig.ts";
 import type { NodeHub } from "../support/node-hub.ts";
 
-/** What the nearest rival gets wrong, one test for each, over HTTP with real Postgres and both platforms played. */
+/** Bugs known from a comparable project, one test for each, over HTTP with real Postgres and both emulators. */
 
 const PHONE = "4915112345678";
 const CHAT = { id: 7001, first_name: "Ada" };
 const pause = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** A bot that answers `to <text>`, and remembers whom it was asked by, in order. */
+/** A bot that answers `to <text>`, and records its questions in order. */
 function recorder(before: (turn: Turn, call: number) => Promise<void> = async () => {}) {
   const heard: string[] = [];
   let calls = 0;
@@ -25,7 +25,7 @@ function recorder(before: (turn: Turn, call: number) => Promise<void> = async ()
   return { bot, heard };
 }
 
-/** What must come to be within seconds, however busy the machine is. */
+/** Polling limits that suffice on a busy machine. */
 const soon = { timeout: 20_000, interval: 50 };
 
 /** A customer's text on each platform. */
@@ -39,7 +39,7 @@ async function texts(platform: Platform): Promise<string[]> {
   return (await platform.replies()).map(({ text }) => text);
 }
 
-/** Sweeps until the platform has taken this many replies, then a while longer, in case there are more. */
+/** Sweeps until the platform has taken this many replies, then a while longer to catch extra ones. */
 async function repliesBySweep(
   hub: Pick<NodeHub, "sweep">,
   platform: Platform,
@@ -115,7 +115,7 @@ describe.each(PLATFORMS)("on %s", (name) => {
     },
   );
 
-  test("a redelivery of a message whose turn failed is no second one, and does not stop its answer", async () => {
+  test("a redelivered message whose turn failed is no second message, and is still answered once", async () => {
     const rig = await createHubRig({ copies: 3 });
     const { bot, heard } = recorder(async (_, call) => {
       if (call === 1) throw new Error("out of order");
@@ -139,7 +139,7 @@ describe("a hub killed after it acknowledged a message", () => {
     },
   };
 
-  /** Kills the hub while its bot thinks; what comes after finds a bot that answers. */
+  /** Kills the hub while its bot works. Later calls find a bot that answers. */
   async function killedShop() {
     const rig = await createHubRig();
     let alive = false;
@@ -175,7 +175,7 @@ describe("a hub killed after it acknowledged a message", () => {
     ]);
   });
 
-  test("answers it when the sweep comes by, if the platform does not", async () => {
+  test("answers it by the sweep, if the platform does not deliver again", async () => {
     const { rig, second } = await killedShop();
     await expect
       .poll(() => second.kill("SIGUSR2") && texts(rig.telegram), { timeout: 30_000, interval: 200 })
@@ -212,7 +212,7 @@ describe("a button tapped once but delivered twice acts once", () => {
 });
 
 describe("an edit soon after a message is applied", () => {
-  test("on Telegram, while the bot still thinks and after", async () => {
+  test("on Telegram, while the bot works and after", async () => {
     const rig = await createHubRig();
     const { bot } = recorder(() => pause(300));
     await rig.open({ bot, paced: false });
@@ -225,7 +225,7 @@ describe("an edit soon after a message is applied", () => {
     expect(stored?.edited_at).toBeInstanceOf(Date);
   });
 
-  test("on WhatsApp, even one that overtakes its message", async () => {
+  test("on WhatsApp, even one that arrives before its message", async () => {
     const rig = await createHubRig();
     await rig.open({ bot: recorder().bot, paced: false });
     const edit = {
@@ -254,7 +254,7 @@ test.for(["{}", "[]", '{"object":"whatsapp_business_account"}', '{"entry":null}'
   },
 );
 
-describe("nothing that a platform tells vanishes", () => {
+describe("no event of a platform is lost", () => {
   test("a failed receipt fails the reply, and is a dead letter with the platform's reason", async () => {
     const rig = await createHubRig();
     await rig.open({ bot: recorder().bot, paced: false });
@@ -274,7 +274,7 @@ describe("nothing that a platform tells vanishes", () => {
     expect(messages.at(-1)).toMatchObject({ text: "to Again", status: "failed" });
   });
 
-  test("contacts, orders and form replies are kept whole and reach the bot as text", async () => {
+  test("contacts, orders and form replies are stored in full and reach the bot as text", async () => {
     const rig = await createHubRig();
     const { bot, heard } = recorder();
     await rig.open({ bot, paced: false });
@@ -296,7 +296,7 @@ describe("nothing that a platform tells vanishes", () => {
   });
 });
 
-test("of 3,000 messages under load none stays in a queue, and each customer is answered in order", async () => {
+test("of 3,000 messages under load none is left, and each customer is answered in order", async () => {
   const rig = await createHubRig();
   await rig.whatsapp.tell("/_settings", { statuses: false });
   const hub = await rig.open({ bot: recorder().bot, paced: false });

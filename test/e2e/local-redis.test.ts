@@ -30,7 +30,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-test("Valkey keeps what it answered through SIGKILL, in many rounds and under load", {
+test("Valkey keeps acknowledged writes through SIGKILL, in many rounds and under load", {
   timeout: 120_000,
 }, async () => {
   const answered = new Map<string, string>();
@@ -64,7 +64,7 @@ test("Valkey keeps what it answered through SIGKILL, in many rounds and under lo
   expect(answered.size).toBeGreaterThan(200);
 });
 
-test("scripts, chance, hashes, large values and deletions are kept as they were answered", async () => {
+test("scripts, random values, hashes, large values and deletions are kept as answered", async () => {
   const large = "x".repeat(3_000_000);
   await client.set("large", large);
   await client.hset("hash", { a: 1, b: "two" });
@@ -87,7 +87,7 @@ test("scripts, chance, hashes, large values and deletions are kept as they were 
   expect(await client.lrange("list", 0, -1)).toEqual([1, 2]);
 });
 
-test("keys expire while Valkey is away, also those that were written to before they did", async () => {
+test("keys expire while Valkey is down, also those that were written to before", async () => {
   await client.set("long", 1, { ex: 500 });
   await client.rpush("brief", "a");
   await client.pexpire("brief", 300);
@@ -99,7 +99,7 @@ test("keys expire while Valkey is away, also those that were written to before t
   expect(await client.ttl("long")).toBeGreaterThan(400);
 });
 
-test("a command or transaction that a kill tore is left out, and what came before it is kept", async () => {
+test("a half-written command or transaction is ignored after a kill, and earlier ones are kept", async () => {
   await client.set("kept", "whole");
   await server.kill();
   const set = (key: string) => `*3\r\n$3\r\nSET\r\n$${key.length}\r\n${key}\r\n$1\r\n1\r\n`;
@@ -112,7 +112,7 @@ test("a command or transaction that a kill tore is left out, and what came befor
   expect(await client.mget("kept", "after")).toEqual(["whole", 1]);
 });
 
-test("the log holds no more than the data after a start", async () => {
+test("the append-only log is as small as the data after a start", async () => {
   for (let n = 0; n < 200; n++) await client.set("same", `value ${n}`);
   const file = join(dir, "valkey.log");
   const before = (await stat(file)).size;

@@ -16,13 +16,13 @@ import { startWorker } from "../../dev/worker.ts";
 import { migrate } from "../../migrations/migrate.ts";
 import { createEmptyDatabase, redis, supabase } from "../support/stack.ts";
 
-/** Runs one query on a connection of its own. */
+/** Runs one query on its own connection. */
 async function query(url: string, text: string): Promise<Record<string, unknown>[]> {
   const sql = postgres(url, { max: 1, onnotice: () => {} });
   return sql.unsafe(text).finally(() => sql.end());
 }
 
-/** Holds a port as somebody else's program would. */
+/** Holds a port, like another program. */
 async function occupy(port: number): Promise<Server> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
@@ -64,7 +64,7 @@ describe("Postgres", () => {
     await busy;
   });
 
-  test("starts when the number of its killed predecessor has passed to another program", async () => {
+  test("starts when the process id of its killed predecessor belongs to another program", async () => {
     await start();
     await server!.kill();
     const lock = join(dir, "postmaster.pid");
@@ -72,26 +72,26 @@ describe("Postgres", () => {
     await start();
   });
 
-  test("says which variable moves it when its port is taken", async () => {
+  test("names the variable for another port when its port is taken", async () => {
     const other = await occupy(port);
     await expect(start()).rejects.toThrow(`port ${port} is taken; set POSTGRES_PORT`);
     other.close();
   });
 
-  test("refuses a directory that another one uses", async () => {
+  test("refuses a directory that another Postgres uses", async () => {
     await start();
     await expect(startPostgres({ dir, port: await freePort() })).rejects.toThrow(
       "is in use by another Postgres",
     );
   });
 
-  test("takes settings, and folds the case of every alphabet", async () => {
+  test("accepts settings, and folds the case of every alphabet", async () => {
     server = await startPostgres({ dir, port, settings: { synchronous_commit: "off" } });
     const [row] = await query(server.url, "select current_setting('synchronous_commit') s, lower('ÄЖ') l");
     expect(row).toEqual({ s: "off", l: "äж" });
   });
 
-  test("is used by no superuser", async () => {
+  test("is not used as a superuser", async () => {
     expect(await query(await start(), "select rolsuper from pg_roles where rolname = current_user")).toEqual([
       { rolsuper: false },
     ]);
@@ -166,7 +166,7 @@ describe("Supabase", () => {
     expect((await fetch(`${api.url}/rest/v1/hidden`)).status).toBe(401);
   });
 
-  test("runs simultaneous calls on connections of their own", async () => {
+  test("runs simultaneous calls on separate connections", async () => {
     const calls = Array.from({ length: 64 }, () => client(api.serviceRoleKey).rpc("meet", { p: {} }));
     const answers = await Promise.all(calls);
     expect(answers.filter(({ error }) => error)).toEqual([]);
@@ -181,7 +181,7 @@ describe("Supabase", () => {
       .toEqual({ a: 1 });
   });
 
-  test("answers 503 while its database is away", async () => {
+  test("answers 503 while its database is down", async () => {
     const dir = await mkdtemp(join(tmpdir(), "postgres-"));
     const options = { dir, port: await freePort() };
     const server = await startPostgres(options);
@@ -199,7 +199,7 @@ describe("Supabase", () => {
     await rm(dir, { recursive: true });
   });
 
-  test("says which variable moves it when its port is taken", async () => {
+  test("names the variable for another port when its port is taken", async () => {
     const port = Number(new URL(api.url).port);
     const second = startSupabase({ port, databaseUrl: database });
     await expect(second).rejects.toThrow(`port ${port} is taken; set SUPABASE_PORT`);
@@ -217,7 +217,7 @@ describe("Upstash", () => {
   });
   afterAll(() => server?.stop());
 
-  test("keeps values of every kind as they are", async () => {
+  test("stores values of every kind unchanged", async () => {
     for (const value of ["plain", "deadbeef", "OK", "Grüße", { a: [1, null] }, 12]) {
       await client.set("value", value);
       expect(await client.get("value")).toEqual(value);
@@ -226,7 +226,7 @@ describe("Upstash", () => {
     expect(await client.hgetall("hash")).toEqual({ a: 1, b: "two" });
   });
 
-  test("lets keys expire, and reading slide them", async () => {
+  test("expires keys, and slides the expiry by reading", async () => {
     await client.set("brief", 1, { px: 100 });
     await client.set("sliding", 1, { ex: 5 });
     expect(await client.getex("sliding", { ex: 500 })).toBe(1);
@@ -255,7 +255,7 @@ describe("Upstash", () => {
     expect(await client.createScript(script).exec(["lua"], ["again"])).toBe("again");
   });
 
-  test("answers at once and not by the clock", async () => {
+  test("answers at once, without a timer", async () => {
     const start = performance.now();
     for (let i = 0; i < 50; i++) await client.get("value");
     expect((performance.now() - start) / 50).toBeLessThan(20);
@@ -291,7 +291,7 @@ describe("Upstash", () => {
 });
 
 describe("the local stack", () => {
-  test("tells why its Worker did not start, in the Worker's own words", async () => {
+  test("prints the Worker's own error when it does not start", async () => {
     const dir = await mkdtemp(join(tmpdir(), "worker-"));
     const start = startWorker({ port: await freePort(), dir, vars: {}, databaseUrl: "nonsense" });
     await expect(start).rejects.toThrow(/^the Worker ended before it was ready \(1\)\n[\s\S]*Invalid URL/);

@@ -30,7 +30,7 @@ describe("the composition root", () => {
   });
   afterAll(() => vi.restoreAllMocks());
 
-  test("serves nothing but health until every channel is wholly configured", async () => {
+  test("serves only /health until every channel is fully configured", async () => {
     const env = { TELEGRAM_BOT_TOKEN: "103:token", WHATSAPP_APP_SECRET: "secret", ADMIN_API_KEY: "admin" };
     const refused = await fetchWith(env, "/session/start", post({ channel: "web" }));
     expect(refused.status).toBe(503);
@@ -44,7 +44,7 @@ describe("the composition root", () => {
     expect(await (await fetchWith(env, "/health")).json()).toMatchObject({ status: "degraded" });
   });
 
-  test("refuses development keys where it is deployed", async () => {
+  test("refuses development keys in production", async () => {
     const call = post({ channel: "web" }, { "x-api-key": "dev-web-key" });
     const refused = await fetchWith({ WEB_API_KEY: "dev-web-key" }, "/session/start", call);
     expect([refused.status, ((await refused.json()) as any).error.code]).toEqual([503, "misconfigured"]);
@@ -52,7 +52,7 @@ describe("the composition root", () => {
     expect((await fetchWith(env, "/session/start", call)).status).toBe(200);
   });
 
-  test("refuses a bot it does not have, by any name", async () => {
+  test("refuses an unknown bot, by any name", async () => {
     for (const BOT of ["oracle", "constructor", "__proto__"]) {
       const admin = { headers: { "x-api-key": "admin" } };
       const refused = await fetchWith({ BOT, ADMIN_API_KEY: "admin" }, "/", admin);
@@ -63,7 +63,7 @@ describe("the composition root", () => {
     }
   });
 
-  test("asks the bot whose settings are there, though BOT is not set", async () => {
+  test("chooses the bot whose settings are set, without BOT", async () => {
     const bot = { BOT_WEBHOOK_URL: "https://bot.example/", BOT_WEBHOOK_SECRET: "the secret of the bot" };
     const admin = { headers: { "x-api-key": "admin" } };
     const named = async (env: object) =>
@@ -77,7 +77,7 @@ describe("the composition root", () => {
     expect([half.status, ((await half.json()) as any).error.code]).toEqual([503, "misconfigured"]);
   });
 
-  test("gives nobody their own words back when no bot is configured, keeps them, and says so", async () => {
+  test("without a bot in production stores messages, answers none, and reports it", async () => {
     const env = { ADMIN_API_KEY: "admin" };
     const { session_token } = (await (
       await fetchWith(env, "/session/start", post({ channel: "web" }))
@@ -95,7 +95,7 @@ describe("the composition root", () => {
     expect(lines).toContainEqual(expect.objectContaining({ level: "error", event: "bot.none" }));
   });
 
-  test("names all that is missing at once, and the bot's settings with the others", async () => {
+  test("names all missing settings at once, the bot's too", async () => {
     const env = {
       BOT: "webhook",
       TELEGRAM_BOT_TOKEN: "103:token",
@@ -139,14 +139,14 @@ describe("the composition root", () => {
     expect(lines.at(-1)).toMatchObject({ level: "info", event: "sweep", turns: 0 });
   });
 
-  test("says in one line why its sweep broke off, and throws nothing", async () => {
+  test("logs in one line why its sweep stopped, and throws nothing", async () => {
     const env = { SUPABASE_URL: "http://127.0.0.1:9", SUPABASE_SERVICE_ROLE_KEY: "key" };
     await worker.scheduled({} as never, env, { waitUntil: () => {} } as never);
     expect(lines.at(-1)).toMatchObject({ level: "warn", event: "sweep.failed", code: "unavailable" });
     expect(lines.at(-1)).toHaveProperty("reason");
   });
 
-  test("says in one line why it does not sweep while a setting is wrong", async () => {
+  test("logs in one line why it does not sweep while a setting is wrong", async () => {
     const env = { KIOSK_IDLE_SECONDS: "6", REDIS_SESSION_TTL: "1.5", ENVIRONMENT: "test" };
     const before = lines.length;
     for (const _minute of [1, 2]) await worker.scheduled({} as never, env, { waitUntil: () => {} } as never);
@@ -175,7 +175,7 @@ describe("the composition root", () => {
   });
 });
 
-describe("the Worker on workerd, with no setting but who answers", () => {
+describe("the Worker on workerd, with BOT as its only setting", () => {
   let hub: string;
   let child: ChildProcess;
   let output = "";
@@ -254,7 +254,7 @@ describe("the Worker on workerd, with no setting but who answers", () => {
     await until(async () => output.includes('"event":"sweep"'));
   });
 
-  test("refuses what it cannot trust or read with a 4xx, however large it is", async () => {
+  test("refuses unverified and unreadable requests with a 4xx, of any size", async () => {
     const statusOf = async (path: string, init: RequestInit) => (await fetch(hub + path, init)).status;
     expect(await statusOf("/webhooks/telegram", post({ update_id: 1 }))).toBe(404);
     expect(await statusOf("/webhooks/kiosk", post({}, { "x-api-key": "" }))).toBe(401);
@@ -272,7 +272,7 @@ describe("the Worker on workerd, with no setting but who answers", () => {
     expect(await (await fetch(`${hub}/docs`)).text()).toContain("/webhooks/whatsapp");
   });
 
-  test("counts what one network opens, and asks it to wait", async () => {
+  test("counts the sessions that one network opens, and makes it wait", async () => {
     for (let i = 0; i < 150; i++) {
       const response = await fetch(
         `${hub}/session/start`,

@@ -40,7 +40,7 @@ const pressed = {
 };
 const secret = { "x-telegram-bot-api-secret-token": ENV.TELEGRAM_WEBHOOK_SECRET };
 
-test("a button pressed in a group stops turning, and nothing of it is kept", async () => {
+test("a button pressed in a group is acknowledged, and nothing of it is stored", async () => {
   const hub = strictHub();
   const shown: unknown[] = [];
   hub.hub.channels.telegram!.showTyping = async (to, id) => void shown.push([to, id]);
@@ -51,7 +51,7 @@ test("a button pressed in a group stops turning, and nothing of it is kept", asy
   );
 });
 
-test("Telegram's refusal of that is logged and harms nothing", async () => {
+test("Telegram's refusal of that is logged and fails nothing", async () => {
   const hub = strictHub();
   hub.hub.channels.telegram!.showTyping = async () => {
     throw new Error("query is too old");

@@ -111,7 +111,7 @@ describe("the API description", () => {
     expect(components.schemas.Error.properties.error.properties.code.enum).toEqual(Object.keys(ERROR_CODES));
   });
 
-  test("is a page for people too, with every path and shape and nothing from elsewhere", async () => {
+  test("is an HTML page too, with every path and shape and no external resource", async () => {
     const hub = testHub();
     const response = await hub.request("/docs");
     expect(response.headers.get("content-type")).toMatch(/^text\/html/);
@@ -163,7 +163,7 @@ describe("every answer", () => {
     expect(headers.get("strict-transport-security")).toContain("max-age");
   });
 
-  test("leaves one log line with ids, codes and the route's pattern, and nothing that was said", async () => {
+  test("writes one log line with ids, codes and the route's pattern, and no content", async () => {
     const hub = testHub();
     const { id, bearer, token } = await begin(
       hub,
@@ -236,7 +236,7 @@ describe("browsers of other origins", () => {
     ]);
   });
 
-  test("are named to the operator when they are refused, once each, with what to do", async () => {
+  test("are logged once each when they are refused, with the remedy", async () => {
     const hub = testHub();
     const from = (origin: string) => hub.request("/health", { headers: { origin } });
     for (let i = 0; i < 3; i++) await from("https://new-shop.example");
@@ -261,7 +261,7 @@ describe("browsers of other origins", () => {
 describe("GET /health", () => {
   const admin = { headers: { "x-api-key": "admin-key" } };
 
-  test("tells strangers the version and nothing else, whatever they show", async () => {
+  test("shows only the version without an admin key", async () => {
     const hub = testHub();
     for (const headers of [
       {},
@@ -275,7 +275,7 @@ describe("GET /health", () => {
       });
   });
 
-  test("tells an admin what the hub stands on", async () => {
+  test("shows an admin the store, the cache and the bot", async () => {
     expect(await (await testHub().request("/health", admin)).json()).toEqual({
       status: "ok",
       version: "1.2.3",
@@ -285,7 +285,7 @@ describe("GET /health", () => {
     });
   });
 
-  test("stays 200 when the store is dead, and says so to an admin", async () => {
+  test("stays 200 while the store is down, and reports it to an admin", async () => {
     const hub = testHub();
     const dead = { ...hub.hub.store, ping: async () => Promise.reject(new Error("dead")) };
     const response = await testHub({ store: dead }).request("/health", admin);
@@ -317,7 +317,7 @@ describe("a half-configured hub", () => {
     },
   );
 
-  test("is alive to strangers and explains itself to an admin", async () => {
+  test("answers /health to everybody, with the reason for an admin", async () => {
     const hub = testHub({}, { misconfigured: problem, open });
     expect(await (await hub.request("/health")).json()).toEqual({
       status: "degraded",
@@ -333,7 +333,7 @@ describe("a half-configured hub", () => {
   });
 });
 
-describe("a hub that belongs to its request", () => {
+describe("a hub opened for one request", () => {
   test("is opened once, when a route needs it, and closed when all work has ended", async () => {
     const events: string[] = [];
     const base = testHub({
@@ -366,7 +366,7 @@ describe("a hub that belongs to its request", () => {
     expect(events).toEqual(["open", "answered", "close"]);
   });
 
-  test("is closed after a failure too, and a close that fails harms nobody", async () => {
+  test("is closed after a failure too, and a failing close fails no request", async () => {
     let closed = 0;
     const close = async () => {
       closed++;
@@ -380,14 +380,14 @@ describe("a hub that belongs to its request", () => {
   });
 });
 
-test("runs under Node, where nobody waits for background work", async () => {
+test("runs under Node, where background work is not awaited", async () => {
   const hub = testHub();
   const call = post({ external_id: "1", phone: "+493012345678", text: "Hello" }, { "x-api-key": "web-key" });
   const response = await hub.app.request("/webhooks/web?wait=5", call);
   expect(((await response.json()) as any).replies).toHaveLength(1);
 });
 
-test("only routes that may wait are given longer by a caller who asks", async () => {
+test("only routes with `wait` get more time", async () => {
   const hub = testHub({ store: faultyStore(() => new Promise(() => {})) }, { bounds: { requestMs: 20 } });
   const bearer = { authorization: `Bearer hst_${"a".repeat(43)}` };
   const started = Date.now();

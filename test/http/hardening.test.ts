@@ -16,7 +16,7 @@ const BODIED = [
   "/webhooks/kiosk",
   "/webhooks/web",
 ];
-/** What a platform sent may be acknowledged though nothing in it makes sense; ours is refused. */
+/** A platform's unreadable body may be acknowledged. A frontend's is refused. */
 const PLATFORM = ["/webhooks/telegram", "/webhooks/whatsapp"];
 
 let hub: TestHub;
@@ -35,7 +35,7 @@ beforeAll(async () => {
   );
 });
 
-/** Credentials that every route believes, so that the rest of the request is what it looks at. */
+/** Valid credentials for every route, so that the rest of the request is tested. */
 async function believed(path: string, body: Uint8Array): Promise<Record<string, string>> {
   if (path === "/webhooks/telegram") return { "x-telegram-bot-api-secret-token": "telegram-secret" };
   if (path === "/webhooks/whatsapp")
@@ -101,7 +101,7 @@ describe.each(BODIED)("POST %s", (path) => {
     await expectError(claimed, 413, "payload_too_large");
   });
 
-  test("stops reading a stream without end, whatever its length says", async () => {
+  test("stops reading an endless stream, whatever its content-length", async () => {
     let pulled = 0;
     const body = new ReadableStream({
       pull(controller) {
@@ -177,7 +177,7 @@ test("NUL and lone surrogates in text and data are replaced and kept", async () 
   );
 });
 
-test("keys that reach for the prototype change nobody's objects", async () => {
+test("keys such as __proto__ change no prototype", async () => {
   const evil = '{"__proto__":{"polluted":1},"constructor":{"prototype":{"polluted":1}}}';
   const mine = await begin(hub);
   const headers = { "content-type": "application/json", ...mine.bearer };
@@ -198,7 +198,7 @@ test("keys that reach for the prototype change nobody's objects", async () => {
   await expectError(await hub.request(query, { headers }), 400, "malformed");
 });
 
-test("no path, query or header that nobody expects makes any route fail", async () => {
+test("no unexpected path, query or header makes a route fail", async () => {
   const headers: Record<string, string>[] = [
     { authorization: "Bearer" },
     { authorization: "Bearer hst_" },
@@ -299,7 +299,7 @@ describe("a store in trouble", () => {
     expect(Date.now() - started).toBeLessThan(5_000);
   });
 
-  test("that dies of a bug is a 500 which tells nobody anything", async () => {
+  test("with a bug is a 500 without details", async () => {
     const bug = async () => {
       throw new TypeError("cannot read +493012345678 of undefined");
     };
@@ -313,13 +313,13 @@ describe("a store in trouble", () => {
     expect(JSON.stringify(broken.lines)).not.toContain("4930");
   });
 
-  test("that throws what is no error is a 500 too", async () => {
+  test("that throws something other than an Error is a 500 too", async () => {
     const broken = testHub({ store: faultyStore(() => Promise.reject("text")) });
     const response = await broken.request("/session/restore", { headers: { "x-session-token": "hst_x" } });
     await expectError(response, 500, "internal");
   });
 
-  test("that recovers gets the message by redelivery, once", async () => {
+  test("that recovers stores the redelivered message once", async () => {
     const trouble = testHub();
     const mine = await begin(trouble);
     const { receive } = trouble.hub.store.conversations;

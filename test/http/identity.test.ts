@@ -21,8 +21,8 @@ const later = (hub: StrictHub, ms: number) => {
 };
 const restore = (hub: StrictHub, token: string) => call(hub, "/session/restore", { headers: bearer(token) });
 
-describe("a kiosk whose word is not enough", () => {
-  test("starts at once for a fresh phone, and finds what it has started", async () => {
+describe("a kiosk that is not trusted", () => {
+  test("starts a session for an unknown phone at once, and finds it again", async () => {
     const hub = strictHub();
     const start = () => call(hub, "/session/start", post({ phone: PHONE, channel: "kiosk" }, keys.kiosk));
     const first = await start();
@@ -51,7 +51,7 @@ describe("a kiosk whose word is not enough", () => {
     ["the web vouches for", (hub) => begin(hub, { phone: PHONE, channel: "web" }, keys.web)],
     ["WhatsApp knows", (hub) => onWhatsApp(hub, PHONE, "Hello")],
     [
-      "somebody has proven on Telegram",
+      "a customer has verified on Telegram",
       (hub) => onTelegram(hub, 11, "Hi").then(() => sharesPhone(hub, 11, PHONE)),
     ],
   ])("does not see the session of a phone that %s, and is notified what to do", async ([, prepare]) => {
@@ -103,7 +103,7 @@ describe("a kiosk whose word is not enough", () => {
     expect(posted.code).toBe("verification_required");
   });
 
-  test("is trusted in a shop that says so, and web and admin keys are everywhere", async () => {
+  test("is trusted with the setting, and web and admin keys always are", async () => {
     const trusting = strictHub({ kioskPhones: "trust" });
     await begin(trusting, { phone: PHONE, channel: "web" }, keys.web);
     const start = post({ phone: PHONE, channel: "kiosk" }, keys.kiosk);
@@ -117,7 +117,7 @@ describe("a kiosk whose word is not enough", () => {
 });
 
 describe("a one-time code", () => {
-  test("goes to the messenger the customer was last heard of on, and gives the session", async () => {
+  test("is sent to the customer's last messenger, and gives the session", async () => {
     const hub = strictHub();
     await onWhatsApp(hub, PHONE, "Is it there?");
     const code = await askCode(hub, PHONE);
@@ -144,7 +144,7 @@ describe("a one-time code", () => {
     expect(JSON.stringify(hub.lines)).not.toContain(PHONE.slice(1));
   });
 
-  test("makes the session at hand one with the phone's, and its old token dead", async () => {
+  test("merges the device's session with the phone's, and ends its old token", async () => {
     const hub = strictHub();
     await onWhatsApp(hub, PHONE, "Hello");
     const here = await begin(hub, { channel: "web", data: { cart: ["tea"] } });
@@ -163,7 +163,7 @@ describe("a one-time code", () => {
     );
   });
 
-  test("is refused when it is wrong, used, replaced, late or guessed at five times", async () => {
+  test("is refused when it is wrong, used, replaced, expired or tried five times", async () => {
     const hub = strictHub();
     await onWhatsApp(hub, PHONE, "Hello");
     const give = async (code: string | undefined) =>
@@ -183,7 +183,7 @@ describe("a one-time code", () => {
     expect(await give(fourth)).toBe("code_invalid");
   });
 
-  test("is not sent more than three times in a quarter of an hour, and then the wait is told", async () => {
+  test("is sent at most three times in 15 minutes, and then the wait is returned", async () => {
     const hub = strictHub();
     for (let i = 0; i < 3; i++) await askCode(hub, PHONE);
     const fourth = await call(hub, "/session/verify", post({ phone: PHONE }));
@@ -194,7 +194,7 @@ describe("a one-time code", () => {
     await askCode(hub, PHONE);
   });
 
-  test("is not asked for more than ten times from one network, whatever other headers say", async () => {
+  test("is requested at most ten times from one network, whatever other headers say", async () => {
     const hub = strictHub();
     const ask = (i: number) =>
       call(
@@ -231,7 +231,7 @@ describe("a link to scan", () => {
   const start = /^https:\/\/t\.me\/shop_bot\?start=(link_[\w-]{32})$/;
   const text = /^https:\/\/wa\.me\/15550001111\?text=(link_[\w-]{32})$/;
 
-  test("brings the messenger into the session, and the page goes on by itself", async () => {
+  test("adds the messenger to the session, and the page goes on by itself", async () => {
     const hub = strictHub();
     const here = await begin(hub, { channel: "web", data: { cart: ["tea"] } });
     const { status, body } = await call(hub, "/session/link", { method: "POST", headers: here.bearer });
@@ -270,7 +270,7 @@ describe("a link to scan", () => {
     expect(hub.sent.at(-1)?.text).toContain("no longer valid");
   });
 
-  test("is drawn as a code that scanners read", async () => {
+  test("is drawn as a code that scanners can read", async () => {
     const { default: decodeQR } = await import("qr/decode.js");
     const hub = strictHub();
     const here = await begin(hub);
@@ -305,7 +305,7 @@ describe("a password", () => {
   const logIn = (hub: StrictHub, body: object, headers: Record<string, string> = {}) =>
     call(hub, "/auth/login", post({ phone: PHONE, password, channel: "kiosk", ...body }, headers));
 
-  test("opens the session on another channel, and the session at hand goes along", async () => {
+  test("opens the session on another channel, and merges the device's own", async () => {
     const hub = strictHub();
     const { id } = await signedUp(hub);
     const there = await begin(hub, { channel: "kiosk", data: { seen: true } });
@@ -319,7 +319,7 @@ describe("a password", () => {
     expect((await restore(hub, body.session_token)).code).toBe("session_not_found");
   });
 
-  test("is one whatever keyboard composes it", async () => {
+  test("is the same for every Unicode composition", async () => {
     const hub = strictHub();
     const here = await begin(hub, { phone: PHONE, channel: "web" }, keys.web);
     await call(hub, "/auth/signup", post({ password: "Zwölf Boxkämpfer".normalize("NFD") }, here.bearer));
@@ -336,7 +336,7 @@ describe("a password", () => {
       );
   });
 
-  test("is changed with the old one, and set anew after a code", async () => {
+  test("is changed with the old one, or set again after a code", async () => {
     const hub = strictHub();
     await onWhatsApp(hub, PHONE, "Hello");
     const here = await signedUp(hub);
@@ -386,7 +386,7 @@ describe("a password", () => {
 });
 
 describe("devices", () => {
-  test("are listed and signed out by who holds one, and by an operator", async () => {
+  test("are listed and signed out by a device, and by an operator", async () => {
     const hub = strictHub();
     const one = await begin(hub, { phone: PHONE, channel: "web" }, keys.web);
     later(hub, MINUTE);
@@ -423,7 +423,7 @@ describe("devices", () => {
     expect(dropped).toHaveLength(2);
   });
 
-  test("are told when they are signed out", async () => {
+  test("are notified when they are signed out", async () => {
     const notified: unknown[][] = [];
     const hub = strictHub({}, { live: { publish: (...what) => void notified.push(what) } });
     const one = await begin(hub);
@@ -447,7 +447,7 @@ describe("devices", () => {
 });
 
 describe("DELETE /session/identities/:kind", () => {
-  test("takes a channel out: what it says next opens another session", async () => {
+  test("unlinks a channel, whose next message opens another session", async () => {
     const hub = strictHub();
     await onTelegram(hub, 11, "Hello");
     await sharesPhone(hub, 11, PHONE);
@@ -472,7 +472,7 @@ describe("DELETE /session/identities/:kind", () => {
   });
 });
 
-/** An SVG of squares as the picture a scanner's camera sees. */
+/** Renders an SVG of squares as the pixels that a scanner reads. */
 function pixels(svg: string) {
   const size = Number(/viewBox="0 0 (\d+)/.exec(svg)![1]);
   const scale = 4;

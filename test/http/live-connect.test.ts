@@ -30,7 +30,7 @@ describe("who may connect", () => {
     expect([asked.status, asked.headers["sec-websocket-protocol"]]).toEqual([101, "hub.v1"]);
   });
 
-  test("a token that opens nothing is refused before the connection stands", async () => {
+  test("an invalid token is refused before the connection is accepted", async () => {
     const signedOut = await begin(hub.url);
     await fetch(`${hub.url}/session/signout`, { method: "POST", headers: signedOut.bearer });
     const expired = await begin(hub.url);
@@ -71,7 +71,7 @@ describe("who may connect", () => {
       expect(await refusal(hub.url, { ...bearer, origin })).toMatchObject({ status: 403, code: "forbidden" });
   });
 
-  test("a device hears of its own session only", async () => {
+  test("a device gets events of its own session only", async () => {
     const [mine, theirs] = [await begin(hub.url), await begin(hub.url)];
     const device = await browse(hub.url, mine.token);
     await say(theirs, "theirs");
@@ -83,7 +83,7 @@ describe("who may connect", () => {
     await device.close();
   });
 
-  test("the oldest connection makes room when a session has too many", async () => {
+  test("the oldest connection is closed when a session has too many", async () => {
     const { token } = await begin(hub.url);
     const devices: OpenDevice[] = [];
     for (let i = 0; i < 33; i++) devices.push(await browse(hub.url, token));

@@ -3,8 +3,8 @@ import { liveRooms } from "../../src/http/live/publisher.ts";
 import worker from "../../src/worker.ts";
 import { post } from "../support/http.ts";
 
-describe("telling a room", () => {
-  test("takes one call for what happens at a time, in order, without the typing of a bot that has answered", async () => {
+describe("publishing to a room", () => {
+  test("takes one call for several events, in order, without the typing of a bot that has answered", async () => {
     const calls: { body: any; answer: () => void }[] = [];
     const room = {
       fetch: (_url: string, { body }: { body: string }) =>
@@ -65,7 +65,7 @@ describe("a hub without its rooms", () => {
     ["cannot name them", rooms as never],
     ["cannot reach them", rooms(() => Promise.reject(new Error("Durable Object reset")))],
     ["gets errors from them", rooms(async () => new Response(null, { status: 500 }))],
-    ["waits for them in vain", rooms(() => new Promise(() => {}))],
+    ["gets no answer from them", rooms(() => new Promise(() => {}))],
   ];
 
   test.for(broken)("that %s saves and answers messages, found by cursor", async ([name, LIVE]) => {
@@ -73,7 +73,7 @@ describe("a hub without its rooms", () => {
     expect(saved.replies).toHaveLength(1);
     expect(page.messages).toHaveLength(2);
     expect([live.status, code, live.headers.has("retry-after")]).toEqual([503, "unavailable", true]);
-    if (name === "has none" || name === "waits for them in vain") return;
+    if (name === "has none" || name === "gets no answer from them") return;
     await Promise.all(running);
     const said = lines.filter(({ event }) => event === "live.failed");
     expect(said.length).toBeGreaterThan(0);

@@ -46,13 +46,13 @@ const looks = () => vi.mocked(store.sessions.messages).mock.calls.length;
 const textsOf = ({ frames }: { frames: any[] }) => frames.flatMap(({ message }) => message?.text ?? []);
 
 describe("a room", () => {
-  test("asks the store nothing while nobody is there", async () => {
+  test("makes no store call without a device", async () => {
     const { publish } = fakeRoom(store);
     await publish({ type: "messages" });
     expect(looks()).toBe(0);
   });
 
-  test("looks once for all its devices, and for many pokes at a time", async () => {
+  test("reads once for all its devices, and once for many pokes", async () => {
     const { join, publish } = fakeRoom(store);
     const devices = [join(session_id, "a", known()), join(session_id, "b", known())];
     await write("one");
@@ -61,7 +61,7 @@ describe("a room", () => {
     for (const device of devices) expect(textsOf(device)).toEqual(["one"]);
   });
 
-  test("tries again by alarm, later each time, while the store does not answer", async () => {
+  test("tries again by alarm, at growing intervals, while the store does not answer", async () => {
     const lines: unknown[][] = [];
     const { room, join, publish, context } = fakeRoom(store, (...line) => void lines.push(line));
     const device = join(session_id, "a", known());
@@ -86,7 +86,7 @@ describe("a room", () => {
     expect(context.alarm! - Date.now()).toBeGreaterThan(200_000);
   });
 
-  test("finds by alarm what nobody told it: messages, and tokens that have died", async () => {
+  test("finds by alarm messages and ended tokens that no call reported", async () => {
     const { room, join, context } = fakeRoom(store);
     const devices = [join(session_id, "a"), join(session_id, "b")];
     await store.sessions.signOut("b", new Date());
@@ -104,7 +104,7 @@ describe("a room", () => {
     expect(context.alarm).toBeNull();
   });
 
-  test("keeps watch from its first device on", async () => {
+  test("sets its alarm from the first device on", async () => {
     vi.stubGlobal("WebSocketPair", FakePair);
     vi.stubGlobal("Response", FakeResponse);
     const { room, context } = fakeRoom(store);
@@ -119,7 +119,7 @@ describe("a room", () => {
     await vi.waitFor(() => expect(context.alarm).not.toBeNull());
   });
 
-  test("passes nothing on to a device whose token died a while ago, though nobody told it", async () => {
+  test("sends nothing to a device whose token ended a while ago, even if no call reported it", async () => {
     const { join, publish } = fakeRoom(store);
     const [alive, dead] = [join(session_id, "a", known()), join(session_id, "b", known())];
     await store.sessions.signOut("b", new Date());
@@ -129,7 +129,7 @@ describe("a room", () => {
     expect([dead.frames.length, dead.closed]).toEqual([0, 4003]);
   });
 
-  test("passes on no more than typing while it cannot ask whether a token lives", async () => {
+  test("sends only typing while it cannot check the tokens", async () => {
     const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     waitAMinute();
@@ -141,7 +141,7 @@ describe("a room", () => {
     expect(device.frames).toEqual([{ type: "typing", channel: "web" }]);
   });
 
-  test("lets a device go at once, though it is just being sent something", async () => {
+  test("closes a device at once, also during a send", async () => {
     const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     await write("one");
@@ -149,7 +149,7 @@ describe("a room", () => {
     expect([device.closed, device.frames]).toEqual([4003, []]);
   });
 
-  test("tells of typing after the message it is about, and not after its reply", async () => {
+  test("sends typing after the message it is about, and not after its reply", async () => {
     const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     await write("one");
@@ -166,7 +166,7 @@ describe("a room", () => {
     expect(late.frames.map(({ type }) => type)).toEqual(["message", "message"]);
   });
 
-  test("passes on that a turn has failed", async () => {
+  test("sends the failure of a turn", async () => {
     const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     const turn = { state: "retrying", attempt: 1, code: "unavailable", reason: "bot_http_500" } as const;
@@ -174,7 +174,7 @@ describe("a room", () => {
     expect(device.frames).toEqual([{ type: "turn", message_id: "m", turn }]);
   });
 
-  test("closes a connection that was let in while its device signed out", async () => {
+  test("closes a connection that was accepted while its device signed out", async () => {
     const { join, publish } = fakeRoom(store);
     await store.sessions.signOut("b", new Date());
     const late = join(session_id, "b");
@@ -182,7 +182,7 @@ describe("a room", () => {
     expect([late.closed, late.frames]).toEqual([4003, []]);
   });
 
-  test("sends devices on when the session that they named is now another one's", async () => {
+  test("redirects devices when their session was merged into another", async () => {
     const { join, publish } = fakeRoom(store);
     const devices = [join("another", "a"), join("another", "b", known())];
     await publish({ type: "messages" });
@@ -190,7 +190,7 @@ describe("a room", () => {
     expect(devices[1]!.closed).toBe(4003); // the store knows no session of that name
   });
 
-  test("passes on no change of a message that a device does not have yet", async () => {
+  test("sends no change of a message that a device does not have yet", async () => {
     const { join, publish } = fakeRoom(store);
     await write("one");
     const [message] = (await store.sessions.messages({ session_id }, 0, 1, new Date())).messages;
@@ -202,7 +202,7 @@ describe("a room", () => {
     expect(device.frames.map(({ type }) => type)).toEqual(["message", "changed"]);
   });
 
-  test("passes on nothing that something newer has overtaken", async () => {
+  test("sends no outdated change", async () => {
     const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     const status = (status: "sent" | "delivered" | "read") =>

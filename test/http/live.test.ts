@@ -18,11 +18,11 @@ afterEach(() => {
 });
 afterAll(() => hub?.stop());
 
-/** The platform's receipt may be here before its answer to our call is settled: then that comes first, or alone. */
+/** The receipt may arrive before the delivery is settled: then its status comes first, or alone. */
 const isProgress = ({ type }: { type: string }) => type === "status" || type === "changed";
 
-describe("what devices hear", () => {
-  test("a message from WhatsApp, the bot at work, its reply and its way to the customer, on every device", async () => {
+describe("events for devices", () => {
+  test("a WhatsApp message, typing, the reply and its statuses reach every device", async () => {
     hub.bot.delayMs = 300;
     const customer = { phone: `+${DIGITS}`, channel: "web" };
     const [web, kiosk] = [
@@ -79,7 +79,7 @@ describe("what devices hear", () => {
   });
 });
 
-describe("nothing is missed", () => {
+describe("no event is missed", () => {
   test("a device that comes back with its cursor gets what came meanwhile, once and in order", async () => {
     const mine = await begin(hub.url);
     const first = await browse(hub.url, mine.token);
@@ -129,8 +129,8 @@ describe("nothing is missed", () => {
     }
   }, 120_000);
 
-  // workerd puts a room to sleep after ten quiet seconds.
-  test("a room that has gone to sleep wakes up for a message", async () => {
+  // workerd hibernates a room after ten seconds without events.
+  test("a hibernated room wakes up for a message", async () => {
     const mine = await begin(hub.url);
     const device = await browse(hub.url, mine.token);
     await say(mine, "before");
@@ -174,7 +174,7 @@ describe("when a connection must end", () => {
     expect(await refusal(hub.url, token)).toMatchObject({ status: 404, code: "session_not_found" });
   });
 
-  test("a scan closes the connections of the token that others may know, and the page goes on with another", async () => {
+  test("a scan closes the old token's connections, and the page goes on with the new one", async () => {
     const page = await begin(hub.url);
     const devices = [await browse(hub.url, page.token), await browse(hub.url, page.token)];
     await Promise.all(devices.map((device) => device.until(isReady)));
@@ -197,7 +197,7 @@ describe("when a connection must end", () => {
     await mine.close();
   });
 
-  test("devices of sessions that merge are closed, and whoever proves it again finds the whole history", async () => {
+  test("devices of merged sessions are closed, and a new proof gives the whole history", async () => {
     const chat = { id: 7002, type: "private" };
     const phone = "+4915112345602";
     const older = await begin(hub.url, { channel: "web", telegram_chat_id: String(chat.id) });

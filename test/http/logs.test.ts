@@ -23,7 +23,7 @@ function update(update_id: number) {
   return post({ update_id, message }, { ...secret, "x-request-id": `request-${update_id}` });
 }
 
-/** A hub whose Telegram takes what it is sent, unless `send` is given. */
+/** A hub whose Telegram accepts every part, unless `send` is given. */
 function hubWith(
   parts: { bot?: Bot; send?: Channel["send"]; showTyping?: Channel["showTyping"]; store?: Store } = {},
 ): TestHub {
@@ -63,7 +63,7 @@ describe("the request's line", () => {
     ]);
   });
 
-  test("names a request that says nothing of itself, and takes no nonsense for a name", async () => {
+  test("makes a request id if none or an invalid one is given", async () => {
     for (const given of [undefined, "a b", "x".repeat(65), '{"x":1}']) {
       const hub = testHub();
       const response = await hub.request("/", given ? { headers: { "x-request-id": given } } : {});
@@ -112,7 +112,7 @@ describe("the turn's line", () => {
     ]);
   });
 
-  test("tells the times apart", async () => {
+  test("measures each time on its own", async () => {
     const bot: Bot = {
       history: 0,
       async reply() {
@@ -158,7 +158,7 @@ describe("the turn's line", () => {
     expect(linesOf(hub, "turn")).toMatchObject([{ level, fields: { ...fields, replies: 0 } }]);
   });
 
-  test("says how it ended when the bot answers nonsense, which is tried again too", async () => {
+  test("reports an invalid answer of the bot, which is tried again too", async () => {
     for (const nonsense of [undefined, "text", [{ kind: "text" }], [null]]) {
       const hub = hubWith({ bot: { history: 0, reply: async () => nonsense as never } });
       await hub.request("/webhooks/telegram", update(1));
@@ -167,7 +167,7 @@ describe("the turn's line", () => {
     }
   });
 
-  test("counts the parts that a platform did not take, and each of them has a line", async () => {
+  test("counts the parts that failed, and each of them has a line", async () => {
     const send = () => Promise.reject(new HubError("throttled", "x", { reason: "429", retryAfterMs: 5_000 }));
     const hub = hubWith({ send });
     await hub.request("/webhooks/telegram", update(1));
@@ -190,7 +190,7 @@ describe("the turn's line", () => {
     ]);
   });
 
-  test("is there even when the store fails under it", async () => {
+  test("is written even when the store fails", async () => {
     const down = () => Promise.reject(new HubError("unavailable", "x", { reason: "57P01" }));
     for (const [method, outcome, parts_sent] of [
       ["complete", "unsaved", 0],
@@ -207,7 +207,7 @@ describe("the turn's line", () => {
     }
   });
 
-  test("names the request that answers it, for one that waited behind another", async () => {
+  test("names the request that answers it, for a turn that waited behind another", async () => {
     const bot: Bot = { history: 0, reply: () => pause(50).then(() => [{ kind: "text", text: "x" }]) };
     const hub = hubWith({ bot });
     await hub.request("/webhooks/telegram", update(1));
@@ -217,8 +217,8 @@ describe("the turn's line", () => {
   });
 });
 
-describe("showing that we are at work", () => {
-  test("holds up no turn, and is not cut off when the turn is done", async () => {
+describe("showing typing", () => {
+  test("delays no turn, and is not cut off when the turn is done", async () => {
     const happened: string[] = [];
     const hub = hubWith({
       showTyping: () => pause(150).then(() => void happened.push("attended")),
@@ -229,7 +229,7 @@ describe("showing that we are at work", () => {
     expect(happened).toEqual(["sent", "attended"]);
   });
 
-  test("fails nothing when it fails, and is not cut off when the turn fails", async () => {
+  test("fails no turn when it fails, and is not cut off when the turn fails", async () => {
     const down = () => Promise.reject(new HubError("unavailable", "x", { reason: "down" }));
     const hub = hubWith({ showTyping: () => pause(50).then(down), bot: { history: 0, reply: down } });
     await hub.request("/webhooks/telegram", update(1));
@@ -241,7 +241,7 @@ describe("showing that we are at work", () => {
     ]);
   });
 
-  test("does not hold the answer of whoever waits on the web", async () => {
+  test("does not delay the answer to a waiting web caller", async () => {
     const hub = testHub();
     const { bearer } = await begin(hub);
     const started = Date.now();

@@ -9,7 +9,7 @@ const USER = "DE.13491208655302741918";
 
 let ids = 0;
 
-/** A customer writes on WhatsApp who shows no number there. */
+/** Sends a WhatsApp message of a customer without a visible number. */
 async function withoutPhone(hub: StrictHub): Promise<void> {
   const value = {
     messaging_product: "whatsapp",
@@ -59,7 +59,7 @@ describe("a WhatsApp user without a phone", () => {
     expect(query.body.session.session_id).toBe(session.session_id);
   });
 
-  test("is nobody whom a kiosk or the public may name", async () => {
+  test("cannot be named by a kiosk or without a key", async () => {
     const hub = strictHub();
     await withoutPhone(hub);
     expect((await restore(hub, { whatsapp_user_id: USER }, keys.kiosk)).code).toBe("verification_required");
@@ -72,7 +72,7 @@ describe("a WhatsApp user without a phone", () => {
 });
 
 describe("POST /session/restore", () => {
-  test("finds as the GET does, by token and by who the customer is", async () => {
+  test("finds like GET, by token and by the customer's names", async () => {
     const hub = strictHub();
     const here = await begin(hub, { channel: "web", phone: PHONE, customer_id: "103" }, keys.web);
     const own = await restore(hub, {}, here.bearer);
@@ -91,7 +91,7 @@ describe("POST /session/restore", () => {
     expect(byQuery.body.session.session_id).toBe(here.id);
   });
 
-  test("refuses what would not say whom it means", async () => {
+  test("refuses a request without exactly one name", async () => {
     const hub = strictHub();
     await begin(hub, { channel: "web", phone: PHONE, customer_id: "103" }, keys.web);
     expect((await restore(hub, {})).code).toBe("malformed");
@@ -105,7 +105,7 @@ describe("POST /session/restore", () => {
   });
 });
 
-test("a customer is found by the shop's own name for them, where nothing else is known", async () => {
+test("finds a customer by customer_id if nothing else is known", async () => {
   const hub = strictHub();
   const one = await begin(hub, { channel: "web", customer_id: 103 }, keys.web);
   const two = await begin(hub, { channel: "kiosk", customer_id: "103" }, keys.web);
@@ -113,7 +113,7 @@ test("a customer is found by the shop's own name for them, where nothing else is
 });
 
 describe("`chat`", () => {
-  test("is another name of web, wherever a channel is named", async () => {
+  test("is another name of web, in every place for a channel", async () => {
     const hub = strictHub();
     const here = await begin(hub, { channel: "chat" });
     expect([here.session.channel, here.session.channels]).toEqual(["web", ["web"]]);
@@ -164,7 +164,7 @@ describe("GET /api/sessions", () => {
     expect(hub.cache.calls).toHaveLength(puts);
   });
 
-  test("takes a phone as people write it, and finds nobody without failing", async () => {
+  test("reads a phone as people write it, and answers an unknown one with an empty list", async () => {
     const hub = strictHub();
     await onWhatsApp(hub, PHONE, "Hello");
     for (const phone of ["%2B4915112340001", " 4915112340001", "0151 1234 0001"]) {
@@ -198,7 +198,7 @@ describe("GET /api/sessions", () => {
 });
 
 describe("look-ups with a key", () => {
-  test("are counted by the key's name and what came of them, so that who tries numbers is seen", async () => {
+  test("are counted by the key's name and result, so that guessing of numbers shows", async () => {
     const hub = strictHub();
     await begin(hub, { channel: "web", phone: PHONE }, keys.web);
     for (let i = 0; i < 7; i++) await restore(hub, { phone: `+49151123490${i}0` });
@@ -246,7 +246,7 @@ describe("a code at a kiosk", () => {
   });
 });
 
-test("a session shows identities of kinds that it was not written for", async () => {
+test("a session shows identities of new kinds", async () => {
   const hub = testHub();
   const { sessions } = hub.hub.store;
   await sessions.start({ identities: { signal_id: "s-1", phone: PHONE }, channel: "web" }, hub.clock.now);

@@ -49,7 +49,7 @@ describe("GET /session/messages", () => {
     });
   });
 
-  test("waits for something new and answers as soon as it is there", async () => {
+  test("waits for a new message and answers as soon as it is stored", async () => {
     const hub = testHub();
     const { bearer } = await begin(hub);
     await say(hub, bearer, "old");
@@ -61,7 +61,7 @@ describe("GET /session/messages", () => {
     expect(Date.now() - started).toBeLessThan(3_000);
   });
 
-  test("answers empty when the wait is over, and asks the store few times", async () => {
+  test("answers empty when the wait ends, with few store calls", async () => {
     const hub = testHub();
     const { bearer } = await begin(hub);
     const { messages } = hub.hub.store.sessions;
@@ -78,7 +78,7 @@ describe("GET /session/messages", () => {
     expect(asked).toBeLessThan(6);
   });
 
-  test("stops asking the store when the caller hangs up", async () => {
+  test("makes no more store calls after the caller hangs up", async () => {
     const hub = testHub();
     const { bearer } = await begin(hub);
     let asked = 0;
@@ -186,7 +186,7 @@ describe("GET /api/sessions/:id/messages", () => {
     expect((await hub.request(`/api/sessions/${id}/messages`, { headers })).status).toBe(200);
   });
 
-  test("answers 401, 400 and 404 for nobody, no id and no session", async () => {
+  test("answers 401 without a key, 400 to an invalid id and 404 to an unknown session", async () => {
     const hub = testHub();
     const headers = { "x-api-key": "admin-key" };
     const unknown = "00000000-0000-4000-8000-000000000000";

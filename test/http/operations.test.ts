@@ -17,7 +17,7 @@ const retryOf = (id: string): [string, RequestInit] => [
 ];
 const nobody = "00000000-0000-4000-8000-000000000000";
 
-/** A hub whose bot and platform do as they are told; every failure is final. */
+/** A hub whose bot and platform do as given. Every failure is final. */
 function brittleHub() {
   const state = { bot: true, platform: true };
   const bot: Bot = {
@@ -40,7 +40,7 @@ function brittleHub() {
   };
   const hub = testHub({ bot, channels: { ...testHub().hub.channels, telegram } });
   let update_id = 0;
-  /** A customer's message on Telegram, and all that comes of it. */
+  /** Sends a customer's message on Telegram and waits for all its work. */
   const hear = async (text: string) => {
     update_id++;
     const chat = { id: 103, type: "private", first_name: "Ada" };
@@ -62,7 +62,7 @@ function brittleHub() {
 }
 
 describe("dead letters", () => {
-  test("are listed with our code and the reason of the bot or the platform, and without a word of theirs", async () => {
+  test("are listed with the hub's code and the bot's or platform's reason, and without any content", async () => {
     const { hub, state, hear, list } = brittleHub();
     expect(await list()).toEqual({ dead_letters: [], cursor: null, more: false });
     state.bot = false;
@@ -123,7 +123,7 @@ describe("dead letters", () => {
     expect((await list(`?session_id=${nobody}`)).dead_letters).toEqual([]);
   });
 
-  test("a turn is asked again at once, after the answer", async () => {
+  test("a retried turn asks the bot at once, after the answer", async () => {
     const { hub, state, sent, hear, list } = brittleHub();
     state.bot = false;
     await hear("Hello");
@@ -141,7 +141,7 @@ describe("dead letters", () => {
     expect(line?.fields.request_id).toBe(request?.fields.request_id);
   });
 
-  test("a delivery is sent again at once, and its message is on its way", async () => {
+  test("a retried delivery is sent at once, and its message is pending", async () => {
     const { hub, state, sent, hear, list } = brittleHub();
     state.platform = false;
     await hear("Hello");
@@ -168,7 +168,7 @@ describe("dead letters", () => {
     expect(await list()).toEqual(before);
   });
 
-  test("there is none to retry where there is none", async () => {
+  test("an unknown one cannot be retried", async () => {
     const hub = testHub();
     const response = await hub.request(...retryOf(nobody));
     expect([response.status, ((await response.json()) as any).error.code]).toEqual([404, "not_found"]);
@@ -215,7 +215,7 @@ async function scrape(hub: Pick<TestHub, "request">): Promise<Map<string, ReadFa
   return readPrometheus(await response.text());
 }
 
-/** A hub with a journal before its store, which tells this depth. */
+/** A hub with a journal of this depth. */
 function journaling(depth: () => Promise<JournalDepth>) {
   const { hub } = testHub();
   const journal = { depth, replay: async () => ({ taken: 0, results: [], empty: true }) };
@@ -223,7 +223,7 @@ function journaling(depth: () => Promise<JournalDepth>) {
 }
 
 describe("GET /metrics", () => {
-  test("tells every series from the beginning, so that the first one to count is seen to rise", async () => {
+  test("lists every series from the start with 0, so that the first count shows as a rise", async () => {
     const families = await scrape(testHub());
     const of = (name: string, labels?: Record<string, string>) => figure(families, name, labels);
     expect([of("hub_store_up"), of("hub_build_info", { version: "1.2.3" })]).toEqual([1, 1]);
@@ -241,7 +241,7 @@ describe("GET /metrics", () => {
     expect(of("hub_journal_depth")).toBeUndefined();
   });
 
-  test("puts what the store counted into cumulative buckets, whatever the bounds", async () => {
+  test("turns the store's counts into cumulative buckets, for any bounds", async () => {
     const counters = {
       "answer_ms.le|web|100": 3,
       "answer_ms.le|web|2500": 2,
@@ -261,7 +261,7 @@ describe("GET /metrics", () => {
     expect(figure(families, "hub_answer_seconds_count", { channel: "web" })).toBe(10);
   });
 
-  test("escapes what a label may hold", () => {
+  test("escapes the values of labels", () => {
     const value = 'a "quoted" back\\slash\nand a line';
     const help = "a back\\slash\nand a line";
     const text = prometheusText([
@@ -271,7 +271,7 @@ describe("GET /metrics", () => {
     expect(figure(readPrometheus(text), "x", { value })).toBe(1.5);
   });
 
-  test("tells how old the oldest unfinished work is", async () => {
+  test("reports the age of the oldest unfinished work", async () => {
     const hub = testHub({
       bot: {
         history: 0,
@@ -301,7 +301,7 @@ describe("GET /metrics", () => {
     expect([...families.keys()].filter((name) => !docs.includes(`\`${name}`))).toEqual([]);
   });
 
-  test("answers while the store is down, and says so", async () => {
+  test("answers while the store is down, and reports it", async () => {
     const dead = async () =>
       Promise.reject(new HubError("unavailable", "down", { reason: "CONNECT_TIMEOUT" }));
     const hub = testHub({ store: faultyStore(dead) });
@@ -314,7 +314,7 @@ describe("GET /metrics", () => {
     expect([health.status, health.work]).toEqual(["degraded", undefined]);
   });
 
-  test("tells how much waits in the journal, and says when the journal does not answer", async () => {
+  test("reports the journal's depth, and a journal that does not answer", async () => {
     const oldest_at = new Date(testHub().clock.now.getTime() - 12_000);
     const waiting = await scrape(journaling(async () => ({ depth: 7, oldest_at, quarantined: 1 })));
     expect(figure(waiting, "hub_journal_up")).toBe(1);
@@ -327,7 +327,7 @@ describe("GET /metrics", () => {
     expect(figure(gone, "hub_store_up")).toBe(1);
   });
 
-  test("has the figures of a real run, and has them still after a restart, from any instance", async () => {
+  test("has the figures of a real run, also after a restart and from any instance", async () => {
     const rig = await createHubRig();
     const bot: Bot = {
       history: 0,

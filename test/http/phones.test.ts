@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { begin, post, testHub } from "../support/http.ts";
 
 const web = { "x-api-key": "web-key" };
-/** In Germany, where the hub stands, this may be a number of Göttingen or one of São Paulo without its plus. */
+/** With Germany as default country this may be a number of Göttingen, or one of São Paulo without its plus. */
 const EITHER = "5511987654321";
 
 test.for([

@@ -15,7 +15,7 @@ import {
 
 const PHONE = "+4915112340001";
 
-/** A customer with a number, a cart and words on three channels, and another one. */
+/** A customer with a number, a cart and messages on three channels, and another customer. */
 async function shop(parts?: Parameters<typeof strictHub>[1]) {
   const hub = strictHub({}, parts);
   const start = { phone: PHONE, channel: "web", customer_id: "A 103/ä", data: { cart: ["CANARY-cart"] } };
@@ -41,7 +41,7 @@ async function audit(hub: StrictHub, query = ""): Promise<any> {
 }
 
 describe("an export", () => {
-  test("is everything kept of one customer and nothing of another", async () => {
+  test("holds everything of one customer and nothing of another", async () => {
     const { hub, web } = await shop();
     const response = await hub.request(`${customer}/export`, { headers: keys.admin });
     expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
@@ -64,7 +64,7 @@ describe("an export", () => {
     expect(text).not.toContain(await sha256Hex(web.token));
   });
 
-  test("of one session does for people without a number", async () => {
+  test("by session_id works for people without a number", async () => {
     const { hub } = await shop();
     const here = await begin(hub, { channel: "web", data: { cart: ["mine"] } });
     const { body } = await call(hub, `/api/sessions/${here.id}/export`, { headers: keys.admin });
@@ -74,7 +74,7 @@ describe("an export", () => {
     });
   });
 
-  test("of nobody is empty", async () => {
+  test("of an unknown customer is empty", async () => {
     const { hub } = await shop();
     const { status, body } = await call(hub, "/api/customers/999/export", { headers: keys.admin });
     expect([status, body]).toEqual([200, { sessions: [], messages: [] }]);
@@ -98,7 +98,7 @@ describe("an export", () => {
     expect(asked).toHaveLength(2);
   });
 
-  test("puts sessions before messages however the pages fall", async () => {
+  test("lists sessions before messages with any page size", async () => {
     const { hub, web } = await shop();
     const path = `/api/sessions/${web.id}/export`;
     const whole = JSON.parse(await (await hub.request(path, { headers: keys.admin })).text());
@@ -109,7 +109,7 @@ describe("an export", () => {
     }
   });
 
-  test("that fails at its first page says so, and later breaks off", async () => {
+  test("fails with an error at the first page, and is cut off at a later one", async () => {
     const { hub, web } = await shop();
     const path = `/api/sessions/${web.id}/export`;
     const { export: read } = hub.hub.store.privacy;
@@ -129,7 +129,7 @@ describe("an export", () => {
 });
 
 describe("an erasure", () => {
-  test("takes words, identities and tokens away, and says how many", async () => {
+  test("removes content, identities and tokens, and returns the counts", async () => {
     const notified: unknown[][] = [];
     const { hub, web, other } = await shop({ live: { publish: (...what) => void notified.push(what) } });
     const { status, body } = await call(hub, customer, { method: "DELETE", headers: keys.admin });
@@ -151,7 +151,7 @@ describe("an erasure", () => {
     expect((await call(hub, customer, { method: "DELETE", headers: keys.admin })).status).toBe(200);
   });
 
-  test("of one session leaves the others", async () => {
+  test("by session_id leaves other customers' sessions", async () => {
     const { hub, web, other } = await shop();
     const answer = await call(hub, `/api/sessions/${other.id.toUpperCase()}`, {
       method: "DELETE",
@@ -164,7 +164,7 @@ describe("an erasure", () => {
 });
 
 describe("the audit", () => {
-  test("has a line for each, with who and how much and not what", async () => {
+  test("has a line for each, with actor and counts and without content", async () => {
     const { hub, other } = await shop();
     await (await hub.request(`${customer}/export`, { headers: keys.admin })).text();
     await call(hub, `/api/sessions/${other.id}`, { method: "DELETE", headers: keys.admin });

@@ -69,7 +69,7 @@ describe("POST /session/start", () => {
     ]);
   });
 
-  test("restores the session of a vouched phone, however it is spelt", async () => {
+  test("restores the session of a trusted caller's phone, in any spelling", async () => {
     const hub = testHub();
     const one = await begin(hub, { channel: "web", phone: "030 12345678" }, web);
     const two = await begin(
@@ -89,7 +89,7 @@ describe("POST /session/start", () => {
     expect(number.id).not.toBe(text.id);
   });
 
-  test("finds a Telegram chat that an API key vouches for, as text or number", async () => {
+  test("finds a trusted caller's Telegram chat, as text or number", async () => {
     const hub = testHub();
     const one = await begin(hub, { channel: "web", telegram_chat_id: 103 }, web);
     const two = await begin(hub, { channel: "web", telegram_chat_id: "103" }, web);
@@ -98,7 +98,7 @@ describe("POST /session/start", () => {
   });
 
   test.for([{ phone: "+493012345678" }, { telegram_chat_id: "103" }, { customer_id: "103" }])(
-    "refuses %j from the public, for typing proves nothing",
+    "refuses %j without an API key, because a claim proves nothing",
     async (claim) => {
       const hub = testHub();
       const response = await hub.request("/session/start", post({ channel: "web", ...claim }));
@@ -107,7 +107,7 @@ describe("POST /session/start", () => {
     },
   );
 
-  test("refuses an API key that is none, even where none is needed", async () => {
+  test("refuses an unknown API key, even where no key is needed", async () => {
     const hub = testHub();
     expect(
       await codeOf(hub.request("/session/start", post({ channel: "web" }, { "x-api-key": "guess" }))),
@@ -174,7 +174,7 @@ describe("GET /session/restore", () => {
     expect(second.session.data.channels).toEqual(["web", "kiosk"]);
   });
 
-  test("finds it by a vouched identity and gives this device a token", async () => {
+  test("finds it by a trusted caller's identity and gives this device a token", async () => {
     const hub = testHub();
     const { id } = await begin(hub, { channel: "web", phone: "+493012345678", telegram_chat_id: "103" }, web);
     for (const query of [
@@ -195,14 +195,14 @@ describe("GET /session/restore", () => {
     }
   });
 
-  test("reads a foreign phone whose plus sign nobody escaped", async () => {
+  test("reads a foreign phone with an unescaped plus sign", async () => {
     const hub = testHub();
     const { id } = await begin(hub, { channel: "web", phone: "+41446681800" }, web);
     const response = await hub.request("/session/restore?phone=+41446681800", { headers: web });
     expect(((await response.json()) as any).session.session_id).toBe(id);
   });
 
-  test("says 404 session_expired after the lifetime and session_not_found for what never was", async () => {
+  test("answers 404 session_expired after the lifetime and session_not_found for an unknown token", async () => {
     const hub = testHub();
     const { bearer } = await begin(hub);
     hub.clock.now = new Date("2026-11-10T10:00:00Z");
@@ -324,7 +324,7 @@ describe("POST /session/update", () => {
     expect(await codeOf(hub.request("/session/update", post(body, bearer)))).toEqual([400, "malformed"]);
   });
 
-  test("needs a live token, or a key and whose session", async () => {
+  test("needs a live token, or a key and the name of a session", async () => {
     const hub = testHub();
     expect(await codeOf(hub.request("/session/update", post({})))).toEqual([401, "unauthorized"]);
     expect(await codeOf(hub.request("/session/update", post({}, web)))).toEqual([400, "malformed"]);
@@ -334,7 +334,7 @@ describe("POST /session/update", () => {
 });
 
 describe("leaving", () => {
-  test("an end ends every device and is told to the cache", async () => {
+  test("an end signs out every device and drops the session from the cache", async () => {
     const hub = testHub();
     const one = await begin(hub, { channel: "web", phone: "+493012345678" }, web);
     const two = await begin(hub, { channel: "web", phone: "+493012345678" }, web);
@@ -354,7 +354,7 @@ describe("leaving", () => {
     expect(next.id).not.toBe(one.id);
   });
 
-  test("a sign-out ends one device, and twice is no error", async () => {
+  test("a sign-out ends one token, and a second one is no error", async () => {
     const hub = testHub();
     const one = await begin(hub, { channel: "web", phone: "+493012345678" }, web);
     const two = await begin(hub, { channel: "kiosk", phone: "+493012345678" }, web);
@@ -375,7 +375,7 @@ describe("leaving", () => {
   });
 });
 
-test("a cache that fails or hangs harms no answer", async () => {
+test("a cache that fails or hangs fails no answer", async () => {
   const dead = async () => {
     throw new Error("no cache");
   };

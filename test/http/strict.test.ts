@@ -5,10 +5,10 @@ import { call, keys } from "../support/people.ts";
 
 const ID = "00000000-0000-4000-8000-000000000000";
 const addressOf = (path: string) => path.replaceAll(/\{\w+\}/g, ID);
-/** What platforms send is theirs: a parameter that they add must not cost a message. */
+/** The routes of platforms. A parameter that a platform adds must not lose a message. */
 const isPlatforms = (path: string) => /^\/webhooks\/(telegram|whatsapp|\{channel\})$/.test(path);
 
-describe("what a route does not know", () => {
+describe("an unknown field or parameter", () => {
   test("is refused as a query parameter, everywhere, and named", async () => {
     const hub = testHub();
     const { token } = await begin(hub);
@@ -28,7 +28,7 @@ describe("what a route does not know", () => {
     expect(operations.length).toBeGreaterThan(35);
   });
 
-  test("is refused as a body where there is none to read, and named", async () => {
+  test("is refused in the body of a route without a body, and named", async () => {
     const hub = testHub();
     const { bearer } = await begin(hub);
     const bodiless = (await operationsOf(hub)).filter(
@@ -68,14 +68,14 @@ describe("what a route does not know", () => {
     expect([refused.status, refused.body.error.message]).toEqual([400, message]);
   });
 
-  test("is named in part only, however much of it there is", async () => {
+  test("is named in part only, if there are many", async () => {
     const names = Array.from({ length: 500 }, (_, i) => `${"n".repeat(500)}${i}`);
     const body = Object.fromEntries([["channel", "web"], ...names.map((name) => [name, 1])]);
     const { body: answer } = await call(testHub(), "/session/start", post(body));
     expect(answer.error.message.length).toBeLessThan(1_000);
   });
 
-  test("stays free in documents and a form's answers", async () => {
+  test("is allowed in documents and a form's answers", async () => {
     const hub = testHub();
     const { bearer } = await begin(hub, { channel: "web", data: { anything: { deep: [1] } } });
     const form = { kind: "interaction", interaction: "form", data: { any: { thing: 1 } } };
@@ -83,7 +83,7 @@ describe("what a route does not know", () => {
     expect([sent.status, sent.body.message.content.data]).toEqual([200, { any: { thing: 1 } }]);
   });
 
-  test("is closed in the API description too", async () => {
+  test("is forbidden in the API description too", async () => {
     const open: string[] = [];
     for (const { method, path, body } of await operationsOf(testHub()))
       if (body && !isPlatforms(path)) collectOpen(body, `${method} ${path}`, open);

@@ -5,7 +5,7 @@ import type { LiveEvent } from "../../src/core/live.ts";
 import { begin, post, testHub } from "../support/http.ts";
 import { call, keys } from "../support/people.ts";
 
-/** A hub whose bot does as it is told, and what its devices are told. */
+/** A hub whose bot does as given, and the events published to its devices. */
 function moodyHub() {
   const state = { mood: "talks" as "talks" | "silent" | "fails" | "refuses" | "hangs" };
   const bot: Bot = {
@@ -23,7 +23,7 @@ function moodyHub() {
   return { hub, state, events };
 }
 
-describe("who waits for the bot", () => {
+describe("a caller that waits for the bot", () => {
   test.for([
     ["talks", 1, null],
     ["silent", 0, null],
@@ -48,7 +48,7 @@ describe("who waits for the bot", () => {
     expect(frames).toEqual(turn ? [{ type: "turn", message_id, turn }] : []);
   });
 
-  test("is told that it is still being asked when time is up, and what waits behind it", async () => {
+  test("gets the running turn when its wait ends, and the turns that wait behind it", async () => {
     const { hub, state } = moodyHub();
     state.mood = "hangs";
     const { bearer } = await begin(hub);
@@ -60,14 +60,14 @@ describe("who waits for the bot", () => {
     expect(page.messages.map(({ turn }: any) => turn.state)).toEqual(["running", "waiting"]);
   });
 
-  test("hears nothing of turns without asking", async () => {
+  test("gets no turn state without `wait`", async () => {
     const { hub } = moodyHub();
     const { bearer } = await begin(hub);
     const said = await call(hub, "/webhooks/web", post({ external_id: "1", text: "Hi" }, bearer));
     expect(said.body).not.toHaveProperty("turn");
   });
 
-  test("leaves the operator a line that says what the bot's author has to mend", async () => {
+  test("causes a log line that names what the bot's author must fix", async () => {
     const { hub, state } = moodyHub();
     state.mood = "fails";
     const { bearer } = await begin(hub);

@@ -66,7 +66,7 @@ describe("platform webhooks", () => {
     expect(session).toMatchObject({ channel: "whatsapp", message_count: 2 });
   });
 
-  test("acknowledge what opens no session, and count it by reason", async () => {
+  test("acknowledge events that open no session, and count them by reason", async () => {
     const hub = testHub();
     const group = update(1);
     group.message.chat = { id: -100, type: "group", first_name: "" };
@@ -105,7 +105,7 @@ describe("platform webhooks", () => {
     },
   );
 
-  test("refuse bytes that somebody changed after they were signed", async () => {
+  test("refuse bytes that were changed after signing", async () => {
     const hub = testHub();
     const call = await signed(whatsapp("wamid.1"));
     call.body = String(call.body).replace("Hello", "Hallo");
@@ -124,7 +124,7 @@ describe("platform webhooks", () => {
     ]);
   });
 
-  test("let a turn that fails harm nothing but itself", async () => {
+  test("keep the failure of one turn apart from the others", async () => {
     const failing = { history: 0, reply: async () => Promise.reject(new Error("bot")) };
     const hub = testHub({ bot: failing });
     expect((await hub.request("/webhooks/telegram", post(update(1), telegramSecret))).status).toBe(200);
@@ -136,7 +136,7 @@ describe("platform webhooks", () => {
 });
 
 describe("GET /webhooks/whatsapp", () => {
-  test("gives the challenge back as text to who knows the verify token", async () => {
+  test("returns the challenge as text for the right verify token", async () => {
     const hub = testHub();
     const query = "hub.mode=subscribe&hub.verify_token=verify-token&hub.challenge=115820";
     const response = await hub.request(`/webhooks/whatsapp?${query}`);
@@ -144,7 +144,7 @@ describe("GET /webhooks/whatsapp", () => {
     expect(response.headers.get("content-type")).toMatch(/^text\/plain/);
   });
 
-  test("answers 403 to the wrong token and 4xx to what is no handshake", async () => {
+  test("answers 403 to a wrong token and 4xx to other requests", async () => {
     const hub = testHub();
     const wrong = "hub.mode=subscribe&hub.verify_token=guess&hub.challenge=1";
     expect(await codeOf(hub.request(`/webhooks/whatsapp?${wrong}`))).toEqual([403, "forbidden"]);
@@ -157,7 +157,7 @@ describe.each(["kiosk", "web"])("POST /webhooks/%s", (name) => {
   const key = { "x-api-key": name === "kiosk" ? "kiosk-key-2" : "web-key" };
   const path = `/webhooks/${name}`;
 
-  test("saves what an API key vouches for and shows message and session", async () => {
+  test("saves a trusted caller's message and returns message and session", async () => {
     const hub = testHub();
     const body = { external_id: "1", phone: "030 12345678", text: "Hello" };
     const response = await hub.request(path, post(body, key));
@@ -178,7 +178,7 @@ describe.each(["kiosk", "web"])("POST /webhooks/%s", (name) => {
     expect(answer.replies).toBeUndefined();
   });
 
-  test("holds the answer until the bot's replies are there", async () => {
+  test("delays the answer until the bot's replies are saved", async () => {
     const hub = testHub();
     const { bearer, id } = await begin(hub);
     const response = await hub.request(`${path}?wait=10`, post({ external_id: "1", text: "Hello" }, bearer));
@@ -225,7 +225,7 @@ describe.each(["kiosk", "web"])("POST /webhooks/%s", (name) => {
     expect(Date.now() - started).toBeLessThan(2_000);
   });
 
-  test("answers without replies when time is up, and the bot goes on", async () => {
+  test("answers without replies when the wait ends, and the bot continues", async () => {
     let done = (_: unknown): void => {};
     const slow = new Promise((resolve) => {
       done = resolve;
@@ -270,7 +270,7 @@ describe.each(["kiosk", "web"])("POST /webhooks/%s", (name) => {
     ]);
   });
 
-  test("refuses nobody, a stranger's key and the other channel's key with 401", async () => {
+  test("answers 401 without a key, to an unknown key and to the other channel's key", async () => {
     const hub = testHub();
     const other = name === "kiosk" ? "web-key" : "kiosk-key-1";
     for (const headers of [
@@ -287,13 +287,13 @@ describe.each(["kiosk", "web"])("POST /webhooks/%s", (name) => {
     }
   });
 
-  test("lets the admin key do what this channel's key does", async () => {
+  test("accepts the admin key like this channel's key", async () => {
     const hub = testHub();
     const call = post({ external_id: "1", phone: "+493012345678", text: "x" }, { "x-api-key": "admin-key" });
     expect((await hub.request(path, call)).status).toBe(200);
   });
 
-  test("answers 404 to the token of a session that ended or lay idle", async () => {
+  test("answers 404 to the token of an ended or expired session", async () => {
     const hub = testHub();
     const one = await begin(hub);
     const two = await begin(hub);

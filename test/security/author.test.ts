@@ -10,8 +10,8 @@ async function history(hub: StrictHub, id: string) {
   return (await call(hub, `/api/sessions/${id}/messages`, { headers: keys.admin })).body.messages;
 }
 
-describe("words in the bot's mouth", () => {
-  test("are not put there by a visitor, on any channel or in any role", async () => {
+describe("messages in the bot's name", () => {
+  test("are not stored by a visitor, on any channel or in any role", async () => {
     const hub = strictHub();
     const visitor = await begin(hub);
     for (const [change, code] of [
@@ -33,7 +33,7 @@ describe("words in the bot's mouth", () => {
     ]);
   });
 
-  test("what a visitor says stands on the channel of their own device, wherever the session began", async () => {
+  test("a visitor's message is on the channel of their own device, wherever the session began", async () => {
     const hub = strictHub();
     await onTelegram(hub, 11, "Hello");
     const page = await begin(hub, { channel: "web", telegram_chat_id: 11 }, keys.web);
@@ -42,7 +42,7 @@ describe("words in the bot's mouth", () => {
     expect(said).toMatchObject({ channel: "web", role: "user", author: null });
   });
 
-  test("are told by a key, and carry its name for the bot and operators to see", async () => {
+  test("are stored by a key, and show its name to the bot and operators", async () => {
     const hub = strictHub();
     const visitor = await begin(hub);
     const message = { role: "assistant", text: "I looked it up" };
@@ -86,7 +86,7 @@ describe("an update with a key", () => {
     expect(await codeOf({ session_id: one.id })).toBe("session_not_found");
   });
 
-  test("is not a kiosk's while nobody trusts what is typed there", async () => {
+  test("is refused to a kiosk that is not trusted", async () => {
     for (const [kioskPhones, status] of [
       ["verify", 403],
       ["trust", 200],
@@ -98,7 +98,7 @@ describe("an update with a key", () => {
     }
   });
 
-  test("names the customer, which no token and no untrusted kiosk may", async () => {
+  test("may set customer_id, which no token and no untrusted kiosk may", async () => {
     const hub = strictHub();
     const visitor = await begin(hub);
     const named = (headers: Record<string, string>) =>
@@ -108,7 +108,7 @@ describe("an update with a key", () => {
     expect((await named({ ...visitor.bearer, ...keys.web })).body.session.customer_id).toBe("103");
   });
 
-  test("that contradicts what is known of the customer changes nothing of it, and is told and logged by id", async () => {
+  test("with a conflicting customer_id changes nothing, and the conflict is returned and logged by id", async () => {
     const hub = strictHub();
     const { id } = await begin(hub, { channel: "web", phone: PHONE, customer_id: "103" }, keys.web);
     const changed = await call(

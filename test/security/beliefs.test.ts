@@ -9,7 +9,7 @@ const table = /## Who can make the hub believe what\n([\s\S]*?)\n## /.exec(
   readFileSync("docs/security.md", "utf8"),
 )![1]!;
 const types = readFileSync("node_modules/@grammyjs/types/update.d.ts", "utf8");
-/** Every kind of update that the Bot API's types know. */
+/** Every kind of update in the Bot API's types. */
 const kinds = [...types.matchAll(/^ {4}(\w+)\?: /gm)].map(([, kind]) => kind!);
 
 test("the table has a row for every kind of update that Telegram can send", () => {
@@ -17,7 +17,7 @@ test("the table has a row for every kind of update that Telegram can send", () =
   expect(kinds.filter((kind) => !table.includes(`\`${kind}\``))).toEqual([]);
 });
 
-/** The kinds by which somebody's words, presses and deletions come in. */
+/** The kinds that bring messages, presses and deletions. */
 const BELIEVED = [
   "message",
   "edited_message",
@@ -29,7 +29,7 @@ const BELIEVED = [
   "my_chat_member",
 ];
 
-test.for(kinds.filter((kind) => !BELIEVED.includes(kind)))("%s is kept of nobody", async (kind) => {
+test.for(kinds.filter((kind) => !BELIEVED.includes(kind)))("%s is never stored", async (kind) => {
   const chat = { id: 7100200300, type: "private" };
   const who = { id: chat.id, is_bot: false };
   const message = { message_id: 1, chat, from: who, date: 1793620800, text: "x" };
@@ -40,9 +40,9 @@ test.for(kinds.filter((kind) => !BELIEVED.includes(kind)))("%s is kept of nobody
   for (const item of inbound) expect(item.type).toBe("ignored");
 });
 
-/** Telegram tells a bot nothing of reactions and memberships in a business account's chats. */
+/** Telegram sends a bot no reactions and memberships of a business account's chats. */
 test.for(BELIEVED.filter((kind) => !["message_reaction", "my_chat_member"].includes(kind)))(
-  "%s through a stranger's business connection is not kept",
+  "%s through a stranger's business connection is not stored",
   async (kind) => {
     const chat = { id: 7100200300, type: "private" };
     const place = { message_id: 1, chat, date: 1793620800, business_connection_id: "bc-eve" };

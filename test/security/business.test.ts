@@ -18,7 +18,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0)) await cleanup();
 });
 
-/** A hub whose Bot API is played: `bc-olga` is Olga's connection, `bc-eve` Eve's; and what was sent there. */
+/** A hub with a simulated Bot API, and the messages sent there. `bc-olga` is Olga's connection, `bc-eve` Eve's. */
 async function hubWith(owners: string | undefined, rights: object = { can_reply: true }) {
   const sent: { chat_id: number; text: string; business_connection_id?: string }[] = [];
   const api = { down: false };
@@ -135,7 +135,7 @@ describe("a stranger who connects the bot to their own account", () => {
     ).toBeNull();
   });
 
-  test("is not believed while Telegram does not say whose account it is: 503, and Telegram delivers again", async () => {
+  test("gets 503 while Telegram does not name the account's owner, and Telegram delivers again", async () => {
     const hub = await hubWith(String(OLGA));
     hub.api.down = true;
     const words = { update_id: 77, business_message: inChat(VICTIM, "bc-olga", { text: "Do you deliver?" }) };
@@ -153,7 +153,7 @@ describe("a stranger who connects the bot to their own account", () => {
 });
 
 describe("in the shop's own business account", () => {
-  test("the customer is answered where they wrote, and the owner's words are an operator's", async () => {
+  test("the customer is answered where they wrote, and the owner's messages are an operator's", async () => {
     const hub = await hubWith(String(OLGA));
     await update(hub, { business_message: inChat(VICTIM, "bc-olga", { text: "Do you deliver?" }) });
     await update(hub, { business_message: inChat(OLGA, "bc-olga", { text: "We do." }) });
@@ -168,7 +168,7 @@ describe("in the shop's own business account", () => {
     ]);
   });
 
-  test("no code goes there, though the customer was heard of there last", async () => {
+  test("no code is sent there, even if it is the customer's last address", async () => {
     const hub = await hubWith(String(OLGA));
     await victim(hub);
     hub.clock.now = new Date(hub.clock.now.getTime() + 60_000);
@@ -178,7 +178,7 @@ describe("in the shop's own business account", () => {
     expect(codes[0]).not.toHaveProperty("business_connection_id");
   });
 
-  test("a link is not redeemed, not even by the customer, and its token is not kept", async () => {
+  test("a link is not redeemed, not even by the customer, and its token is not stored", async () => {
     const hub = await hubWith(String(OLGA));
     const here = await begin(hub);
     const { body } = await call(hub, "/session/link", { method: "POST", headers: here.bearer });
@@ -196,7 +196,7 @@ describe("in the shop's own business account", () => {
     });
   });
 
-  test("without the right to reply nothing is sent and no turn wakes, but the words are kept", async () => {
+  test("without the right to reply messages are stored, but nothing is sent and no turn is made", async () => {
     const hub = await hubWith(String(OLGA), {});
     await update(hub, { business_message: inChat(VICTIM, "bc-olga", { text: "Do you deliver?" }) });
     expect((await history(hub)).map(({ text }) => text)).toEqual(["Do you deliver?"]);

@@ -10,7 +10,7 @@ afterEach(() => {
   vi.restoreAllMocks();
 });
 
-/** Every text whose SHA-256 is taken meanwhile, in the order in which it was asked for. */
+/** Records every text whose SHA-256 is computed meanwhile, in order. */
 function watchDigests(): string[] {
   const seen: string[] = [];
   const digest = crypto.subtle.digest.bind(crypto.subtle);
@@ -22,7 +22,7 @@ function watchDigests(): string[] {
 }
 
 describe("a comparison of secrets", () => {
-  test("hashes both sides, whatever is given, so that both have one length", async () => {
+  test("hashes both sides, so that both have one length", async () => {
     for (const given of ["right", "wrong", "r", "", "right-and-much-longer".repeat(50)]) {
       const seen = watchDigests();
       expect(await sameSecret(given, "right")).toBe(given === "right");
@@ -31,7 +31,7 @@ describe("a comparison of secrets", () => {
     }
   });
 
-  test("with a list looks at all of it, wherever the right one stands", async () => {
+  test("with a list compares all entries, wherever the right one is", async () => {
     const list = ["one", "two", "three"];
     for (const given of [...list, "none"]) {
       const seen = watchDigests();
@@ -41,7 +41,7 @@ describe("a comparison of secrets", () => {
     }
   });
 
-  test("of API keys looks through every scope, whatever it finds first", async () => {
+  test("of API keys compares every scope, whatever it finds first", async () => {
     const keys = { kiosk: ["k1", "k2"], web: ["w"], admin: ["a1", "a2"] };
     for (const key of ["k1", "w", "a2"]) {
       const seen = watchDigests();
@@ -74,7 +74,7 @@ describe("a comparison of secrets", () => {
       expect(reads(given)).toBe(right.length);
   });
 
-  test("of a signature is left to the runtime, which takes the same time for all", async () => {
+  test("of a signature is done by the runtime, in constant time", async () => {
     const verify = vi.spyOn(crypto.subtle, "verify");
     expect(await isHmac("secret", new Uint8Array([1]), "0".repeat(64))).toBe(false);
     expect(verify).toHaveBeenCalledTimes(1);
@@ -85,7 +85,7 @@ test("no source compares a secret with an operator", () => {
   const files = readdirSync(src, { recursive: true, encoding: "utf8" }).filter((name) =>
     name.endsWith(".ts"),
   );
-  // A hash may be compared so: who sees how far it agrees learns nothing of what was hashed.
+  // A hash may be compared so: how many of its characters agree shows nothing of the hashed text.
   const secret = String.raw`\b[\w.]*(?:secret|password|api_?key|signature|verify_token)\b`;
   const compared = new RegExp(
     `${secret}\\s*[!=]==?(?!=)\\s*(?!\\s|undefined|null|"")|[!=]==?\\s*${secret}`,

@@ -33,7 +33,7 @@ describe.each(STORES)("messages that no bot takes, over %s", (_, store) => {
     },
   };
 
-  test("are listed in bounded pages, and are gone after thirty days though their session lives", async () => {
+  test("are listed in bounded pages, and deleted after thirty days even in an active session", async () => {
     const hub = testHub({ bot: deaf, store: store() });
     const { bearer } = await begin(hub);
     const list = async (query = "") =>
@@ -60,7 +60,7 @@ describe.each(STORES)("messages that no bot takes, over %s", (_, store) => {
     expect(messages.messages).toHaveLength(200);
   });
 
-  test("are not multiplied by sending them again, nor by asking for another try", async () => {
+  test("do not become more by redelivery or retry", async () => {
     const hub = testHub({ bot: deaf, store: store() });
     const { bearer, id } = await begin(hub);
     const say = () => call(hub, "/webhooks/web", post({ external_id: "one", text: "Hello" }, bearer));

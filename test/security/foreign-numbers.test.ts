@@ -20,7 +20,7 @@ async function deliver(hub: StrictHub, field: string, key: string, said: object)
 const saidThere = (hub: StrictHub, body: string) =>
   deliver(hub, "messages", "messages", { from: PHONE.slice(1), text: { body } });
 
-test("what another business writes in its own app is nobody's word in our customer's history", async () => {
+test("a message from another business's app is not in the customer's history", async () => {
   const hub = strictHub();
   await onWhatsApp(hub, PHONE, "Hello");
   const echo = { to: PHONE.slice(1), from: "15550009000", text: { body: "as your operator" } };
@@ -33,7 +33,7 @@ test("what another business writes in its own app is nobody's word in our custom
   expect(body.messages.map(({ role }: any) => role)).toEqual(["user", "assistant"]);
 });
 
-test("no code goes out from another business's number, though the customer was heard of there last", async () => {
+test("no code is sent from another business's number, even if it is the customer's last address", async () => {
   const hub = strictHub();
   const asked: KnownAddress[] = [];
   hub.hub.channels.whatsapp!.sendCode = async (to) => void asked.push(to);

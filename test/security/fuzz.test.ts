@@ -32,7 +32,7 @@ afterAll(() => direct.close());
 const memory = () => memoryStore(SETTINGS);
 const postgres = () => sqlStore(direct.call, SETTINGS);
 
-/** Who sends: each is given what has been learnt so far. */
+/** The senders. Each gets what has been learnt so far. */
 type Who = (seen: Seen) => Record<string, string>;
 
 interface Seen {
@@ -45,7 +45,7 @@ interface Seen {
 const last = (list: readonly string[], back: number) =>
   list.at(-1 - (back % Math.max(1, list.length))) ?? "hst_none";
 
-/** Everybody who is not the victim, and holds no key that vouches. */
+/** Everybody except the victim and holders of a trusted key. */
 const STRANGERS: Who[] = [
   () => ({}),
   ({ tokens }) => ({ authorization: `Bearer ${last(tokens, 0)}` }),
@@ -58,7 +58,7 @@ const STRANGERS: Who[] = [
   () => ({ authorization: "Basic aHN0OmhzdA==" }),
 ];
 
-/** Those who may nearly everything: here only failures count. */
+/** Senders with nearly all rights: for them only failures count. */
 const INSIDERS: Who[] = [
   () => keys.web,
   () => keys.admin,
@@ -69,11 +69,11 @@ const INSIDERS: Who[] = [
 
 interface Played {
   requests: number;
-  /** `METHOD path status`, as often as it came. */
+  /** How often each `METHOD path status` came. */
   readonly answers: Map<string, number>;
 }
 
-/** Sends random requests, so many in a row to each of many hubs, and looks at every answer. */
+/** Sends random requests, a number of them to each of many hubs, and checks every answer. */
 async function play(
   store: () => Store,
   who: readonly Who[],
@@ -100,7 +100,7 @@ async function play(
   return played;
 }
 
-/** A hub with a victim whom everybody has heard of, and an attacker. */
+/** A hub with a victim, whose ids are known to all, and an attacker. */
 async function worldOf(store: () => Store, row: number) {
   const hub = strictHub({}, { store: store() });
   hub.clock.now = new Date(hub.clock.now.getTime() + row * 30 * 86_400_000);
@@ -146,7 +146,7 @@ async function shoot(
   learn(text, seen, victim.token);
 }
 
-/** Tokens, sessions and devices in an answer are used from then on. */
+/** Collects tokens, sessions and devices from an answer for later requests. */
 function learn(text: string, { tokens, sessions, devices }: Seen, victims: string): void {
   for (const [token] of text.matchAll(/hst_[\w-]{43}/g)) if (token !== victims) tokens.push(token);
   const session_id = /"session":\{"session_id":"([0-9a-f-]{36})"/.exec(text)?.[1];
@@ -162,7 +162,7 @@ function why({ lines }: StrictHub): string {
   return JSON.stringify(lines.filter(({ level }) => level === "error").slice(-2));
 }
 
-/** Operations that nothing has ever got through to: the fuzzer would be shooting at closed doors. */
+/** Operations without any successful request: there the fuzzer would test nothing. */
 function unreached({ answers }: Played, expected: readonly string[]): string[] {
   const reached = [...answers.keys()]
     .filter((key) => / 2\d\d$/.test(key))
@@ -172,11 +172,11 @@ function unreached({ answers }: Played, expected: readonly string[]): string[] {
 
 const names = () => operations.map(({ method, path }) => `${method} ${path}`);
 const forInsiders = (name: string) => /\/api\/|\/metrics|\/webhooks\/(telegram|whatsapp)/.test(name);
-/** A WebSocket, what needs a secret that nobody here has, and a handshake that nobody makes. */
+/** A WebSocket, routes that need an unknown secret, and a handshake that is not made here. */
 const CLOSED = ["GET /session/live", "POST /auth/password", "GET /webhooks/{channel}"];
 
 describe("over memory", () => {
-  test("20,000 requests of strangers meet no failure and see nothing of another customer", async () => {
+  test("20,000 requests of strangers cause no failure and show nothing of another customer", async () => {
     const played = await play(memory, STRANGERS, { rows: 20_000 / IN_A_ROW });
     expect(played.requests).toBeGreaterThanOrEqual(20_000);
     const expected = names().filter(
@@ -185,7 +185,7 @@ describe("over memory", () => {
     expect(unreached(played, expected)).toEqual([]);
   }, 600_000);
 
-  test("4,000 requests of operators, trusted systems and platforms meet no failure", async () => {
+  test("4,000 requests of operators, trusted systems and platforms cause no failure", async () => {
     const played = await play(memory, INSIDERS, { rows: 100, mayKnow: true });
     expect(played.requests).toBeGreaterThanOrEqual(4_000);
     expect(
@@ -198,18 +198,18 @@ describe("over memory", () => {
 });
 
 describe("over Postgres", () => {
-  test("2,000 requests of strangers meet no failure and see nothing of another customer", async () => {
+  test("2,000 requests of strangers cause no failure and show nothing of another customer", async () => {
     expect((await play(postgres, STRANGERS, { rows: 50 })).requests).toBeGreaterThanOrEqual(2_000);
   }, 600_000);
 
-  test("1,000 requests of operators, trusted systems and platforms meet no failure", async () => {
+  test("1,000 requests of operators, trusted systems and platforms cause no failure", async () => {
     expect((await play(postgres, INSIDERS, { rows: 25, mayKnow: true })).requests).toBeGreaterThanOrEqual(
       1_000,
     );
   }, 600_000);
 });
 
-test("the fuzzer sees it when a guard is gone", async () => {
+test("the fuzzer finds a removed guard", async () => {
   const open = () => {
     const store = memory();
     const { restore } = store.sessions;

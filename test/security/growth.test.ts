@@ -23,7 +23,7 @@ const STORES: [string, () => Store][] = [
 const block = (name: string, kilobytes = 60) => ({ [name]: "x".repeat(kilobytes * 1024) });
 
 describe.each(STORES)("a session over %s", (_, store) => {
-  test("grows to 256 KiB of data and metadata and no further, whatever comes in small pieces", async () => {
+  test("grows to 256 KiB of data and metadata and no further, also by small updates", async () => {
     const hub = strictHub({}, { store: store() });
     const { bearer, id } = await begin(hub);
     const update = (body: object) => call(hub, "/session/update", post(body, bearer));
@@ -45,7 +45,7 @@ describe.each(STORES)("a session over %s", (_, store) => {
     expect((await update({ message: "Hello", language: "de" })).status).toBe(200);
   });
 
-  test("is not grown by starting it again and again", async () => {
+  test("does not grow by repeated starts", async () => {
     const hub = strictHub({}, { store: store() });
     const start = (name: string) =>
       call(hub, "/session/start", post({ phone: PHONE, channel: "web", data: block(name) }, keys.web));

@@ -12,11 +12,11 @@ import {
 } from "../support/people.ts";
 
 const PHONE = "+4915112340001";
-/** Open to everybody, and about nobody. */
+/** Routes that are open to everybody and show no customer. */
 const PUBLIC = ["GET /", "GET /docs", "GET /health", "GET /openapi.json"];
 const password = "CANARY password";
 
-/** A victim with words on every channel, and everything an attacker may have found out about them. */
+/** A victim with messages on every channel, and all ids that an attacker may know. */
 async function victimOf(hub: StrictHub) {
   const start = { phone: PHONE, channel: "web", customer_id: "103", data: { cart: ["CANARY"] } };
   await onTelegram(hub, 11, "CANARY");
@@ -54,7 +54,7 @@ async function victimOf(hub: StrictHub) {
   return { web, known };
 }
 
-/** All that is kept of the victim, as an operator sees it. */
+/** All stored data of the victim, as an operator sees it. */
 async function keptOf(hub: StrictHub, id: string) {
   const { body } = await call(hub, `/api/sessions/${id}/export`, { headers: keys.admin });
   return body;
@@ -65,7 +65,7 @@ beforeAll(async () => {
   operations = await operationsOf(strictHub());
 });
 
-/** The request as its description wants it, with whatever is known of the victim in every place that has room for it. */
+/** A valid request by the API description, with the victim's ids in every place that takes one. */
 function requestsFor(
   operation: Operation,
   known: Record<string, unknown>,
@@ -86,7 +86,7 @@ function requestsFor(
         without("code"),
       ].map((named) => {
         const whole = sample(operation.body!, named) as Record<string, unknown>;
-        // One way to say the message, and only what is known of the victim.
+        // One form of the message, and only the victim's ids.
         const { content: _, ...rest } = whole;
         return Object.fromEntries(
           Object.entries(rest).filter(
@@ -179,7 +179,7 @@ describe.each(WAYS)("with %s", (_, credentials) => {
   });
 });
 
-test("the same requests with the victim's own token, or an admin's key, do show it: the guards are what holds", async () => {
+test("the same requests with the victim's own token, or an admin key, show it: only the guards differ", async () => {
   const shown = new Set<string>();
   for (const operation of operations) {
     const hub = strictHub();

@@ -11,7 +11,7 @@ import { createDatabase } from "../support/stack.ts";
 
 const SETTINGS = { sessionTtlMs: 7 * 86_400_000, leaseMs: 60_000, history: 0 };
 
-/** What breaks out of quotes, patterns, paths and JSON where somebody glues text together. */
+/** Texts that break out of quotes, patterns, paths and JSON where text is concatenated. */
 const POISON = [
   "'; drop table public.sessions; --",
   "' or '1'='1",
@@ -66,7 +66,7 @@ const STORES: [string, () => Store][] = [
   ["Postgres", () => sqlStore(direct.call, SETTINGS)],
 ];
 
-/** Every string of a request, replaced by poison one at a time. */
+/** Copies of a request, each with one string replaced by poison. */
 function* poisoned(value: unknown, poison: string): Generator<unknown> {
   yield poison;
   if (Array.isArray(value)) {
@@ -82,7 +82,7 @@ function* poisoned(value: unknown, poison: string): Generator<unknown> {
 }
 
 describe.each(STORES)("over %s", (name, store) => {
-  test("no string of any request is anything but a string", async () => {
+  test("no string of any request is read as code", async () => {
     const hub = strictHub({}, { store: store() });
     const canary = await begin(hub, { channel: "web", data: { cart: ["CANARY"] } });
     const operations = (await operationsOf(hub)).filter(
@@ -146,7 +146,7 @@ describe.each(STORES)("over %s", (name, store) => {
     expect(whole.body.session.data.cart).toEqual(["CANARY"]);
   }, 180_000);
 
-  test("poison in a chat is kept and told again as it was said", async () => {
+  test("poison in a chat is stored and returned unchanged", async () => {
     const hub = strictHub({}, { store: store() });
     const { bearer } = await begin(hub);
     const said = POISON.filter((poison) => poison !== "" && poison.length <= 16_384);
@@ -170,7 +170,7 @@ describe.each(STORES)("over %s", (name, store) => {
   });
 });
 
-test("the tables are all there runInBackground, and the functions", async () => {
+test("all tables and functions are still there afterwards", async () => {
   const [tables] = await owner`select count(*)::int as n from pg_tables where schemaname = 'public'`;
   const [functions] = await owner`select count(*)::int as n from pg_proc where proname like 'hub\\_%'`;
   expect(tables!.n).toBeGreaterThanOrEqual(6);
@@ -180,7 +180,7 @@ test("the tables are all there runInBackground, and the functions", async () => 
 describe("headers", () => {
   const evil = ["a b", "a\tb", "x".repeat(65), "<b>", "é", "a;b", "a,b", '"', "../x"];
 
-  test("an id with anything odd in it is replaced, so that no line or header is forged", async () => {
+  test("a request id with special characters is replaced, so that no line or header is forged", async () => {
     const hub = strictHub();
     for (const id of evil) {
       const { headers, body } = await call(hub, "/nope", { headers: { "x-request-id": latin(id) } });
@@ -190,12 +190,12 @@ describe("headers", () => {
     for (const { fields } of hub.lines) expect(String(fields.request_id)).toMatch(/^[0-9a-f-]{36}$/);
   });
 
-  test("line breaks do not get as far as a header", () => {
+  test("line breaks never reach a header", () => {
     for (const id of ["a\r\nSet-Cookie: x=1", "a\nb", "a\rb", "a\0b"])
       expect(() => new Headers({ "x-request-id": id })).toThrow();
   });
 
-  test("a channel's name, an external id and a challenge come back as data, never as a header", async () => {
+  test("a channel's name, an external id and a challenge are returned as data, never as a header", async () => {
     const hub = strictHub();
     const { bearer } = await begin(hub);
     const crlf = "x\r\nSet-Cookie: a=b\r\n\r\n<html>";
@@ -218,7 +218,7 @@ describe("headers", () => {
     }
   });
 
-  test("an origin is answered word for word from the list, or not at all", async () => {
+  test("an origin is returned exactly as listed, or not at all", async () => {
     const hub = strictHub();
     for (const origin of [
       "https://shop.example.evil",
@@ -268,7 +268,7 @@ describe("bodies", () => {
       .filter(({ method }) => method === "POST")
       .map(({ path }) => path.replaceAll(/\{\w+\}/g, "1"));
 
-  test("too large, too deep, broken off or compressed are refused by every route that takes one, or not read", async () => {
+  test("that are too large, too deep, cut off or compressed are refused by every route, or not read", async () => {
     const hub = strictHub();
     const { bearer } = await begin(hub);
     const bodies: [string, string | Uint8Array, Record<string, string>?][] = [
@@ -297,7 +297,7 @@ describe("bodies", () => {
   });
 });
 
-/** A header's value as the wire carries it. */
+/** A header's value as sent over the network. */
 function latin(text: string): string {
   return Buffer.from(text, "utf8").toString("latin1");
 }

@@ -22,7 +22,7 @@ const STORES: [string, () => Store][] = [
 ];
 
 test.for(STORES)(
-  "a web key that tries numbers is seen in the metrics, by its name, over %s",
+  "a web key that guesses numbers shows in the metrics, by its name, over %s",
   async ([, store]) => {
     const hub = testHub({ store: store() });
     await onWhatsApp(hub, KNOWN, "Hello");

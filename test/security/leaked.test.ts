@@ -7,7 +7,7 @@ const THIEFS = "+4915112340666";
 const password = "the thief's own password";
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
-/** A customer who proved their phone a while ago, and whose token somebody else holds, too. */
+/** A customer who proved their phone a while ago, and whose token a thief holds too. */
 async function leaked(minutes = 15) {
   const hub = strictHub();
   await onWhatsApp(hub, PHONE, "CANARY");
@@ -24,7 +24,7 @@ async function revoke(hub: StrictHub, id: string): Promise<void> {
     await call(hub, `/api/sessions/${id}/devices/${device_id}`, { method: "DELETE", headers: keys.admin });
 }
 
-test("a thief of a token sets no password with it, and is told how the customer would", async () => {
+test("a thief of a token cannot set a password, and is asked for a proof", async () => {
   const { hub, headers } = await leaked();
   const answer = await call(hub, "/auth/signup", post({ password }, headers));
   expect([answer.status, answer.code]).toEqual([403, "verification_required"]);
@@ -35,7 +35,7 @@ test("a thief of a token sets no password with it, and is told how the customer 
   expect(change.code).toBe("password_invalid");
 });
 
-test("a thief of a token links no messenger of theirs, to which codes would go", async () => {
+test("a thief of a token cannot link a messenger, to which codes would be sent", async () => {
   const { hub, headers } = await leaked();
   const answer = await call(hub, "/session/link", { method: "POST", headers });
   expect([answer.status, answer.code]).toEqual([403, "verification_required"]);
@@ -56,7 +56,7 @@ test("a thief of a token who proves a phone of theirs leaves the customer's sess
   expect(JSON.stringify([body, history.body])).not.toContain("CANARY");
 });
 
-test("a thief of a token is out as soon as that is dead", async () => {
+test("a thief of a token loses access as soon as it ends", async () => {
   const { hub, headers, id } = await leaked();
   await onWhatsApp(hub, THIEFS, "Hello");
   await onTelegram(hub, 666, "Hello");

@@ -4,7 +4,7 @@ import { networkOf } from "../../src/http/rate-limits.ts";
 import { begin, post, testHub } from "../support/http.ts";
 import { call, keys } from "../support/people.ts";
 
-/** A limiter of so many calls for each key, and the keys it was asked for. */
+/** A limiter that allows a number of calls per key, and the keys of its calls. */
 function counting(most: number): RateLimiter & { readonly asked: string[] } {
   const asked: string[] = [];
   return {
@@ -21,7 +21,7 @@ const start = (headers: Record<string, string> = {}) => post({ channel: "web" },
 const from = (ip: string) => ({ "cf-connecting-ip": ip });
 
 describe("a network", () => {
-  test("that opens too many sessions is asked to wait, others are not", async () => {
+  test("that opens too many sessions must wait, others need not", async () => {
     const hub = hubWith({ entry: counting(3) });
     for (let i = 0; i < 3; i++)
       expect((await call(hub, "/session/start", start(from("203.0.113.7")))).status).toBe(200);
@@ -59,13 +59,13 @@ describe("a network", () => {
     expect(statuses).toEqual([200, 200, 200, 429, 429]);
   });
 
-  test("without an address shares one count with all such", async () => {
+  test("without an address shares one count with all others without one", async () => {
     const hub = hubWith({ entry: counting(1) });
     expect((await call(hub, "/session/start", start())).status).toBe(200);
     expect((await call(hub, "/session/start", start({ "x-forwarded-for": "203.0.113.9" }))).status).toBe(429);
   });
 
-  test("is counted for its guesses at keys and tokens too", async () => {
+  test("is counted for wrong keys and tokens too", async () => {
     const hub = hubWith({ caller: counting(2) });
     const guess = (i: number) =>
       call(hub, "/api/audit", { headers: { "x-api-key": `guess-${i}`, ...from("203.0.113.7") } });
@@ -86,7 +86,7 @@ describe("a network", () => {
   });
 });
 
-test("holders of a key, platforms and probes are not counted", async () => {
+test("holders of a key, platforms and health checks are not counted", async () => {
   const caller = counting(0);
   const entry = counting(0);
   const hub = hubWith({ caller, entry });
@@ -98,7 +98,7 @@ test("holders of a key, platforms and probes are not counted", async () => {
   expect([caller.asked, entry.asked]).toEqual([[], []]);
 });
 
-test("every route that opens or proves something has a count of its own", async () => {
+test("every route that opens a session or proves an identity has its own count", async () => {
   const entry = counting(9);
   const hub = hubWith({ entry });
   const { bearer } = await begin(hub);
@@ -107,7 +107,7 @@ test("every route that opens or proves something has a count of its own", async 
   expect(entry.asked.slice(1)).toEqual(paths.map((path) => `${path} 203.0.113.7`));
 });
 
-test("a limiter that fails lets everybody through, and is told of", async () => {
+test("a failing limiter allows every call, and is logged", async () => {
   const limit = async () => {
     throw new Error("no limiter");
   };

@@ -28,7 +28,7 @@ async function onWhatsApp(hub: StrictHub, what: object) {
   expect((await call(hub, "/webhooks/whatsapp", post(body, headers))).status).toBe(200);
 }
 
-/** A page that shows a link, and whether somebody has joined its session since. */
+/** A page with a link, and whether a customer has joined its session since. */
 async function page(hub: StrictHub) {
   const here = await begin(hub);
   const { body } = await call(hub, "/session/link", { method: "POST", headers: here.bearer });
@@ -50,7 +50,7 @@ test.for<[string, (hub: StrictHub, token: string) => Promise<void>]>([
     (hub, token) => onTelegram(hub, "message", { text: `/start ${token}`, forward_origin: origin }),
   ],
   [
-    "a message by way of another bot",
+    "a message via another bot",
     (hub, token) => onTelegram(hub, "message", { text: token, via_bot: { id: 1 } }),
   ],
   [
@@ -112,7 +112,7 @@ test.for<[string, (hub: StrictHub, token: string) => Promise<void>]>([
   expect(await joined()).toBe(true);
 });
 
-test("it joins whoever sends it to us on WhatsApp, with words around it", async () => {
+test("it joins its sender on WhatsApp, also within a text", async () => {
   const hub = strictHub();
   const { token, joined } = await page(hub);
   await onWhatsApp(hub, { type: "text", text: { body: `Hello ${token}` } });

@@ -29,11 +29,11 @@ async function write(count: number, text: string): Promise<void> {
     await store.sessions.update({ token_hash: "a" }, { message: { text, role: "user" } }, new Date());
 }
 
-/** How many characters a device was sent. */
+/** The number of characters sent to a device. */
 const carried = ({ frames }: { frames: any[] }) =>
   frames.reduce((sum, frame) => sum + JSON.stringify(frame).length, 0);
 
-describe("a device that opens connections without end", () => {
+describe("a device that keeps opening connections", () => {
   async function connect({ room, context }: ReturnType<typeof fakeRoom>, token_hash: string) {
     vi.stubGlobal("WebSocketPair", FakePair);
     vi.stubGlobal("Response", FakeResponse);
@@ -53,7 +53,7 @@ describe("a device that opens connections without end", () => {
     expect(own[0]!.closed).toBe(CLOSE.crowded);
   });
 
-  test("has no more than 32 with all the tokens of its session together", async () => {
+  test("shares a limit of 32 with all tokens of its session", async () => {
     const played = fakeRoom(store);
     for (let i = 0; i < 50; i++) await connect(played, "abcde"[i % 5]!);
     const open = played.context.getWebSockets().filter(({ closed }) => closed === undefined);
@@ -62,7 +62,7 @@ describe("a device that opens connections without end", () => {
 });
 
 describe("a device that does not read", () => {
-  test("is kept 2 MiB at most of a long history, and finds the rest by its cursor", async () => {
+  test("gets at most 2 MiB of a long history buffered, and reads the rest by its cursor", async () => {
     await write(300, LONG);
     const { join, publish } = fakeRoom(store);
     const seen: number[] = [];
@@ -79,7 +79,7 @@ describe("a device that does not read", () => {
     expect(seen).toEqual(page.messages.map(({ seq }) => seq));
   });
 
-  test("is kept no more of what comes while it is connected, either", async () => {
+  test("gets no more than that of new events buffered either", async () => {
     const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", { ready: true, checked_at: Date.now() });
     for (let i = 0; i < 200; i++) {
@@ -90,7 +90,7 @@ describe("a device that does not read", () => {
     expect(carried(device)).toBeLessThan(2 * MEBIBYTE + 2 * LONG.length);
   });
 
-  test("costs no reads once it is closed", async () => {
+  test("costs no store reads once it is closed", async () => {
     await write(1_000, LONG);
     const { join, publish } = fakeRoom(store);
     join(session_id, "a");
@@ -99,8 +99,8 @@ describe("a device that does not read", () => {
   });
 });
 
-describe("devices that sit there", () => {
-  test("cost one look a device at a check, and none between", async () => {
+describe("idle devices", () => {
+  test("cost one store read per device and check, and none between", async () => {
     const { room, join, context } = fakeRoom(store);
     for (let i = 0; i < 32; i++) join(session_id, "abcd"[i % 4]!);
     await room.alarm();
@@ -108,7 +108,7 @@ describe("devices that sit there", () => {
     expect(context.alarm! - Date.now()).toBeGreaterThan(200_000);
   });
 
-  test("and talk are let go", () => {
+  test("that only send are closed", () => {
     const { room, join } = fakeRoom(store);
     const [chatty, other] = [join(session_id, "a"), join(session_id, "b")];
     for (let i = 0; i < 101; i++) room.webSocketMessage(chatty as never, "{}");
@@ -116,12 +116,12 @@ describe("devices that sit there", () => {
   });
 });
 
-describe("upgrades with tokens that open nothing", () => {
+describe("upgrades with invalid tokens", () => {
   const upgrade = (token: string) => ({
     headers: { upgrade: "websocket", "sec-websocket-protocol": `hub.v1, ${token}` },
   });
 
-  /** A hub whose rooms count how often somebody came to one. */
+  /** A hub whose rooms count their requests. */
   function hubWithRooms(): { hub: TestHub; entered: () => number } {
     let entered = 0;
     const room = { fetch: async () => void entered++ };

@@ -30,10 +30,10 @@ const messagesChange = (said: object[], phone_number_id = OURS) => ({
   value: { metadata: { phone_number_id }, messages: said },
 });
 
-/** So many minutes from now, as WhatsApp tells time. */
+/** The WhatsApp timestamp so many minutes from now. */
 const later = (minutes: number) => String(Math.ceil(hub.clock.now.getTime() / 1_000) + minutes * 60);
 
-/** WhatsApp tells that somebody has another number now. */
+/** WhatsApp's webhook about a changed number. */
 const changed = (from: string, to: string, more: object = {}) => ({
   id: `wamid.change${++messages}`,
   timestamp: later(0),
@@ -49,7 +49,7 @@ const wrote = (from: string, more: object) => ({
   ...more,
 });
 
-/** Whose session is found by a phone; undefined when there is none. */
+/** The session of a phone. Undefined when there is none. */
 async function holderOf(phone: string): Promise<string | undefined> {
   const { body } = await call(hub, `/session/restore?phone=${encodeURIComponent(phone)}`, {
     headers: keys.admin,
@@ -70,12 +70,12 @@ describe("a change of number", () => {
     expect(await holderOf(NEW)).toBeUndefined();
   };
 
-  test("is believed when Meta signs it, of our own number", async () => {
+  test("is applied when Meta signed it, for the shop's own number", async () => {
     expect(await deliver([messagesChange([changed(ANNA, NEW)])])).toBe(200);
     expect([await holderOf(ANNA), await holderOf(NEW)]).toEqual([undefined, anna]);
   });
 
-  test("told again, does not move the number's next owner", async () => {
+  test("delivered again, does not move the number's next owner", async () => {
     const news = messagesChange([changed(ANNA, NEW)]);
     expect(await deliver([news])).toBe(200);
     hub.clock.now = new Date(hub.clock.now.getTime() + 60_000);
@@ -91,7 +91,7 @@ describe("a change of number", () => {
     await expectUntouched();
   });
 
-  test("told to a number that is not ours changes nothing, though messages for us stand beside it", async () => {
+  test("for a number that is not the shop's changes nothing, even beside messages for the shop", async () => {
     const foreign = messagesChange([changed(ANNA, NEW)], "900000000000009");
     const ids = {
       field: "user_id_update",
@@ -117,7 +117,7 @@ describe("a change of number", () => {
     await expectUntouched();
   });
 
-  test("is not made by a name that looks like one", async () => {
+  test("is not made by a contact name that looks like one", async () => {
     const name = `Eve changed from ${ANNA.slice(1)} to ${NEW.slice(1)}`;
     const body = `User ${name} changed from ${EVE.slice(1)} to 15550001667`;
     expect(await deliver([messagesChange([changed(EVE, "+15550001667", { body })])])).toBe(200);
@@ -125,7 +125,7 @@ describe("a change of number", () => {
     expect(await holderOf("+15550001667")).toBeDefined();
   });
 
-  test("of a number that nobody has heard of opens no session", async () => {
+  test("of an unknown number opens no session", async () => {
     const stranger = "+15550001777";
     expect(await deliver([messagesChange([changed(stranger, NEW)])])).toBe(200);
     expect([await holderOf(stranger), await holderOf(NEW)]).toEqual([undefined, undefined]);
@@ -153,7 +153,7 @@ describe("a change of number", () => {
     await expectUntouched();
   });
 
-  test("of a user id does not bring a phone along that is somebody else's", async () => {
+  test("of a user id does not move another customer's phone", async () => {
     const said = { type: "text", text: { body: "hi" }, from_user_id: "US.eve1" };
     await deliver([messagesChange([wrote(EVE, said)])]);
     const eve = await holderOf(EVE);

@@ -10,7 +10,7 @@ import { askCode, call, keys, onWhatsApp, strictHub } from "../support/people.ts
 const PHONE = "+4915112340001";
 const WEEK_MS = 7 * 86_400_000;
 
-/** A hub whose store can be switched off, with everything that carries it meanwhile. */
+/** A hub whose store can be switched off, with its journal and cache. */
 function fragileHub() {
   const whole = memoryStore({ sessionTtlMs: WEEK_MS, leaseMs: 60_000, history: 0 });
   let down = false;
@@ -45,7 +45,7 @@ const say = (headers: Record<string, string>, text = "Hello") =>
   post({ external_id: crypto.randomUUID(), text }, headers);
 
 describe("while the store is down", () => {
-  test("a web key's message is taken, so that the cases below fail for who asks", async () => {
+  test("a web key's message is accepted, so that the cases below fail only for their caller", async () => {
     const { hub, fall, journal } = fragileHub();
     fall();
     const message = post({ external_id: "1", phone: PHONE, text: "Hello" }, keys.web);
@@ -54,7 +54,7 @@ describe("while the store is down", () => {
     expect((await journal.depth()).depth).toBe(1);
   });
 
-  test("a device's message is taken while its token lives", async () => {
+  test("a device's message is accepted while its token lives", async () => {
     const { hub, fall, journal } = fragileHub();
     const { bearer } = await begin(hub);
     await hub.idle();
@@ -63,7 +63,7 @@ describe("while the store is down", () => {
     expect((await journal.depth()).depth).toBe(1);
   });
 
-  test("nobody is told what anybody's session holds, whatever the cache has of it", async () => {
+  test("no session is read, whatever the cache holds", async () => {
     const { hub, fall } = fragileHub();
     const shown = await begin(hub, { phone: PHONE, channel: "web", data: { cart: ["CANARY"] } }, keys.web);
     await hub.idle();
@@ -87,7 +87,7 @@ describe("while the store is down", () => {
     }
   });
 
-  test("a stranger fills no journal: what no live token, key or platform brings is not taken", async () => {
+  test("a stranger cannot fill the journal: only live tokens, keys and platforms are accepted", async () => {
     const { hub, fall, journal } = fragileHub();
     fall();
     for (let i = 0; i < 20; i++) {
@@ -148,7 +148,7 @@ describe("while the store is down", () => {
     expect(JSON.stringify(messages)).not.toContain("PLANTED");
   });
 
-  test("a dead token that the cache takes to be alive writes nothing into the session once the store is back", async () => {
+  test("an ended token that the cache still knows writes nothing once the store is up again", async () => {
     const { hub, fall, rise, journal, whole, cache } = fragileHub();
     const one = await begin(hub);
     await hub.idle();
@@ -163,7 +163,7 @@ describe("while the store is down", () => {
     expect(messages).toEqual([]);
   });
 
-  test("a token planted in a claimed session opens nothing once its owner has come", async () => {
+  test("a token planted in a claimed session opens nothing after its owner's proof", async () => {
     const { hub, fall } = fragileHub();
     const planted = await begin(hub, { phone: PHONE, channel: "kiosk" }, keys.kiosk);
     await onWhatsApp(hub, PHONE, "CANARY");
@@ -173,7 +173,7 @@ describe("while the store is down", () => {
     expect((await call(hub, "/webhooks/kiosk", say(planted.bearer))).status).toBe(503);
   });
 
-  test("nothing is proven", async () => {
+  test("no proof is accepted", async () => {
     const { hub, fall } = fragileHub();
     const { bearer } = await begin(hub);
     fall();

@@ -6,7 +6,7 @@ import { type Desk, desk, hash, minute, said, settings } from "../contracts/give
 import { askCode, begin, giveCode, scan } from "../contracts/proving.ts";
 import { createDatabase } from "../support/stack.ts";
 
-/** What somebody may try by doing two things at the same moment, against the database that decides. */
+/** Attacks by concurrent calls, against the real database. */
 let owner: sqlDriver.Sql;
 let direct: PostgresCalls;
 let store: Desk;
@@ -23,7 +23,7 @@ afterAll(async () => {
   await owner.end();
 });
 
-/** What becomes of several calls that all wait for the rows which a query locks, and go on at the same moment. */
+/** Runs calls that all wait for the rows locked by a query, and continue at the same moment. Returns their results. */
 async function atOnce(
   held: sqlDriver.PendingQuery<sqlDriver.Row[]>,
   n: number,
@@ -44,7 +44,7 @@ async function atOnce(
   return Promise.all(calls);
 }
 
-/** Tokens, links, phones and chats of one round's own. */
+/** The tokens, links, phones and chats of one round. */
 function round() {
   const n = ++people * 100;
   return {
@@ -64,7 +64,7 @@ const sessionOf = (token_hash: string, at: number) =>
     .catch(() => undefined);
 const times = <T>(n: number, make: (i: number) => T): T[] => Array.from({ length: n }, (_, i) => make(i));
 
-test("a code bears five guesses, however many come at once", async () => {
+test("a code accepts five tries, however many come at once", async () => {
   const { phone, seed } = round();
   await askCode(store, phone(1), "123456", minute(0));
   const held = owner`select 1 from public.codes where phone = ${phone(1)} for update`;
@@ -75,7 +75,7 @@ test("a code bears five guesses, however many come at once", async () => {
   expect(await codeOf(giveCode(store, phone(1), "123456", seed(50), minute(1)))).toBe("code_invalid");
 });
 
-test("three codes are made for a phone, however many are asked for at once", async () => {
+test("three codes are made for a phone, however many are requested at once", async () => {
   const { phone } = round();
   await askCode(store, phone(1), "300000", minute(0));
   const held = owner`select 1 from public.rate_limits for update`;
@@ -84,7 +84,7 @@ test("three codes are made for a phone, however many are asked for at once", asy
   expect(answers.filter((code) => code === "too_many_requests")).toHaveLength(5);
 });
 
-test("a phone bears five wrong passwords, however many come at once", async () => {
+test("a phone accepts five wrong passwords, however many come at once", async () => {
   const { phone, token, seed } = round();
   await begin(store, seed(1), { phone: phone(1) }, minute(0));
   await store.proofs.signUp({ token_hash: token(1), password: "correct horse" }, minute(0));
@@ -116,7 +116,7 @@ test("a link that is scanned while its device signs out links it, or signs it ou
   }
 });
 
-test("of two links of one device, scanned at once by two people, one is good", async () => {
+test("of two links of one device, scanned at once by two people, one works", async () => {
   for (let i = 0; i < 20; i++) {
     const { token, seed, chat, phone, link } = round();
     await begin(store, seed(1), { visitor_id: String(seed(1)) }, minute(0));
@@ -137,7 +137,7 @@ test("of two links of one device, scanned at once by two people, one is good", a
   }
 });
 
-test("two people who prove at once with one planted token get a session each", async () => {
+test("two people who prove at once with one planted token get separate sessions", async () => {
   for (let i = 0; i < 20; i++) {
     const { token, seed, phone } = round();
     await begin(store, seed(1), { visitor_id: String(seed(1)) }, minute(0));
@@ -155,10 +155,10 @@ test("two people who prove at once with one planted token get a session each", a
   }
 });
 
-test("a code that is given at a device whose link is scanned by another joins nobody to the other", async () => {
+test("a code confirmed at a device whose link another person scans does not join the two", async () => {
   for (let i = 0; i < 20; i++) {
     const { token, seed, phone, chat, link } = round();
-    // They are known to be two people: each has a Telegram of their own.
+    // They are known to be two people: each has their own Telegram.
     for (const n of [1, 2])
       await store.hear(said("telegram", { ...chat(n), phone: phone(n) }, `${seed(n)}`), minute(-5));
     await begin(store, seed(1), { visitor_id: String(seed(1)) }, minute(0));
@@ -181,7 +181,7 @@ test("a code that is given at a device whose link is scanned by another joins no
   }
 });
 
-test("a token that a proof kills while it writes has written before, or not at all", async () => {
+test("a token that a proof ends during its write has written before, or not at all", async () => {
   for (let i = 0; i < 20; i++) {
     const { token, seed, phone } = round();
     await begin(store, seed(1), { phone: phone(1) }, minute(0), { channel: "kiosk", claimed: true });

@@ -37,7 +37,7 @@ const from = (network: string) => ({ "cf-connecting-ip": network });
 const phone = (i: number) => `+49151${20_000_000 + i}`;
 const madeUp = (i: number) => ({ authorization: `Bearer hst_${"x".repeat(20)}${i}` });
 
-/** Makes many calls, some at a time, and returns how often each status came. */
+/** Makes many calls, a limited number at a time, and returns the count of each status. */
 async function many(count: number, one: (i: number) => Promise<{ status: number }>) {
   const statuses: Record<number, number> = {};
   for (let i = 0; i < count; i += 20) {
@@ -47,7 +47,7 @@ async function many(count: number, one: (i: number) => Promise<{ status: number 
   return statuses;
 }
 
-/** A hub that knows one customer, with a messenger and a password. */
+/** A hub with one customer, who has a messenger and a password. */
 async function shop(limiters?: RateLimiters): Promise<StrictHub> {
   const hub = hubWith(limiters);
   await onWhatsApp(hub, KNOWN, "Hello");
@@ -63,7 +63,7 @@ describe("five hundred refusals write nothing", () => {
     expect(await tablesOf(owner)).toEqual(before);
   }
 
-  test("codes that a network asks for too often", async () => {
+  test("codes that a network requests too often", async () => {
     const hub = await shop();
     const ask = (i: number) =>
       call(hub, "/session/verify", post({ phone: phone(i) }, { ...from("203.0.113.7"), ...madeUp(i) }));
@@ -71,7 +71,7 @@ describe("five hundred refusals write nothing", () => {
     await expectNothingWritten(() => many(REFUSALS, (i) => ask(100 + i)), 429);
   });
 
-  test("codes that are asked for one phone too often, from everywhere", async () => {
+  test("codes that many networks request for one phone too often", async () => {
     const hub = await shop();
     const ask = (i: number) =>
       call(
@@ -83,7 +83,7 @@ describe("five hundred refusals write nothing", () => {
     await expectNothingWritten(() => many(REFUSALS, (i) => ask(100 + i)), 429);
   });
 
-  test("codes that nobody asked for, and one that was tried too often", async () => {
+  test("codes that were never requested, and one that was tried too often", async () => {
     const hub = await shop();
     const code = otherThan((await askCode(hub, KNOWN))!);
     const guess = (of: string) => call(hub, "/session/verify", post({ phone: of, code }));
@@ -106,7 +106,7 @@ describe("five hundred refusals write nothing", () => {
     await expectNothingWritten(() => many(REFUSALS, (i) => login(100 + i)), 429);
   });
 
-  test("logins of a phone that is locked, from everywhere", async () => {
+  test("logins of a locked phone from many networks", async () => {
     const hub = await shop();
     const login = (i: number) =>
       call(
@@ -121,7 +121,7 @@ describe("five hundred refusals write nothing", () => {
     await expectNothingWritten(() => many(REFUSALS, (i) => login(100 + i)), 429);
   });
 
-  test("starts of somebody without a key", async () => {
+  test("starts without a key", async () => {
     const hub = await shop();
     const start = (body: object) => call(hub, "/session/start", post(body));
     await expectNothingWritten(() => many(REFUSALS, (i) => start({ channel: "web", phone: phone(i) })), 401);
@@ -167,7 +167,7 @@ test("a made-up token costs the database no password hash", async () => {
   await sql.end();
 });
 
-/** The limits of wrangler.toml, counted as there, with a clock that stands still. */
+/** The limits of wrangler.toml, counted as there, with a stopped clock. */
 function deployedLimiters(): RateLimiters {
   const toml = readFileSync("wrangler.toml", "utf8");
   const limiter = (name: string): RateLimiter => {
@@ -196,7 +196,7 @@ const promised: Readonly<Record<string, number>> = Object.fromEntries(
   ),
 );
 
-/** Each route at its worst: what a stranger with one network sends to leave as many rows as it can. */
+/** The worst request of each route: what an attacker on one network sends to leave the most rows. */
 const ATTACKS: [string, (tokens: { authorization: string }[], i: number) => RequestInit][] = [
   ["/session/start", (_, i) => post({ channel: "web", data: { i } }, madeUp(i))],
   ["/session/verify", (_, i) => post({ phone: phone(i) }, madeUp(i))],
@@ -206,7 +206,7 @@ const ATTACKS: [string, (tokens: { authorization: string }[], i: number) => Requ
   ["/webhooks/web", (tokens, i) => post({ external_id: `${i}`, text: "x" }, tokens[0])],
 ];
 
-describe("a stranger's network leaves, in a minute", () => {
+describe("an attacker's network leaves, in a minute", () => {
   test.for(ATTACKS)("at %s as many rows as the documentation says, and no more", async ([path, attack]) => {
     const hub = hubWith(deployedLimiters());
     const tokens: { authorization: string }[] = [];

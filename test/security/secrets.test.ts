@@ -9,7 +9,7 @@ import { ENV, post } from "../support/http.ts";
 import { startBot } from "../support/hub-rig.ts";
 import { createDatabase, redis, supabase } from "../support/stack.ts";
 
-/** What no log line may hold, however it is written. Others are added as the talk goes on: tokens, wamids. */
+/** Secrets that no log line may hold, in any spelling. Tokens and wamids are added during the run. */
 const WORDS = "Zitronenfalter";
 const PHONES = ["4915155501234", "15155501234", "1515 5501234", "4915155509876"];
 const CHAT = 7_315_550_001;
@@ -38,7 +38,7 @@ beforeEach(() => {
 });
 afterEach(() => void vi.restoreAllMocks());
 
-/** A Worker with these settings, called as Cloudflare calls it, and its two platforms, which lead the talk. */
+/** A Worker with these settings, called as Cloudflare calls it, and its two emulators, which send the messages. */
 async function openWorker(settings: Record<string, unknown>) {
   const botUrl = await startBot(async ({ message }) => {
     if (message.text.includes("nonsense")) return [null as never];
@@ -69,7 +69,7 @@ async function openWorker(settings: Record<string, unknown>) {
     await idle();
     return { status: response.status, body: (await response.json().catch(() => ({}))) as any };
   };
-  /** What the platforms would deliver, asked here directly: no server stands between. */
+  /** Delivers a platform's request to the Worker directly, without a server between. */
   const telegram = await startTelegramEmulator({ port: 0, token: KEYS.TELEGRAM_BOT_TOKEN, strict: false });
   const whatsapp = await startWhatsAppEmulator({
     port: 0,
@@ -93,7 +93,7 @@ async function openWorker(settings: Record<string, unknown>) {
 
 type Open = Awaited<ReturnType<typeof openWorker>>;
 
-/** Everything a customer, a frontend and an operator may say, well and badly, with secrets in every place for one. */
+/** Requests of customers, frontends and operators, valid and invalid, with secrets in every possible place. */
 async function talk({ ask, sweep, telegram, whatsapp }: Open): Promise<number[]> {
   const statuses: number[] = [];
   let n = Date.now();
@@ -275,7 +275,9 @@ async function fault(url: string, fields: object): Promise<void> {
   await fetch(`${url}/_faults`, { method: "POST", body: JSON.stringify({ kind: "status", ...fields }) });
 }
 
-/** Every line is one JSON object with a name, and holds none of the secrets; `events` shows that something was logged. */
+/**
+ * Expects that every line is one JSON object with a name and without secrets. `events` shows that lines were written.
+ */
 function expectQuiet(events: readonly string[]): void {
   const named = logged.map((line) => {
     const notified = line.toLowerCase();
@@ -290,7 +292,7 @@ function expectQuiet(events: readonly string[]): void {
 
 const ALL = ["request", "turn", "delivery.failed", "showTyping.failed", "sweep"];
 
-test("a whole talk on all channels leaves no word, phone, token or key in the logs: memory", async () => {
+test("a conversation on all channels leaves no text, phone, token or key in the logs: memory", async () => {
   const statuses = await talk(await openWorker({}));
   expect(statuses.filter((status) => status >= 500)).toEqual([]);
   expectQuiet([...ALL, "store.memory"]);
@@ -301,10 +303,10 @@ const BREAK = [
   "create trigger spill before insert on public.messages for each row execute function public.spill()",
 ];
 
-test("nor do the errors of Postgres and of a Postgres that is not there", async () => {
+test("neither do errors of Postgres, up or down", async () => {
   const { url } = await createDatabase();
   const owner = postgres(url, { max: 1, onnotice: () => {} });
-  // A Worker for each, because one whose calls fail again and again soon makes none.
+  // A Worker for each, because the breaker stops the calls of one whose calls keep failing.
   const open = () =>
     openWorker({ CONVERSATION_STORAGE_BACKEND: "postgres", HYPERDRIVE: { connectionString: url } });
   expect((await talk(await open())).filter((status) => status >= 500)).toEqual([]);
@@ -329,7 +331,7 @@ test("nor do the errors of Postgres and of a Postgres that is not there", async 
   );
 }, 120_000);
 
-test("nor do those of Supabase's REST API, of one that is not there, and the journal that stands in for it", async () => {
+test("neither do errors of Supabase's REST API, up or down, and of the journal", async () => {
   const { url } = await createDatabase();
   const owner = postgres(url, { max: 1, onnotice: () => {} });
   const [api, upstash] = await Promise.all([supabase(url, 4), redis()]);

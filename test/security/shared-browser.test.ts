@@ -15,8 +15,8 @@ const PHONE = "+4915112340001";
 const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
 
 /**
- * Somebody with a Telegram chat holds token X, and has left token Y of the same session in a browser that others use,
- * a moment ago. The victim is known by their phone.
+ * An attacker with a Telegram chat holds token X, and a moment ago has left token Y of the same session in a shared
+ * browser. The victim is known by their phone.
  */
 async function leftSignedIn() {
   const hub = strictHub();
@@ -31,15 +31,15 @@ async function leftSignedIn() {
   return { hub, x, y, code, verify };
 }
 
-/** What the holder of X gets to see and do. */
+/** What the holder of X can see and do. */
 async function reach(hub: StrictHub, x: { bearer: Record<string, string> }) {
   const page = await call(hub, "/session/messages", { headers: x.bearer });
   const password = await call(hub, "/auth/signup", post({ password: "a chosen password" }, x.bearer));
   return { words: JSON.stringify(page.body), password: password.status };
 }
 
-describe("a page that somebody left signed in", () => {
-  test("joins nobody's session by itself: the next person is asked, with both sessions named and masked", async () => {
+describe("a page that an attacker left signed in", () => {
+  test("merges no session by itself: the next person is asked, with both sessions named and masked", async () => {
     const { hub, x, y, verify } = await leftSignedIn();
     const asked = await verify();
     expect([asked.status, asked.code]).toEqual([409, "merge_required"]);
@@ -54,7 +54,7 @@ describe("a page that somebody left signed in", () => {
     expect((await call(hub, "/session/restore", { headers: y.bearer })).body.session.phone).toBeNull();
   });
 
-  test("is left by who says that it is not theirs: X sees nothing of them", async () => {
+  test("is left by a customer who does not agree: X sees nothing of them", async () => {
     const { hub, x, y, verify } = await leftSignedIn();
     expect((await verify()).code).toBe("merge_required");
     const left = await verify({ merge: false });
@@ -68,7 +68,7 @@ describe("a page that somebody left signed in", () => {
     expect(JSON.stringify(page.body)).toContain("CANARY");
   });
 
-  test("is joined by who says that it is theirs, and then only the token that proved it lives", async () => {
+  test("is joined by a customer who agrees, and then only the token of the proof stays", async () => {
     const { hub, x, y, verify } = await leftSignedIn();
     const joined = await verify({ merge: true });
     expect(joined.status).toBe(200);
@@ -82,21 +82,21 @@ describe("a page that somebody left signed in", () => {
     expect(alive.status).toBe(200);
   });
 
-  test("does not ask twice of one try: the code stays good while the customer thinks, and is spent afterwards", async () => {
+  test("does not use up the code by asking, and uses it up with the answer", async () => {
     const { verify } = await leftSignedIn();
     for (let i = 0; i < 8; i++) expect((await verify()).code).toBe("merge_required");
     expect((await verify({ merge: false })).status).toBe(200);
     expect((await verify({ merge: false })).code).toBe("code_invalid");
   });
 
-  test("asks nobody whose code is wrong: who guesses learns nothing of either session", async () => {
+  test("does not ask after a wrong code, so that guessing shows nothing of either session", async () => {
     const { hub, y, code } = await leftSignedIn();
     const guess = post({ phone: PHONE, code: otherThan(code), merge: true }, y.bearer);
     const refused = await call(hub, "/session/verify", guess);
     expect([refused.code, refused.body.error.details]).toEqual(["code_invalid", undefined]);
   });
 
-  test("is no question for a session that is nobody's, or the customer's own", async () => {
+  test("causes no question for an anonymous session, or the customer's own", async () => {
     const hub = strictHub();
     await onWhatsApp(hub, PHONE, "Hello");
     const anonymous = await begin(hub);
@@ -108,7 +108,7 @@ describe("a page that somebody left signed in", () => {
     expect((await call(hub, "/session/verify", post({ phone: PHONE, code: second }, own))).status).toBe(200);
   });
 
-  test.for(["true", 1, null])("takes no merge of %j", async (merge) => {
+  test.for(["true", 1, null])("refuses merge: %j", async (merge) => {
     const { verify } = await leftSignedIn();
     expect((await verify({ merge })).code).toBe("malformed");
   });

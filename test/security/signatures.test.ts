@@ -6,7 +6,7 @@ const encoder = new TextEncoder();
 const SECRET = ENV.WHATSAPP_APP_SECRET;
 const history = { headers: { "x-api-key": "admin-key" } };
 
-/** A webhook of WhatsApp's with one text. */
+/** A WhatsApp webhook with one text. */
 function whatsapp(text: string, over: object = {}): string {
   const value = {
     messaging_product: "whatsapp",
@@ -39,7 +39,7 @@ async function signed(body: string, secret = SECRET): Promise<Record<string, str
 const deliver = async (hub: TestHub, channel: string, body: string, headers: Record<string, string>) =>
   (await hub.request(`/webhooks/${channel}`, post(body, headers))).status;
 
-/** What is kept of the session with this identity. */
+/** The stored messages of the session with this identity. */
 async function kept(hub: TestHub, query: string): Promise<string[]> {
   await hub.idle();
   const found = await hub.request(`/session/restore?${query}`, history);
@@ -84,7 +84,7 @@ describe("WhatsApp's signature", () => {
     expect(await kept(hub, "phone=%2B4915112340001")).toEqual([]);
   });
 
-  test("is believed in capitals too, so that the cases above fail for what they change", async () => {
+  test("is accepted in capitals too, so that the cases above fail only for their change", async () => {
     const hub = testHub();
     const capitals = { "x-hub-signature-256": `sha256=${(await hex()).toUpperCase()}` };
     expect(await deliver(hub, "whatsapp", body, capitals)).toBe(200);
@@ -92,7 +92,7 @@ describe("WhatsApp's signature", () => {
   });
 
   test.for(["page", "instagram", "user", "whatsapp", ""])(
-    "by the same app on news of %j lets nobody in",
+    "by the same app on an event of %j is not accepted",
     async (object) => {
       const hub = testHub();
       const foreign = whatsapp("Hello", { object });
@@ -101,7 +101,7 @@ describe("WhatsApp's signature", () => {
     },
   );
 
-  test("replayed, however often and late, stores nothing twice and answers nothing twice", async () => {
+  test("on a replayed webhook stores nothing twice and answers nothing twice, at any time", async () => {
     let replies = 0;
     const reply = async () => {
       replies++;
@@ -154,7 +154,7 @@ describe("Telegram's secret", () => {
     expect(await kept(hub, "telegram_chat_id=4711")).toEqual(["Hello"]);
   });
 
-  test("stands in no query", async () => {
+  test("is not read from a query", async () => {
     const hub = testHub();
     const path = `/webhooks/telegram?secret_token=${right}&x-telegram-bot-api-secret-token=${right}`;
     expect((await hub.request(path, post(body))).status).toBe(401);
@@ -163,7 +163,7 @@ describe("Telegram's secret", () => {
 
 describe("the handshake", () => {
   test.for(["", "guess", "verify-toke", "verify-token2", "VERIFY-TOKEN", "app-secret"])(
-    "gives nothing back to the token %j",
+    "returns no challenge for the token %j",
     async (token) => {
       const query = `hub.mode=subscribe&hub.verify_token=${token}&hub.challenge=CANARY`;
       const response = await testHub().request(`/webhooks/whatsapp?${query}`);

@@ -19,13 +19,13 @@ const codeOf = async (hub: StrictHub, token: string) =>
   (await call(hub, "/session/restore", { headers: bearer(token) })).code;
 
 describe("a session token", () => {
-  test("is 256 random bits, and no two are alike", async () => {
+  test("is 256 random bits, and no two are the same", async () => {
     const hub = testHub();
     const tokens = await Promise.all(Array.from({ length: 500 }, async () => (await begin(hub)).token));
     expect(new Set(tokens).size).toBe(500);
     const bytes = tokens.map((token) => Buffer.from(token.slice("hst_".length), "base64url"));
     expect(bytes.every(({ length }) => length === 32)).toBe(true);
-    // Every bit is on in about half of them: 500 throws of a fair coin lie within 150 and 350 all but always.
+    // Every bit is set in about half of them. Of 500 random bits the count is practically always between 150 and 350.
     for (let bit = 0; bit < 256; bit++) {
       const on = bytes.filter((one) => (one[bit >> 3]! >> (bit & 7)) & 1).length;
       expect(on).toBeGreaterThan(150);
@@ -33,7 +33,7 @@ describe("a session token", () => {
     }
   });
 
-  test("is shown once and kept nowhere: store, cache and log know its hash at most", async () => {
+  test("is shown once and never stored: store, cache and log hold at most its hash", async () => {
     const seen: unknown[] = [];
     const hub = strictHub();
     const { start, restore } = hub.hub.store.sessions;
@@ -55,7 +55,7 @@ describe("a session token", () => {
       expect(JSON.stringify(place)).not.toContain(token);
   });
 
-  test("does not open anything when it is nearly right", async () => {
+  test("opens nothing when it is nearly right", async () => {
     const hub = strictHub();
     const { token, id } = await begin(hub);
     const hash = await sha256Hex(token);
@@ -85,7 +85,7 @@ describe("a session token", () => {
       }
   });
 
-  test("stands in a header only: not in a query, a cookie or a body", async () => {
+  test("is read from a header only, not from a query, a cookie or a body", async () => {
     const hub = strictHub();
     const { token, id } = await begin(hub);
     const cookie = `session_token=${token}; hst=${token}; Authorization=Bearer ${token}`;
@@ -99,7 +99,7 @@ describe("a session token", () => {
     }
   });
 
-  test("of a kiosk dies when nobody uses it for a while, and lives when somebody does", async () => {
+  test("of a kiosk ends when it is not used for a while, and lives on with use", async () => {
     const { memoryStore } = await import("../../src/stores/memory.ts");
     const store = memoryStore({
       sessionTtlMs: 7 * 86_400_000,
@@ -130,8 +130,8 @@ describe("a session token", () => {
   });
 });
 
-describe("a token planted before somebody proves who they are", () => {
-  /** Attacker and customer stand at one kiosk, one after the other; both know the token. */
+describe("a token planted before a customer's proof", () => {
+  /** Attacker and customer use one kiosk, one after the other. Both know the token. */
   const planted = (hub: StrictHub, body: object = { phone: PHONE, channel: "kiosk" }) =>
     begin(hub, body, keys.kiosk);
 
@@ -163,7 +163,7 @@ describe("a token planted before somebody proves who they are", () => {
         return body.session_token;
       },
     ],
-  ])("%s is dead runInBackground with its connections, and the device has another", async ([, prove]) => {
+  ])("%s ends the token with its connections, and gives the device another", async ([, prove]) => {
     const notified: unknown[][] = [];
     const hub = strictHub({}, { live: { publish: (...what) => void notified.push(what) } });
     const { id, token, bearer: headers } = await planted(hub, { channel: "kiosk" });
@@ -190,7 +190,7 @@ describe("a token planted before somebody proves who they are", () => {
     expect(dropped).toContain(token_hash);
   });
 
-  test("on one device is dead when another one proves", async () => {
+  test("on one device ends when a proof is made on another", async () => {
     const hub = strictHub();
     const first = await planted(hub);
     const second = await planted(hub);
@@ -202,7 +202,7 @@ describe("a token planted before somebody proves who they are", () => {
     expect(await codeOf(hub, body.session_token)).toBeUndefined();
   });
 
-  test("shows a link of the attacker's own in vain: scanned by nobody or by them, it opens nothing of who proves", async () => {
+  test("with a link of the attacker opens nothing of the customer, scanned by the attacker or not at all", async () => {
     const hub = strictHub();
     const { bearer: headers } = await begin(hub, { channel: "web" });
     const show = async () => (await call(hub, "/session/link", { method: "POST", headers })).body;
@@ -218,7 +218,7 @@ describe("a token planted before somebody proves who they are", () => {
     });
   });
 
-  test("shows a link that is worth nothing once a code was given there", async () => {
+  test("with a link made before a code was confirmed cannot use that link", async () => {
     const hub = strictHub();
     await onWhatsApp(hub, PHONE, "CANARY");
     const { bearer: headers } = await begin(hub, { channel: "web" });
@@ -232,7 +232,7 @@ describe("a token planted before somebody proves who they are", () => {
   });
 });
 
-test("who stays signed in at a kiosk gets nothing of the next one who scans what it shows", async () => {
+test("a customer who stays signed in at a kiosk gets nothing of the next one who scans its link", async () => {
   const hub = strictHub();
   await onWhatsApp(hub, PHONE, "CANARY");
   const { bearer: headers } = await begin(hub, { channel: "kiosk" });
@@ -253,7 +253,7 @@ test("who stays signed in at a kiosk gets nothing of the next one who scans what
   expect(await codeOf(hub, second.session_token)).toBe("session_not_found");
 });
 
-test("a login at a device that was somebody else's leaves their session, token and connection behind", async () => {
+test("a login at another customer's device leaves their session, token and connection", async () => {
   const notified: unknown[][] = [];
   const hub = strictHub({}, { live: { publish: (...what) => void notified.push(what) } });
   const before = await begin(hub, { phone: PHONE, channel: "kiosk", data: { cart: ["CANARY"] } }, keys.web);
@@ -266,7 +266,7 @@ test("a login at a device that was somebody else's leaves their session, token a
   expect(notified).toContainEqual([before.id, { type: "closed", token_hash: await sha256Hex(before.token) }]);
 });
 
-test("a sign-out leaves nothing that the next person at the kiosk could use", async () => {
+test("a sign-out leaves nothing for the next person at the kiosk", async () => {
   const hub = strictHub();
   const first = await begin(hub, { channel: "kiosk", data: { cart: ["CANARY"] } });
   const { body } = await call(hub, "/session/link", { method: "POST", headers: first.bearer });

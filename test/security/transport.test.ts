@@ -10,7 +10,7 @@ const TIMEOUT_MS = 600;
 let url: string;
 let owner: sqlDriver.Sql;
 
-/** Functions that answer with their own argument, write a row, wait for a lock, or fail, as an argument says. */
+/** SQL functions that return their argument, write a row, wait for a lock, or fail, by their argument. */
 beforeAll(async () => {
   ({ url } = await createDatabase());
   owner = sqlDriver(url, { max: 1, onnotice: () => {} });
@@ -40,7 +40,7 @@ async function withCalls(max: number, work: (ask: (argument: Row) => Promise<Row
   }
 }
 
-/** Holds what the function waits for while `work` runs. */
+/** Holds the lock that the function waits for while `work` runs. */
 async function locked(work: () => Promise<void>): Promise<void> {
   await owner.begin(async (sql) => {
     await sql`lock table public.attack_lock in exclusive mode`;
@@ -70,8 +70,8 @@ const WORDS = [
   "x".repeat(200_000),
 ];
 
-describe("the direct connection's words", () => {
-  test("are arguments and nothing else, as values and as keys", async () => {
+describe("the direct connection's arguments", () => {
+  test("are never read as SQL, as values or as keys", async () => {
     await withCalls(1, async (ask) => {
       for (const word of WORDS) {
         const argument = { [word]: word, list: [word, { [word]: null }] };
@@ -80,7 +80,7 @@ describe("the direct connection's words", () => {
     });
   });
 
-  test("that no text column can hold are refused, and harm no later call", async () => {
+  test("that no text column can hold are refused, and fail no later call", async () => {
     await withCalls(1, async (ask) => {
       await expect(ask({ word: "a\u0000b" })).rejects.toMatchObject({ reason: "22P05" });
       await expect(ask({ word: "\ud800" })).rejects.toMatchObject({ reason: expect.stringMatching(/^22/) });
@@ -105,7 +105,7 @@ describe("the direct connection's words", () => {
 });
 
 describe("an answer of the direct connection", () => {
-  test("belongs to its question, while others fail, time out and lose their connection", async () => {
+  test("belongs to its call, while other calls fail, time out and lose their connection", async () => {
     await withCalls(3, async (ask) => {
       const one = async (i: number) => {
         const argument: Row = {
@@ -135,7 +135,7 @@ describe("an answer of the direct connection", () => {
 });
 
 describe("a statement that hangs", () => {
-  test("is given up in time, stopped in the database too, and leaves nothing behind", async () => {
+  test("is given up at the time limit, cancelled in the database too, and leaves no connection", async () => {
     await withCalls(1, async (ask) => {
       await locked(async () => {
         await expect(ask({ write: "never", wait: true })).rejects.toMatchObject({ code: "unavailable" });
@@ -148,7 +148,7 @@ describe("a statement that hangs", () => {
     });
   });
 
-  test("lets no call run whose caller was told that it failed before it was sent", async () => {
+  test("never sends a call later that has already failed for its caller", async () => {
     await withCalls(1, async (ask) => {
       await locked(async () => {
         const hanging = ask({ wait: true });
@@ -163,7 +163,7 @@ describe("a statement that hangs", () => {
     });
   });
 
-  test("a hundred of them open few connections, and none stays", async () => {
+  test("in a hundred calls opens few connections, and none stays", async () => {
     await withCalls(3, async (ask) => {
       const counts: number[] = [];
       await locked(async () => {
@@ -185,7 +185,7 @@ describe("a statement that hangs", () => {
 
 describe("a connection string", () => {
   test.for(["require", "verify-ca", "verify-full"])(
-    "that asks for TLS (%s) never speaks without it",
+    "that asks for TLS (%s) never connects without it",
     async (mode) => {
       const { call, close } = postgresCalls(`${url}?sslmode=${mode}`, { max: 1, timeoutMs: TIMEOUT_MS });
       await expect(call("hub_echo" as never, {})).rejects.toMatchObject({ code: "unavailable" });
@@ -198,7 +198,7 @@ describe("a connection string", () => {
 describe("slots", () => {
   const never = new AbortController().signal;
 
-  test("are given in the order in which they were asked for", async () => {
+  test("are given in the order of the calls", async () => {
     const { take } = slots(1);
     const order: number[] = [];
     const first = await take(never);
@@ -212,7 +212,7 @@ describe("slots", () => {
     expect(order).toEqual([1, 2, 3]);
   });
 
-  test("are not taken by those who went away", async () => {
+  test("are not taken by aborted calls", async () => {
     const { take } = slots(1);
     const first = await take(never);
     const gone = new AbortController();
@@ -223,7 +223,7 @@ describe("slots", () => {
     (await take(never))();
   });
 
-  test("do not become more when those that were given up are given back", async () => {
+  test("do not become more when slots from before a renewal are given back", async () => {
     const { take, renew } = slots(2);
     const old = [await take(never), await take(never)];
     renew();

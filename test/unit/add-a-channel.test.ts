@@ -14,10 +14,10 @@ afterEach(async () => {
   copy = undefined;
 });
 
-/** What a step of the README gives: a file to write, a patch to apply, or a command to run. */
+/** A step of the README: a file to write, a patch to apply, or a command to run. */
 type Step = { file: string; text: string } | { patch: string } | { command: string };
 
-test("whoever follows the README's steps has a new channel that compiles and passes its tests", async () => {
+test("following the README's steps gives a new channel that compiles and passes its tests", async () => {
   copy = await copyOfTheTree();
   const steps = stepsOf(await readFile(join(root, "README.md"), "utf8"));
   expect(steps.map((step) => Object.keys(step)[0])).toEqual([
@@ -79,7 +79,10 @@ async function apply(folder: string, patch: string): Promise<void> {
   await run("git", ["apply", "step.diff"], { cwd: folder });
 }
 
-/** Runs a step's command as a shell would, of the tests only those it is about; returns what it says, throws when it fails. */
+/**
+ * Runs a step's command as a shell would, of the tests only those it is about; returns what it says, throws when it
+ * fails.
+ */
 async function follow(folder: string, command: string): Promise<string> {
   const env = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(VITEST|NODE_OPTIONS)/.test(name)),

@@ -6,10 +6,10 @@ import { channels } from "../../src/channels/index.ts";
 const root = resolve(import.meta.dirname, "../..");
 const src = join(root, "src");
 
-/** What each room of the map may import: other rooms of src, and packages. */
+/** What each folder of src may import: other folders, and packages. */
 const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
-  // libphonenumber-js is core's one package beside zod: what a phone is belongs to identities, not to a channel.
-  // The ports of features stand in the Store, so core names their types.
+  // libphonenumber-js is core's only package besides zod: reading phones belongs to identities, not to a channel.
+  // The Store holds the ports of features, so core imports their types.
   core: { rooms: ["core", "features"], packages: ["zod", "libphonenumber-js/max"] },
   channels: { rooms: ["core"], packages: ["zod", "grammy/web", "@grammyjs/types"] },
   stores: {
@@ -22,9 +22,9 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
   outage: { rooms: ["core"], packages: [] },
   compose: { rooms: ["bots", "channels", "core", "features", "http", "outage", "stores"], packages: ["zod"] },
 };
-/** Files that only list what their room holds. */
+/** Files that only list the contents of their folder. */
 const LISTS = ["src/channels/index.ts", "src/bots/index.ts"];
-/** What several channels share, and is none itself. */
+/** Files that channels share. They are no channels. */
 const SHARED = ["src/channels/caller.ts"];
 
 interface Import {
@@ -36,7 +36,7 @@ const files = sources(src);
 const imports = files.flatMap(importsOf);
 
 describe("the map", () => {
-  test("has only the rooms that docs/architecture.md names", () => {
+  test("has only the folders that docs/architecture.md names", () => {
     expect([...new Set(files.map(roomOf).filter(Boolean))].sort()).toEqual(Object.keys(RULES).sort());
   });
 
@@ -60,7 +60,7 @@ describe("the map", () => {
     expect(wrong).toEqual([]);
   });
 
-  test("only worker.ts sees all sides", () => {
+  test("only worker.ts imports all sides", () => {
     const outside = files.filter((file) => roomOf(file) === "").sort();
     expect(outside).toEqual(["src/worker.ts"]);
     expect(imports.filter(({ target }) => target === "src/worker.ts")).toEqual([]);
@@ -74,7 +74,7 @@ describe("the map", () => {
     ).toEqual([]);
   });
 
-  test("every channel stands in the list", () => {
+  test("every channel is in the list", () => {
     const units = new Set(
       files
         .filter((file) => file.startsWith("src/channels/") && !LISTS.includes(file) && !SHARED.includes(file))
@@ -92,7 +92,7 @@ describe("the map", () => {
     );
   });
 
-  test("core reads no clock and knows no environment", () => {
+  test("core reads no clock and no environment", () => {
     const wrong = files
       .filter((file) => roomOf(file) === "core")
       .filter((file) =>

@@ -18,7 +18,7 @@ beforeEach(() => {
 const error = (reason: string) => new HubError("unavailable", "the database did not answer", { reason });
 const unreachable = error("unreachable");
 
-/** A breaker around a database that fails as `fails` says; `random` says how long it stays open. */
+/** A breaker around a database that fails as `fails` decides. `random` decides how long it stays open. */
 function broken(random = 0) {
   const breaker = circuitBreaker({
     log: (...line) => lines.push(line),
@@ -39,7 +39,7 @@ async function failTimes(breaker: ReturnType<typeof broken>, times: number, as: 
 }
 
 describe("the circuit breaker", () => {
-  test("opens after three calls in a row that found no database, and not before", async () => {
+  test("opens after three calls in a row without an answer, and not before", async () => {
     const breaker = broken();
     await failTimes(breaker, 2);
     fails = undefined;
@@ -50,7 +50,7 @@ describe("the circuit breaker", () => {
     expect(breaker.state()).toBe("open");
   });
 
-  test("answers fifty calls with three attempts while it is open, and says when to come again", async () => {
+  test("makes three attempts for fifty calls, and tells the others when to try again", async () => {
     const breaker = broken(0.5);
     fails = unreachable;
     const refusals = await Promise.all(Array.from({ length: 3 }, () => breaker.ask().catch((e) => e)));
@@ -76,7 +76,7 @@ describe("the circuit breaker", () => {
     expect(calls).toBe(4);
   });
 
-  test("lets nobody else try while one does, and opens again when that one fails", async () => {
+  test("lets only one call try, and opens again when that one fails", async () => {
     const breaker = broken();
     await failTimes(breaker, 3);
     clock += 1_000;
@@ -90,7 +90,7 @@ describe("the circuit breaker", () => {
     expect(breaker.state()).toBe("half_open");
   });
 
-  test("lets another try when the one who did never came back", async () => {
+  test("lets another call try when the trying one never ended", async () => {
     const breaker = broken();
     await failTimes(breaker, 3);
     clock += 1_000;
@@ -154,7 +154,7 @@ describe("the circuit breaker", () => {
     },
   );
 
-  test("takes a bug of ours for no sign of anything", async () => {
+  test("ignores errors that are bugs of the hub", async () => {
     const breaker = broken();
     await failTimes(breaker, 9, new TypeError("ours"));
     expect(breaker.state()).toBe("closed");

@@ -13,7 +13,7 @@ function refusal(env: Record<string, unknown>): string {
   throw new Error("was not refused");
 }
 
-test("an empty environment is a memory hub whose API keys are all closed", () => {
+test("an empty environment gives a memory hub without any API key", () => {
   expect(configOf({})).toEqual({
     keys: { kiosk: [], web: [], admin: [] },
     corsOrigins: [],
@@ -29,7 +29,7 @@ test("an empty environment is a memory hub whose API keys are all closed", () =>
   });
 });
 
-test("every setting arrives where it is used", () => {
+test("every setting reaches the part that uses it", () => {
   expect(
     configOf({
       KIOSK_API_KEY: "k1, k2,",
@@ -134,7 +134,7 @@ describe("a store that forgets", () => {
   });
 });
 
-test("everything that is missing or wrong is named at once", () => {
+test("all missing and wrong settings are named at once", () => {
   const message = refusal({
     REDIS_SESSION_TTL: "0",
     WEB_API_KEY: "dev-web-key",
@@ -152,7 +152,7 @@ test("everything that is missing or wrong is named at once", () => {
     expect(message).toContain(name);
 });
 
-test("a hub whose settings are wrong still knows its admin keys, and no development key where it is deployed", () => {
+test("a hub with wrong settings still accepts its admin keys, and no development key in production", () => {
   const env = { ADMIN_API_KEY: "one, dev-admin-key, hst_three" };
   expect(adminKeysOf(env)).toEqual(["one"]);
   expect(adminKeysOf({ ...env, ENVIRONMENT: "development" })).toEqual(["one", "dev-admin-key"]);

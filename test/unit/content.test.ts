@@ -58,7 +58,7 @@ describe("what a bot reads", () => {
     expect(textOf(content)).toBe(text);
   });
 
-  test("is shown here for every kind there is", () => {
+  test("is tested for every kind of content", () => {
     const kinds = contentSchema.options.map((option) => option.shape.kind.value);
     expect(new Set(cases.map(([, content]) => content.kind))).toEqual(new Set(kinds));
   });

@@ -9,7 +9,7 @@ import { anna, ben, said } from "../contracts/given.ts";
 
 const START = Date.UTC(2026, 10, 2, 8);
 
-/** A hub whose telegram keeps a second between two messages to one chat, on a clock that only sleeping moves. */
+/** A hub whose Telegram channel keeps a second between two messages to one chat. Only sleeping moves its clock. */
 function pacedHub() {
   let now = START;
   const sent: { to: string; text: string; at_s: number }[] = [];
@@ -55,7 +55,7 @@ function pacedHub() {
   return { hub, sent, hear };
 }
 
-test("the parts of a reply keep the space that their channel wants between two messages to one chat", async () => {
+test("the parts of a reply keep the channel's spacing between two messages to one chat", async () => {
   const { hub, sent, hear } = pacedHub();
   await answer(hub, (await hear(anna, "1", "one two three")) as Turn);
   expect(sent).toEqual([
@@ -65,7 +65,7 @@ test("the parts of a reply keep the space that their channel wants between two m
   ]);
 });
 
-test("the replies to messages that came together keep it, too", async () => {
+test("the replies to messages that came together keep the spacing too", async () => {
   const { hub, sent, hear } = pacedHub();
   const first = (await hear(anna, "1", "one")) as Turn;
   expect(await hear(anna, "2", "two")).toBeUndefined();
@@ -76,7 +76,7 @@ test("the replies to messages that came together keep it, too", async () => {
   ]);
 });
 
-test("a turn that had to wait long for the reply before it is left to its lease, and the bot asked once", async () => {
+test("a turn that waited long behind an earlier reply is left to its lease, and the bot is asked once", async () => {
   const { hub, sent, hear } = pacedHub();
   const asked: string[] = [];
   const { bot } = hub;

@@ -36,7 +36,7 @@ test("cleaned text holds no NUL and no lone surrogate, keeps its length, and sta
   );
 });
 
-test("every string and key of parsed JSON can be kept by Postgres", () => {
+test("every string and key of parsed JSON can be stored in Postgres", () => {
   const strings = (value: unknown): string[] => {
     if (typeof value === "string") return [value];
     if (value === null || typeof value !== "object") return [];
@@ -50,7 +50,7 @@ test("every string and key of parsed JSON can be kept by Postgres", () => {
   );
 });
 
-test("JSON without poison comes back as it is", () => {
+test("JSON without invalid text is returned unchanged", () => {
   fc.assert(
     fc.property(fc.jsonValue({ maxDepth: 5 }), (value) => {
       expect(parseJson(bytes(JSON.stringify(value)))).toEqual(JSON.parse(JSON.stringify(value)));
@@ -58,7 +58,7 @@ test("JSON without poison comes back as it is", () => {
   );
 });
 
-test("a text that merely spells an escape is not touched", () => {
+test("a text that contains an escape as plain characters is not changed", () => {
   expect(parseJson(bytes(JSON.stringify({ text: "\\u0000 \\ud800" })))).toEqual({ text: "\\u0000 \\ud800" });
 });
 
@@ -89,14 +89,14 @@ test("nesting is read up to 64 levels and refused past them", () => {
   expect(refusal(nested(2_000_000))).toBe("malformed");
 });
 
-test("a key that means the prototype is data like any other", () => {
+test("a key such as __proto__ is data like any other", () => {
   const parsed = parseJson(bytes('{"__proto__":{"polluted":"\\u0000"},"constructor":{"prototype":1}}'));
   expect(Object.getPrototypeOf(parsed)).toBe(Object.prototype);
   expect(Object.keys(parsed as object)).toEqual(["__proto__", "constructor"]);
   expect(({} as Record<string, unknown>).polluted).toBeUndefined();
 });
 
-test("cleaning leaves what is not text alone", () => {
+test("cleaning changes only text", () => {
   expect(cleanDeep({ a: [1, true, null, "x\0"], "k\ud800": { b: "y" } })).toEqual({
     a: [1, true, null, "x\ufffd"],
     "k\ufffd": { b: "y" },

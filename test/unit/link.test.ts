@@ -22,7 +22,7 @@ const message = (content: Content, more: Partial<InboundMessage> = {}): InboundE
   },
 });
 
-describe("a link token is not redeemed, and not kept,", () => {
+describe("a link token is not redeemed and not stored", () => {
   test.for<[string, InboundEvent]>([
     ["in a forwarded text", message({ kind: "text", text, context: { forwarded: true } })],
     ["in an answer to another message", message({ kind: "text", text }, { reply_to: "0" })],
@@ -63,7 +63,7 @@ describe("a link token is not redeemed, and not kept,", () => {
   });
 });
 
-test("a deletion has nothing to lose", async () => {
+test("a deletion holds no link token", async () => {
   const edit: InboundEvent = { type: "edit", edit: { channel: "link_", external_id: "1", content: null } };
   expect(await withoutLinkToken(edit)).toEqual(edit);
 });

@@ -17,7 +17,7 @@ function tablesOf(text: string): Map<string, string[]> {
   return tables;
 }
 
-test("Cloudflare keeps the hub's own lines, and none with the URLs of its callers", () => {
+test("Cloudflare stores the hub's log lines, and none with the callers' URLs", () => {
   const tables = tablesOf(readFileSync("wrangler.toml", "utf8"));
   expect(tables.get("observability")).toContain("enabled = true");
   expect(tables.get("observability.logs")).toEqual(["enabled = true", "invocation_logs = false"]);

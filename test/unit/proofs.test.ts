@@ -6,7 +6,7 @@ import { anna, ben, type Desk, desk, hash, minute, said, settings } from "../con
 import { askCode, begin, giveCode, typeIn } from "../contracts/proving.ts";
 import { createDatabase } from "../support/stack.ts";
 
-/** What only the database can show of how people prove who they are. */
+/** Rules of proofs that only the database can show. */
 let owner: sqlDriver.Sql;
 let direct: PostgresCalls;
 let store: Desk;
@@ -22,7 +22,7 @@ afterAll(async () => {
   await owner.end();
 });
 
-test("the audit is only ever added to, also by its owner", async () => {
+test("the audit can only be appended to, also by its owner", async () => {
   await store.privacy.erase({ customer_id: "nobody" }, "admin:test", minute(0));
   const refused = "the audit is only ever added to";
   await expect(owner`update public.audit set actor = 'nobody'`).rejects.toThrow(refused);
@@ -31,7 +31,7 @@ test("the audit is only ever added to, also by its owner", async () => {
   expect(await owner`select actor from public.audit`).toEqual([{ actor: "admin:test" }]);
 });
 
-test("no table holds a code, a password, or a phone to count by in clear", async () => {
+test("no table holds a code, a password or a rate limit's phone in clear text", async () => {
   await begin(store, 1, { phone: anna.phone }, minute(0));
   await askCode(store, anna.phone, "770044", minute(0), [`ip:${hash(7)}`]);
   await store.proofs.signUp({ token_hash: hash(1), password: "correct horse" }, minute(0));
@@ -48,7 +48,7 @@ test("no table holds a code, a password, or a phone to count by in clear", async
   for (const phone of [anna.phone, ben.phone]) expect(JSON.stringify(keys)).not.toContain(phone.slice(1));
 });
 
-test("asking for a code takes the same work for a stranger", async () => {
+test("requesting a code takes the same work for an unknown phone", async () => {
   await store.hear(said("whatsapp", { phone: "+4915112340001" }, "1"), minute(0));
   const timed = async (phone: string, at: number) => {
     const began = performance.now();
@@ -66,7 +66,7 @@ test("asking for a code takes the same work for a stranger", async () => {
   expect(Math.abs(median(known) - median(strange))).toBeLessThan(5);
 });
 
-test("a token that died while its call waited for the session opens nothing", async () => {
+test("a token that ended while its call waited for the session's lock opens nothing", async () => {
   const { session_id } = await typeIn(store, 11, "+4915112340009", minute(0));
   let waiting: Promise<unknown> | undefined;
   await owner.begin(async (tx) => {
@@ -93,7 +93,7 @@ test("a code that is confirmed while its phone's session merges ends in the surv
   expect(mine.phone).toBe(phone);
 });
 
-/** Until some call waits for a lock. */
+/** Waits until a call waits for a lock. */
 async function blocked(): Promise<void> {
   for (;;) {
     const [row] = await owner`select count(*)::int as n from pg_stat_activity

@@ -12,7 +12,7 @@ const schema = z.object({
     .default([]),
 });
 
-test("a part with all it needs gets its settings, defaults and nothing else", () => {
+test("a part with all its settings gets them, with defaults, and nothing else", () => {
   expect(
     settingsOf("x", schema, { X_TOKEN: "token-of-x", X_SECRET: "s", X_KEYS: "a,b", OTHER: "o" }),
   ).toEqual({
@@ -23,16 +23,16 @@ test("a part with all it needs gets its settings, defaults and nothing else", ()
   });
 });
 
-test("a part with nothing it needs is off, whatever else is set", () => {
+test("a part without any of its required settings is off", () => {
   expect(settingsOf("x", schema, {})).toBeUndefined();
   expect(settingsOf("x", schema, { X_TOKEN: "", X_API_ROOT: "https://other.test" })).toBeUndefined();
 });
 
-test("a part that needs nothing is on", () => {
+test("a part without required settings is on", () => {
   expect(settingsOf("y", z.object({ Y_KEY: z.string().optional() }), { Y_KEY: "" })).toEqual({});
 });
 
-test("a part with some of what it needs refuses, naming what is missing", () => {
+test("a part with some of its required settings is refused, naming the missing ones", () => {
   expect(() => settingsOf("x", schema, { X_TOKEN: "token-of-x" })).toThrow(
     "x is half configured: X_SECRET is missing",
   );
@@ -41,7 +41,7 @@ test("a part with some of what it needs refuses, naming what is missing", () => 
   );
 });
 
-test("a wrong setting is named with what is wrong, and its value is not told", () => {
+test("a wrong setting is named with the reason and without its value", () => {
   const set = () =>
     settingsOf("x", schema, { X_TOKEN: "hunter2", X_SECRET: "hunter3", X_API_ROOT: "hunter4" });
   expect(set).toThrow(/X_TOKEN must have at least 8 characters; X_API_ROOT Invalid URL/);

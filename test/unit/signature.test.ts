@@ -6,7 +6,7 @@ import { hmacHex, isHmac, isOneOf, sameSecret, sha256Hex } from "../../src/core/
 const secret = fc.string({ unit: "binary", minLength: 1 });
 const body = fc.uint8Array({ maxLength: 300 });
 
-test("an HMAC is the one that node:crypto makes, and is believed", async () => {
+test("an HMAC equals that of node:crypto, and is accepted", async () => {
   await fc.assert(
     fc.asyncProperty(secret, body, async (key, bytes) => {
       const expected = createHmac("sha256", key).update(bytes).digest("hex");
@@ -17,7 +17,7 @@ test("an HMAC is the one that node:crypto makes, and is believed", async () => {
   );
 });
 
-test("an HMAC of other bytes or of another secret is not believed", async () => {
+test("an HMAC of other bytes or another secret is not accepted", async () => {
   await fc.assert(
     fc.asyncProperty(secret, body, fc.nat(), async (key, bytes, at) => {
       const right = await hmacHex(key, bytes);
@@ -30,7 +30,7 @@ test("an HMAC of other bytes or of another secret is not believed", async () => 
   );
 });
 
-test("what is no HMAC at all is not believed", async () => {
+test("a text that is no HMAC is not accepted", async () => {
   const bytes = new Uint8Array([1]);
   const right = await hmacHex("secret", bytes);
   for (const wrong of [
@@ -45,7 +45,7 @@ test("what is no HMAC at all is not believed", async () => {
     expect(await isHmac("secret", bytes, wrong)).toBe(false);
 });
 
-test("a hash is the one that node:crypto makes", async () => {
+test("a hash equals that of node:crypto", async () => {
   await fc.assert(
     fc.asyncProperty(fc.string({ unit: "grapheme" }), async (text) => {
       expect(await sha256Hex(text)).toBe(createHash("sha256").update(text).digest("hex"));
@@ -53,7 +53,7 @@ test("a hash is the one that node:crypto makes", async () => {
   );
 });
 
-test("a secret is the same as itself only, whatever their lengths", async () => {
+test("a secret equals only itself, at any length", async () => {
   await fc.assert(
     fc.asyncProperty(fc.string(), fc.string(), async (one, other) => {
       expect(await sameSecret(one, one)).toBe(true);
@@ -63,7 +63,7 @@ test("a secret is the same as itself only, whatever their lengths", async () => 
   );
 });
 
-test("one of many secrets is found anywhere in the list, and none in an empty one", async () => {
+test("a secret is found at any place of a list, and never in an empty one", async () => {
   const keys = ["first", "second", "third"];
   for (const key of keys) expect(await isOneOf(key, keys)).toBe(true);
   for (const wrong of ["", "fir", "firstsecond", "first,second"])

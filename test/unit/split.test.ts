@@ -8,7 +8,7 @@ const characters = (text: string) =>
 const withoutSpace = (text: string) => text.replace(/\s+/g, "");
 
 const FAMILY = "👨‍👩‍👧‍👦";
-/** What texts are made of where cutting is hard: words, white space of all sorts, and characters of many units. */
+/** Texts that are hard to cut: words, all kinds of white space, and characters of many code units. */
 const piece = fc.oneof(
   { weight: 4, arbitrary: fc.stringMatching(/^[a-z]{1,12}$/) },
   {
@@ -68,7 +68,7 @@ test("a text without lone surrogates is cut into pieces without lone surrogates"
   );
 });
 
-test("nothing but white space is lost, and the order is kept", () => {
+test("only white space is lost, and the order is kept", () => {
   fc.assert(
     fc.property(
       fc.oneof(texts, fc.string({ unit: "binary", maxLength: 200 })),
@@ -81,7 +81,7 @@ test("nothing but white space is lost, and the order is kept", () => {
   );
 });
 
-test("no character as people see it is broken while it fits the limit", () => {
+test("no grapheme is cut if it fits the limit", () => {
   fc.assert(
     fc.property(texts, limits, (text, limit) => {
       fc.pre(fits(text, limit));
@@ -96,7 +96,7 @@ test("a text that fits is one piece, trimmed", () => {
   expect(splitText("hello", 5)).toEqual(["hello"]);
 });
 
-test("a text of white space is no piece at all", () => {
+test("a text of white space gives no piece", () => {
   expect(splitText(" \n\t\u00a0", 10)).toEqual([]);
   expect(splitText("", 10)).toEqual([]);
 });
@@ -130,7 +130,7 @@ test("a single character longer than the limit is cut between its code points", 
   for (const part of parts) expect(part.isWellFormed()).toBe(true);
 });
 
-test("a long text of one word and a long text of spaces are split in no time", () => {
+test("a long text of one word or of spaces is split quickly", () => {
   const started = performance.now();
   expect(splitText("x".repeat(500_000), 4096)).toHaveLength(123);
   expect(splitText(`${" ".repeat(500_000)}x`, 4096)).toEqual(["x"]);

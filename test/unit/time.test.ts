@@ -35,7 +35,7 @@ test("work in time passes its result and its own error on", async () => {
   ).rejects.toBe(own);
 });
 
-test("work that does not listen is given up on time, as unavailable with the reason", async () => {
+test("work that ignores its signal is given up at the time limit, as unavailable with the reason", async () => {
   vi.useFakeTimers();
   const outcome = expect(withTimeout(50, "late", () => new Promise(() => {}))).rejects.toMatchObject({
     name: "HubError",
@@ -47,7 +47,7 @@ test("work that does not listen is given up on time, as unavailable with the rea
   expect(vi.getTimerCount()).toBe(0);
 });
 
-test("work that listens is told to stop, and its late error goes nowhere", async () => {
+test("work that uses its signal is aborted, and its late error is ignored", async () => {
   vi.useFakeTimers();
   let stopped: unknown;
   const outcome = expect(
@@ -62,7 +62,7 @@ test("work that listens is told to stop, and its late error goes nowhere", async
   expect(stopped).toMatchObject({ code: "unavailable", reason: "late" });
 });
 
-test("work in time leaves no timer behind and its signal untouched", async () => {
+test("work within its time leaves no timer and does not abort its signal", async () => {
   vi.useFakeTimers();
   let signal: AbortSignal | undefined;
   await withTimeout(50, "late", async (given) => {

@@ -17,7 +17,7 @@ interface SentCode {
   readonly code: string;
 }
 
-/** A hub whose messengers take codes, unless `refuses` names them, and whose background can be waited for. */
+/** A hub whose messengers send codes, except those in `refuses`. Its background work can be awaited. */
 function codeHub(refuses: readonly string[] = []) {
   const sent: SentCode[] = [];
   const published: [string, string][] = [];
@@ -51,7 +51,7 @@ function codeHub(refuses: readonly string[] = []) {
 describe("a one-time code", () => {
   const ask = { phone, rate_limit_keys: [] };
 
-  test("goes to where its owner was last heard of, behind the answer, and proves the phone", async () => {
+  test("is sent to its owner's last address after the answer, and proves the phone", async () => {
     const { hub, sent, idle, hear } = codeHub();
     const known = await hear(said("whatsapp", { whatsapp_user_id, phone }, "1"));
     await requestCode(hub, ask);
@@ -69,7 +69,7 @@ describe("a one-time code", () => {
     expect(Object.keys(session)).not.toContain("closed");
   });
 
-  test("goes to the next place when the first refuses, and the log names neither code nor phone", async () => {
+  test("is sent to the next address when the first refuses, and the log holds neither code nor phone", async () => {
     const { hub, lines, sent, idle, hear } = codeHub(["telegram"]);
     await hear(said("whatsapp", { whatsapp_user_id, phone }, "1"));
     await hear(said("telegram", { telegram_chat_id, phone }, "2"));
@@ -87,14 +87,14 @@ describe("a one-time code", () => {
     for (const secret of [phone, sent[0]!.code]) expect(JSON.stringify(lines)).not.toContain(secret);
   });
 
-  test("is asked for by a stranger without a difference", async () => {
+  test("is requested the same way for an unknown phone", async () => {
     const { hub, sent, idle } = codeHub();
     expect(await requestCode(hub, { phone: ben.phone, rate_limit_keys: [] })).toBeUndefined();
     await idle();
     expect(sent).toEqual([]);
   });
 
-  test("is any of a million", async () => {
+  test("is one of a million", async () => {
     const { hub, sent, idle, hear } = codeHub();
     for (let i = 0; i < 200; i++) {
       const one = `+49151200${String(i).padStart(5, "0")}`;
@@ -108,14 +108,14 @@ describe("a one-time code", () => {
     expect(codes.every((code) => /^\d{6}$/.test(code))).toBe(true);
   });
 
-  test("that does not fit is refused", async () => {
+  test("that is wrong is refused", async () => {
     const { hub } = codeHub();
     const proof = { phone, code: "000000", new_token_hash: hash(1), channel: "web" };
     await expect(confirmCode(hub, proof)).rejects.toMatchObject({ code: "code_invalid" });
   });
 });
 
-test("a proof tells the cache of dead tokens, and open devices to look again", async () => {
+test("a proof drops ended tokens from the cache, and makes open devices read again", async () => {
   const { hub, cache, published, idle } = codeHub();
   const { sessions, proofs } = hub.store;
   const known = await sessions.start(
@@ -137,7 +137,7 @@ test("a proof tells the cache of dead tokens, and open devices to look again", a
   expect(session.session_id).toBe(known.session_id);
   for (const key of ["merged", "closed", "notified", "deliveries"] satisfies (keyof Effects)[])
     expect(session).not.toHaveProperty(key);
-  // The phone's own session became one with it: whoever holds its other tokens has to prove again.
+  // The phone's own session was merged: its other tokens end, and their devices must prove again.
   const gone = { token_hashes: [hash(1), hash(2)], session_ids: [anonymous.session_id], changed: [] };
   expect(cache.calls).toEqual([["drop", gone.token_hashes, gone]]);
   expect(published).toEqual([
@@ -158,7 +158,7 @@ describe("a link token", () => {
   });
 
   test.for([`/start ${token}`, token, `Hello\n${token}, please`])(
-    "is found in %j, and only its hash goes on",
+    "is found in %j, and only its hash is passed on",
     async (text) => {
       const item = await withoutLinkToken(message(text));
       expect(JSON.stringify(item)).not.toContain(token);

@@ -10,7 +10,7 @@ import { createDatabase } from "../../support/stack.ts";
 
 export const timeoutMs = 30_000;
 
-/** A real database for a test file, empty before each test, with a look behind the port. */
+/** A real database for a test file, empty before each test, with direct SQL access. */
 export interface Races {
   readonly url: string;
   /** The same database, as the superuser. */
@@ -18,11 +18,11 @@ export interface Races {
   /** A store of many connections, which the test file shares. */
   store(over?: Partial<StoreSettings>): Store;
   readonly owner: sqlDriver.Sql;
-  /** Active sessions, the messages they say they have, and those they have. */
+  /** The active sessions, with their message_count and their number of stored messages. */
   active(): Promise<{ session_id: string; message_count: number; kept: number }[]>;
-  /** How many calls had to be made again because two of them waited for each other. */
+  /** How many calls were retried after a deadlock. */
   deadlocks(): Promise<number>;
-  /** How many calls its stores have made so far, those that were made again among them. */
+  /** How many calls its stores have made so far, with retries. */
   calls(): number;
 }
 

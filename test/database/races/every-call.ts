@@ -5,10 +5,10 @@ import type { Store } from "../../../src/core/store.ts";
 import { failure, hash, reply, said } from "../../contracts/given.ts";
 import { range } from "./many.ts";
 
-/** Something that a store is asked to do, on one of few people. */
+/** One call of a store, on one of few people. */
 export type Call = () => Promise<unknown>;
 
-/** Every call of a store that writes, by name, each on the same few people, with what earlier calls have left. */
+/** Every writing call of a store, by name. All work on the same few people and on rows that earlier calls left. */
 export function everyCall(store: Store, people: number, random: () => number): Record<string, Call> {
   const tokens: string[] = [];
   const turns: Turn[] = [];
@@ -274,7 +274,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
   };
 }
 
-/** Every pair of these, each also with itself. */
+/** All pairs of these calls, also each with itself. */
 export function pairsOf(names: readonly string[]): (readonly [string, string])[] {
   return range(names.length).flatMap((i) => names.slice(i).map((other) => [names[i]!, other] as const));
 }

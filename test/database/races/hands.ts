@@ -3,15 +3,15 @@ import type { Store } from "../../../src/core/store.ts";
 import { reply } from "../../contracts/given.ts";
 import { sleep } from "./many.ts";
 
-/** What the hub does once a webhook is saved, with a bot and a platform that write down what happens. */
+/** The hub's work after a webhook is saved, with a bot and a platform that record it. */
 export interface Hands {
-  /** Answers and delivers until nothing follows, unless it drops dead on the way. */
+  /** Answers and delivers until no work is left, unless it stops half-way. */
   answer(turn: Turn | undefined): Promise<void>;
-  /** Takes over what was dropped until everything is answered and sent. */
+  /** Sweeps until everything is answered and sent. */
   sweepUntilDone(): Promise<void>;
   /** `external_id` of each message a bot was asked about, by session, in the order it was asked. */
   readonly asked: Map<string, string[]>;
-  /** What each session's customer got, by line, in the order it was sent. */
+  /** The texts sent on each lane, in order. */
   readonly sent: Map<string, string[]>;
   /** Sessions whose bot was asked while it was still busy. */
   readonly overlaps: string[];

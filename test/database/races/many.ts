@@ -8,7 +8,7 @@ export function shuffled<T>(items: readonly T[]): T[] {
   return list;
 }
 
-/** Does the work on every item, so many at a time, and returns the answers in the items' order. */
+/** Runs `work` on every item, a limited number at a time. Returns the results in the items' order. */
 export async function inFlight<T, R>(
   width: number,
   items: readonly T[],
@@ -23,7 +23,7 @@ export async function inFlight<T, R>(
   return answers;
 }
 
-/** A list without what it says for a second time. */
+/** A list without repeated items. */
 export const once = <T>(list: readonly T[]): T[] => [...new Set(list)];
 
 export const range = (count: number): number[] => Array.from({ length: count }, (_, i) => i);
