@@ -5,7 +5,7 @@ import { connection, kits } from "../support/channels.ts";
 import { bytesOf, toRequest } from "../support/fixtures.ts";
 import { withPlatform } from "../support/platform.ts";
 
-const table = /## Who can make the hub believe what\n([\s\S]*?)\n## /.exec(
+const table = /## Which updates the hub accepts from whom\n([\s\S]*?)\n## /.exec(
   readFileSync("docs/security.md", "utf8"),
 )![1]!;
 const types = readFileSync("node_modules/@grammyjs/types/update.d.ts", "utf8");
