@@ -92,11 +92,11 @@ describe.each(Object.keys(ANATOMY))("%s", (name) => {
             fc.pre(name !== "whatsapp" || isWhole(message));
             const after = await read(mutated);
             expectSound(after);
-            const told = `${file}: ${JSON.stringify(message)}`;
-            expect(after.length, told).toBe(before.length);
+            const label = `${file}: ${JSON.stringify(message)}`;
+            expect(after.length, label).toBe(before.length);
             for (const [i, item] of after.entries()) {
-              if (i !== as) expect(plain(item), told).toEqual(plain(before[i]));
-              else expect(idOf(item), told).toBe(idOf(before[as]!));
+              if (i !== as) expect(plain(item), label).toEqual(plain(before[i]));
+              else expect(idOf(item), label).toBe(idOf(before[as]!));
             }
           },
         ),

@@ -3,7 +3,7 @@ import { anna, day, desk, type Make, minute, rejection, reply, said } from "./gi
 import { begin } from "./proving.ts";
 
 const { phone, telegram_chat_id } = anna;
-const told = (reachable: boolean, at: Date) =>
+const change = (reachable: boolean, at: Date) =>
   ({
     type: "reachability",
     reachability: { channel: "telegram", who: { telegram_chat_id }, reachable, at },
@@ -146,7 +146,7 @@ export function blocked(make: Make): void {
       if (is.startsWith("writes")) {
         const over = { wakes: false, came_at: minute(at) };
         await store.hear(said(channel as string, from as object, `${i}`, over), minute(60));
-      } else applied.push(await store.tell(told(is === "unblocks", minute(at)), minute(60)));
+      } else applied.push(await store.tell(change(is === "unblocks", minute(at)), minute(60)));
     }
     const { deliveries } = await store.conversations.complete(turn, [reply("reply")], minute(60));
     expect([applied, deliveries.length > 0]).toEqual([changed, then === "gets replies"]);
@@ -156,17 +156,17 @@ export function blocked(make: Make): void {
     const store = await desk(make);
     await store.hear(said("whatsapp", { phone }, "older"), minute(0));
     await store.hear(said("telegram", { telegram_chat_id }, "younger"), minute(1));
-    expect(await store.tell(told(false, minute(2)), minute(60))).toBe(true);
-    expect(await store.tell(told(true, minute(4)), minute(60))).toBe(true);
+    expect(await store.tell(change(false, minute(2)), minute(60))).toBe(true);
+    expect(await store.tell(change(true, minute(4)), minute(60))).toBe(true);
     await begin(store, 1, { phone, telegram_chat_id }, minute(60));
-    expect(await store.tell(told(false, minute(3)), minute(60))).toBe(false);
-    expect(await store.tell(told(false, minute(6)), minute(60))).toBe(true);
+    expect(await store.tell(change(false, minute(3)), minute(60))).toBe(false);
+    expect(await store.tell(change(false, minute(6)), minute(60))).toBe(true);
   });
 
   test("an unblock counts at any time when the block was known only from a refused reply", async () => {
     const store = await desk(make);
     const one = await store.answered(said("telegram", { telegram_chat_id }, "1"), [reply("one")], minute(2));
     await store.settleAs(one, { state: "dead", ...rejection("blocked") }, minute(2));
-    expect(await store.tell(told(true, minute(1)), minute(3))).toBe(true);
+    expect(await store.tell(change(true, minute(1)), minute(3))).toBe(true);
   });
 }

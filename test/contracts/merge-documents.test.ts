@@ -126,7 +126,7 @@ describe("two documents that become one", () => {
       [],
     ],
     [
-      "the newer of two stays, and the other is told",
+      "the newer of two stays, and the other is listed",
       { name: "Anna" },
       { name: "Ann" },
       { name: "Ann" },
@@ -148,8 +148,8 @@ describe("two documents that become one", () => {
     ],
   ];
   test.for(examples)("%s", ([, a, b, data, conflicts]) => {
-    const told = conflicts.map((one) => ({ ...one, session_id: "older" }));
-    expect(ofData(a, b)).toEqual({ data, metadata: told.length > 0 ? { merge_conflicts: told } : {} });
+    const listed = conflicts.map((one) => ({ ...one, session_id: "older" }));
+    expect(ofData(a, b)).toEqual({ data, metadata: listed.length > 0 ? { merge_conflicts: listed } : {} });
   });
 
   test("keep the conflicts of both, the older's first", () => {

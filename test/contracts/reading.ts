@@ -64,8 +64,8 @@ export function reading(make: Make): void {
     expect(updated).toMatchObject({ session_id, data: { a: 1 }, message_count: 1 });
     const user = { text: "By phone: yes", role: "user" } as const;
     await store.sessions.update({ token_hash: hash(1) }, { message: user }, minute(2));
-    const [told, said] = await store.history(session_id);
-    expect(told).toMatchObject({ author, role: "assistant", direction: "outbound", status: "sent" });
+    const [reported, said] = await store.history(session_id);
+    expect(reported).toMatchObject({ author, role: "assistant", direction: "outbound", status: "sent" });
     expect(said).not.toHaveProperty("author");
     await store.sessions.end(hash(1), minute(3));
     await expect(store.sessions.update({ session_id }, {}, minute(4))).rejects.toMatchObject({

@@ -36,7 +36,7 @@ test("sessions that merge in many calls at once lose nothing and become one", as
     );
     const [session, ...others] = await here.active();
     expect(others).toEqual([]);
-    expect(session).toMatchObject({ message_count: 48, kept: 48 });
+    expect(session).toMatchObject({ message_count: 48, stored: 48 });
     await here.owner`update public.sessions set status = 'logged_out', ended_at = now() where status = 'active'`;
   }
   expect((await here.deadlocks()) - before).toBe(0);
@@ -82,8 +82,8 @@ test("a merge during answers, settlements and messages of the younger session bl
     return { stale: completed.stale, settled: settled.length, echoed };
   });
   expect(rounds).toEqual(range(80).map(() => ({ stale: false, settled: 0, echoed: true })));
-  const kept = (await here.active()).map(({ message_count, kept }) => [message_count, kept]);
-  expect(kept).toEqual(range(80).map(() => [8, 8]));
+  const stored = (await here.active()).map(({ message_count, stored }) => [message_count, stored]);
+  expect(stored).toEqual(range(80).map(() => [8, 8]));
   expect((await here.deadlocks()) - before).toBe(0);
 });
 

@@ -71,7 +71,7 @@ test("a message delivered three times at once costs three calls, without a retry
   const before = here.calls();
   for (const i of range(30)) await Promise.all(range(3).map(() => hear(`m${i}`)));
   expect(here.calls() - before).toBe(90);
-  expect((await here.active())[0]).toMatchObject({ message_count: 31, kept: 31 });
+  expect((await here.active())[0]).toMatchObject({ message_count: 31, stored: 31 });
 });
 
 test("a login and a password change at the same time do not deadlock", async () => {

@@ -48,7 +48,7 @@ describe.each(["directly", "through Supabase's REST API"])("200 first messages a
     );
     const [session, ...others] = await here.active();
     expect(others).toEqual([]);
-    expect(session).toMatchObject({ message_count: 200, kept: 200 });
+    expect(session).toMatchObject({ message_count: 200, stored: 200 });
     const turns = results.flat().flatMap((result) => turnOf(result) ?? []);
     expect(turns).toHaveLength(1);
 
@@ -77,7 +77,7 @@ test("every webhook delivered three times, shuffled and at once, is stored once 
     }),
   );
   const thrice = shuffled([...webhooks, ...webhooks, ...webhooks]);
-  const answers = await inFlight(50, thrice, (kept) => store.conversations.receive(kept, new Date()));
+  const answers = await inFlight(50, thrice, (events) => store.conversations.receive(events, new Date()));
   const messages = answers.flat().filter((result) => result.type === "message");
   expect(messages.filter(({ duplicate }) => !duplicate)).toHaveLength(200);
   expect(once(messages.map((result) => result.message.message_id))).toHaveLength(200);
@@ -107,8 +107,8 @@ test("turns that arrive, are answered and swept at once run one at a time, in or
     lists.map(async (ids, person) => {
       const answers: Promise<void>[] = [];
       for (const [i, id] of ids.entries()) {
-        const kept = message({ phone: `+4915100000${person}` }, i % 3 === 0 ? "web" : "telegram", id);
-        const [result] = await store.conversations.receive([kept], new Date());
+        const event = message({ phone: `+4915100000${person}` }, i % 3 === 0 ? "web" : "telegram", id);
+        const [result] = await store.conversations.receive([event], new Date());
         answers.push(bot.answer(turnOf(result)));
       }
       await Promise.all(answers);
@@ -132,8 +132,8 @@ test("after a stop between any two steps each message gets exactly one reply, in
   await Promise.all(
     range(8).map(async (person) => {
       for (const id of numbered(`p${person}-`, 15)) {
-        const kept = message({ phone: `+4915100000${person}` }, "telegram", id);
-        const [result] = await store.conversations.receive([kept], new Date());
+        const event = message({ phone: `+4915100000${person}` }, "telegram", id);
+        const [result] = await store.conversations.receive([event], new Date());
         await bot.answer(turnOf(result));
       }
     }),
@@ -182,7 +182,7 @@ test("receipts and edits of the same messages, concurrent and in any order, bloc
       },
     ]);
     const orders = [news, [...news].reverse(), shuffled(news), shuffled(news), shuffled(news)];
-    await Promise.all(orders.map((kept) => store.conversations.receive(kept, new Date())));
+    await Promise.all(orders.map((events) => store.conversations.receive(events, new Date())));
   }
   expect((await here.deadlocks()) - before).toBe(0);
 });

@@ -37,8 +37,8 @@ describe("the composition root", () => {
     const { error } = (await refused.json()) as any;
     expect(error.code).toBe("misconfigured");
     expect(error.message).not.toMatch(/TELEGRAM|WHATSAPP/);
-    const told = await fetchWith(env, "/session/start", post({ channel: "web" }, { "x-api-key": "admin" }));
-    const { message } = ((await told.json()) as any).error;
+    const answer = await fetchWith(env, "/session/start", post({ channel: "web" }, { "x-api-key": "admin" }));
+    const { message } = ((await answer.json()) as any).error;
     expect(message).toContain("TELEGRAM_WEBHOOK_SECRET is missing");
     expect(message).toContain("WHATSAPP_ACCESS_TOKEN is missing");
     expect(await (await fetchWith(env, "/health")).json()).toMatchObject({ status: "degraded" });
@@ -102,8 +102,8 @@ describe("the composition root", () => {
       KIOSK_IDLE_SECONDS: "1",
       ADMIN_API_KEY: "a",
     };
-    const told = await fetchWith(env, "/", { headers: { "x-api-key": "a" } });
-    const { message } = ((await told.json()) as any).error;
+    const answer = await fetchWith(env, "/", { headers: { "x-api-key": "a" } });
+    const { message } = ((await answer.json()) as any).error;
     for (const name of ["BOT_WEBHOOK_URL", "TELEGRAM_WEBHOOK_SECRET", "KIOSK_IDLE_SECONDS"])
       expect(message).toContain(name);
   });

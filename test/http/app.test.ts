@@ -312,8 +312,8 @@ describe("a half-configured hub", () => {
       expect(error.code).toBe("misconfigured");
       expect(error.message).not.toMatch(/[A-Z]+_[A-Z]+|whatsapp/);
       const admin = { method, headers: { "x-api-key": "admin-key" } };
-      const told = await hub.request(path.replaceAll(/\{\w+\}/g, "1"), admin);
-      expect(((await told.json()) as any).error).toMatchObject({ code: "misconfigured", message: problem });
+      const answer = await hub.request(path.replaceAll(/\{\w+\}/g, "1"), admin);
+      expect(((await answer.json()) as any).error).toMatchObject({ code: "misconfigured", message: problem });
     },
   );
 

@@ -29,7 +29,7 @@ describe("a caller that waits for the bot", () => {
     ["silent", 0, null],
     ["fails", 0, { state: "retrying", attempt: 1, code: "unavailable", reason: "bot_http_500" }],
     ["refuses", 0, { state: "dead", attempt: 1, code: "rejected", reason: "bot_http_400" }],
-  ] as const)("is told whether it %s", async ([mood, replies, turn]) => {
+  ] as const)("learns whether it %s", async ([mood, replies, turn]) => {
     const { hub, state, events } = moodyHub();
     state.mood = mood;
     const { bearer, id } = await begin(hub);

@@ -58,7 +58,7 @@ async function answered({ results }: { results: readonly Received[] }, hub: Hub)
 }
 
 /** The stored texts of Anna and Ben, in order. */
-async function kept({ store, clock }: World) {
+async function stored({ store, clock }: World) {
   const now = new Date(clock.now);
   const said = async (session_id: string) =>
     (await store.sessions.messages({ session_id }, 0, 100, now)).messages.map(
@@ -96,7 +96,7 @@ describe("the replay", () => {
     const replayed = await replay(hub);
     expect(replayed).toMatchObject({ taken: 6, empty: true });
     await answered(replayed, hub);
-    const { replies, ...rest } = await kept(all);
+    const { replies, ...rest } = await stored(all);
     expect(rest).toEqual(everything);
     expect(replies).toHaveLength(6);
     expect(answersTo(replies)).toEqual(onceEach);
@@ -205,7 +205,7 @@ describe("a replay that is cut off", () => {
       await sweep(second, SWEEP);
       all.clock.now += 3_600_000;
       await sweep(second, SWEEP);
-      const { replies, ...rest } = await kept(all);
+      const { replies, ...rest } = await stored(all);
       expect(rest).toEqual(everything);
       expect(replies).toHaveLength(6);
       expect(answersTo(replies)).toEqual(onceEach);
@@ -306,7 +306,7 @@ describe("a new message, while older ones wait", () => {
     const accepted = await accept(hub, "whatsapp", webhook(from(ben, "b3")));
     expect(isJournaled(accepted)).toBe(false);
     await answered(accepted, hub);
-    expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
+    expect((await stored(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
     expect(all.sent.map((text) => /[ab]\d/.exec(text)?.[0]).filter((id) => id?.startsWith("a"))).toEqual([
       "a1",
       "a2",
@@ -354,7 +354,7 @@ describe("a new message, while older ones wait", () => {
     slow.resolve();
     await all.idle();
     expect((await all.journal.depth()).depth).toBe(0);
-    expect((await kept(all)).ben).toHaveLength(4 + 20);
+    expect((await stored(all)).ben).toHaveLength(4 + 20);
   });
 
   test("is replayed by the isolate's next request when the replaying one was cut off", async () => {
@@ -383,7 +383,7 @@ describe("a new message, while older ones wait", () => {
     await all.idle();
     await during;
     await all.idle();
-    expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3", "user: a4"]);
+    expect((await stored(all)).anna).toEqual(["user: a1", "user: a2", "user: a3", "user: a4"]);
   });
 
   test("keeps its place of arrival, even if it waited for a hanging store", async () => {
@@ -420,7 +420,7 @@ describe("a new message, while older ones wait", () => {
     expect((await all.journal.depth()).depth).toBe(7);
     await release!();
     await sweep(hub, SWEEP);
-    expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
+    expect((await stored(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
   });
 
   test("goes to the store if they are stored before it could be journaled", async () => {
@@ -440,7 +440,7 @@ describe("a new message, while older ones wait", () => {
     });
     expect(isJournaled(await accept(slow, "whatsapp", webhook(from(anna, "a3"))))).toBe(false);
     expect((await all.journal.depth()).depth).toBe(0);
-    expect((await kept(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
+    expect((await stored(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
   });
 
   test("costs a busy isolate one journal call every three seconds while all is well", async () => {

@@ -40,7 +40,7 @@ const deliver = async (hub: TestHub, channel: string, body: string, headers: Rec
   (await hub.request(`/webhooks/${channel}`, post(body, headers))).status;
 
 /** The stored messages of the session with this identity. */
-async function kept(hub: TestHub, query: string): Promise<string[]> {
+async function storedTexts(hub: TestHub, query: string): Promise<string[]> {
   await hub.idle();
   const found = await hub.request(`/session/restore?${query}`, history);
   if (found.status === 404) return [];
@@ -78,17 +78,17 @@ describe("WhatsApp's signature", () => {
     ["stands in the old header", async () => ({ "x-hub-signature": `sha256=${await hex()}` })],
     ["is a key of the shop", async () => ({ "x-api-key": "admin-key" })],
     ["is the bot's secret", async () => ({ "x-telegram-bot-api-secret-token": ENV.TELEGRAM_WEBHOOK_SECRET })],
-  ])("is refused when it %s, and nothing is kept", async ([, headers]) => {
+  ])("is refused when it %s, and nothing is storedTexts", async ([, headers]) => {
     const hub = testHub();
     expect(await deliver(hub, "whatsapp", body, await headers())).toBe(401);
-    expect(await kept(hub, "phone=%2B4915112340001")).toEqual([]);
+    expect(await storedTexts(hub, "phone=%2B4915112340001")).toEqual([]);
   });
 
   test("is accepted in capitals too, so that the cases above fail only for their change", async () => {
     const hub = testHub();
     const capitals = { "x-hub-signature-256": `sha256=${(await hex()).toUpperCase()}` };
     expect(await deliver(hub, "whatsapp", body, capitals)).toBe(200);
-    expect(await kept(hub, "phone=%2B4915112340001")).toEqual(["Hello"]);
+    expect(await storedTexts(hub, "phone=%2B4915112340001")).toEqual(["Hello"]);
   });
 
   test.for(["page", "instagram", "user", "whatsapp", ""])(
@@ -97,7 +97,7 @@ describe("WhatsApp's signature", () => {
       const hub = testHub();
       const foreign = whatsapp("Hello", { object });
       expect(await deliver(hub, "whatsapp", foreign, await signed(foreign))).toBe(200);
-      expect(await kept(hub, "phone=%2B4915112340001")).toEqual([]);
+      expect(await storedTexts(hub, "phone=%2B4915112340001")).toEqual([]);
     },
   );
 
@@ -114,7 +114,7 @@ describe("WhatsApp's signature", () => {
       await hub.idle();
       hub.clock.now = new Date(hub.clock.now.getTime() + 86_400_000);
     }
-    expect(await kept(hub, "phone=%2B4915112340001")).toEqual(["Hello"]);
+    expect(await storedTexts(hub, "phone=%2B4915112340001")).toEqual(["Hello"]);
     expect(replies).toBe(1);
   });
 
@@ -141,17 +141,17 @@ describe("Telegram's secret", () => {
     ["is the bot's token", { "x-telegram-bot-api-secret-token": ENV.TELEGRAM_BOT_TOKEN }],
     ["is a key of the shop", { "x-api-key": "admin-key" }],
     ["is `undefined`", { "x-telegram-bot-api-secret-token": "undefined" }],
-  ])("is refused when it %s, and nothing is kept", async ([, headers]) => {
+  ])("is refused when it %s, and nothing is storedTexts", async ([, headers]) => {
     const hub = testHub();
     expect(await deliver(hub, "telegram", body, headers)).toBe(401);
-    expect(await kept(hub, "telegram_chat_id=4711")).toEqual([]);
+    expect(await storedTexts(hub, "telegram_chat_id=4711")).toEqual([]);
   });
 
   test("does not make a replay count twice", async () => {
     const hub = testHub();
     const headers = { "x-telegram-bot-api-secret-token": right };
     for (let i = 0; i < 3; i++) expect(await deliver(hub, "telegram", body, headers)).toBe(200);
-    expect(await kept(hub, "telegram_chat_id=4711")).toEqual(["Hello"]);
+    expect(await storedTexts(hub, "telegram_chat_id=4711")).toEqual(["Hello"]);
   });
 
   test("is not read from a query", async () => {

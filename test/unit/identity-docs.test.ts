@@ -13,13 +13,13 @@ const rows = section
 
 test("the page gives examples", () => expect(rows.length).toBeGreaterThan(4));
 
-test.for(rows)("docs/identity.md: %s%s and %s", ([, older, newer, merged, told]) => {
+test.for(rows)("docs/identity.md: %s%s and %s", ([, older, newer, merged, listed]) => {
   const parse = (text: string | undefined) => JSON.parse(text!);
   const result = mergeDocuments(
     { session_id: "older", data: parse(older), metadata: {} },
     { session_id: "newer", data: parse(newer), metadata: {} },
   );
   expect(result.data).toEqual(parse(merged));
-  const conflicts = told ? [{ ...parse(told), session_id: "older" }] : undefined;
+  const conflicts = listed ? [{ ...parse(listed), session_id: "older" }] : undefined;
   expect(result.metadata.merge_conflicts).toEqual(conflicts);
 });

@@ -21,11 +21,11 @@ const STALE: Completed = { stale: true, messages: [], deliveries: [] };
 /** Conversations in memory. */
 export function memoryConversations(tables: Tables): Conversations {
   return {
-    async receive(kept, now) {
+    async receive(events, now) {
       takeEffects(tables);
-      const restore = kept.length > 1 && kept.some(isRefusable) ? snapshot(tables) : undefined;
+      const restore = events.length > 1 && events.some(isRefusable) ? snapshot(tables) : undefined;
       try {
-        return kept.map((item) => {
+        return events.map((item) => {
           const result = receiveOne(tables, item, now);
           return { ...result, ...takeEffects(tables) };
         });

@@ -26,8 +26,8 @@ import type { SqlCall } from "../sql.ts";
  */
 export function sqlConversations(ask: SqlCall, lease: Row, people: Row): Conversations {
   return {
-    async receive(kept, now) {
-      const { results } = await ask("hub_receive", { now, ...people, items: kept.map(toItem) });
+    async receive(events, now) {
+      const { results } = await ask("hub_receive", { now, ...people, items: events.map(toItem) });
       return (results as Row[]).map(toReceived);
     },
     async complete({ turn_id, attempt }, replies, now) {
@@ -53,28 +53,28 @@ export function toDue({ turns, deliveries }: Row): Due {
   return { turns: (turns as Row[]).map(toTurn), deliveries: (deliveries as Row[]).map(toDelivery) };
 }
 
-function toItem(kept: InboundEvent): Row {
-  switch (kept.type) {
+function toItem(event: InboundEvent): Row {
+  switch (event.type) {
     case "message": {
-      const { from, content, ...message } = kept.message;
+      const { from, content, ...message } = event.message;
       const sender = isSessionRef(from) ? from : { identities: from };
-      return { type: kept.type, ...message, ...sender, ...toColumns(content) };
+      return { type: event.type, ...message, ...sender, ...toColumns(content) };
     }
     case "echo": {
-      const { to, content, ...echo } = kept.echo;
-      return { type: kept.type, ...echo, identities: to, ...toColumns(content) };
+      const { to, content, ...echo } = event.echo;
+      return { type: event.type, ...echo, identities: to, ...toColumns(content) };
     }
     case "receipt":
-      return { type: kept.type, ...kept.receipt };
+      return { type: event.type, ...event.receipt };
     case "edit": {
-      const { content, ...edit } = kept.edit;
-      return { type: kept.type, ...edit, ...(content && toColumns(content)) };
+      const { content, ...edit } = event.edit;
+      return { type: event.type, ...edit, ...(content && toColumns(content)) };
     }
     case "identity_change":
-      return { type: kept.type, identities: kept.change.from, to: kept.change.to, at: kept.change.at };
+      return { type: event.type, identities: event.change.from, to: event.change.to, at: event.change.at };
     case "reachability": {
-      const { who, ...rest } = kept.reachability;
-      return { type: kept.type, ...rest, identities: who };
+      const { who, ...rest } = event.reachability;
+      return { type: event.type, ...rest, identities: who };
     }
   }
 }

@@ -17,14 +17,14 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
       return ((await ask("hub_find", { now, ...who })).sessions as Row[]).map(toSession);
     },
     async update(of, { message, ...changes }, now) {
-      const kept = message && {
+      const reported = message && {
         ...toColumns({ kind: "text", text: message.text }),
         external_id: message.external_id,
         role: message.role,
         author: message.author,
         ...(message.role === "user" ? { direction: "inbound" } : { direction: "outbound", status: "sent" }),
       };
-      return toOpened(await ask("hub_update", { now, ...changing, ...of, ...changes, message: kept }));
+      return toOpened(await ask("hub_update", { now, ...changing, ...of, ...changes, message: reported }));
     },
     async end(token_hash, now) {
       const { session, token_hashes } = await ask("hub_end", { now, kiosk_idle_ms, token_hash });

@@ -179,19 +179,19 @@ function toWebhook(
   const { from, b, change } = call;
   const identities = "identities" in from ? from.identities : undefined;
   const sender = identities ?? refOf(from as Owner);
-  const kept = call.items.flatMap((item) => {
+  const events = call.items.flatMap((item) => {
     const isSecond = "b" in item && item.b;
-    const one = toKept(item, isSecond ? b : sender, seen, now);
+    const one = toEvent(item, isSecond ? b : sender, seen, now);
     if (one?.type === "message" && call.claimed && !isSecond)
       return [{ ...one, message: { ...one.message, claimed: true } }];
     return one ?? [];
   });
   if (change && identities)
-    kept.push({ type: "identity_change", change: { channel: "whatsapp", from: identities, to: change } });
-  return kept;
+    events.push({ type: "identity_change", change: { channel: "whatsapp", from: identities, to: change } });
+  return events;
 }
 
-function toKept(item: Item, who: Identities | SessionRef, seen: Seen, now: Date): InboundEvent | undefined {
+function toEvent(item: Item, who: Identities | SessionRef, seen: Seen, now: Date): InboundEvent | undefined {
   const { channel } = item;
   const account = ACCOUNTS[channel];
   const at = { channel, ...(account !== undefined && { account }) };

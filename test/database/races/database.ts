@@ -19,7 +19,7 @@ export interface Races {
   store(over?: Partial<StoreSettings>): Store;
   readonly owner: sqlDriver.Sql;
   /** The active sessions, with their message_count and their number of stored messages. */
-  active(): Promise<{ session_id: string; message_count: number; kept: number }[]>;
+  active(): Promise<{ session_id: string; message_count: number; stored: number }[]>;
   /** How many calls were retried after a deadlock. */
   deadlocks(): Promise<number>;
   /** How many calls its stores have made so far, with retries. */
@@ -61,7 +61,7 @@ export function races(): Races {
     store: (over = {}) => sqlStore(counted, { ...settings, ...over }),
     calls: () => calls,
     active: () => owner`
-      select s.session_id, s.message_count, count(m.message_id)::int as kept
+      select s.session_id, s.message_count, count(m.message_id)::int as stored
       from public.sessions s left join public.messages m using (session_id)
       where s.status = 'active' group by s.session_id`,
     async deadlocks() {

@@ -103,19 +103,19 @@ export function createClients(world: World): Clients {
     return whole;
   }
 
-  const posted = (channel: string, kept: InboundEvent[]) => async (isolate: Isolate) => {
-    const { turns } = await accept(isolate.hub, channel, webhook(...kept));
+  const posted = (channel: string, events: InboundEvent[]) => async (isolate: Isolate) => {
+    const { turns } = await accept(isolate.hub, channel, webhook(...events));
     answering(isolate, turns, world.bugs);
   };
 
   function write(people: readonly number[], channel: Platform, count: number, step: number): ClientRequest {
-    const kept = people.flatMap((who) =>
+    const events = people.flatMap((who) =>
       Array.from({ length: count }, () => said(channel, identityOn(channel, who), `m${++numbers}`)),
     );
-    const messages = kept.map(({ message }) => message.external_id);
+    const messages = events.map(({ message }) => message.external_id);
     const name = `${channel} ${messages}`;
     return made(
-      { name, keys: people.map(person), stubborn: true, messages, ask: posted(channel, kept) },
+      { name, keys: people.map(person), stubborn: true, messages, ask: posted(channel, events) },
       step,
     );
   }
@@ -267,9 +267,9 @@ export function createClients(world: World): Clients {
       }
       case "say": {
         if (token === undefined) return undefined;
-        const kept = said("web", { token_hash: token }, `m${++numbers}`);
-        const messages = [kept.message.external_id];
-        const ask = posted("web", [kept]);
+        const event = said("web", { token_hash: token }, `m${++numbers}`);
+        const messages = [event.message.external_id];
+        const ask = posted("web", [event]);
         return made({ name: `web ${messages}`, keys: [device!.key], stubborn: false, messages, ask }, step);
       }
       case "read": {
@@ -308,9 +308,9 @@ export function createClients(world: World): Clients {
       }
       case "claim": {
         const { phone } = PEOPLE[action.who]!;
-        const kept = said("kiosk", { phone }, `m${++numbers}`);
-        const messages = [kept.message.external_id];
-        const event = { ...kept, message: { ...kept.message, claimed: true } };
+        const unclaimed = said("kiosk", { phone }, `m${++numbers}`);
+        const messages = [unclaimed.message.external_id];
+        const event = { ...unclaimed, message: { ...unclaimed.message, claimed: true } };
         const key = person(action.who);
         const name = `claim of ${key} ${messages}`;
         return made({ name, keys: [key], stubborn: false, messages, ask: posted("kiosk", [event]) }, step);
