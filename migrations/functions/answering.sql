@@ -23,70 +23,86 @@ begin
 end
 $$;
 
--- Adds a reply to the session of its turn. p_reply: {kind, text, content, parts}; parts none means that the customer
--- fetches it.
-create or replace function hub.add_reply(t public.turns, p_seq bigint, p_reply jsonb, p_status text, c hub.context) returns public.messages
-language plpgsql volatile as $$
-declare
-  m public.messages;
-begin
-  insert into public.messages (
-    message_id, session_id, seq, channel, account, direction, role, kind, text, content, reply_to, status, created_at
-  ) values (
-    hub.uuid(c.now), t.session_id, p_seq, t.channel, t.account, 'outbound', 'assistant',
-    p_reply ->> 'kind', p_reply ->> 'text', p_reply -> 'content', t.message_id, p_status, c.now
-  ) returning * into m;
-  return m;
-end
-$$;
-
--- Whether the customer of a session has blocked us on a channel.
-create or replace function hub.is_blocked(s public.sessions, p_channel text) returns boolean
-language plpgsql stable as $$
-begin
-  return coalesce((select p_channel = any (unreachable) from public.customers where customer_key = s.customer_key), false);
-end
-$$;
-
 -- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
 -- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}]}; a null part is the whole
 -- reply; no parts means that its customer fetches it.
 -- Returns {stale, messages, deliveries, next}; stale when somebody else has the turn, and then nothing is saved.
-create or replace function public.hub_complete(p jsonb) returns jsonb
+create or replace function public.hub_complete(p jsonb) returns json
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
+  v_turn constant uuid := p ->> 'turn_id';
   v_replies constant jsonb := p -> 'replies';
   v_count constant integer := jsonb_array_length(v_replies);
-  v_messages jsonb := '[]';
-  v_delivery jsonb;
+  v_messages json[] := '{}';
+  v_delivery json;
+  v_message json;
   v_reply jsonb;
-  v_part jsonb;
   v_parts integer;
   v_seq bigint;
   v_ms bigint;
+  v_message_id uuid;
+  v_delivery_id uuid;
+  v_part jsonb;
+  v_free boolean;
   v_blocked boolean;
+  v_open boolean;
+  v_waiting boolean;
   s public.sessions;
   t public.turns;
-  m public.messages;
 begin
-  s := hub.hold_session_of_turn((p ->> 'turn_id')::uuid);
-  t := hub.end_turn((p ->> 'turn_id')::uuid, (p ->> 'attempt')::int, c);
+  s := hub.hold_session_of_turn(v_turn);
+  t := hub.end_turn(v_turn, (p ->> 'attempt')::int, c);
   if t.turn_id is null then
     return '{"stale": true, "messages": [], "deliveries": []}';
   end if;
-  v_blocked := hub.is_blocked(s, t.channel);
+  select
+      exists (
+        select from public.deliveries d
+        where d.session_id = t.session_id and d.channel = t.channel and d.state in ('pending', 'sending')),
+      exists (select from public.turns w where w.session_id = t.session_id and w.state in ('pending', 'running')),
+      case when s.status = 'active' then t.channel = any (s.unreachable)
+        else coalesce((select t.channel = any (unreachable) from public.customers where customer_key = s.customer_key), false) end
+    into v_open, v_waiting, v_blocked;
+  v_free := not v_open and not v_blocked and c.pace ->> t.channel is null;
   v_seq := s.last_seq;
 
   for i in 0 .. v_count - 1 loop
     v_reply := v_replies -> i;
     v_parts := jsonb_array_length(v_reply -> 'parts');
     v_seq := hub.next_seq(v_seq, c.now);
-    m := hub.add_reply(t, v_seq, v_reply, case when v_parts = 0 then 'sent' when v_blocked then 'failed' else 'pending' end, c);
-    v_messages := v_messages || hub.message_json(m);
+    v_message_id := hub.uuid(c.now);
+    insert into public.messages as x (
+        message_id, session_id, seq, channel, account, direction, role, kind, text, content, reply_to, status, created_at)
+      values (
+        v_message_id, t.session_id, v_seq, t.channel, t.account, 'outbound', 'assistant',
+        v_reply ->> 'kind', v_reply ->> 'text', v_reply -> 'content', t.message_id,
+        case when v_parts = 0 then 'sent' when v_blocked then 'failed' else 'pending' end, c.now)
+      returning hub.message_json(x) into v_message;
+    v_messages := v_messages || v_message;
     for j in 0 .. v_parts - 1 loop
-      v_part := hub.add_delivery(m, v_parts, t.address, v_reply -> 'parts' -> j, v_blocked, c);
-      v_delivery := coalesce(v_delivery, v_part);
+      v_part := nullif(v_reply -> 'parts' -> j, 'null');
+      v_delivery_id := hub.uuid(c.now);
+      insert into public.deliveries (
+          delivery_id, message_id, session_id, parts, channel, account, address, content, state, attempt, due_at, status, code,
+          reason, created_at)
+        values (
+          v_delivery_id, v_message_id, t.session_id, v_parts, t.channel, t.account, t.address, v_part,
+          case when v_blocked then 'dead' when v_free then 'sending' else 'pending' end,
+          case when v_free then 1 else 0 end,
+          case when v_free then c.now + c.lease else hub.at_once(c.now) end,
+          case when v_blocked then 'failed' else 'pending' end,
+          case when v_blocked then 'rejected' end,
+          case when v_blocked then 'blocked' end,
+          c.now);
+      v_open := v_open or not v_blocked;
+      if v_free then
+        v_free := false;
+        v_delivery := json_build_object(
+          'delivery_id', v_delivery_id, 'message_id', v_message_id, 'session_id', t.session_id, 'attempt', 1,
+          'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', v_reply ->> 'kind',
+          'text', coalesce(v_part ->> 'text', v_reply ->> 'text'), 'content', coalesce(v_part - 'text', v_reply -> 'content'));
+      end if;
     end loop;
     if v_blocked and v_parts > 0 then
       perform hub.count(array_fill('deliveries|' || t.channel || '|dead', array[v_parts]));
@@ -100,11 +116,13 @@ begin
 
   v_ms := hub.ms(t.created_at, c.now);
   insert into public.counted (key, ms) values (hub.bucket('answer_ms', t.channel, v_ms), v_ms);
-  v_delivery := coalesce(v_delivery, hub.claim_delivery(s.session_id, t.channel, c));
-  return jsonb_build_object(
+  if v_open and v_delivery is null then
+    v_delivery := hub.claim_delivery(s.session_id, t.channel, c);
+  end if;
+  return json_build_object(
     'stale', false, 'messages', v_messages,
-    'deliveries', hub.list_of(v_delivery),
-    'next', hub.claim_turn(s.session_id, c));
+    'deliveries', case when v_delivery is null then '[]' else json_build_array(v_delivery) end,
+    'next', case when v_waiting then hub.claim_turn(s.session_id, c) end);
 end
 $$;
 

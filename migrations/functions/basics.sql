@@ -3,22 +3,18 @@
 -- The context of a call from its argument. p: {now: ISO 8601, ttl_ms, lease_ms, patience_ms, history, batch, pace: {channel:
 -- messages per second}, language, kiosk_idle_ms, notices: {name: text}}; what is absent is null, or none.
 create or replace function hub.context_of(p jsonb) returns hub.context
-language plpgsql stable as $$
-declare
-  c hub.context;
-begin
-  c.now := p ->> 'now';
-  c.ttl := (p ->> 'ttl_ms')::bigint * interval '1 millisecond';
-  c.lease := (p ->> 'lease_ms')::bigint * interval '1 millisecond';
-  c.patience := coalesce((p ->> 'patience_ms')::bigint, 0) * interval '1 millisecond';
-  c.history := coalesce((p ->> 'history')::int, 0);
-  c.batch := coalesce((p ->> 'batch')::boolean, false);
-  c.pace := p -> 'pace';
-  c.language := p ->> 'language';
-  c.kiosk_idle := (p ->> 'kiosk_idle_ms')::bigint * interval '1 millisecond';
-  c.notices := p -> 'notices';
-  return c;
-end
+language sql stable as $$
+  select row(
+    (p ->> 'now')::timestamptz,
+    (p ->> 'ttl_ms')::bigint * interval '1 millisecond',
+    (p ->> 'lease_ms')::bigint * interval '1 millisecond',
+    coalesce((p ->> 'patience_ms')::bigint, 0) * interval '1 millisecond',
+    coalesce((p ->> 'history')::int, 0),
+    coalesce((p ->> 'batch')::boolean, false),
+    p -> 'pace',
+    p ->> 'language',
+    (p ->> 'kiosk_idle_ms')::bigint * interval '1 millisecond',
+    p -> 'notices')::hub.context
 $$;
 
 -- Refuses a call: nothing of it stays. p_code is one of the hub's error codes; p_detail may hold retry_after_ms, and what
@@ -33,10 +29,7 @@ $$;
 -- A UUID version 7 of the given instant: new rows land at the end of their indexes.
 create or replace function hub.uuid(p_now timestamptz) returns uuid
 language sql volatile parallel safe as $$
-  select encode(
-    set_bit(set_bit(
-      overlay(uuid_send(gen_random_uuid()) placing substring(int8send((extract(epoch from p_now) * 1000)::bigint) from 3) from 1 for 6),
-      52, 1), 53, 1), 'hex')::uuid
+  select (lpad(to_hex((extract(epoch from p_now) * 1000)::bigint), 12, '0') || '7' || substr(gen_random_uuid()::text, 16))::uuid
 $$;
 
 -- The smallest of the UUIDs that hub.uuid makes at an instant or later.

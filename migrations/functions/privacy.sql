@@ -69,7 +69,7 @@ $$;
 -- A message with what it said before.
 create or replace function hub.exported_message(m public.messages) returns jsonb
 language sql stable as $$
-  select hub.message_json(m) || jsonb_build_object('revisions', coalesce(m.revisions, '[]'))
+  select hub.message_json(m)::jsonb || jsonb_build_object('revisions', coalesce(m.revisions, '[]'))
 $$;
 
 -- One page of everything kept of somebody: sessions, then messages with what they said before. The first page leaves a

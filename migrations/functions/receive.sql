@@ -1,103 +1,114 @@
 -- hub_receive, and what serves it: everything of one webhook in one call. The items are described at hub_receive, at the end.
 
 -- Takes in a message of one customer who has an active session and holds all of its identities verified: most messages are
--- such. One statement finds and locks the session, keeps the message, slides the session, adds the turn and counts. Null,
--- and nothing is locked, when it is another message, or somebody else has the session in hand: such a message takes the
--- long way. p_at is when it came. Returns as keep_inbound.
-create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns jsonb
+-- such. The item's anchor finds the session, and the session's own copy of its customer shows whether it holds the rest.
+-- Null, and nothing is locked, when it is another message, or somebody else has the session in hand: such a message takes
+-- the long way. Few short statements, for what a message costs is mostly the start of each. p_at is when it came. Returns
+-- as keep_inbound, with what the customer is known by beside the session, as customer.
+create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns json
 language plpgsql volatile as $$
 declare
   v_channel constant text := p_item ->> 'channel';
   v_account constant text := p_item ->> 'account';
-  v_recent constant timestamptz := p_at - interval '60 seconds';
-  r record;
+  v_external_id constant text := p_item ->> 'external_id';
+  v_session uuid;
+  v_customer uuid;
+  v_seq bigint;
+  v_last_channel text;
+  v_blocked boolean;
+  v_fresh boolean;
+  v_seen_as jsonb;
+  v_seen_until timestamptz;
+  v_erased boolean;
+  v_early boolean;
+  v_free boolean;
+  v_message_id uuid;
+  v_message json;
+  v_document json;
+  v_known jsonb;
   m public.messages;
   t public.turns;
 begin
-  with found as (
-    select x.session_id, x.customer_key, x.last_channel, greatest(x.last_seq + 1, (extract(epoch from p_at) * 1000000)::bigint) as seq,
-      v_channel = any (k.unreachable) as blocked,
-      h.seen and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null'
-        or (h.reached and x.last_channel = v_channel)) as fresh,
-      case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as known,
-      -- Else somebody had the session in hand until a moment ago, and this statement does not see what they did.
-      x.xmin = o.xmin as settled
-    from (
-        select e.key, e.value from jsonb_each_text(p_item -> 'identities') as e
-        order by hub.identity_rank(e.key), e.key collate "C" limit 1
-      ) e
-      join public.identities i on i.kind = e.key and i.value = e.value
-      join public.sessions x on x.customer_key = i.customer_key and x.status = 'active'
-      join public.sessions o on o.session_id = x.session_id
-      join public.customers k on k.customer_key = i.customer_key
-      cross join lateral (
-        select jsonb_object_agg(h.kind, h.value) as held,
-          bool_and(h.last_seen_at >= v_recent) filter (where p_item -> 'identities' ? h.kind) as seen,
-          bool_or(h.address_used_at >= v_recent and h.kind = coalesce(p_item ->> 'address_of', e.key) and h.channel = v_channel
-            and h.address = p_item -> 'address' and h.account is not distinct from v_account) as reached
-        from public.identities h
-        where h.customer_key = i.customer_key and h.verified_at is not null
-      ) h
-    where x.expires_at > p_at and h.held @> (p_item -> 'identities')
-    for update of x skip locked
-  ), kept as (
-    insert into public.messages (
-      message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
-    select hub.uuid(c.now), f.session_id, f.seq, v_channel, v_account, p_item ->> 'external_id', 'inbound', 'user',
-      p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
-      case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, f.session_id) end,
-      (p_item ->> 'sent_at')::timestamptz, p_at
-    from found f
-    where not exists (
-      select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, p_item ->> 'external_id'))
-    on conflict do nothing
-    returning *
-  ), slid as (
-    update public.sessions s
-    set last_activity = greatest(s.last_activity, p_at), updated_at = greatest(s.updated_at, p_at),
-      expires_at = greatest(s.expires_at, p_at + c.ttl), message_count = s.message_count + 1, last_seq = k.seq,
-      last_channel = v_channel,
-      channels = case when v_channel = any (s.channels) then s.channels else s.channels || v_channel end,
-      channels_since = case when v_channel = any (s.channels) then s.channels_since else s.channels_since || p_at end
-    from kept k
-    where s.session_id = k.session_id
-    returning s.*
-  ), asked as (
-    insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
-    select hub.uuid(c.now), k.session_id, k.seq, k.message_id, k.channel, k.account, p_item -> 'address',
-      case when free.yes then 'running' else 'pending' end, case when free.yes then 1 else 0 end,
-      case when free.yes then c.now + c.lease else hub.at_once(c.now) end, c.now
-    from kept k, lateral (
-      select (select settled from found) and not exists (
-        select from public.turns w where w.session_id = k.session_id and w.state in ('pending', 'running')) as yes) free
-    where (p_item ->> 'wakes')::boolean
-    returning *
-  ), counted as (
-    insert into public.counted (key) select 'received|' || v_channel from kept
-  )
-  select f.session_id, f.customer_key, f.last_channel, f.blocked, f.fresh, k as message, a as turn,
-      hub.session_row(to_jsonb(s)) || f.known as session
-    into r
-    from found f left join kept k on true left join slid s on true left join asked a on true;
+  select x.session_id, x.customer_key, hub.next_seq(x.last_seq, p_at), x.last_channel, v_channel = any (x.unreachable),
+      p_at <= x.seen_until and x.last_channel = v_channel and x.seen_as = hub.seen_as(p_item)
+    into v_session, v_customer, v_seq, v_last_channel, v_blocked, v_fresh
+    from public.identities i join public.sessions x on x.customer_key = i.customer_key and x.status = 'active'
+    where i.kind = p_item #>> '{anchor,kind}' and i.value = p_item #>> '{anchor,value}'
+      and x.expires_at > p_at and x.customer @> (p_item -> 'identities') and not x.customer ? 'phone_verified'
+    for update of x skip locked;
   if not found then
     return null;
   end if;
-  m := r.message;
-  if m.message_id is null then
-    return hub.repeat_message(v_channel, coalesce(v_account, r.session_id::text), p_item ->> 'external_id', c);
+  if v_blocked then
+    perform hub.set_reachable(v_customer, v_channel, true);
   end if;
-  m := hub.meet_early(m, c.now);
-  if r.blocked then
-    perform hub.set_reachable(r.customer_key, v_channel, true);
+  if v_account is not null and hub.lock_message(v_channel, v_account, v_external_id) then
+    -- A statement of its own: what others did until they gave up these locks, it sees.
+    select
+        exists (select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, v_external_id)),
+        exists (
+          select from public.early_events where channel = v_channel and account = v_account and external_id = v_external_id),
+        not exists (select from public.turns w where w.session_id = v_session and w.state in ('pending', 'running'))
+      into v_erased, v_early, v_free;
+  else
+    v_free := not exists (select from public.turns w where w.session_id = v_session and w.state in ('pending', 'running'));
   end if;
-  if r.fresh is not true then
-    perform hub.see_customer(r.customer_key, r.last_channel, p_item, p_at);
+  if v_erased is not true then
+    v_message_id := hub.uuid(c.now);
+    insert into public.messages as x (
+        message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
+      values (
+        v_message_id, v_session, v_seq, v_channel, v_account, v_external_id, 'inbound', 'user',
+        p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
+        case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, v_session) end,
+        (p_item ->> 'sent_at')::timestamptz, p_at)
+      on conflict do nothing
+      returning hub.message_json(x) into v_message;
   end if;
-  t := r.turn;
-  return jsonb_build_object(
-    'type', 'message', 'duplicate', false, 'message', hub.message_json(m), 'session', r.session,
-    'turn', case t.state when 'running' then hub.turn_json(t, c) when 'pending' then hub.claim_turn(t.session_id, c) end);
+  if v_message is null then
+    return hub.repeat_message(v_channel, coalesce(v_account, v_session::text), v_external_id, c);
+  end if;
+  if v_early and hub.apply_early(v_channel, v_account, v_external_id, c.now) then
+    select * into m from public.messages where message_id = v_message_id;
+    v_message := hub.message_json(m);
+  end if;
+  if v_fresh is not true then
+    v_seen_as := hub.seen_as(p_item);
+    v_seen_until := hub.see_customer(v_customer, v_last_channel, p_item, p_at);
+  end if;
+  update public.sessions s
+    set last_activity = greatest(s.last_activity, p_at),
+        updated_at = greatest(s.updated_at, p_at),
+        expires_at = greatest(s.expires_at, p_at + c.ttl),
+        message_count = s.message_count + 1,
+        last_seq = v_seq,
+        last_channel = v_channel,
+        channels = case when v_channel = any (s.channels) then s.channels else s.channels || v_channel end,
+        channels_since = case when v_channel = any (s.channels) then s.channels_since else s.channels_since || p_at end,
+        seen_as = coalesce(v_seen_as, s.seen_as),
+        seen_until = case when v_fresh then s.seen_until else v_seen_until end
+    where s.session_id = v_session
+    returning hub.active_json(s), s.customer into v_document, v_known;
+  insert into public.counted (key) values ('received|' || v_channel);
+  if (p_item ->> 'wakes')::boolean then
+    insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
+      values (
+        hub.uuid(c.now), v_session, v_seq, v_message_id, v_channel, v_account, p_item -> 'address',
+        case when v_free then 'running' else 'pending' end, case when v_free then 1 else 0 end,
+        case when v_free then c.now + c.lease else hub.at_once(c.now) end, c.now)
+      returning * into t;
+  end if;
+  return json_build_object(
+    'type', 'message', 'duplicate', false, 'message', v_message, 'session', v_document, 'customer', v_known,
+    'turn', case t.state when 'running' then hub.turn_json(t, c) when 'pending' then hub.claim_turn(v_session, c) end);
 end
+$$;
+
+-- What of a message says how its customer is seen: while that stays the same, there is nothing new to remember.
+create or replace function hub.seen_as(p_item jsonb) returns jsonb
+language sql immutable parallel safe as $$
+  select jsonb_build_array(
+    p_item -> 'identities', p_item -> 'address', p_item -> 'account', p_item ? 'address_of', p_item -> 'address_of')
 $$;
 
 -- Keeps a customer's message in its session, whose row is held, and slides the session. p_event: what is kept in its place
@@ -182,24 +193,38 @@ end
 $$;
 
 -- Remembers that a customer was seen with a message's identities, and where they were reached. The identity that the address
--- belongs to is address_of, else the strongest; where address_of is null the address serves this one answer only.
-create or replace function hub.see_customer(p_customer uuid, p_last_channel text, p_item jsonb, p_at timestamptz) returns void
+-- belongs to is address_of, else the strongest; where address_of is null the address serves this one answer only. Returns
+-- until when another message like this one has nothing to add, null when it may have at once.
+create or replace function hub.see_customer(p_customer uuid, p_last_channel text, p_item jsonb, p_at timestamptz)
+returns timestamptz
 language plpgsql volatile as $$
 declare
   v_identities constant jsonb := p_item -> 'identities';
-  v_of constant text := case when p_item ? 'address_of' then p_item ->> 'address_of' else hub.strongest(v_identities) end;
+  v_of constant text := case
+    when coalesce(p_item -> 'address', '{}') = '{}' then null
+    when p_item ? 'address_of' then p_item ->> 'address_of'
+    else hub.strongest(v_identities) end;
+  v_until timestamptz;
 begin
   if v_identities is null or coalesce((p_item ->> 'claimed')::boolean, false) then
-    return;
+    return null;
   end if;
   update public.identities
     set last_seen_at = p_at
     where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < p_at - interval '60 seconds';
-  if v_of is not null and p_item -> 'address' <> '{}' then
+  if v_of is not null then
     perform hub.keep_address(
       p_customer, v_of, p_item ->> 'channel', p_item ->> 'account', p_item -> 'address', p_at,
       p_last_channel is distinct from p_item ->> 'channel');
   end if;
+  select least(min(last_seen_at) filter (where v_identities ->> kind = value), min(address_used_at) filter (where kind = v_of))
+    into v_until
+    from public.identities
+    where customer_key = p_customer
+    having v_of is null or bool_or(
+      kind = v_of and channel = p_item ->> 'channel' and account is not distinct from p_item ->> 'account'
+      and address = p_item -> 'address');
+  return v_until + interval '60 seconds';
 end
 $$;
 
@@ -243,12 +268,6 @@ declare
   s public.sessions;
 begin
   if p_item ? 'identities' then
-    if not p_item ? 'link_hash' and (p_item ->> 'claimed')::boolean is not true then
-      v_result := hub.receive_known(p_item, v_at, c);
-      if v_result is not null then
-        return v_result;
-      end if;
-    end if;
     perform hub.lock_identities(p_item -> 'identities');
   end if;
   -- Only now: a call that brings the same message at the same time holds what was just waited for.
@@ -428,37 +447,50 @@ $$;
 
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
---   message          {channel, account, external_id, identities | token_hash | session_id, address, address_of, kind, text,
+--   message          {channel, account, external_id, identities | token_hash | session_id, anchor, address, address_of, kind, text,
 --                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at}; claimed identities are only claimed,
 --                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
---                     that was before now, and address_of is the kind of the identity whose address it is
+--                     that was before now, and address_of is the kind of the identity whose address it is. anchor is
+--                     {kind, value} of the strongest identity, only of a message whose identities are verified and which
+--                     has no link
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
 --   identity_change  {identities, to}
 --   reachability     {channel, identities, reachable}
--- Returns {results}: for a message {type, message, session, duplicate, turn} or {type: erased}, else {type, applied, message,
+-- Returns {results}: for a message {type, message, session, customer, duplicate, turn} or {type: erased}, else {type, applied, message,
 -- turn}; each with its effects (merged, closed, notified, conflicts, deliveries). Refuses session_not_found, session_expired
 -- and verification_required when a message names a session that is not active or claims one it may not have; then nothing
 -- of the webhook is kept.
-create or replace function public.hub_receive(p jsonb) returns jsonb
+create or replace function public.hub_receive(p jsonb) returns json
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_items constant jsonb := p -> 'items';
-  v_results jsonb := '[]';
+  v_count constant integer := jsonb_array_length(v_items);
+  v_results json[] := '{}';
   v_result jsonb;
+  v_known json;
+  v_item jsonb;
 begin
-  if jsonb_array_length(v_items) > 1 or v_items #>> '{0,type}' <> 'message' then
+  if v_count > 1 or v_items #>> '{0,type}' <> 'message' then
     perform hub.hold_webhook(v_items, c);
   end if;
-  for i in 0 .. jsonb_array_length(v_items) - 1 loop
-    v_result := hub.receive_item(v_items -> i, c);
-    if current_setting('hub.effects', true) <> '' then
-      v_result := v_result || hub.take_effects();
+  for i in 0 .. v_count - 1 loop
+    v_item := v_items -> i;
+    v_known := null;
+    if v_item ? 'anchor' then
+      v_known := hub.receive_known(v_item, coalesce((v_item ->> 'came_at')::timestamptz, c.now), c);
     end if;
-    v_results := v_results || v_result;
+    if v_known is null then
+      v_result := hub.receive_item(v_item, c);
+      if current_setting('hub.effects', true) <> '' then
+        v_result := v_result || hub.take_effects();
+      end if;
+      v_known := v_result;
+    end if;
+    v_results := v_results || v_known;
   end loop;
-  return jsonb_build_object('results', v_results);
+  return json_build_object('results', v_results);
 end
 $$;

@@ -3,7 +3,7 @@
 -- A session's row without what never leaves the database.
 create or replace function hub.session_row(p_row jsonb) returns jsonb
 language sql immutable parallel safe as $$
-  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at}'::text[]
+  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at,customer,unreachable,seen_as,seen_until}'::text[]
 $$;
 
 -- What a customer is known by, as a session document shows it: {kind: value}, with customer_id, and phone_verified false
@@ -23,6 +23,17 @@ $$;
 create or replace function hub.session_document(s public.sessions) returns jsonb
 language sql stable as $$
   select hub.session_row(to_jsonb(s)) || hub.shown_identities(s.customer_key)
+$$;
+
+-- An active session as the outside may see it, without what its customer is known by: its column customer says that. It has
+-- no end.
+create or replace function hub.active_json(s public.sessions) returns json
+language sql stable parallel safe as $$
+  select json_build_object(
+    'session_id', s.session_id, 'previous_session_id', s.previous_session_id, 'channel', s.channel, 'channels', s.channels,
+    'status', s.status, 'language', s.language, 'data', s.data, 'metadata', s.metadata, 'version', s.version,
+    'message_count', s.message_count, 'rating', s.rating, 'feedback', s.feedback, 'summary', s.summary,
+    'created_at', s.created_at, 'updated_at', s.updated_at, 'last_activity', s.last_activity, 'expires_at', s.expires_at)
 $$;
 
 -- The session under this id, or the one it was merged into; null when there is none.

@@ -1,4 +1,6 @@
 import type { OutboundReply } from "../../core/answer/turn.ts";
+import { identitiesOf } from "../../core/identity/identity.ts";
+import type { InboundMessage } from "../../core/messages/message.ts";
 import type {
   Completed,
   Conversations,
@@ -46,7 +48,7 @@ function toItem(kept: InboundEvent): Row {
     case "message": {
       const { from, content, ...message } = kept.message;
       const sender = isSessionRef(from) ? from : { identities: from };
-      return { type: kept.type, ...message, ...sender, ...toColumns(content) };
+      return { type: kept.type, ...message, ...sender, ...anchorOf(kept.message), ...toColumns(content) };
     }
     case "echo": {
       const { to, content, ...echo } = kept.echo;
@@ -67,6 +69,13 @@ function toItem(kept: InboundEvent): Row {
   }
 }
 
+/** What finds the session of a customer who is known: the strongest identity, where that needs no further proof or word. */
+function anchorOf({ from, claimed, link_hash }: InboundMessage): Row {
+  if (isSessionRef(from) || claimed || link_hash !== undefined) return {};
+  const [strongest] = identitiesOf(from);
+  return strongest ? { anchor: { kind: strongest[0], value: strongest[1] } } : {};
+}
+
 function toReply({ content, parts }: OutboundReply): Row {
   const whole = parts.length === 1 && JSON.stringify(parts[0]) === JSON.stringify(content);
   return { ...toColumns(content), parts: whole ? [null] : parts.map(({ kind, ...part }) => part) };
@@ -74,7 +83,8 @@ function toReply({ content, parts }: OutboundReply): Row {
 
 /** A turn of the message that was just received comes without what is beside it. */
 function toReceived(row: Row): Received {
-  const { session, message: said } = row;
+  const { message: said } = row;
+  const session = row.customer ? { ...(row.session as Row), ...(row.customer as Row) } : row.session;
   const message = said ? { message: toMessage(said as Row) } : {};
   const turn = row.turn ? { turn: toTurn({ session, message: said, ...(row.turn as Row) }) } : {};
   const effects = toEffects(row);
@@ -83,7 +93,7 @@ function toReceived(row: Row): Received {
     return { type: row.type, applied: row.applied, ...message, ...turn, ...effects } as Received;
   return {
     type: "message",
-    session: toSession(row.session as Row),
+    session: toSession(session as Row),
     duplicate: row.duplicate as boolean,
     ...message,
     ...turn,
