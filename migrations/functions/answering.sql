@@ -48,24 +48,35 @@ declare
   v_blocked boolean;
   v_open boolean;
   v_waiting boolean;
-  s public.sessions;
+  v_session uuid;
+  v_merged boolean;
+  v_unreachable text[];
+  v_customer uuid;
   t public.turns;
 begin
-  s := hub.hold_session_of_turn(v_turn);
+  select x.session_id, x.last_seq, x.merged_into is not null, x.unreachable, case when x.status <> 'active' then x.customer_key end
+    into v_session, v_seq, v_merged, v_unreachable, v_customer
+    from public.sessions x
+    where x.session_id = (select session_id from public.turns where turn_id = v_turn)
+    for update;
+  if v_merged then
+    raise exception 'the session was merged meanwhile' using errcode = 'serialization_failure';
+  end if;
   t := hub.end_turn(v_turn, (p ->> 'attempt')::int, c);
   if t.turn_id is null then
     return '{"stale": true, "messages": [], "deliveries": []}';
+  end if;
+  if v_customer is not null then
+    v_unreachable := (select unreachable from public.customers where customer_key = v_customer);
   end if;
   select
       exists (
         select from public.deliveries d
         where d.session_id = t.session_id and d.channel = t.channel and d.state in ('pending', 'sending')),
       exists (select from public.turns w where w.session_id = t.session_id and w.state in ('pending', 'running')),
-      case when s.status = 'active' then t.channel = any (s.unreachable)
-        else coalesce((select t.channel = any (unreachable) from public.customers where customer_key = s.customer_key), false) end
+      coalesce(t.channel = any (v_unreachable), false)
     into v_open, v_waiting, v_blocked;
   v_free := not v_open and not v_blocked and c.pace ->> t.channel is null;
-  v_seq := s.last_seq;
 
   for i in 0 .. v_count - 1 loop
     v_reply := v_replies -> i;
@@ -111,18 +122,18 @@ begin
   if v_count > 0 then
     update public.sessions
       set message_count = message_count + v_count, last_seq = v_seq, updated_at = greatest(updated_at, c.now)
-      where session_id = s.session_id;
+      where session_id = v_session;
   end if;
 
   v_ms := hub.ms(t.created_at, c.now);
   insert into public.counted (key, ms) values (hub.bucket('answer_ms', t.channel, v_ms), v_ms);
   if v_open and v_delivery is null then
-    v_delivery := hub.claim_delivery(s.session_id, t.channel, c);
+    v_delivery := hub.claim_delivery(v_session, t.channel, c);
   end if;
   return json_build_object(
     'stale', false, 'messages', v_messages,
     'deliveries', case when v_delivery is null then '[]' else json_build_array(v_delivery) end,
-    'next', case when v_waiting then hub.claim_turn(s.session_id, c) end);
+    'next', case when v_waiting then hub.claim_turn(v_session, c) end);
 end
 $$;
 

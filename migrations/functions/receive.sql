@@ -19,6 +19,8 @@ declare
   v_fresh boolean;
   v_seen_as jsonb;
   v_seen_until timestamptz;
+  v_locked boolean;
+  v_known_before boolean;
   v_erased boolean;
   v_early boolean;
   v_free boolean;
@@ -32,8 +34,11 @@ begin
   select x.session_id, x.customer_key, hub.next_seq(x.last_seq, p_at), x.last_channel, v_channel = any (x.unreachable),
       p_at <= x.seen_until and x.last_channel = v_channel and x.seen_as = hub.seen_as(p_item)
     into v_session, v_customer, v_seq, v_last_channel, v_blocked, v_fresh
-    from public.identities i join public.sessions x on x.customer_key = i.customer_key and x.status = 'active'
-    where i.kind = p_item #>> '{anchor,kind}' and i.value = p_item #>> '{anchor,value}'
+    from public.sessions x
+    where x.status = 'active'
+      and x.customer_key = (
+        select customer_key from public.identities
+        where kind = p_item #>> '{anchor,kind}' and value = p_item #>> '{anchor,value}')
       and x.expires_at > p_at and x.customer @> (p_item -> 'identities') and not x.customer ? 'phone_verified'
     for update of x skip locked;
   if not found then
@@ -42,32 +47,31 @@ begin
   if v_blocked then
     perform hub.set_reachable(v_customer, v_channel, true);
   end if;
-  if v_account is not null and hub.lock_message(v_channel, v_account, v_external_id) then
-    -- A statement of its own: what others did until they gave up these locks, it sees.
-    select
-        exists (select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, v_external_id)),
-        exists (
-          select from public.early_events where channel = v_channel and account = v_account and external_id = v_external_id),
-        not exists (select from public.turns w where w.session_id = v_session and w.state in ('pending', 'running'))
-      into v_erased, v_early, v_free;
-  else
-    v_free := not exists (select from public.turns w where w.session_id = v_session and w.state in ('pending', 'running'));
-  end if;
-  if v_erased is not true then
-    v_message_id := hub.uuid(c.now);
-    insert into public.messages as x (
-        message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
-      values (
-        v_message_id, v_session, v_seq, v_channel, v_account, v_external_id, 'inbound', 'user',
-        p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
-        case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, v_session) end,
-        (p_item ->> 'sent_at')::timestamptz, p_at)
-      on conflict do nothing
-      returning hub.message_json(x) into v_message;
-  end if;
-  if v_message is null then
+  v_locked := v_account is not null and hub.lock_message(v_channel, v_account, v_external_id);
+  -- A statement of its own: it sees what others did until they gave up these locks.
+  select
+      v_external_id is not null and exists (
+        select from public.messages
+        where channel = v_channel and coalesce(account, session_id::text) = coalesce(v_account, v_session::text)
+          and external_id = v_external_id),
+      v_locked and exists (
+        select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, v_external_id)),
+      v_locked and exists (
+        select from public.early_events where channel = v_channel and account = v_account and external_id = v_external_id),
+      not exists (select from public.turns w where w.session_id = v_session and w.state in ('pending', 'running'))
+    into v_known_before, v_erased, v_early, v_free;
+  if v_known_before or v_erased then
     return hub.repeat_message(v_channel, coalesce(v_account, v_session::text), v_external_id, c);
   end if;
+  v_message_id := hub.uuid(c.now);
+  insert into public.messages as x (
+      message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
+    values (
+      v_message_id, v_session, v_seq, v_channel, v_account, v_external_id, 'inbound', 'user',
+      p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
+      case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, v_session) end,
+      (p_item ->> 'sent_at')::timestamptz, p_at)
+    returning hub.message_json(x) into v_message;
   if v_early and hub.apply_early(v_channel, v_account, v_external_id, c.now) then
     select * into m from public.messages where message_id = v_message_id;
     v_message := hub.message_json(m);
@@ -106,7 +110,7 @@ $$;
 
 -- What of a message says how its customer is seen: while that stays the same, there is nothing new to remember.
 create or replace function hub.seen_as(p_item jsonb) returns jsonb
-language sql immutable parallel safe as $$
+language sql stable parallel safe as $$
   select jsonb_build_array(
     p_item -> 'identities', p_item -> 'address', p_item -> 'account', p_item ? 'address_of', p_item -> 'address_of')
 $$;
@@ -463,7 +467,7 @@ $$;
 -- and verification_required when a message names a session that is not active or claims one it may not have; then nothing
 -- of the webhook is kept.
 create or replace function public.hub_receive(p jsonb) returns json
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_items constant jsonb := p -> 'items';
