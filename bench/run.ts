@@ -14,9 +14,10 @@ import { live } from "./live.ts";
 import { reply } from "./reply.ts";
 import { size } from "./size.ts";
 import { sweep } from "./sweep.ts";
+import { timing } from "./timing.ts";
 import { turns } from "./turns.ts";
 
-const benches: readonly Bench[] = [ack, reply, durable, history, turns, live, sweep, size];
+const benches: readonly Bench[] = [ack, reply, durable, history, turns, live, sweep, timing, size];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -99,7 +99,7 @@ export async function startStack(
           databaseUrl: databaseUrl(ports.POSTGRES_PORT),
           ...(workerLog && { log: workerLog }),
         });
-        const wrong = await misconfigured(hub);
+        const wrong = await misconfigured(hub, vars.ADMIN_API_KEY);
         if (wrong === undefined) return started;
         await started.stop();
         throw new Error(`the hub refuses its settings: ${wrong}`);
@@ -137,9 +137,11 @@ export async function startStack(
   }
 }
 
-/** What the hub finds wrong with its settings. `/health` would tell it to a key only, and keys are settings too. */
-async function misconfigured(hub: string): Promise<string | undefined> {
-  const answer = await fetch(`${hub}/session/restore`);
+/** What the hub finds wrong with its settings, which it tells to an admin key. */
+async function misconfigured(hub: string, adminKeys = ""): Promise<string | undefined> {
+  const answer = await fetch(`${hub}/session/restore`, {
+    headers: { "x-api-key": adminKeys.split(",")[0]!.trim() },
+  });
   const text = await answer.text();
   if (answer.status !== 503) return undefined;
   const { error } = JSON.parse(text) as { error: { code: string; message: string } };

@@ -260,16 +260,17 @@ end
 $$;
 
 -- The active session of the person with these verified identities: found, made one of several, or opened. Identities and
--- people are held by the caller; touching the session is the caller's part. p_owner is the customer whom the strongest
--- identity does not find, if another word does.
+-- people are held by the caller; touching the session is the caller's part. p_owner is the customer who gets the
+-- identities where they find no one.
 create or replace function hub.resolve(p_identities jsonb, p_channel text, p_owner uuid, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare
   v_anchor constant text := hub.strongest(p_identities);
-  v_owner constant uuid := coalesce(hub.person_of(v_anchor, p_identities ->> v_anchor, c.now), p_owner);
-  v_customer uuid := hub.settle(v_owner, p_identities, null, c);
+  v_customer uuid := hub.settle(hub.person_of(v_anchor, p_identities ->> v_anchor, c.now), p_identities, null, c);
 begin
-  if v_customer is null then
+  if v_customer is null and p_owner is not null then
+    v_customer := hub.settle(p_owner, p_identities, null, c);
+  elsif v_customer is null then
     v_customer := hub.new_customer(c.now);
     perform hub.give_identities(v_customer, p_identities, c.now);
   end if;

@@ -39,13 +39,11 @@ $$;
 create or replace function hub.open_for(p_identities jsonb, p_name text, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare
-  v_owner uuid;
+  v_owner constant uuid := (
+    select customer_key from public.customers
+    where customer_id = p_name and not hub.are_apart(hub.known_as(customer_key), p_identities));
   s public.sessions;
 begin
-  if p_name is not null and hub.people_of(p_identities, c.now) = '{}' then
-    select customer_key into v_owner from public.customers
-      where customer_id = p_name and not hub.are_apart(hub.known_as(customer_key), p_identities);
-  end if;
   s := hub.resolve(p_identities, p_channel, v_owner, c);
   if p_name is not null then
     s := hub.current_session(hub.apply_customer_id(s.customer_key, p_name, null, c), p_channel, c);
@@ -191,15 +189,31 @@ begin
 end
 $$;
 
--- Applies merge patches and the rest, keeps a message, and slides the session.
+-- The channel on which a device tells a message: its token's own. Refuses forbidden when another one is asked for.
+create or replace function hub.own_channel(p_token_hash text, p_asked text) returns text
+language plpgsql stable as $$
+declare
+  v_own constant text := (select channel from public.session_tokens where token_hash = p_token_hash);
+begin
+  if p_asked <> v_own then
+    perform hub.refuse('forbidden');
+  end if;
+  return v_own;
+end
+$$;
+
+-- Applies merge patches and the rest, keeps a message, and slides the session. By a token a message is kept on the token's own
+-- channel.
 -- p: {now, ttl_ms, ..., token_hash | session_id, data, metadata, language, channel, customer_id, if_version, message:
 -- {external_id, direction, role, author, kind, text, content, status}}. Returns as hub_start. Refuses session_not_found,
--- session_expired, version_conflict and payload_too_large.
+-- session_expired, version_conflict, forbidden (a message by a token on another channel than its own) and
+-- payload_too_large.
 create or replace function public.hub_update(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_name constant jsonb := jsonb_build_object('customer_id', p -> 'customer_id');
+  v_channel text := p ->> 'channel';
   s public.sessions;
 begin
   if p ? 'customer_id' then
@@ -211,10 +225,13 @@ begin
   if (p ->> 'if_version')::bigint <> s.version then
     perform hub.refuse('version_conflict');
   end if;
+  if p ? 'token_hash' and p ? 'message' then
+    v_channel := hub.own_channel(p ->> 'token_hash', v_channel);
+  end if;
   if p ? 'customer_id' then
     s := hub.active_session(hub.apply_customer_id(s.customer_key, p ->> 'customer_id', p ->> 'token_hash', c), c.now);
   end if;
-  s := hub.touch(s, p ->> 'channel', c);
+  s := hub.touch(s, v_channel, c);
   if p ? 'data' or p ? 'metadata' or p ? 'language' then
     s := hub.patch_session(s, p -> 'data', p -> 'metadata', p ->> 'language');
   end if;
@@ -222,7 +239,7 @@ begin
     update public.sessions set version = version + 1 where session_id = s.session_id returning * into s;
   end if;
   if p ? 'message' then
-    s := hub.add_told(s, p -> 'message', p ->> 'channel', c);
+    s := hub.add_told(s, p -> 'message', v_channel, c);
   end if;
   return jsonb_build_object('session', hub.session_document(s)) || hub.take_effects();
 end

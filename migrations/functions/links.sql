@@ -18,9 +18,18 @@ begin
 end
 $$;
 
--- Whether the sender of a link token may become one with the person at the device that showed it: join, ask, or refuse. They
--- may not when they are known to be two people; nor at a kiosk, where somebody who came before may still be signed in. Two
--- who are both known are asked first.
+-- Whether any of these personal identities is verified for another customer than this one.
+create or replace function hub.is_known_elsewhere(p_identities jsonb, p_customer uuid) returns boolean
+language sql stable as $$
+  select exists (
+    select from jsonb_each_text(p_identities) as e (kind, value) join public.identities i using (kind, value)
+    where hub.is_personal(i.kind) and i.verified_at is not null and i.customer_key <> p_customer)
+$$;
+
+-- Judges whether the sender of a link token and the customer at the device that showed it become one: join, ask or refuse.
+-- refuse: they are known to be two people. refuse: the device is a kiosk with a messenger's account signed in, and the
+-- sender is another customer, for the person signed in may have left. ask: the device's customer is somebody, any personal
+-- identity of the sender is verified for another customer, and the link has not asked this sender yet. Else join.
 create or replace function hub.judge_link(
   l public.links, t public.session_tokens, p_device uuid, p_sender uuid, p_identities jsonb) returns text
 language plpgsql stable as $$
@@ -28,14 +37,14 @@ declare
   v_here constant jsonb := hub.known_as(p_device);
   v_theirs constant jsonb := coalesce(hub.known_as(p_sender), '{}') || p_identities;
   v_anchor constant text := hub.strongest(p_identities);
-  v_strange constant boolean := p_sender is distinct from p_device;
 begin
   if hub.are_apart(v_here, v_theirs) then
     return 'refuse';
-  elsif t.channel = 'kiosk' and v_strange and v_here - '{phone,email,visitor_id,customer_id}'::text[] <> '{}' then
+  elsif t.channel = 'kiosk' and p_sender is distinct from p_device
+    and v_here - '{phone,email,visitor_id,customer_id}'::text[] <> '{}'
+  then
     return 'refuse';
-  elsif v_strange and p_sender is not null
-    and hub.is_somebody(hub.held_identities(p_device)) and hub.is_somebody(hub.held_identities(p_sender))
+  elsif hub.is_somebody(hub.held_identities(p_device)) and hub.is_known_elsewhere(p_identities, p_device)
     and (l.asked_kind, l.asked_value) is distinct from (v_anchor, p_identities ->> v_anchor)
   then
     return 'ask';
@@ -67,7 +76,8 @@ begin
   perform hub.hold_people(array[p_identities], array[s.session_id]);
   select * into s from public.sessions where session_id = s.session_id;
   select * into l from public.links where link_hash = p_link_hash and expires_at > c.now for update;
-  select * into t from public.session_tokens where token_hash = l.token_hash and session_id = s.session_id;
+  -- A sign-out deletes the token without holding its session: whichever is first wins.
+  select * into t from public.session_tokens where token_hash = l.token_hash and session_id = s.session_id for update;
   if s.status <> 'active' or s.expires_at <= c.now or t.token_hash is null then
     return;
   end if;

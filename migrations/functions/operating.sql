@@ -30,8 +30,9 @@ end
 $$;
 
 -- Claims deliveries that are due, or will be before anybody loses patience, and that nobody holds, oldest first. Sessions
--- that somebody has in hand are left to them.
-create or replace function hub.due_deliveries(p_limit integer, c hub.context) returns jsonb
+-- that somebody has in hand are left to them. p_held are sessions that this call holds already: theirs come first, for
+-- sweeps at the same time can claim nothing of them.
+create or replace function hub.due_deliveries(p_limit integer, p_held uuid[], c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
   v_found jsonb := '[]';
@@ -46,7 +47,7 @@ begin
       and not exists (
         select 1 from public.deliveries e
         where e.session_id = d.session_id and e.channel = d.channel and e.state in ('pending', 'sending') and e.seq < d.seq)
-    order by d.due_at, d.seq
+    order by d.session_id = any (p_held) desc, d.due_at, d.seq
     limit p_limit
     for update of s skip locked
   loop
@@ -73,9 +74,10 @@ create or replace function public.hub_due(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
+  v_turns constant jsonb := hub.due_turns((p ->> 'limit')::int, c);
+  v_held constant uuid[] := array(select (t #>> '{session,session_id}')::uuid from jsonb_array_elements(v_turns) as t);
 begin
-  return jsonb_build_object(
-    'turns', hub.due_turns((p ->> 'limit')::int, c), 'deliveries', hub.due_deliveries((p ->> 'limit')::int, c));
+  return jsonb_build_object('turns', v_turns, 'deliveries', hub.due_deliveries((p ->> 'limit')::int, v_held, c));
 end
 $$;
 

@@ -82,12 +82,14 @@ end
 $$;
 
 -- Sets the password of the verified phone of a device's session. p: {now, ttl_ms, kiosk_idle_ms, token_hash, password}. Returns
--- {}. Refuses as find_fresh, and verification_required without a verified phone.
+-- {}. Refuses as find_fresh, and verification_required without a verified phone. The slow hash is made before any lock is
+-- taken, and for no token that opens nothing.
 create or replace function public.hub_sign_up(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   c constant hub.context := hub.context_of(p);
-  v_hash constant text := hub.hash_password(p ->> 'password');
+  v_hash constant text := case
+    when hub.token_session(p ->> 'token_hash', c) is not null then hub.hash_password(p ->> 'password') end;
   v_phone constant text := hub.hold_failures(p ->> 'token_hash', c);
   s constant public.sessions := hub.find_fresh(p ->> 'token_hash', c);
 begin

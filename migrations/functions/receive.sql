@@ -19,6 +19,7 @@ declare
   v_fresh boolean;
   v_seen_as jsonb;
   v_seen_until timestamptz;
+  v_known_still boolean;
   v_locked boolean;
   v_known_before boolean;
   v_erased boolean;
@@ -31,18 +32,23 @@ declare
   m public.messages;
   t public.turns;
 begin
+  -- The look picks a row, the lock takes that very row, whatever has become of it since. A lock of a row that the statement
+  -- would then not find could not be given back, and the long way, which locks identities first, would hold it too early.
   select x.session_id, x.customer_key, hub.next_seq(x.last_seq, p_at), x.last_channel, v_channel = any (x.unreachable),
-      p_at <= x.seen_until and x.last_channel = v_channel and x.seen_as = hub.seen_as(p_item)
-    into v_session, v_customer, v_seq, v_last_channel, v_blocked, v_fresh
+      p_at <= x.seen_until and x.last_channel = v_channel and x.seen_as = hub.seen_as(p_item),
+      x.status = 'active' and x.expires_at > p_at and x.customer @> (p_item -> 'identities') and not x.customer ? 'phone_verified'
+    into v_session, v_customer, v_seq, v_last_channel, v_blocked, v_fresh, v_known_still
     from public.sessions x
-    where x.status = 'active'
-      and x.customer_key = (
-        select customer_key from public.identities
-        where kind = p_item #>> '{anchor,kind}' and value = p_item #>> '{anchor,value}')
-      and x.expires_at > p_at and x.customer @> (p_item -> 'identities') and not x.customer ? 'phone_verified'
-    for update of x skip locked;
+    where x.session_id = (
+      select o.session_id
+      from public.identities i join public.sessions o on o.customer_key = i.customer_key and o.status = 'active'
+      where i.kind = p_item #>> '{anchor,kind}' and i.value = p_item #>> '{anchor,value}'
+        and o.expires_at > p_at and o.customer @> (p_item -> 'identities') and not o.customer ? 'phone_verified')
+    for update skip locked;
   if not found then
     return null;
+  elsif not v_known_still then
+    raise exception 'the session changed meanwhile' using errcode = 'serialization_failure';
   end if;
   if v_blocked then
     perform hub.set_reachable(v_customer, v_channel, true);
@@ -242,7 +248,7 @@ declare
   v_identities constant jsonb := p_item -> 'identities';
 begin
   if v_identities is null then
-    session := hub.find_live(p_item ->> 'token_hash', (p_item ->> 'session_id')::uuid, c);
+    session := hub.find_live(p_item ->> 'token_hash', (p_item ->> 'session_id')::uuid, c, p_item ? 'came_at');
   elsif (p_item ->> 'claimed')::boolean then
     session := hub.claim(v_identities, p_item ->> 'channel', c);
   end if;
@@ -298,12 +304,14 @@ end
 $$;
 
 -- The first customer, strongest identity first, who holds one of these verified; with p_active, and has an active session.
--- Who is spoken of has said nothing: a phone that is only claimed finds nobody.
-create or replace function hub.verified_holder(p_identities jsonb, p_active boolean, p_now timestamptz) returns uuid
+-- Who is spoken of has said nothing: a phone that is only claimed finds nobody. With p_until, an identity that was verified
+-- later finds nobody: its holder came after what is told.
+create or replace function hub.verified_holder(
+  p_identities jsonb, p_active boolean, p_now timestamptz, p_until timestamptz default null) returns uuid
 language sql stable as $$
   select i.customer_key
   from jsonb_each_text(p_identities) as e (kind, value)
-    join public.identities i on i.kind = e.kind and i.value = e.value and i.verified_at is not null
+    join public.identities i on i.kind = e.kind and i.value = e.value and i.verified_at <= coalesce(p_until, 'infinity')
   where not p_active or exists (
     select from public.sessions s where s.customer_key = i.customer_key and s.status = 'active' and s.expires_at > p_now)
   order by hub.identity_rank(e.kind), e.kind collate "C"
@@ -436,7 +444,7 @@ begin
       end if;
       return v_result || '{"type": "receipt"}';
     when 'identity_change' then
-      v_customer := hub.verified_holder(p_item -> 'identities', false, c.now);
+      v_customer := hub.verified_holder(p_item -> 'identities', false, c.now, (p_item ->> 'at')::timestamptz);
       if v_customer is not null then
         perform hub.settle(v_customer, p_item -> 'to', null, c);
       end if;
@@ -460,7 +468,7 @@ $$;
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
---   identity_change  {identities, to}
+--   identity_change  {identities, to, at}; at is when it happened
 --   reachability     {channel, identities, reachable}
 -- Returns {results}: for a message {type, message, session, customer, duplicate, turn} or {type: erased}, else {type, applied, message,
 -- turn}; each with its effects (merged, closed, notified, conflicts, deliveries). Refuses session_not_found, session_expired

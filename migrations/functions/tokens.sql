@@ -7,9 +7,11 @@ language sql stable as $$
   where token_hash = p_token_hash and (channel <> 'kiosk' or c.kiosk_idle is null or last_used_at + c.kiosk_idle > c.now)
 $$;
 
--- The active session that a token or an id stands for, locked; a token is used by it. Refuses session_not_found and
+-- The active session that a token or an id stands for, locked; a token is used by it. With p_then the context's instant is an
+-- earlier one: a session that was marked expired since was alive until it expired. Refuses session_not_found and
 -- session_expired.
-create or replace function hub.find_live(p_token_hash text, p_session uuid, c hub.context) returns public.sessions
+create or replace function hub.find_live(p_token_hash text, p_session uuid, c hub.context, p_then boolean default false)
+returns public.sessions
 language plpgsql volatile as $$
 declare
   v_id constant uuid := hub.follow(case when p_token_hash is null then p_session else hub.token_session(p_token_hash, c) end);
@@ -19,9 +21,9 @@ begin
   select * into s from public.sessions where session_id = v_id for update;
   if s.merged_into is not null then
     raise exception 'the session has just merged' using errcode = 'serialization_failure';
-  elsif s.status = 'expired' or (s.status = 'active' and s.expires_at <= c.now) then
+  elsif s.status in ('active', 'expired') and (s.expires_at <= c.now or (s.status = 'expired' and not p_then)) then
     perform hub.refuse('session_expired');
-  elsif s.status is distinct from 'active' then
+  elsif s.status is null or s.status not in ('active', 'expired') then
     perform hub.refuse('session_not_found');
   end if;
   if p_token_hash is not null then

@@ -1,7 +1,40 @@
+import { z } from "zod";
 import type { Bot } from "../core/answer/bot.ts";
-import type { Env } from "../core/settings.ts";
+import { HubError } from "../core/errors.ts";
+import type { Log } from "../core/log.ts";
+import { type Env, isDevelopment, settingsOf } from "../core/settings.ts";
 import echo from "./echo.ts";
+import { noBot } from "./none.ts";
 import webhook from "./webhook.ts";
 
+type Make = (env: Env, parts: { readonly log: Log }) => Bot;
+
 /** Every bot there is, by its name in `BOT`. Each makes itself from its settings or throws `misconfigured`. */
-export const bots: Readonly<Record<string, (env: Env) => Bot>> = { echo, webhook };
+export const bots: Readonly<Record<string, Make>> = { echo, webhook };
+
+const settingsSchema = z.object({
+  BOT: z.string().optional(),
+});
+
+/** Who answers, and its name for operators: `none` where nobody is configured. */
+export interface ChosenBot {
+  readonly name: string;
+  readonly bot: Bot;
+}
+
+/**
+ * The bot that `BOT` names, else the one whose settings are there. Only a developer's hub echoes without being told
+ * to: customers of a shop must not get their own words back. Throws `misconfigured`, naming the variable.
+ */
+export function botOf(env: Env, log: Log): ChosenBot {
+  const name = settingsOf("the bot", settingsSchema, env)?.BOT ?? unnamed(env);
+  if (name === undefined) return { name: "none", bot: noBot() };
+  const make = Object.hasOwn(bots, name) ? bots[name] : undefined;
+  if (!make) throw new HubError("misconfigured", `BOT must be one of ${Object.keys(bots).join(", ")}`);
+  return { name, bot: make(env, { log }) };
+}
+
+function unnamed(env: Env): string | undefined {
+  if (env.BOT_WEBHOOK_URL || env.BOT_WEBHOOK_SECRET) return "webhook";
+  return isDevelopment(env) ? "echo" : undefined;
+}

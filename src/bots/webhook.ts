@@ -3,12 +3,17 @@ import type { Bot } from "../core/answer/bot.ts";
 import type { Reply, Turn } from "../core/answer/turn.ts";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
+import type { Log } from "../core/log.ts";
 import { type Env, settingsOf } from "../core/settings.ts";
 import { hmacHex } from "../core/signature.ts";
 
 const HISTORY = 20;
 const MAX_REPLIES = 10;
 const MAX_ANSWER_BYTES = 256 * 1024;
+/** How many unknown fields a line names, how long a name may be, and how many sets of them are told apart. */
+const NAMED = 20;
+const LONGEST_NAME = 64;
+const MOST_LINES = 100;
 /** A longer wait would silence the session for good. */
 const LONGEST_WAIT_MS = 15 * 60_000;
 
@@ -33,14 +38,20 @@ const answerSchema = z.object({
     .max(MAX_REPLIES),
 });
 
+interface Parts {
+  readonly log?: Log;
+  readonly now?: () => Date;
+}
+
 /**
  * Asks a program of the operator's over HTTP, as docs/bots.md tells its author. Throws `throttled` with the wait it
- * asks for, `unavailable` for whatever else is not an answer, and `misconfigured` when it is made without its settings.
+ * asks for, `unavailable` for whatever else is not an answer, naming what is wrong with it, and `misconfigured` when it is made without its settings.
  */
-export default function webhook(env: Env, now: () => Date = () => new Date()): Bot {
+export default function webhook(env: Env, { log = () => {}, now = () => new Date() }: Parts = {}): Bot {
   const settings = settingsOf("BOT=webhook", settingsSchema, env);
   if (!settings)
     throw new HubError("misconfigured", "BOT=webhook needs BOT_WEBHOOK_URL and BOT_WEBHOOK_SECRET");
+  const tellOnce = unknownFieldsLog(log);
   const { BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret, BOT_BATCH: batch, BOT_HEARS: hears } = settings;
   return {
     history: HISTORY,
@@ -49,7 +60,9 @@ export default function webhook(env: Env, now: () => Date = () => new Date()): B
     async reply(turn, signal) {
       const request = await signed(turn, secret, now());
       try {
-        return await repliesOf(await fetch(url, { ...request, signal }), now());
+        const { replies, unknown } = await answerOf(await fetch(url, { ...request, signal }), now());
+        tellOnce(turn.turn_id, unknown);
+        return replies;
       } catch (cause) {
         if (cause instanceof HubError) throw cause;
         throw new HubError("unavailable", "the bot cannot be reached", { reason: "bot_unreachable", cause });
@@ -78,15 +91,54 @@ async function signed(turn: Turn, secret: string, now: Date) {
   };
 }
 
-async function repliesOf(response: Response, now: Date): Promise<Reply[]> {
-  if (response.status === 204) return [];
+interface Answer {
+  readonly replies: Reply[];
+  /** Names of fields that the hub does not know. */
+  readonly unknown: readonly string[];
+}
+
+async function answerOf(response: Response, now: Date): Promise<Answer> {
+  if (response.status === 204) return { replies: [], unknown: [] };
   if (!response.ok) {
     await Promise.allSettled([response.body?.cancel()]);
     throw refusal(response, now);
   }
-  const answer = answerSchema.safeParse(readable(await bytesOf(response)));
-  if (!answer.success) throw badAnswer("the bot's answer has another shape than agreed");
-  return answer.data.replies.map(({ text }) => ({ kind: "text", text }));
+  const given = readable(await bytesOf(response));
+  const answer = answerSchema.safeParse(given);
+  if (!answer.success) throw badAnswer(wrongIn(answer.error));
+  const replies = answer.data.replies.map(({ text }): Reply => ({ kind: "text", text }));
+  return { replies, unknown: unknownIn(given as z.input<typeof answerSchema>) };
+}
+
+/** The place and kind of what is wrong, without what the bot wrote there. */
+function wrongIn({ issues }: z.ZodError): string {
+  const [{ path, code, message }] = issues as [z.core.$ZodIssue];
+  const place = path.reduce<string>(
+    (text, step) =>
+      typeof step === "number" ? `${text}[${step}]` : `${text ? `${text}.` : ""}${String(step)}`,
+    "",
+  );
+  return `${place || "the answer"}: ${code === "custom" ? "must be a text that is not blank" : message}`;
+}
+
+/** A set of names, for a field of every reply stands in each of them. */
+function unknownIn({ replies, ...rest }: z.input<typeof answerSchema>): string[] {
+  const known = Object.keys(answerSchema.shape.replies.element.shape);
+  const inReplies = replies.flatMap((reply) => Object.keys(reply).filter((name) => !known.includes(name)));
+  return [...new Set([...Object.keys(rest), ...inReplies.map((name) => `replies[].${name}`)])];
+}
+
+/** Logs a set of unknown fields when it first comes: a bot sends the same ones with every answer. */
+function unknownFieldsLog(log: Log): (turn_id: string, names: readonly string[]) => void {
+  const seen = new Set<string>();
+  return (turn_id, names) => {
+    if (names.length === 0 || seen.size >= MOST_LINES) return;
+    const fields = names.slice(0, NAMED).map((name) => name.slice(0, LONGEST_NAME));
+    const key = fields.join(" ");
+    if (seen.has(key)) return;
+    seen.add(key);
+    log("warn", "bot.unknown_fields", { turn_id, fields, advice: "the hub ignores them; see docs/bots.md" });
+  };
 }
 
 function refusal({ status, headers }: Response, now: Date): HubError {
@@ -116,7 +168,7 @@ async function bytesOf(response: Response): Promise<Uint8Array> {
     size += read.value.byteLength;
     if (size > MAX_ANSWER_BYTES) {
       await Promise.allSettled([reader?.cancel()]);
-      throw badAnswer("the bot's answer is too large");
+      throw badAnswer(`larger than ${MAX_ANSWER_BYTES} bytes`);
     }
   }
   const whole = new Uint8Array(size);
@@ -132,12 +184,15 @@ function readable(body: Uint8Array): unknown {
   try {
     return parseJson(body);
   } catch (cause) {
-    throw badAnswer("the bot's answer is not JSON", cause);
+    throw badAnswer("not JSON", cause);
   }
 }
 
-function badAnswer(message: string, cause?: unknown): HubError {
-  return new HubError("unavailable", message, { reason: "bot_bad_answer", cause });
+function badAnswer(wrong: string, cause?: unknown): HubError {
+  return new HubError("unavailable", `the bot's answer cannot be used: ${wrong}`, {
+    reason: "bot_bad_answer",
+    cause,
+  });
 }
 
 function isAllowedUrl(text: string): boolean {

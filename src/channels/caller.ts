@@ -12,6 +12,9 @@ const MAX_PHONE = 64;
 const MAX_TEXT = 16_384;
 /** A whole `content`, as JSON. */
 const MAX_CONTENT = 32_768;
+/** How many unknown fields are named, and how much of each. */
+const MOST_NAMES = 10;
+const LONGEST_NAME = 64;
 const SENT_AT = { from: Date.UTC(2000, 0), until: Date.UTC(2100, 0) };
 
 const TOKEN = /^hst_[\w-]{1,200}$/;
@@ -45,9 +48,9 @@ const callerContentSchema = z
 
 /**
  * What is posted to `/webhooks/kiosk` and `/webhooks/web`. Exactly one of `text` and `content`; with an API key exactly
- * one of `phone` and `session`, with a session token neither. Unknown fields are dropped.
+ * one of `phone` and `session`, with a session token neither. Unknown fields are refused.
  */
-export const callerMessageSchema = z.object({
+export const callerMessageSchema = z.strictObject({
   external_id: z
     .string()
     .min(1)
@@ -182,9 +185,18 @@ function credentials(headers: Headers): { key: string | undefined; token: string
 function read(body: unknown): CallerMessage {
   const result = callerMessageSchema.safeParse(body);
   if (result.success) return result.data;
-  const { path, message } = result.error.issues[0]!;
+  const issue =
+    result.error.issues.find(({ code }) => code === "unrecognized_keys") ?? result.error.issues[0]!;
+  const { path } = issue;
+  const message = issue.code === "unrecognized_keys" ? unknownFields(issue.keys) : issue.message;
   const free = path.findIndex((step) => FREE_FORM.includes(String(step)));
   throw malformed((free < 0 ? path : path.slice(0, free + 1)).join(".") || "body", message);
+}
+
+/** Names them: a field that nobody reads would be taken for one that was heard. */
+function unknownFields(names: readonly string[]): string {
+  const shown = names.slice(0, MOST_NAMES).map((name) => name.slice(0, LONGEST_NAME));
+  return `unknown field${names.length > 1 ? "s" : ""} ${shown.join(", ")}`;
 }
 
 function spokenFor({ phone, session }: CallerMessage, defaultCountry: string | undefined) {

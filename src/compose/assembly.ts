@@ -1,3 +1,4 @@
+import { botOf } from "../bots/index.ts";
 import { callerMessageSchema } from "../channels/caller.ts";
 import { channels as makers } from "../channels/index.ts";
 import { HubError } from "../core/errors.ts";
@@ -7,9 +8,8 @@ import type { Env } from "../core/settings.ts";
 import type { SweepBudget } from "../core/sweep/sweep.ts";
 import { createApp } from "../http/app.ts";
 import type { App } from "../http/request.ts";
-import { botOf } from "./bot.ts";
 import { channelsOf, postedWithOf } from "./channels.ts";
-import { type Config, configOf } from "./config.ts";
+import { adminKeysOf, type Config, configOf } from "./config.ts";
 import { hubOpener, type OpenHub } from "./hub.ts";
 import { limitersOf } from "./limiters.ts";
 import { collectProblems } from "./problems.ts";
@@ -29,14 +29,18 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
   const problems = collectProblems();
   const config = problems.attempt(() => configOf(env));
   const channels = channelsOf(env, problems);
-  const bot = config && problems.attempt(() => botOf(config, env));
+  const chosen = problems.attempt(() => botOf(env, log));
   const misconfigured = problems.found.join("; ");
   if (misconfigured) log("error", "misconfigured", { problems: problems.found });
+  else if (chosen?.name === "none")
+    log("error", "bot.none", {
+      advice: "nobody answers customers: set BOT_WEBHOOK_URL and BOT_WEBHOOK_SECRET",
+    });
   const rooms = env.LIVE as DurableObjectNamespace | undefined;
 
   const open: OpenHub =
-    config && bot && !misconfigured
-      ? hubOpener({ config, channels, bot, rooms, log })
+    config && chosen && !misconfigured
+      ? hubOpener({ config, channels, bot: chosen.bot, rooms, log })
       : () => {
           throw new HubError("misconfigured", misconfigured);
         };
@@ -50,12 +54,15 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
     close: async (hub) => closers.get(hub)?.(),
     log,
     version,
-    keys: config?.keys ?? { kiosk: [], web: [], admin: [] },
+    keys: config?.keys ?? { kiosk: [], web: [], admin: adminKeysOf(env) },
     corsOrigins: config?.corsOrigins ?? [],
+    localOrigins: config?.localOrigins ?? false,
     channels: Object.keys(makers),
     postedWith: postedWithOf(channels),
     callerMessage: callerMessageSchema,
     backends: { store: config?.backend.name ?? "none", cache: config?.upstash ? "upstash" : "none" },
+    bot: chosen?.name ?? "none",
+    shortcomings: config?.shortcomings ?? [],
     ...(rooms && { rooms }),
     ...(config?.country && { country: config.country }),
     ...(config && { kioskPhones: config.kioskPhones }),

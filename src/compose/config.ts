@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { HubError } from "../core/errors.ts";
-import { type Env, settingsOf } from "../core/settings.ts";
+import { type Env, isDevelopment, settingsOf } from "../core/settings.ts";
 
 const DEVELOPMENT_SECRETS: Readonly<Record<string, string>> = {
   KIOSK_API_KEY: "dev-kiosk-key",
@@ -36,7 +36,11 @@ const hubSchema = z.object({
     (items) => items.every(isOrigin),
     "must be origins such as https://shop.example, or *",
   ),
-  CONVERSATION_STORAGE_BACKEND: z.enum(["supabase", "postgres", "memory"]).optional(),
+  CONVERSATION_STORAGE_BACKEND: z
+    .string()
+    .toLowerCase()
+    .pipe(z.enum(["supabase", "postgres", "memory"]))
+    .optional(),
   FEATURE_SUPABASE_WRITE: onOff,
   REDIS_SESSION_TTL: z.coerce.number().int().min(1).default(86_400),
   SESSION_TTL_HOURS: z.coerce.number().positive().max(87_600).default(168),
@@ -53,7 +57,6 @@ const hubSchema = z.object({
   DEFAULT_LANGUAGE: language.optional(),
   LANGUAGE_MODE: z.enum(["single", "auto", "allowed"]).default("single"),
   ALLOWED_LANGUAGES: list.pipe(z.array(language)),
-  BOT: z.string().default("echo"),
 });
 
 const supabaseSchema = z.object({
@@ -74,10 +77,12 @@ type Backend =
   | { readonly name: "supabase"; readonly url: string; readonly key: string }
   | { readonly name: "postgres"; readonly connectionString: string };
 
-/** The settings of DESIGN.md's table that belong to no single channel or bot. */
+/** The settings of the README's table that belong to no single channel or bot. */
 export interface Config {
   readonly keys: { readonly kiosk: string[]; readonly web: string[]; readonly admin: string[] };
   readonly corsOrigins: string[];
+  /** Whether pages of this machine may call too, from any port. */
+  readonly localOrigins: boolean;
   readonly backend: Backend;
   readonly upstash?: { readonly url: string; readonly token: string };
   readonly cacheTtlSeconds: number;
@@ -91,18 +96,28 @@ export interface Config {
   readonly kioskPhones: "trust" | "verify";
   readonly country?: string;
   readonly language?: string;
-  readonly bot: string;
+  /** What the hub works without though it should not, as `/health` tells it. */
+  readonly shortcomings: readonly Shortcoming[];
 }
 
-/** Reads and checks the settings. Throws `misconfigured`, naming the variable. */
+/** Why a hub that serves is `degraded` all the same. */
+export type Shortcoming = "memory_store" | "store_writes_off";
+
+/** Reads and checks the settings. Throws `misconfigured`, naming every variable that is missing or wrong. */
 export function configOf(env: Env): Config {
-  const hub = settingsOf("the hub", hubSchema, env) as z.infer<typeof hubSchema>;
-  if (hub.ENVIRONMENT !== "development") refuseDevelopmentSecrets(env);
-  const upstash = settingsOf("the cache", upstashSchema, env);
+  const problems: string[] = [];
+  const hub = attempt(problems, () => settingsOf("the hub", hubSchema, env) as z.infer<typeof hubSchema>);
+  if (!isDevelopment(env)) problems.push(...developmentSecretsIn(env));
+  const upstash = attempt(problems, () => settingsOf("the cache", upstashSchema, env));
+  const supabase = attempt(problems, () => settingsOf("supabase", supabaseSchema, env));
+  const hyperdrive = attempt(problems, () => settingsOf("postgres", hyperdriveSchema, env));
+  const backend = hub && attempt(problems, () => backendOf(hub, { supabase, hyperdrive }));
+  if (!hub || !backend || problems.length > 0) throw new HubError("misconfigured", problems.join("; "));
   return {
     keys: { kiosk: hub.KIOSK_API_KEY, web: hub.WEB_API_KEY, admin: hub.ADMIN_API_KEY },
     corsOrigins: hub.CORS_ORIGINS,
-    backend: backendOf(hub, env),
+    localOrigins: isDevelopment(env),
+    backend,
     ...(upstash && {
       upstash: { url: upstash.UPSTASH_REDIS_REST_URL, token: upstash.UPSTASH_REDIS_REST_TOKEN },
     }),
@@ -115,42 +130,71 @@ export function configOf(env: Env): Config {
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
     ...(hub.DEFAULT_LANGUAGE && { language: hub.DEFAULT_LANGUAGE }),
-    bot: hub.BOT,
+    shortcomings: shortcomingsOf(hub, backend),
   };
 }
 
-/** The chosen backend, else the configured one, else memory. */
-function backendOf(hub: z.infer<typeof hubSchema>, env: Env): Backend {
-  const supabase = settingsOf("supabase", supabaseSchema, env);
-  const hyperdrive = settingsOf("postgres", hyperdriveSchema, env);
+/** The admin keys of a hub whose settings are wrong, so that whoever holds one is told what is. */
+export function adminKeysOf({ ADMIN_API_KEY: list, ...env }: Env): string[] {
+  const given = typeof list === "string" ? itemsOf(list) : [];
+  const wellKnown = isDevelopment(env) ? [] : Object.values(DEVELOPMENT_SECRETS);
+  return given.filter((key) => !key.startsWith("hst_") && !wellKnown.includes(key));
+}
+
+type Hub = z.infer<typeof hubSchema>;
+
+interface Databases {
+  readonly supabase: z.infer<typeof supabaseSchema> | undefined;
+  readonly hyperdrive: z.infer<typeof hyperdriveSchema> | undefined;
+}
+
+/** The chosen backend, else the configured one, else memory. One that is chosen and not configured is an error. */
+function backendOf(hub: Hub, { supabase, hyperdrive }: Databases): Backend {
   if (!hub.FEATURE_SUPABASE_WRITE) return { name: "memory" };
   const fallback = supabase ? "supabase" : hyperdrive ? "postgres" : "memory";
   switch (hub.CONVERSATION_STORAGE_BACKEND ?? fallback) {
     case "supabase":
-      if (!supabase) throw missing("supabase", "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY");
+      if (!supabase) throw missing("supabase", "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY are");
       return { name: "supabase", url: supabase.SUPABASE_URL, key: supabase.SUPABASE_SERVICE_ROLE_KEY };
     case "postgres":
-      if (!hyperdrive) throw missing("postgres", "the HYPERDRIVE binding");
+      if (!hyperdrive) throw missing("postgres", "the HYPERDRIVE binding is");
       return { name: "postgres", connectionString: hyperdrive.HYPERDRIVE.connectionString };
     case "memory":
       return { name: "memory" };
   }
 }
 
+/** A store that forgets is what a developer may want, and no shop. */
+function shortcomingsOf(hub: Hub, backend: Backend): Shortcoming[] {
+  if (!hub.FEATURE_SUPABASE_WRITE) return ["store_writes_off"];
+  return backend.name === "memory" && hub.ENVIRONMENT !== "development" ? ["memory_store"] : [];
+}
+
 /** Everybody can read them in the repository, so only a hub that says it is for development takes them. */
-function refuseDevelopmentSecrets(env: Env): void {
-  for (const [name, secret] of Object.entries(DEVELOPMENT_SECRETS)) {
+function developmentSecretsIn(env: Env): string[] {
+  return Object.entries(DEVELOPMENT_SECRETS).flatMap(([name, secret]) => {
     const value = env[name];
-    if (typeof value === "string" && itemsOf(value).includes(secret))
-      throw new HubError(
-        "misconfigured",
-        `${name} holds a development value, which is refused unless ENVIRONMENT is development`,
-      );
-  }
+    if (typeof value !== "string" || !itemsOf(value).includes(secret)) return [];
+    return `${name} holds a development value, which is refused unless ENVIRONMENT is development`;
+  });
 }
 
 function missing(backend: string, what: string): HubError {
-  return new HubError("misconfigured", `CONVERSATION_STORAGE_BACKEND is ${backend}, but ${what} is missing`);
+  return new HubError(
+    "misconfigured",
+    `CONVERSATION_STORAGE_BACKEND is ${backend}, but ${what} missing; the hub does not fall back to the memory store`,
+  );
+}
+
+/** Collects what is misconfigured, so that all of it is named at once. */
+function attempt<T>(problems: string[], make: () => T): T | undefined {
+  try {
+    return make();
+  } catch (error) {
+    if (!(error instanceof HubError && error.code === "misconfigured")) throw error;
+    problems.push(error.message);
+    return undefined;
+  }
 }
 
 function itemsOf(text: string): string[] {

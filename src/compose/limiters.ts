@@ -3,8 +3,8 @@ import type { Env } from "../core/settings.ts";
 import type { RateLimiter, RateLimiters } from "../http/rate-limits.ts";
 
 /** The rate limits that are bound; each that is not is off. */
-export function limitersOf({ ENTRY_LIMITER, CALLER_LIMITER }: Env, log: Log): RateLimiters {
-  const missing = Object.entries({ ENTRY_LIMITER, CALLER_LIMITER }).flatMap(([name, one]) =>
+export function limitersOf({ ENTRY_LIMITER, DEVICE_LIMITER, CALLER_LIMITER }: Env, log: Log): RateLimiters {
+  const missing = Object.entries({ ENTRY_LIMITER, DEVICE_LIMITER, CALLER_LIMITER }).flatMap(([name, one]) =>
     one ? [] : name,
   );
   if (missing.length > 0)
@@ -13,6 +13,7 @@ export function limitersOf({ ENTRY_LIMITER, CALLER_LIMITER }: Env, log: Log): Ra
     });
   return {
     ...(ENTRY_LIMITER !== undefined && { entry: ENTRY_LIMITER as RateLimiter }),
+    ...(DEVICE_LIMITER !== undefined && { device: DEVICE_LIMITER as RateLimiter }),
     ...(CALLER_LIMITER !== undefined && { caller: CALLER_LIMITER as RateLimiter }),
   };
 }

@@ -1,4 +1,4 @@
-import type { DeliveryStatus, Message } from "./messages/message.ts";
+import type { DeliveryStatus, Message, TurnState } from "./messages/message.ts";
 import type { Session } from "./sessions/session.ts";
 
 /** What a session's open devices are told at once. */
@@ -8,8 +8,10 @@ export type LiveEvent =
   /** A message they may have seen has changed: edited, deleted, or further on its way. */
   | { readonly type: "message"; readonly message: Message }
   | { readonly type: "status"; readonly message_id: string; readonly status: DeliveryStatus }
-  /** The bot is at work on a message of this channel. */
-  | { readonly type: "typing"; readonly channel: string }
+  /** The bot is at work on a message of this channel, the one with this `seq`. */
+  | { readonly type: "typing"; readonly channel: string; readonly seq: number }
+  /** A turn has failed: no reply comes now, and only with `retrying` later. */
+  | { readonly type: "turn"; readonly message_id: string; readonly turn: TurnState }
   | { readonly type: "session"; readonly session: Session }
   /** The session has merged with another one: its devices belong to the survivor, with a history they have not seen. */
   | { readonly type: "moved" }

@@ -10,6 +10,8 @@ export interface Operations {
   deadLetters(after: string | undefined, limit: number, session_id?: string): Promise<DeadLetter[]>;
   /** Makes a dead letter due again, its attempts forgotten, and claims it when it is first in line. False when there is none. */
   retry(id: string, now: Date): Promise<(Due & { readonly found: true }) | { readonly found: false }>;
+  /** Adds one to a counter of `metrics`. */
+  count(key: string): Promise<void>;
   /** What was counted since the first migration, and what is open now. */
   metrics(now: Date): Promise<Metrics>;
 }

@@ -4,6 +4,11 @@ import { HubError } from "./errors.ts";
 /** What the Worker is given: variables, secrets and bindings. */
 export type Env = Readonly<Record<string, unknown>>;
 
+/** Whether this hub says that it is on a developer's machine. Everything else is production. */
+export function isDevelopment({ ENVIRONMENT }: Env): boolean {
+  return ENVIRONMENT === "development";
+}
+
 /**
  * The settings of one part of the hub, or `undefined` when none of its required ones is there: that part is off.
  * Throws `misconfigured`, naming the variable, when some are missing or one is wrong.

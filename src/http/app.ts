@@ -1,4 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
+import type { Context } from "hono";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
@@ -6,6 +7,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
+import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDocs } from "./docs.ts";
 import { onError, onMethodNotAllowed, onNotFound, refuseInvalid } from "./errors.ts";
@@ -18,23 +20,27 @@ import { addVerify } from "./identity/verify.ts";
 import { addLive } from "./live/route.ts";
 import { addMessages } from "./messages.ts";
 import { addMetrics } from "./metrics.ts";
+import { isAllowedOrigin, refusedOriginsLog } from "./origins.ts";
 import { limitRate } from "./rate-limits.ts";
 import {
   type App,
   type AppOptions,
   boundsOf,
+  CHANNEL_ALIASES,
   exchangeOf,
   type HttpContext,
   type HttpEnv,
   LONGEST_WAIT_S,
 } from "./request.ts";
 import { addEnd } from "./sessions/end.ts";
+import { addFind } from "./sessions/find.ts";
 import { addRestore } from "./sessions/restore.ts";
 import { addStart } from "./sessions/start.ts";
 import { addUpdate } from "./sessions/update.ts";
+import { refuseUnknown } from "./strict.ts";
 import { addCallerWebhooks, addPlatformWebhooks } from "./webhooks.ts";
 
-/** The hub's HTTP side: every route of DESIGN.md, the way to it and the errors behind it. */
+/** The hub's HTTP side: every route, the way to it and the errors behind it. */
 export function createApp(options: AppOptions): App {
   const app: App = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid });
   app.onError(onError);
@@ -54,7 +60,7 @@ export function createApp(options: AppOptions): App {
   );
   app.use(
     cors({
-      origin: options.corsOrigins.includes("*") ? "*" : [...options.corsOrigins],
+      origin: options.corsOrigins.includes("*") ? "*" : allowed(options),
       allowMethods: ["GET", "POST", "DELETE"],
       allowHeaders: [
         "Authorization",
@@ -71,6 +77,7 @@ export function createApp(options: AppOptions): App {
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.use(guard(options));
   app.use(limitRate(options));
+  refuseUnknown(app);
 
   addStart(app, options);
   addRestore(app, options);
@@ -85,12 +92,23 @@ export function createApp(options: AppOptions): App {
   addLive(app, options);
   addPlatformWebhooks(app, options);
   addCallerWebhooks(app, options);
+  addFind(app, options);
   addPrivacy(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);
   addDocs(app, options);
   return app;
+}
+
+/** The origin itself where its pages may read the answer, else nothing, and a line for the operator. */
+function allowed(options: AppOptions) {
+  const logRefused = refusedOriginsLog(options);
+  return (origin: string, c: Context) => {
+    if (isAllowedOrigin(options, origin, c.req.url)) return origin;
+    if (origin !== "") logRefused(c, origin);
+    return null;
+  };
 }
 
 /** Names the request, writes its one log line, and closes what it opened. */
@@ -115,6 +133,12 @@ function observe(options: AppOptions) {
   };
 }
 
+/** Which settings are missing is for operators: it tells what this hub is made of. */
+async function whyFor(c: HttpContext, options: AppOptions, problems: string): Promise<string> {
+  if (await isAdmin(c.req.raw.headers, options.keys)) return problems;
+  return "this hub is not configured yet; its log says what is missing, and so does an admin key";
+}
+
 /** Serves nothing half configured, and answers in time whatever hangs. */
 function guard(options: AppOptions) {
   const { requestMs } = boundsOf(options);
@@ -122,10 +146,13 @@ function guard(options: AppOptions) {
   const mayWait = [
     "/session/messages",
     ...Object.keys(options.postedWith).map((name) => `/webhooks/${name}`),
+    ...Object.keys(CHANNEL_ALIASES).map((name) => `/webhooks/${name}`),
   ];
   return async (c: HttpContext, next: () => Promise<void>) => {
     if (options.misconfigured && c.req.path !== "/health")
-      throw new HubError("misconfigured", options.misconfigured, { retryAfterMs: 60_000 });
+      throw new HubError("misconfigured", await whyFor(c, options, options.misconfigured), {
+        retryAfterMs: 60_000,
+      });
     const asked = mayWait.includes(c.req.path.replace(/\/$/, "")) ? Number(c.req.query("wait")) : 0;
     const wait = Math.min(Math.max(asked || 0, 0), LONGEST_WAIT_S);
     try {

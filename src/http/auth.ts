@@ -1,4 +1,4 @@
-import { HubError } from "../core/errors.ts";
+import { HubError, toHubError } from "../core/errors.ts";
 import { isOneOf, sha256Hex } from "../core/signature.ts";
 
 /** Who an API key may be. An empty list closes its scope. */
@@ -36,8 +36,18 @@ async function holderOf(key: string, keys: Keys): Promise<Required<Pick<Caller, 
   const scopes = new Set<Scope>();
   for (const scope of SCOPES) if (await isOneOf(key, keys[scope])) scopes.add(scope);
   if (scopes.size === 0) throw new HubError("unauthorized", "the API key is not valid");
-  const actor = `${[...scopes].at(-1)}:${(await sha256Hex(key)).slice(0, 8)}`;
+  const actor = await nameOf([...scopes].at(-1)!, key);
   return { scopes: scopes.has("admin") ? new Set(SCOPES) : scopes, actor };
+}
+
+/** The name of every key, as the audit and the metrics know it; of one that opens several scopes the widest. */
+export async function namesOf(keys: Keys): Promise<string[]> {
+  const byKey = new Map(SCOPES.flatMap((scope) => keys[scope].map((key) => [key, scope] as const)));
+  return Promise.all([...byKey].map(([key, scope]) => nameOf(scope, key)));
+}
+
+async function nameOf(scope: Scope, key: string): Promise<string> {
+  return `${scope}:${(await sha256Hex(key)).slice(0, 8)}`;
 }
 
 /** The admin key's name in the audit. Throws `unauthorized` without a key and `forbidden` for one of another scope. */
@@ -46,6 +56,16 @@ export async function adminOf(headers: Headers, keys: Keys): Promise<string> {
   if (!scopes || !actor) throw new HubError("unauthorized", "an admin key is needed");
   if (!scopes.has("admin")) throw new HubError("forbidden", "an admin key is needed");
   return actor;
+}
+
+/** Whether the caller holds an admin key; wrong credentials are none. */
+export async function isAdmin(headers: Headers, keys: Keys): Promise<boolean> {
+  try {
+    return (await callerOf(headers, keys)).scopes?.has("admin") ?? false;
+  } catch (error) {
+    if (toHubError(error).code === "unauthorized") return false;
+    throw error;
+  }
 }
 
 /** The SHA-256 of the caller's session token. Throws `unauthorized` without one. */

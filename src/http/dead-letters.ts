@@ -40,6 +40,7 @@ export function addDeadLetters(app: App, options: AppOptions): void {
       query: z.object({
         after: z.uuid().optional().openapi({ description: "The cursor of the page before." }),
         limit: z.coerce.number().int().min(1).max(200).default(50),
+        session_id: z.uuid().optional().openapi({ description: "Only those of this session." }),
       }),
     },
     responses: {
@@ -59,9 +60,9 @@ export function addDeadLetters(app: App, options: AppOptions): void {
   });
   app.openapi(list, async (c) => {
     await adminOf(c.req.raw.headers, options.keys);
-    const { after, limit } = c.req.valid("query");
+    const { after, limit, session_id } = c.req.valid("query");
     const { operations } = c.var.exchange.hub().store;
-    const found = await operations.deadLetters(after?.toLowerCase(), limit + 1);
+    const found = await operations.deadLetters(after?.toLowerCase(), limit + 1, session_id?.toLowerCase());
     const page = found.slice(0, limit);
     const cursor = page.at(-1)?.id ?? after ?? null;
     return c.json({ dead_letters: page.map(view), cursor, more: found.length > limit }, 200);

@@ -2,6 +2,7 @@ import { type Hook, z } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ERROR_CODES, type ErrorCode, HubError, toHubError } from "../core/errors.ts";
+import type { JsonObject } from "../core/json.ts";
 import { describe, type HttpContext, type HttpEnv } from "./request.ts";
 
 const MEANINGS: Record<ErrorCode, string> = {
@@ -19,17 +20,21 @@ const MEANINGS: Record<ErrorCode, string> = {
   method_not_allowed: "see the Allow header",
   version_conflict: "the session changed since the version in If-Match",
   merge_required:
-    "the two are known as different customers: ask, then send it again with `merge` true or false",
+    "two people's sessions would become one: `details.sessions` names both; ask the customer, then send the same again with `merge` true or false",
   payload_too_large: "the body or one of its documents is too large",
   unsupported_media_type: "the body must be application/json",
   too_many_requests: "wait as long as Retry-After says",
   rejected: "a platform refuses for good",
   internal: "a bug; give the request_id to an operator",
   needs_database: "the memory store does not keep this: give the hub a database",
-  misconfigured: "a setting is missing or wrong; the message names it",
+  misconfigured: "a setting is missing or wrong; the log names it, and the message does with an admin key",
   throttled: "a dependency asks to wait as long as Retry-After says",
   unavailable: "a dependency is down or slow; nothing was saved, send it again after Retry-After",
 };
+
+/** How many unknown fields are named, and how much of each. */
+const MOST_NAMES = 10;
+const LONGEST_NAME = 64;
 
 /** What the caller can do about it. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
@@ -41,8 +46,13 @@ const errorSchema = z
   .object({
     error: z.object({
       code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
-      message: z.string().openapi({ description: "For people; holds nothing of what was sent." }),
+      message: z.string().openapi({
+        description: "For people; of what was sent it holds at most the names of unknown fields.",
+      }),
       request_id: z.string(),
+      details: z.record(z.string(), z.unknown()).optional().openapi({
+        description: "Only with `merge_required`: what the caller has to show the customer.",
+      }),
     }),
   })
   .openapi("Error");
@@ -81,7 +91,7 @@ export function onError(thrown: unknown, c: HttpContext): Response {
     headers["Retry-After"] = String(Math.max(1, Math.ceil((error.retryAfterMs ?? 3_000) / 1_000)));
   if (ERROR_CODES[error.code] === 401) headers["WWW-Authenticate"] = "Bearer";
   const message = error.code === "internal" ? "something went wrong here" : error.message;
-  return answer(c, error.code, message + (HINTS[error.code] ?? ""), headers);
+  return answer(c, error.code, message + (HINTS[error.code] ?? ""), headers, error.details);
 }
 
 /** Answers a path that no route has. */
@@ -96,14 +106,47 @@ export function onMethodNotAllowed(c: HttpContext, methods: readonly string[]): 
   return answer(c, "method_not_allowed", "this route has other methods", { Allow: methods.join(", ") });
 }
 
-/** Turns the first failed check into `malformed`, naming the field and never the value. */
+/** Turns failed checks into `malformed`: names unknown fields, else the first field that is wrong, and never a value. */
 export const refuseInvalid: Hook<unknown, HttpEnv, string, undefined> = (result) => {
   if (result.success) return undefined;
-  const issue = result.error.issues[0];
+  const { issues } = result.error;
   const place = result.target === "json" ? "body" : result.target;
-  const path = [place, ...(issue?.path ?? [])].map(String).join(".").slice(0, 200);
-  throw new HubError("malformed", `${path}: ${issue?.message ?? "not valid"}`);
+  const unknown = unknownIn(issues);
+  if (unknown) throw new HubError("malformed", unknownNames(at(place, unknown.path), "field", unknown.keys));
+  const issue = issues[0];
+  throw new HubError("malformed", `${at(place, issue?.path ?? [])}: ${issue?.message ?? "not valid"}`);
 };
+
+/** A message that names what nobody reads; `what` is `field` or `parameter`. */
+export function unknownNames(place: string, what: string, names: readonly string[]): string {
+  const shown = names.slice(0, MOST_NAMES).map((name) => name.slice(0, LONGEST_NAME));
+  const more = names.length > shown.length ? ", …" : "";
+  return `${place}: unknown ${what}${names.length > 1 ? "s" : ""} ${shown.join(", ")}${more}`;
+}
+
+interface Unknown {
+  readonly path: readonly PropertyKey[];
+  readonly keys: readonly string[];
+}
+
+/** The first object with unknown fields; of alternatives one in which nothing else is wrong. */
+function unknownIn(
+  issues: readonly z.core.$ZodIssue[],
+  path: readonly PropertyKey[] = [],
+): Unknown | undefined {
+  for (const issue of issues) {
+    const here = [...path, ...issue.path];
+    if (issue.code === "unrecognized_keys") return { path: here, keys: issue.keys };
+    if (issue.code !== "invalid_union") continue;
+    const close = issue.errors.find((list) => list.every(({ code }) => code === "unrecognized_keys"));
+    if (close) return unknownIn(close, here);
+  }
+  return undefined;
+}
+
+function at(place: string, path: readonly PropertyKey[]): string {
+  return [place, ...path].map(String).join(".").slice(0, 200);
+}
 
 function fromHono(exception: HTTPException): HubError {
   switch (exception.status) {
@@ -118,7 +161,13 @@ function fromHono(exception: HTTPException): HubError {
   }
 }
 
-function answer(c: HttpContext, code: ErrorCode, message: string, headers: Record<string, string> = {}) {
-  const body = { error: { code, message, request_id: c.var.exchange.id } };
+function answer(
+  c: HttpContext,
+  code: ErrorCode,
+  message: string,
+  headers: Record<string, string> = {},
+  details?: JsonObject,
+) {
+  const body = { error: { code, message, request_id: c.var.exchange.id, ...(details && { details }) } };
   return c.json(body, ERROR_CODES[code] as ContentfulStatusCode, headers);
 }

@@ -2,7 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { toHubError } from "../core/errors.ts";
 import type { BreakerState, Store } from "../core/store.ts";
 import { withTimeout } from "../core/timeout.ts";
-import { callerOf } from "./auth.ts";
+import { isAdmin } from "./auth.ts";
 import { json, security } from "./describe.ts";
 import { secondsSince } from "./metrics.ts";
 import type { App, AppOptions, HttpContext } from "./request.ts";
@@ -49,6 +49,15 @@ const journalSchema = z.object({
 const healthSchema = z.object({
   status: z.enum(["ok", "degraded"]),
   version: z.string(),
+  reasons: z
+    .array(z.string())
+    .optional()
+    .openapi({
+      description:
+        "Why it is `degraded`: `misconfigured`, `memory_store`, `store_writes_off`, `no_bot`; with an admin key also " +
+        "`store_down`, `journal_down`, `journal_waits`. docs/operations.md says what to do.",
+    }),
+  bot: z.string().optional().openapi({ description: "Who answers, as BOT names it; `none` is nobody." }),
   misconfigured: z.string().optional().openapi({ description: "Why nothing else is served." }),
   store: probeSchema.optional(),
   work: workSchema.optional().openapi({ description: "What is unfinished, while the store answers." }),
@@ -69,22 +78,28 @@ export function addHealth(app: App, options: AppOptions): void {
     responses: { 200: json("Alive.", healthSchema) },
   });
   app.openapi(route, async (c) => {
-    const { version, misconfigured } = options;
-    if (!(await isAdmin(c, options)))
-      return c.json({ status: misconfigured ? ("degraded" as const) : ("ok" as const), version }, 200);
+    const { version, misconfigured, bot } = options;
+    const known = standingReasons(options);
+    if (!(await isAdmin(c.req.raw.headers, options.keys))) return c.json({ ...verdict(known), version }, 200);
     const [store, work, cache, journal] = await Promise.all([
       probe(c, options),
       unfinished(c),
       cached(c, options),
       waiting(c),
     ]);
-    const isWell = store.ok && cache.ok !== false && (!journal || (journal.ok && journal.depth === 0));
-    const status = isWell && !misconfigured ? ("ok" as const) : ("degraded" as const);
+    const reasons = [
+      ...known,
+      ...(store.ok ? [] : ["store_down"]),
+      ...(cache.ok === false ? ["cache_down"] : []),
+      ...(journal && !journal.ok ? ["journal_down"] : []),
+      ...(journal?.ok && (journal.depth ?? 0) > 0 ? ["journal_waits"] : []),
+    ];
     return c.json(
       {
-        status,
+        ...verdict(reasons),
         version,
         ...(misconfigured && { misconfigured }),
+        bot,
         store,
         ...(work && { work }),
         cache,
@@ -95,15 +110,17 @@ export function addHealth(app: App, options: AppOptions): void {
   });
 }
 
-/** A probe by a stranger, whatever it shows as credentials, is told what strangers are told. */
-async function isAdmin(c: HttpContext, options: AppOptions): Promise<boolean> {
-  try {
-    const { scopes } = await callerOf(c.req.raw.headers, options.keys);
-    return scopes?.has("admin") ?? false;
-  } catch (error) {
-    if (toHubError(error).code === "unauthorized") return false;
-    throw error;
-  }
+/** What is wrong with the settings, which no probe changes. */
+function standingReasons({ misconfigured, shortcomings = [], bot }: AppOptions): string[] {
+  return [
+    ...(misconfigured ? ["misconfigured"] : []),
+    ...shortcomings,
+    ...(bot === "none" ? ["no_bot"] : []),
+  ];
+}
+
+function verdict(reasons: string[]): { status: "ok" | "degraded"; reasons?: string[] } {
+  return reasons.length > 0 ? { status: "degraded", reasons } : { status: "ok" };
 }
 
 async function probe(c: HttpContext, options: AppOptions): Promise<z.infer<typeof probeSchema>> {

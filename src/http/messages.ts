@@ -12,7 +12,7 @@ import { messageSchema, viewMessage } from "./shapes.ts";
 /** Where to go on reading. */
 export const cursorSchema = z
   .string()
-  .regex(/^\d{1,15}$/, "must be a cursor of this hub")
+  .regex(/^\d{1,16}$/, "must be a cursor of this hub")
   .default("0")
   .openapi({ description: "The cursor of what came before; without it, from the beginning." });
 

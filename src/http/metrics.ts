@@ -2,11 +2,12 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { failureOf, toHubError } from "../core/errors.ts";
 import type { Metrics } from "../core/operations.ts";
 import type { JournalDepth } from "../core/receive/journal.ts";
-import { adminOf } from "./auth.ts";
+import { adminOf, namesOf } from "./auth.ts";
 import { security } from "./describe.ts";
 import { problems } from "./errors.ts";
 import { type Family, PROMETHEUS_TYPE, prometheusText, type Sample } from "./prometheus.ts";
 import type { App, AppOptions } from "./request.ts";
+import { lookupCounter, OUTCOMES } from "./sessions/lookups.ts";
 
 /** A counter of the store, by its name there; `by` is its second label with every value it takes. */
 interface Counter {
@@ -83,6 +84,7 @@ export function addMetrics(app: App, options: AppOptions): void {
       ...(waits ? [gauge("hub_journal_up", "Whether the journal answers.", journal ? 1 : 0)] : []),
       ...(journal ? waiting(journal, now) : []),
       ...(metrics ? told(metrics, options.channels, now) : []),
+      ...(metrics ? [lookups(metrics, await namesOf(options.keys))] : []),
     ];
     return c.text(prometheusText(families), 200, { "Content-Type": PROMETHEUS_TYPE });
   });
@@ -143,6 +145,22 @@ function counter(key: string, counters: Metrics["counters"], channels: readonly 
     return { labels: { channel, ...(label && { [label]: second }) }, value };
   });
   return { name, type: "counter", help, samples };
+}
+
+/** What look-ups by who somebody is came to, per API key: many `none` are somebody who tries numbers. */
+function lookups({ counters }: Metrics, keys: readonly string[]): Family {
+  const samples = keys.flatMap((key) =>
+    OUTCOMES.map((outcome): Sample => {
+      const value = counters[lookupCounter(key, outcome)] ?? 0;
+      return { labels: { key, outcome }, value };
+    }),
+  );
+  return {
+    name: "hub_lookups_total",
+    type: "counter",
+    help: "Look-ups of customers with an API key, by the key's name in the audit and what came of them.",
+    samples,
+  };
 }
 
 function histogram(key: string, counters: Metrics["counters"], channels: readonly string[]): Family {

@@ -1,6 +1,6 @@
 import { HubError } from "../core/errors.ts";
 import { callerOf } from "./auth.ts";
-import { type AppOptions, describe, type HttpContext } from "./request.ts";
+import { type AppOptions, CHANNEL_ALIASES, describe, type HttpContext } from "./request.ts";
 
 /** Cloudflare's rate limiting binding: https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/ */
 export interface RateLimiter {
@@ -11,6 +11,8 @@ export interface RateLimiter {
 export interface RateLimiters {
   /** Each route that opens or proves something, for 60 seconds. */
   readonly entry?: RateLimiter;
+  /** Each route where a session token alone writes a row, wakes a bot or opens a connection, for 60 seconds. */
+  readonly device?: RateLimiter;
   /** Everything together, for 10 seconds. */
   readonly caller?: RateLimiter;
 }
@@ -23,7 +25,14 @@ const ENTRIES = new Set([
   "/auth/login",
   "/auth/password",
 ]);
-const ENTRY_PERIOD_MS = 60_000;
+const DEVICES = new Set([
+  "/session/update",
+  "/session/live",
+  "/webhooks/kiosk",
+  "/webhooks/web",
+  "/webhooks/chat",
+]);
+const ROUTE_PERIOD_MS = 60_000;
 const CALLER_PERIOD_MS = 10_000;
 
 /**
@@ -31,7 +40,7 @@ const CALLER_PERIOD_MS = 10_000;
  * they send, are not counted. A limiter that fails lets everybody through.
  */
 export function limitRate(options: AppOptions) {
-  const { entry, caller } = options.limiters ?? {};
+  const { entry, device, caller } = options.limiters ?? {};
 
   async function refuses(limiter: RateLimiter, key: string): Promise<boolean> {
     try {
@@ -44,11 +53,11 @@ export function limitRate(options: AppOptions) {
 
   return async (c: HttpContext, next: () => Promise<void>) => {
     const { path, method } = c.req;
-    if ((entry || caller) && !isFree(method, path, options) && !(await holdsKey(c, options))) {
+    if ((entry || device || caller) && !isFree(method, path, options) && !(await holdsKey(c, options))) {
       const network = networkOf(c.req.raw.headers);
       if (caller && (await refuses(caller, network))) throw tooMany(CALLER_PERIOD_MS);
-      if (entry && ENTRIES.has(path) && (await refuses(entry, `${path} ${network}`)))
-        throw tooMany(ENTRY_PERIOD_MS);
+      const route = ENTRIES.has(path) ? entry : DEVICES.has(path) ? device : undefined;
+      if (route && (await refuses(route, `${path} ${network}`))) throw tooMany(ROUTE_PERIOD_MS);
     }
     await next();
   };
@@ -76,7 +85,7 @@ export function networkOf(headers: Headers): string {
 function isFree(method: string, path: string, { postedWith }: AppOptions): boolean {
   if (path === "/health") return true;
   const channel = method === "POST" ? /^\/webhooks\/([^/]+)\/?$/.exec(path)?.[1] : undefined;
-  return channel !== undefined && !Object.hasOwn(postedWith, channel);
+  return channel !== undefined && !Object.hasOwn(postedWith, CHANNEL_ALIASES[channel] ?? channel);
 }
 
 async function holdsKey(c: HttpContext, { keys }: AppOptions): Promise<boolean> {

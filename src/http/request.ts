@@ -18,6 +18,8 @@ export interface AppOptions {
   readonly version: string;
   readonly keys: Keys;
   readonly corsOrigins: readonly string[];
+  /** Whether pages of this machine may call too, from any port. */
+  readonly localOrigins?: boolean;
   /** The Durable Objects in which open devices meet, one per session; absent when there are none. */
   readonly rooms?: DurableObjectNamespace;
   /** The name of every channel there is, on or off: what a session's `channel` may say. */
@@ -33,7 +35,11 @@ export interface AppOptions {
   readonly limiters?: RateLimiters;
   /** Names of what the hub stands on, for operators. */
   readonly backends: { readonly store: string; readonly cache: string };
-  /** Why nothing may be served, naming the variable. */
+  /** Who answers, by its name in `BOT`; `none` when nobody is configured. */
+  readonly bot?: string;
+  /** Codes of what the hub works without though it should not. */
+  readonly shortcomings?: readonly string[];
+  /** Why nothing may be served, naming the variables. */
   readonly misconfigured?: string;
   readonly bounds?: Partial<HttpBounds>;
 }
@@ -54,9 +60,16 @@ export function boundsOf(options: AppOptions): HttpBounds {
   return { requestMs: 4_900, bodyBytes: 1024 * 1024, documentBytes: 64 * 1024, ...options.bounds };
 }
 
-/** A `channel` that a caller names. */
-export function channelName(options: AppOptions) {
-  return z.enum(options.channels as [string, ...string[]]).openapi({ example: options.channels[0] });
+/** Other names of channels, as older frontends know them. */
+export const CHANNEL_ALIASES: Readonly<Record<string, string>> = { chat: "web" };
+
+/** A `channel` that a caller names, by its own name or another one. */
+export function channelName({ channels }: AppOptions) {
+  const names = [...channels, ...Object.keys(CHANNEL_ALIASES)] as [string, ...string[]];
+  return z
+    .enum(names)
+    .transform((name) => CHANNEL_ALIASES[name] ?? name)
+    .openapi({ example: channels[0], description: "`chat` is another name of `web`." });
 }
 
 /** One HTTP call on its way through. */

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { identitiesOf } from "../core/identity/identity.ts";
 import { contentSchema } from "../core/messages/content.ts";
 import type { Message } from "../core/messages/message.ts";
 import type { Session } from "../core/sessions/session.ts";
@@ -9,7 +10,10 @@ const document = z.record(z.string(), z.unknown());
 /** What was said, by kind. Cloned, for core's schema may be older than the method `openapi`, which only new ones have. */
 export const contentShape = contentSchema.clone().openapi("Content");
 
-/** A session as callers see it: every column, `null` where there is nothing. */
+/**
+ * A session as callers see it: every column, `null` where there is nothing. Identities of kinds that are not named here,
+ * as a new channel brings them, stand beside the others.
+ */
 export const sessionSchema = z
   .object({
     session_id: z.uuid(),
@@ -25,7 +29,7 @@ export const sessionSchema = z
     customer_id: z
       .string()
       .nullable()
-      .openapi({ description: "The shop's own label, for export and erasure. It finds no session." }),
+      .openapi({ description: "The shop's own name for the customer, of all their sessions." }),
     channel: z.string().openapi({ description: "Where it began." }),
     channels: z.array(z.string()).openapi({ description: "Each channel once, in order of first use." }),
     status: z.enum(["active", "logged_out", "expired", "merged"]).openapi({
@@ -33,6 +37,10 @@ export const sessionSchema = z
         "`logged_out`: ended on every channel. `expired`: lay idle past `expires_at`. `merged`: goes on as `merged_into`.",
     }),
     merged_into: z.uuid().nullable(),
+    previous_session_id: z
+      .uuid()
+      .nullable()
+      .openapi({ description: "The same customer's session before this one." }),
     language: z.string().nullable(),
     data: document.openapi({ description: "What the frontends keep, and a copy of `channels`." }),
     metadata: document,
@@ -51,13 +59,27 @@ export const sessionSchema = z
   })
   .openapi("Session");
 
+/** How far the turn of a message is that is not answered yet. */
+export const turnSchema = z
+  .object({
+    state: z.enum(["waiting", "running", "retrying", "dead"]).openapi({
+      description:
+        "`waiting`: the bot has not been asked yet. `running`: it is being asked. `retrying`: it failed, and is asked again " +
+        "later. `dead`: it failed for good, until an operator retries it.",
+    }),
+    attempt: z.int().openapi({ description: "How often the bot was asked." }),
+    code: z.string().optional().openapi({ description: "The hub's code of the last failure." }),
+    reason: z.string().optional().openapi({ description: "The bot's own code of it, or the hub's." }),
+  })
+  .openapi("Turn");
+
 /** A message as callers see it. */
 export const messageSchema = z
   .object({
     message_id: z.uuid(),
     session_id: z.uuid(),
     seq: z.int().openapi({
-      description: "The order. Drawn from one counter of the hub: it rises within a session, with gaps.",
+      description: "The order within the session: it rises, with gaps.",
     }),
     channel: z.string(),
     external_id: z.string().nullable(),
@@ -68,6 +90,10 @@ export const messageSchema = z
       description:
         "`user`: the customer. `assistant`: the bot. `operator`: a person of the shop, in the platform's own app. `system`: the " +
         "hub's own notices, and messages that held a link to scan.",
+    }),
+    author: z.string().nullable().openapi({
+      description:
+        "Who told it, where that is not the sender itself: `key:`, the API key's scope and the beginning of its SHA-256.",
     }),
     kind: z.string(),
     text: z.string(),
@@ -88,6 +114,11 @@ export const messageSchema = z
     created_at: instant,
     edited_at: instant.nullable(),
     deleted_at: instant.nullable(),
+    turn: turnSchema.nullable().openapi({
+      description:
+        "Of an inbound message in a history, while it is not answered, or never will be; `null` once the bot has answered " +
+        "or stayed silent.",
+    }),
   })
   .openapi("Message");
 
@@ -105,6 +136,7 @@ export function viewSession(session: Session): z.infer<typeof sessionSchema> {
     channels: [...session.channels],
     status: session.status,
     merged_into: session.merged_into ?? null,
+    previous_session_id: session.previous_session_id ?? null,
     language: session.language ?? null,
     data: { ...session.data, channels: session.channels },
     metadata: session.metadata,
@@ -118,7 +150,12 @@ export function viewSession(session: Session): z.infer<typeof sessionSchema> {
     last_activity: session.last_activity.toISOString(),
     expires_at: session.expires_at.toISOString(),
     ended_at: session.ended_at?.toISOString() ?? null,
+    ...otherIdentities(session),
   };
+}
+
+function otherIdentities(session: Session): Record<string, string> {
+  return Object.fromEntries(identitiesOf(session).filter(([kind]) => !(kind in sessionSchema.shape)));
 }
 
 /** The message in the shape of `messageSchema`. */
@@ -131,6 +168,7 @@ export function viewMessage(message: Message): z.infer<typeof messageSchema> {
     external_id: message.external_id ?? null,
     direction: message.direction,
     role: message.role,
+    author: message.author ?? null,
     kind: message.kind,
     text: message.text,
     content: message.content,
@@ -140,5 +178,6 @@ export function viewMessage(message: Message): z.infer<typeof messageSchema> {
     created_at: message.created_at.toISOString(),
     edited_at: message.edited_at?.toISOString() ?? null,
     deleted_at: message.deleted_at?.toISOString() ?? null,
+    turn: message.turn ? { ...message.turn } : null,
   };
 }

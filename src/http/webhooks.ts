@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { answer } from "../core/answer/answer.ts";
 import type { WebhookRequest } from "../core/channel.ts";
-import { HubError } from "../core/errors.ts";
+import { HubError, toHubError } from "../core/errors.ts";
 import { type Accepted, accept } from "../core/receive/accept.ts";
 import { readBody } from "./body.ts";
 import { json, security } from "./describe.ts";
@@ -11,11 +11,12 @@ import {
   type App,
   type AppOptions,
   boundsOf,
+  CHANNEL_ALIASES,
   channelName,
   type HttpContext,
   LONGEST_WAIT_S,
 } from "./request.ts";
-import { messageSchema, sessionSchema, viewMessage, viewSession } from "./shapes.ts";
+import { messageSchema, sessionSchema, turnSchema, viewMessage, viewSession } from "./shapes.ts";
 
 const anyObject = { type: "object" as const };
 
@@ -44,12 +45,27 @@ export function addPlatformWebhooks(app: App, options: AppOptions): void {
       },
     });
     app.openapi(deliver, async (c) => {
-      await take(c, name, await webhookRequest(c, bodyBytes));
+      try {
+        await take(c, name, await webhookRequest(c, bodyBytes));
+      } catch (thrown) {
+        warnOfRefusal(c, name, toHubError(thrown));
+        throw thrown;
+      }
       return c.json({}, 200);
     });
   }
 
   addHandshake(app, options);
+}
+
+/** A platform whose signature is refused is one whose secret here is wrong, or somebody else: an operator must see it. */
+function warnOfRefusal(c: HttpContext, channel: string, { code }: HubError): void {
+  if (code !== "unauthorized") return;
+  c.var.exchange.hub().log("warn", "webhook.refused", {
+    channel,
+    code,
+    advice: "if the platform sent it, the secret here is not the platform's; see docs/operations.md",
+  });
 }
 
 /** Registers where a platform checks that the webhook is ours before it subscribes: Meta's `hub.challenge`. */
@@ -94,17 +110,22 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
   const { bodyBytes } = boundsOf(options);
   if (options.callerMessage) app.openAPIRegistry.register("CallerMessage", options.callerMessage.clone());
   const schema = options.callerMessage ? { $ref: "#/components/schemas/CallerMessage" } : anyObject;
-  for (const [name, scope] of Object.entries(options.postedWith)) {
+  const aliases = Object.entries(CHANNEL_ALIASES).filter(([, name]) =>
+    Object.hasOwn(options.postedWith, name),
+  );
+  const paths = [...Object.keys(options.postedWith).map((name) => [name, name] as const), ...aliases];
+  for (const [path, name] of paths) {
+    const scope = options.postedWith[name];
     const post = createRoute({
       method: "post",
-      path: `/webhooks/${name}`,
+      path: `/webhooks/${path}`,
       tags: ["Webhooks"],
       summary: `A customer's message from the ${name}`,
       description:
         `With a ${scope} key for a \`phone\` or a \`session\`, or with the session's own token. \`external_id\` makes it ` +
         "safe to send again: the same one in the same session is stored and answered once. With `wait` the answer " +
         "comes when the bot's replies are there, or without them when time is up; they are then in the messages. It ends " +
-        "early, without any, when the bot stays silent or the turn fails; a failed one is tried again later.",
+        "early, without any, when the bot stays silent (`turn` is `null`) or the turn fails (`turn` says how).",
       security: [...security.key, ...security.token],
       request: {
         query: z.object({ wait: z.coerce.number().min(0).max(LONGEST_WAIT_S).default(0) }),
@@ -118,6 +139,10 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
             session: sessionSchema,
             duplicate: z.boolean().openapi({ description: "It was here before; nothing changed." }),
             replies: z.array(messageSchema).optional().openapi({ description: "Only with `wait`." }),
+            turn: turnSchema.nullable().optional().openapi({
+              description:
+                "Only with `wait`: `null` once the bot has answered or stayed silent. `retrying` and `dead` are failures.",
+            }),
           }),
         ),
         202: json(
@@ -151,8 +176,8 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
       const saved = { message: viewMessage(message), session: viewSession(session), duplicate };
       if (wait === 0) return c.json(saved, 200);
       const hub = c.var.exchange.hub();
-      const replies = await repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering);
-      return c.json({ ...saved, replies: replies.map(viewMessage) }, 200);
+      const { replies, turn } = await repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering);
+      return c.json({ ...saved, replies: replies.map(viewMessage), turn: turn ?? null }, 200);
     });
   }
 }

@@ -1,4 +1,5 @@
 import { failureOf, HubError, toHubError } from "../core/errors.ts";
+import type { Identities } from "../core/identity/identity.ts";
 import type { Log } from "../core/log.ts";
 import type { InboundEvent, Received } from "../core/receive/conversations.ts";
 import type { SessionCache } from "../core/sessions/cache.ts";
@@ -15,6 +16,12 @@ const STORE_MS = 3_000;
 const IN_A_REQUEST = { entries: 25, ms: 2_000 };
 /** Why a call does not go to the store though the store may be up. */
 const WAITS = "journal_waits";
+
+/** By what a session is opened. */
+interface Named {
+  readonly identities?: Identities;
+  readonly customer_id?: string;
+}
 
 /** What the decorator works with beside the store. */
 export interface JournalParts {
@@ -35,9 +42,10 @@ export interface JournalParts {
  * - `receive` asks the store first. While the store is down, or while older entries wait, the journal takes the events,
  *   and each result is `{type: "journaled"}`. The journal takes only what the store will take later: see `mayWait`.
  * - Calls that end something (a session, a token, an identity, a person's data), and messages that an update tells, are
- *   made only after everything older is stored. Until then they throw `unavailable` with reason `journal_waits`.
- * - `start` and `restore` store some of what waits first, so that a session is as the customer's messages have made it.
- *   They do not insist.
+ *   made only after everything older is stored. Until then they throw `unavailable` with reason `journal_waits`. A call
+ *   that names a customer by two identities, or by `customer_id` too, is such: where it joins two customers, tokens die.
+ * - Every other `start` and `restore` stores some of what waits first, so that a session is as the customer's messages
+ *   have made it. They do not insist.
  * - Every other call goes straight to the store, and throws `unavailable` while the store is down.
  */
 export function withJournal(store: Store, parts: JournalParts): Store {
@@ -106,6 +114,12 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     return call();
   }
 
+  /** How a session is opened: by two names of a customer it may join two, and then tokens of theirs die. */
+  function opening({ identities = {}, customer_id }: Named): <T>(call: () => Promise<T>) => Promise<T> {
+    const names = Object.keys(identities).length + (customer_id === undefined ? 0 : 1);
+    return names > 1 ? afterOlder : afterSome;
+  }
+
   /** `afterOlder` for all calls of a kind. */
   function ordered<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
     return (...args) => afterOlder(() => call(...args));
@@ -134,10 +148,11 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     conversations: { ...conversations, receive },
     sessions: {
       ...sessions,
-      start: (start, at) => afterSome(() => sessions.start(start, at)),
-      restore: (who, channel, at) => afterSome(() => sessions.restore(who, channel, at)),
+      start: (start, at) => opening(start)(() => sessions.start(start, at)),
+      restore: (who, channel, at) => opening(who)(() => sessions.restore(who, channel, at)),
       update: (of, changes, at) => {
         const update = () => sessions.update(of, changes, at);
+        if (changes.customer_id !== undefined) return afterOlder(update);
         return changes.message ? afterOlder(update, { ask: false }) : update();
       },
       end: ordered(sessions.end),

@@ -35,7 +35,7 @@ const event = z.discriminatedUnion("type", [
   }),
   z.object({
     type: z.literal("identity_change"),
-    change: z.looseObject({ channel: z.string(), from: strings, to: strings }),
+    change: z.looseObject({ ...instants, channel: z.string(), from: strings, to: strings }),
   }),
   z.object({
     type: z.literal("reachability"),

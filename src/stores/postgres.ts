@@ -2,6 +2,7 @@ import postgres from "postgres";
 import { HubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import type { Row } from "./rows.ts";
+import { slots } from "./slots.ts";
 import { raisedRefusal } from "./sql/refusals.ts";
 import type { SqlCall } from "./sql.ts";
 
@@ -18,7 +19,14 @@ interface PostgresOptions {
   readonly timeoutMs?: number;
 }
 
-/** Calls over a direct connection to Postgres: a pool under Node, the `HYPERDRIVE` binding's string on Workers. */
+/** What stands in a statement as it is: only a name of a function of ours may. */
+const FUNCTION = /^hub_[a-z_]+$/;
+
+/**
+ * Calls over a direct connection to Postgres: a pool under Node, the `HYPERDRIVE` binding's string on Workers. A
+ * connection has one call at a time. A call that has waited for one half of its time is not sent any more: its caller is
+ * told that it failed.
+ */
 export function postgresCalls(
   connectionString: string,
   { max, timeoutMs = 4_500 }: PostgresOptions,
@@ -36,24 +44,40 @@ export function postgresCalls(
       connection: { application_name: "session-hub", statement_timeout: timeoutMs },
     });
   let pool = connect();
+  // The driver would send further calls behind one that hangs, on the same connection, where nothing stops them.
+  const connections = slots(max);
+
+  async function ask(sql: postgres.Sql, name: string, argument: Row): Promise<Row> {
+    const [row] = await sql.unsafe<[{ answer: Row }]>(
+      `select public.${name}($1::text::jsonb) as answer`,
+      [JSON.stringify(argument)],
+      { prepare: true },
+    );
+    return row!.answer;
+  }
+
+  /** Puts new connections in the place of silent ones. Calls under way keep their own limit, and end before the next ones do. */
+  function replace(silent: postgres.Sql): void {
+    if (silent !== pool) return;
+    pool = connect();
+    void silent.end({ timeout: timeoutMs / 1000 });
+    connections.renew();
+  }
+
   return {
     async call(name, argument) {
+      if (!FUNCTION.test(name)) throw new TypeError("not the name of a function of the hub");
+      const began = Date.now();
+      const giveBack = await withTimeout(timeoutMs / 2, "store_busy", (signal) => connections.take(signal));
       const sql = pool;
       try {
-        const query = sql.unsafe<[{ answer: Row }]>(
-          `select public.${name}($1::text::jsonb) as answer`,
-          [JSON.stringify(argument)],
-          { prepare: true },
-        );
-        const [row] = await withTimeout(timeoutMs, "store_timeout", () => query);
-        return row!.answer;
+        const left = timeoutMs - (Date.now() - began);
+        return await withTimeout(left, "store_timeout", () => ask(sql, name, argument));
       } catch (error) {
-        if (isTimeout(error) && sql === pool) {
-          // The driver would hand the silent connection the next calls. Those under way keep their own limit.
-          pool = connect();
-          void sql.end({ timeout: Math.ceil(timeoutMs / 1000) });
-        }
+        if (isTimeout(error)) replace(sql);
         throw fail(error);
+      } finally {
+        giveBack();
       }
     },
     close: () => pool.end({ timeout: 5 }),

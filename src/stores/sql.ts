@@ -25,6 +25,7 @@ export type SqlFunction =
   | "hub_due"
   | "hub_dead_letters"
   | "hub_retry"
+  | "hub_count"
   | "hub_metrics"
   | "hub_start"
   | "hub_restore"
@@ -49,9 +50,13 @@ export type SqlFunction =
   | "hub_expire"
   | "hub_purge";
 
-/** Two transactions in each other's way (unique violation, serialisation, deadlock): nothing happened, so again. */
+/**
+ * Two transactions in each other's way (unique violation, serialisation, deadlock): nothing happened, so again, at a
+ * random moment so that the two do not meet once more.
+ */
 export const COLLISIONS = new Set(["23505", "40001", "40P01"]);
-const TRIES = 4;
+const TRIES = 10;
+const PAUSE_MS = 10;
 
 /** The store whose every state change is a Postgres function, over whatever transport `call` is. */
 export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
@@ -93,6 +98,7 @@ async function tryAgain<T>(call: () => Promise<T>): Promise<T> {
     } catch (error) {
       const collided = error instanceof HubError && COLLISIONS.has(error.reason ?? "");
       if (!collided || attempt === TRIES) throw unkept(error);
+      if (attempt > 1) await new Promise((go) => setTimeout(go, Math.random() * PAUSE_MS * attempt));
     }
   }
 }

@@ -137,7 +137,7 @@ describe("webhook", () => {
 
   async function ask(respond: Parameters<typeof operator>[0], signal = patient) {
     const { url, heard } = await operator(respond);
-    const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret }, () => at);
+    const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret }, { now: () => at });
     try {
       return { heard, replies: await bot.reply(turnOf(said("Olá 👋")), signal) };
     } catch (error) {
@@ -221,7 +221,7 @@ describe("webhook", () => {
     expect(isFromHub(secret, request.headers, Buffer.concat([body, Buffer.from(" ")]))).toBe(false);
     expect(isFromHub(secret, {}, body)).toBe(false);
     expect(isFromHub(secret, { ...request.headers, "x-hub-signature": "sha256=00" }, body)).toBe(false);
-    await webhook(notified, () => new Date(Date.now() - 301_000)).reply(turnOf(said("hi")), patient);
+    await webhook(notified, { now: () => new Date(Date.now() - 301_000) }).reply(turnOf(said("hi")), patient);
     expect(isFromHub(secret, heard[1]!.request.headers, heard[1]!.body)).toBe(false);
   });
 
@@ -239,6 +239,32 @@ describe("webhook", () => {
       expect(replies).toEqual([
         { kind: "text", text: "one" },
         { kind: "text", text: "two" },
+      ]);
+    });
+
+    test("nothing of fields that it does not know, and logs their names the first time", async () => {
+      const answer = {
+        replies: [
+          { text: "one", buttons: ["secret"] },
+          { text: "two", mood: "secret" },
+        ],
+        usage: 12,
+      };
+      const { url } = await operator(json(answer));
+      const lines: unknown[] = [];
+      const bot = webhook(
+        { BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret },
+        { log: (level, event, fields) => void lines.push({ level, event, ...fields }) },
+      );
+      for (let i = 0; i < 3; i++) await bot.reply(turnOf(said("hi")), patient);
+      expect(lines).toEqual([
+        {
+          level: "warn",
+          event: "bot.unknown_fields",
+          turn_id: turnOf(said("hi")).turn_id,
+          fields: ["usage", "replies[].buttons", "replies[].mood"],
+          advice: expect.stringContaining("docs/bots.md"),
+        },
       ]);
     });
 
@@ -294,6 +320,27 @@ describe("webhook", () => {
       const { error } = await ask(respond);
       expect(error).toBeInstanceOf(HubError);
       expect(error).toMatchObject({ code: "unavailable", reason: "bot_bad_answer" });
+    });
+
+    test.for<[object, string]>([
+      [{ reply: "hi" }, "replies: Invalid input: expected array, received undefined"],
+      [
+        { replies: [{ text: "hi" }, { text: 7 }] },
+        "replies[1].text: Invalid input: expected string, received number",
+      ],
+      [
+        { replies: [{ text: " secret\n".trim() }, { text: " \n" }] },
+        "replies[1].text: must be a text that is not blank",
+      ],
+      [{ replies: [{ kind: "secret", text: "hi" }] }, 'replies[0].kind: Invalid input: expected "text"'],
+      [
+        { replies: Array(11).fill({ text: "secret" }) },
+        "replies: Too big: expected array to have <=10 items",
+      ],
+      [["secret"], "the answer: Invalid input: expected object, received array"],
+    ])("%j, and names what is wrong with it but not what it says", async ([answer, wrong]) => {
+      const { error } = await ask(json(answer));
+      expect(error?.message).toBe(`the bot's answer cannot be used: ${wrong}`);
     });
 
     test("an answer without end, of which it reads no more than it must", async () => {

@@ -46,6 +46,26 @@ export function codes(make: Make): void {
     ]);
   });
 
+  test("it never goes to an address that serves one answer only, for others may read along there", async () => {
+    const store = await desk(make);
+    const inShop = (id: string) =>
+      said("telegram", { telegram_chat_id }, id, { address: { to: "a business's chat" }, address_of: null });
+    await store.hear(
+      said("telegram", { telegram_chat_id, phone }, "own", { address: { to: "own" } }),
+      minute(0),
+    );
+    await store.hear(inShop("b-1"), minute(2));
+    await store.hear(inShop("b-2"), minute(3));
+    expect(await askCode(store, phone, "123456", minute(4))).toMatchObject([{ address: { to: "own" } }]);
+    const stranger = { telegram_chat_id: ben.telegram_chat_id, phone: ben.phone };
+    const first = said("telegram", stranger, "b-3", {
+      address: { to: "a business's chat" },
+      address_of: null,
+    });
+    await store.hear(first, minute(4));
+    expect(await askCode(store, ben.phone, "123456", minute(5))).toEqual([]);
+  });
+
   test("it goes nowhere for a stranger or a claim, and to its owner also when their session is over", async () => {
     const store = await desk(make);
     expect(await askCode(store, ben.phone, "123456", minute(0))).toEqual([]);

@@ -172,6 +172,18 @@ export function consent(make: Make): void {
     expect(await text({ whatsapp_user_id }, "w3", 13)).toBe("link_failed");
   });
 
+  test("a customer known by any of their identities is asked, also from an account never heard of", async () => {
+    const store = await desk(make);
+    const known = await store.hear(said("kiosk", { phone }, "k0"), minute(-5));
+    await begin(store, 1, { telegram_chat_id: "4471002" }, minute(0));
+    await show(store, 1, minute(0));
+    const asked = await scan(store, { whatsapp_user_id, phone }, LINK, "w1", minute(1));
+    expect(asked).toMatchObject({
+      session: { session_id: known.session.session_id },
+      message: { text: "merge_required" },
+    });
+  });
+
   test("a scanner never heard of joins at once, and so does a known one with a page that is nobody's", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0));

@@ -150,6 +150,23 @@ export function customerIds(make: Make): void {
     await expectToken(store, hash(1), annas.session_id, minute(3));
   });
 
+  test("identities that another customer loses find no one, so the name does, and no session is opened between", async () => {
+    const store = await desk(make);
+    const named = await begin(store, 1, { telegram_chat_id }, minute(0), { customer_id: "103" });
+    const loser = await begin(store, 2, { phone, whatsapp_user_id: ben.whatsapp_user_id }, minute(1));
+    const back = await begin(store, 3, { phone, whatsapp_user_id }, minute(2), { customer_id: "103" });
+    expect(back).toMatchObject({
+      session_id: named.session_id,
+      customer_id: "103",
+      phone,
+      whatsapp_user_id,
+      telegram_chat_id,
+      notified: [loser.session_id],
+      version: named.version + 1,
+    });
+    for (const key of ["merged", "closed"]) expect(back).not.toHaveProperty(key);
+  });
+
   test("a claim brings no name", async () => {
     const store = await desk(make);
     const known = await begin(store, 1, { telegram_chat_id }, minute(0), { customer_id: "103" });

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { anna, DAY, desk, hash, type Make, MINUTE, minute, said } from "./given.ts";
+import { anna, DAY, day, desk, hash, type Make, MINUTE, minute, reply, said } from "./given.ts";
 
 /** What a store does with what waited in a journal: it came earlier. */
 export function journaled(make: Make): void {
@@ -31,6 +31,40 @@ export function journaled(make: Make): void {
       const { session } = await store.hear(said("web", from, id, { came_at }), now);
       expect(session.session_id).toBe(session_id);
     }
+  });
+
+  test("a message that came before its session expired is part of it also when it was marked so since", async () => {
+    const store = await desk(make);
+    const { phone } = anna;
+    const web = { identities: { phone }, channel: "web" };
+    const first = await store.sessions.start({ ...web, token_hash: hash(1) }, minute(1));
+    const { session_id, expires_at } = first;
+    const now = new Date(expires_at.getTime() + MINUTE);
+    const next = await store.sessions.start({ ...web, token_hash: hash(2) }, now);
+    expect(next.previous_session_id).toBe(session_id);
+
+    const came_at = new Date(expires_at.getTime() - MINUTE);
+    for (const [id, from] of [["t", { token_hash: hash(1) }] as const, ["s", { session_id }] as const]) {
+      const message = said("web", from, id, { came_at });
+      const heard = await store.hear(message, now);
+      expect(heard).toMatchObject({ duplicate: false, message: { created_at: came_at } });
+      expect(heard.session).toMatchObject({ session_id, status: "expired" });
+      expect(heard.turn).toMatchObject({ message: { external_id: id } });
+      expect(await store.hear(message, now)).toMatchObject({ duplicate: true, session: { session_id } });
+      const { stale, messages } = await store.conversations.complete(heard.turn!, [reply("Hi", [])], now);
+      expect({ stale, sessions: messages.map((reply) => reply.session_id) }).toEqual({
+        stale: false,
+        sessions: [session_id],
+      });
+      for (const late of [{}, { came_at: day(20) }])
+        await expect(store.hear(said("web", from, `${id}-late`, late), day(30))).rejects.toMatchObject({
+          code: "session_expired",
+        });
+    }
+    expect(await store.sessions.restore({ token_hash: hash(2) }, undefined, now)).toMatchObject({
+      session_id: next.session_id,
+      status: "active",
+    });
   });
 
   test("what comes late moves nothing back", async () => {

@@ -35,17 +35,17 @@ export function reading(make: Make): void {
 
   test("dead letters are listed of one session, also by an id that leads to it", async () => {
     const store = await desk(make);
-    const bury = async (channel: string, from: object) => {
-      const turn = await store.ask(said(channel, from, channel), minute(0));
-      await store.conversations.fail(turn, rejection("bot_400"), undefined, minute(0));
+    const bury = async (channel: string, from: object, now: Date) => {
+      const turn = await store.ask(said(channel, from, channel), now);
+      await store.conversations.fail(turn, rejection("bot_400"), undefined, now);
       return turn.session.session_id;
     };
     const [one, two, three] = [
-      await bury("web", { phone }),
-      await bury("telegram", { telegram_chat_id }),
-      await bury("whatsapp", { whatsapp_user_id: "DE.9" }),
+      await bury("web", { phone }, minute(0)),
+      await bury("telegram", { telegram_chat_id }, minute(1)),
+      await bury("whatsapp", { whatsapp_user_id: "DE.9" }, minute(2)),
     ];
-    await store.hear(said("telegram", { telegram_chat_id, phone }, "joint", { wakes: false }), minute(1));
+    await store.hear(said("telegram", { telegram_chat_id, phone }, "joint", { wakes: false }), minute(3));
     const of = async (session_id: string) =>
       (await store.operations.deadLetters(undefined, 9, session_id)).map(({ channel }) => channel);
     expect(await of(one)).toEqual(["web", "telegram"]);

@@ -201,11 +201,32 @@ export function sessions(make: Make): void {
     const session = await store.sessions.update({ token_hash: hash(1) }, { message }, minute(2));
     expect(session).toMatchObject({ message_count: 1, version: 1 });
     const answer = { text: "said", role: "assistant" } as const;
-    await store.sessions.update({ token_hash: hash(1) }, { message: answer, channel: "kiosk" }, minute(3));
+    await store.sessions.update({ session_id }, { message: answer, channel: "kiosk" }, minute(3));
     expect(await store.history(session_id)).toMatchObject([
       { channel: "web", direction: "inbound", role: "user", text: "typed", kind: "text", external_id: "m1" },
       { channel: "kiosk", direction: "outbound", role: "assistant", text: "said", status: "sent" },
     ]);
     expect((await store.conversations.due(day(1), 10)).turns).toEqual([]);
+  });
+
+  test("a message that a token tells is kept on the token's own channel, and on another one it is refused", async () => {
+    const store = await desk(make);
+    const { session_id } = await store.sessions.start(
+      { identities: { phone }, channel: "web", token_hash: hash(1) },
+      minute(0),
+    );
+    const kiosk = { identities: { phone }, channel: "kiosk", token_hash: hash(2) };
+    const { version } = await store.sessions.start(kiosk, minute(1));
+    const message = { text: "typed", role: "user" } as const;
+    const elsewhere = { message, data: { a: 1 }, channel: "web" };
+    await expect(store.sessions.update({ token_hash: hash(2) }, elsewhere, minute(2))).rejects.toMatchObject({
+      code: "forbidden",
+    });
+    expect(await store.history(session_id)).toEqual([]);
+    await store.sessions.update({ token_hash: hash(2) }, { message }, minute(3));
+    await store.sessions.update({ token_hash: hash(2) }, { message, channel: "kiosk" }, minute(4));
+    expect(await store.history(session_id)).toMatchObject([{ channel: "kiosk" }, { channel: "kiosk" }]);
+    const moved = await store.sessions.update({ token_hash: hash(2) }, { channel: "web" }, minute(5));
+    expect(moved).toMatchObject({ data: {}, version });
   });
 }

@@ -22,6 +22,7 @@ import { opening } from "./opening.ts";
 import { operations } from "./operations.ts";
 import { pace } from "./pace.ts";
 import { passwords } from "./passwords.ts";
+import { planted } from "./planted.ts";
 import { privacy } from "./privacy.ts";
 import { reading } from "./reading.ts";
 import { retention } from "./retention.ts";
@@ -38,6 +39,7 @@ export function storeContract(name: string, make: Make): void {
     describe("people who outlive their sessions", () => returning(make));
     describe("the shop's own names for customers", () => customerIds(make));
     describe("customers who are asked before they become one", () => consent(make));
+    describe("a page that somebody left signed in", () => planted(make));
     describe("turns", () => turns(make));
     describe("turns of several messages, and of edits", () => batches(make));
     describe("deliveries", () => deliveries(make));

@@ -60,16 +60,16 @@ describe.each(["directly", "through Supabase's REST API"])("a store error, %s", 
 
   test("names what is missing below the function, and where", async () => {
     const { owner, lines, close, hear } = await open();
-    await owner`drop function public.hub_add_message(uuid, jsonb, timestamptz)`;
+    await owner`drop function hub.receive_message(jsonb, hub.context)`;
     await expect(hear()).rejects.toThrow();
     expect(lines[0]?.fields).toMatchObject({
       function: "hub_receive",
       reason: "42883",
-      advice: "hub_add_message is missing: run npm run migrate",
+      advice: "receive_message is missing: run npm run migrate",
       schema: expect.stringContaining("does not exist"),
     });
     if (way === "directly")
-      expect(lines[0]?.fields.at).toContainEqual(expect.stringMatching(/^hub_receive_message:\d+$/));
+      expect(lines[0]?.fields.at).toContainEqual(expect.stringMatching(/receive_item:\d+$/));
     await close();
   });
 

@@ -36,8 +36,11 @@ describe("the composition root", () => {
     expect(refused.status).toBe(503);
     const { error } = (await refused.json()) as any;
     expect(error.code).toBe("misconfigured");
-    expect(error.message).toContain("TELEGRAM_WEBHOOK_SECRET is missing");
-    expect(error.message).toContain("WHATSAPP_ACCESS_TOKEN is missing");
+    expect(error.message).not.toMatch(/TELEGRAM|WHATSAPP/);
+    const told = await fetchWith(env, "/session/start", post({ channel: "web" }, { "x-api-key": "admin" }));
+    const { message } = ((await told.json()) as any).error;
+    expect(message).toContain("TELEGRAM_WEBHOOK_SECRET is missing");
+    expect(message).toContain("WHATSAPP_ACCESS_TOKEN is missing");
     expect(await (await fetchWith(env, "/health")).json()).toMatchObject({ status: "degraded" });
   });
 
@@ -51,12 +54,75 @@ describe("the composition root", () => {
 
   test("refuses a bot it does not have, by any name", async () => {
     for (const BOT of ["oracle", "constructor", "__proto__"]) {
-      const refused = await fetchWith({ BOT }, "/");
+      const admin = { headers: { "x-api-key": "admin" } };
+      const refused = await fetchWith({ BOT, ADMIN_API_KEY: "admin" }, "/", admin);
       expect([refused.status, ((await refused.json()) as any).error.message]).toEqual([
         503,
         expect.stringContaining("BOT must be one of"),
       ]);
     }
+  });
+
+  test("asks the bot whose settings are there, though BOT is not set", async () => {
+    const bot = { BOT_WEBHOOK_URL: "https://bot.example/", BOT_WEBHOOK_SECRET: "the secret of the bot" };
+    const admin = { headers: { "x-api-key": "admin" } };
+    const named = async (env: object) =>
+      ((await (await fetchWith({ ADMIN_API_KEY: "admin", ...env }, "/health", admin)).json()) as any).bot;
+    expect(await named(bot)).toBe("webhook");
+    expect(await named({ ...bot, BOT: "echo" })).toBe("echo");
+    expect(await named({ BOT: "echo" })).toBe("echo");
+    expect(await named({ ENVIRONMENT: "development" })).toBe("echo");
+    expect(await named({})).toBe("none");
+    const half = await fetchWith({ BOT_WEBHOOK_URL: bot.BOT_WEBHOOK_URL }, "/");
+    expect([half.status, ((await half.json()) as any).error.code]).toEqual([503, "misconfigured"]);
+  });
+
+  test("gives nobody their own words back when no bot is configured, keeps them, and says so", async () => {
+    const env = { ADMIN_API_KEY: "admin" };
+    const { session_token } = (await (
+      await fetchWith(env, "/session/start", post({ channel: "web" }))
+    ).json()) as any;
+    const said = post({ external_id: "1", text: "Hello" }, { "x-session-token": session_token });
+    const answer = (await (await fetchWith(env, "/webhooks/web?wait=5", said)).json()) as any;
+    expect(answer).toMatchObject({
+      replies: [],
+      turn: { state: "retrying", attempt: 1, code: "unavailable", reason: "no_bot" },
+    });
+    expect(await (await fetchWith(env, "/health")).json()).toMatchObject({
+      status: "degraded",
+      reasons: ["memory_store", "no_bot"],
+    });
+    expect(lines).toContainEqual(expect.objectContaining({ level: "error", event: "bot.none" }));
+  });
+
+  test("names all that is missing at once, and the bot's settings with the others", async () => {
+    const env = {
+      BOT: "webhook",
+      TELEGRAM_BOT_TOKEN: "103:token",
+      KIOSK_IDLE_SECONDS: "1",
+      ADMIN_API_KEY: "a",
+    };
+    const told = await fetchWith(env, "/", { headers: { "x-api-key": "a" } });
+    const { message } = ((await told.json()) as any).error;
+    for (const name of ["BOT_WEBHOOK_URL", "TELEGRAM_WEBHOOK_SECRET", "KIOSK_IDLE_SECONDS"])
+      expect(message).toContain(name);
+  });
+
+  test("lets a developer's pages call from any port, and in production only those of the list", async () => {
+    const page = (origin: string) => ({ headers: { origin } });
+    const allowed = async (env: object, origin: string) =>
+      (await fetchWith({ ...env }, "/health", page(origin))).headers.get("access-control-allow-origin");
+    const development = { ENVIRONMENT: "development", CORS_ORIGINS: "https://shop.example" };
+    for (const origin of [
+      "http://localhost:5173",
+      "http://127.0.0.1:3000",
+      "http://[::1]:8080",
+      "https://shop.example",
+    ])
+      expect(await allowed(development, origin)).toBe(origin);
+    for (const origin of ["https://evil.example", "http://localhost.evil.example", "null"])
+      expect(await allowed(development, origin)).toBeNull();
+    expect(await allowed({ CORS_ORIGINS: "https://shop.example" }, "http://localhost:5173")).toBeNull();
   });
 
   test("turns a channel without settings off and leaves the others on", async () => {
@@ -109,15 +175,15 @@ describe("the composition root", () => {
   });
 });
 
-describe("the Worker on workerd, bare, without one setting", () => {
+describe("the Worker on workerd, with no setting but who answers", () => {
   let hub: string;
   let child: ChildProcess;
   let output = "";
 
   beforeAll(async () => {
     const port = await freePort();
-    const vars = join(folder, "empty.vars");
-    writeFileSync(vars, "");
+    const vars = join(folder, "echo.vars");
+    writeFileSync(vars, "BOT=echo\n");
     const args = ["dev", "--ip", "127.0.0.1", "--port", String(port), "--inspector-port", "0"];
     child = spawn(process.execPath, [WRANGLER, ...args, "--persist-to", folder, "--env-file", vars], {
       env: QUIET,

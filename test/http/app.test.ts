@@ -12,6 +12,7 @@ const ROUTES = [
   "GET /api/audit",
   "GET /api/customers/{id}/export",
   "GET /api/dead-letters",
+  "GET /api/sessions",
   "GET /api/sessions/{id}/devices",
   "GET /api/sessions/{id}/export",
   "GET /api/sessions/{id}/messages",
@@ -31,10 +32,12 @@ const ROUTES = [
   "POST /auth/signup",
   "POST /session/end",
   "POST /session/link",
+  "POST /session/restore",
   "POST /session/signout",
   "POST /session/start",
   "POST /session/update",
   "POST /session/verify",
+  "POST /webhooks/chat",
   "POST /webhooks/kiosk",
   "POST /webhooks/telegram",
   "POST /webhooks/web",
@@ -171,12 +174,14 @@ describe("every answer", () => {
       "/session/update?phone=%2B493012345678",
       post({ message: "my secret", data: { a: "b" } }, bearer),
     );
+    await hub.request("/session/update", post({ message: "my secret", data: { a: "b" } }, bearer));
     await hub.request(`/api/sessions/${id}/messages?after=0`, { headers: { "x-api-key": "admin-key" } });
     await hub.request("/webhooks/web?wait=5", post({ external_id: "1", text: "my secret" }, bearer));
     await hub.request("/session/update", post({ language: "my secret" }, bearer));
     const lines = hub.lines.filter(({ event }) => event === "request").map(({ fields }) => fields);
     expect(lines.map(({ method, route, status }) => [method, route, status])).toEqual([
       ["POST", "/session/start", 200],
+      ["POST", "/session/update", 400],
       ["POST", "/session/update", 200],
       ["GET", "/api/sessions/:id/messages", 200],
       ["POST", "/webhooks/web", 200],
@@ -230,6 +235,26 @@ describe("browsers of other origins", () => {
       "https://shop.example",
     ]);
   });
+
+  test("are named to the operator when they are refused, once each, with what to do", async () => {
+    const hub = testHub();
+    const from = (origin: string) => hub.request("/health", { headers: { origin } });
+    for (let i = 0; i < 3; i++) await from("https://new-shop.example");
+    await from("https://shop.example");
+    await from("https://a.example/path?phone=%2B4915112340001");
+    await from(`https://${"a".repeat(300)}.example`);
+    for (let i = 0; i < 500; i++) await from(`https://${i}.example`);
+    const refused = hub.lines.filter(({ event }) => event === "origin.refused");
+    expect(refused[0]).toMatchObject({
+      level: "warn",
+      fields: {
+        origin: "https://new-shop.example",
+        advice: "if this page is yours, add https://new-shop.example to CORS_ORIGINS",
+      },
+    });
+    expect(refused.length).toBeLessThanOrEqual(50);
+    expect(JSON.stringify(refused)).not.toMatch(/4915|aaaa|"https:\/\/shop\.example/);
+  });
 });
 
 describe("GET /health", () => {
@@ -275,23 +300,29 @@ describe("a half-configured hub", () => {
   };
 
   test.for(ROUTES.filter((route) => route !== "GET /health"))(
-    "refuses %s and names the variable",
+    "refuses %s, and names the variable to an admin only",
     async (route) => {
       const [method, path] = route.split(" ") as [string, string];
       const hub = testHub({}, { misconfigured: problem, open });
       const response = await hub.request(path.replaceAll(/\{\w+\}/g, "1"), { method });
       expect(response.status).toBe(503);
       expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
-      expect(((await response.json()) as any).error).toMatchObject({
-        code: "misconfigured",
-        message: problem,
-      });
+      const { error } = (await response.json()) as any;
+      expect(error.code).toBe("misconfigured");
+      expect(error.message).not.toMatch(/[A-Z]+_[A-Z]+|whatsapp/);
+      const admin = { method, headers: { "x-api-key": "admin-key" } };
+      const told = await hub.request(path.replaceAll(/\{\w+\}/g, "1"), admin);
+      expect(((await told.json()) as any).error).toMatchObject({ code: "misconfigured", message: problem });
     },
   );
 
   test("is alive to strangers and explains itself to an admin", async () => {
     const hub = testHub({}, { misconfigured: problem, open });
-    expect(await (await hub.request("/health")).json()).toEqual({ status: "degraded", version: "1.2.3" });
+    expect(await (await hub.request("/health")).json()).toEqual({
+      status: "degraded",
+      reasons: ["misconfigured"],
+      version: "1.2.3",
+    });
     const notified = await hub.request("/health", { headers: { "x-api-key": "admin-key" } });
     expect(await notified.json()).toMatchObject({
       status: "degraded",
@@ -358,6 +389,10 @@ test("runs under Node, where nobody waits for background work", async () => {
 test("only routes that may wait are given longer by a caller who asks", async () => {
   const hub = testHub({ store: faultyStore(() => new Promise(() => {})) }, { bounds: { requestMs: 20 } });
   const bearer = { authorization: `Bearer hst_${"a".repeat(43)}` };
-  const response = await hub.request("/session/restore?wait=25", { headers: bearer });
-  expect(response.status).toBe(503);
+  const started = Date.now();
+  const response = await hub.request("/api/sessions/00000000-0000-4000-8000-000000000000/messages?limit=25", {
+    headers: bearer,
+  });
+  expect([response.status, Date.now() - started < 1_000]).toEqual([503, true]);
+  expect((await hub.request("/session/restore?wait=25", { headers: bearer })).status).toBe(400);
 });

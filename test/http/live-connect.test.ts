@@ -51,7 +51,7 @@ describe("who may connect", () => {
     for (const [headers, status, code] of refused)
       expect(await refusal(hub.url, headers)).toMatchObject({ status, code });
     const inUrl = await refusal(hub.url, {}, `?token=${(await begin(hub.url)).token}`);
-    expect(inUrl).toMatchObject({ status: 401, code: "unauthorized" });
+    expect(inUrl).toMatchObject({ status: 400, code: "malformed" });
   });
 
   test("a request that asks for something else is refused", async () => {

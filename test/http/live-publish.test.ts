@@ -19,8 +19,8 @@ describe("telling a room", () => {
     live.publish("s", { type: "closed", token_hash: "a" });
     await vi.waitFor(() => expect(calls).toHaveLength(1));
     for (const event of ["typing", "messages", "status", "typing"])
-      live.publish("s", { type: event, channel: "web", message_id: "m", status: "sent" } as never);
-    live.publish("other", { type: "typing", channel: "web" });
+      live.publish("s", { type: event, channel: "web", seq: 1, message_id: "m", status: "sent" } as never);
+    live.publish("other", { type: "typing", channel: "web", seq: 1 });
     await vi.waitFor(() => expect(calls).toHaveLength(2));
     calls[0]!.answer();
     await vi.waitFor(() => expect(calls).toHaveLength(3));
@@ -42,7 +42,7 @@ describe("a hub without its rooms", () => {
 
   async function talk(LIVE: unknown) {
     lines.length = 0;
-    const env = LIVE ? { LIVE } : {};
+    const env = { BOT: "echo", ...(LIVE ? { LIVE } : {}) };
     const running: Promise<unknown>[] = [];
     const context = { waitUntil: (work: Promise<unknown>) => void running.push(work) };
     const call = async (path: string, init?: RequestInit): Promise<any> =>

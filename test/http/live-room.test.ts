@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HubError } from "../../src/core/errors.ts";
 import type { Store } from "../../src/core/store.ts";
-import type { Notice } from "../../src/http/live/frames.ts";
+import type { RoomEvent } from "../../src/http/live/frames.ts";
 import { GUEST_HEADER } from "../../src/http/live/room.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { PlayedPair, PlayedResponse, playedRoom } from "../support/room.ts";
@@ -134,7 +134,10 @@ describe("a room", () => {
     const device = join(session_id, "a", known());
     waitAMinute();
     fault = new HubError("unavailable", "the database did not answer");
-    await tell({ type: "typing", channel: "web" }, { type: "status", message_id: "m", status: "sent" });
+    await tell(
+      { type: "typing", channel: "web", seq: 0 },
+      { type: "status", message_id: "m", status: "sent" },
+    );
     expect(device.frames).toEqual([{ type: "typing", channel: "web" }]);
   });
 
@@ -144,6 +147,31 @@ describe("a room", () => {
     await write("one");
     await tell({ type: "messages" }, { type: "closed", token_hash: "a" });
     expect([device.closed, device.frames]).toEqual([4003, []]);
+  });
+
+  test("tells of typing after the message it is about, and not after its reply", async () => {
+    const { join, tell } = playedRoom(store);
+    const device = join(session_id, "a", known());
+    await write("one");
+    const [one] = (await store.sessions.messages({ session_id }, 0, 1, new Date())).messages;
+    const typing = { type: "typing", channel: "web", seq: one!.seq } as const;
+    await tell(typing, { type: "messages" });
+    expect(device.frames.map(({ type }) => type)).toEqual(["message", "typing"]);
+    expect(device.frames[1]).toEqual({ type: "typing", channel: "web" });
+    await tell(typing);
+    expect(device.frames).toHaveLength(3);
+    const late = join(session_id, "a", known());
+    await write("two");
+    await tell(typing);
+    expect(late.frames.map(({ type }) => type)).toEqual(["message", "message"]);
+  });
+
+  test("passes on that a turn has failed", async () => {
+    const { join, tell } = playedRoom(store);
+    const device = join(session_id, "a", known());
+    const turn = { state: "retrying", attempt: 1, code: "unavailable", reason: "bot_http_500" } as const;
+    await tell({ type: "turn", message_id: "m", turn });
+    expect(device.frames).toEqual([{ type: "turn", message_id: "m", turn }]);
   });
 
   test("closes a connection that was let in while its device signed out", async () => {
@@ -166,7 +194,7 @@ describe("a room", () => {
     const { join, tell } = playedRoom(store);
     await write("one");
     const [message] = (await store.sessions.messages({ session_id }, 0, 1, new Date())).messages;
-    const notice = { type: "changed", message: JSON.parse(JSON.stringify(message)) } as Notice;
+    const notice = { type: "changed", message: JSON.parse(JSON.stringify(message)) } as RoomEvent;
     const device = join(session_id, "a", known());
     await tell(notice);
     expect(device.frames).toEqual([]);
@@ -180,7 +208,7 @@ describe("a room", () => {
     const status = (status: "sent" | "delivered" | "read") =>
       ({ type: "status", message_id: "m", status }) as const;
     const session = (version: number, updated_at: string) =>
-      ({ type: "session", session: { version, updated_at } }) as Notice;
+      ({ type: "session", session: { version, updated_at } }) as RoomEvent;
     await tell(status("sent"), status("read"), status("delivered"), status("sent"));
     await tell(session(2, "2026-11-02T10:00:01Z"), session(2, "2026-11-02T10:00:00Z"));
     await tell(session(1, "2026-11-02T10:00:02Z"), session(3, "2026-11-02T10:00:00Z"));

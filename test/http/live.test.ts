@@ -101,8 +101,8 @@ describe("nothing is missed", () => {
     const mine = await begin(hub.url);
     const sql = postgres(hub.databaseUrl, { max: 1 });
     await sql`
-      insert into messages (message_id, session_id, channel, direction, role, kind, text, created_at)
-      select gen_random_uuid(), ${mine.id}, 'web', 'inbound', 'user', 'text', i::text, now()
+      insert into messages (message_id, session_id, seq, channel, direction, role, kind, text, created_at)
+      select gen_random_uuid(), ${mine.id}, i, 'web', 'inbound', 'user', 'text', i::text, now()
       from generate_series(1, 450) i`;
     await sql.end();
     const device = await browse(hub.url, mine.token);
@@ -197,7 +197,7 @@ describe("when a connection must end", () => {
     await mine.close();
   });
 
-  test("devices of merged sessions are sent to the one that survives, and find its whole history", async () => {
+  test("devices of sessions that merge are closed, and whoever proves it again finds the whole history", async () => {
     const chat = { id: 7002, type: "private" };
     const phone = "+4915112345602";
     const older = await begin(hub.url, { channel: "web", telegram_chat_id: String(chat.id) });
@@ -207,12 +207,13 @@ describe("when a connection must end", () => {
     const devices = [await browse(hub.url, older.token), await browse(hub.url, younger.token)];
     await Promise.all(devices.map((device) => device.until(isReady)));
     await play(hub.telegram, "/_customer/contact", { chat, phone_number: phone });
-    for (const device of devices) expect(await device.closed).toEqual({ code: 4001, reason: "moved" });
-    const again = await browse(hub.url, younger.token);
+    for (const device of devices) expect(await device.closed).toEqual({ code: 4003, reason: "closed" });
+    const proven = await begin(hub.url, { channel: "kiosk", phone });
+    const again = await browse(hub.url, proven.token);
     await again.until(isReady);
     expect(textsOf(again)).toContain("in the older one");
     expect(again.of("message")[0].message.session_id).toBe(older.id);
-    await say(younger, "and together from here");
+    await say(proven, "and together from here");
     await again.until((it) => textsOf(it).includes("and together from here"));
     await again.close();
   });

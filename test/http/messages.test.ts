@@ -35,6 +35,7 @@ describe("GET /session/messages", () => {
       external_id: null,
       direction: "inbound",
       role: "user",
+      author: null,
       kind: "text",
       text: "one",
       content: { kind: "text", text: "one" },
@@ -44,6 +45,7 @@ describe("GET /session/messages", () => {
       created_at: "2026-11-02T10:00:00.000Z",
       edited_at: null,
       deleted_at: null,
+      turn: null,
     });
   });
 

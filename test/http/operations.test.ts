@@ -109,6 +109,20 @@ describe("dead letters", () => {
     expect(await list(`?limit=2${after}`)).toEqual({ dead_letters: [], cursor: ids[4], more: false });
   });
 
+  test("are listed of one session alone", async () => {
+    const { hub, state, hear, list } = brittleHub();
+    state.bot = false;
+    await hear("Hello");
+    const { bearer, id } = await begin(hub);
+    await hub.request("/webhooks/web", post({ external_id: "1", text: "x" }, bearer));
+    await hub.idle();
+    const all = (await list()).dead_letters;
+    expect(all).toHaveLength(2);
+    const theirs = await list(`?session_id=${id.toUpperCase()}`);
+    expect(theirs.dead_letters).toEqual(all.filter(({ session_id }: any) => session_id === id));
+    expect((await list(`?session_id=${nobody}`)).dead_letters).toEqual([]);
+  });
+
   test("a turn is asked again at once, after the answer", async () => {
     const { hub, state, sent, hear, list } = brittleHub();
     state.bot = false;
@@ -160,10 +174,13 @@ describe("dead letters", () => {
     expect([response.status, ((await response.json()) as any).error.code]).toEqual([404, "not_found"]);
   });
 
-  test.for(["?limit=0", "?limit=201", "?limit=x", "?after=1"])("%s is refused", async (query) => {
-    const response = await testHub().request(`/api/dead-letters${query}`, admin);
-    expect([response.status, ((await response.json()) as any).error.code]).toEqual([400, "malformed"]);
-  });
+  test.for(["?limit=0", "?limit=201", "?limit=x", "?after=1", "?session_id=1", "?session=1"])(
+    "%s is refused",
+    async (query) => {
+      const response = await testHub().request(`/api/dead-letters${query}`, admin);
+      expect([response.status, ((await response.json()) as any).error.code]).toEqual([400, "malformed"]);
+    },
+  );
 });
 
 describe.each(["GET /api/dead-letters", `POST /api/dead-letters/${nobody}/retry`, "GET /metrics"])(
@@ -373,8 +390,9 @@ describe("GET /metrics", () => {
     const after = await scrape({ request });
     for (const name of before.keys())
       if (name.endsWith("_total")) expect([name, after.get(name)]).toEqual([name, before.get(name)]);
-    const counted =
-      await shop.sql`select distinct split_part(split_part(key, '|', 1), '.', 1) as name from public.counters`;
+    const counted = await shop.sql`
+      select distinct split_part(split_part(key, '|', 1), '.', 1) as name
+      from jsonb_object_keys(public.hub_metrics('{}') -> 'counters') key`;
     expect(counted.map(({ name }) => name).sort()).toEqual([
       "answer_ms",
       "deliver_ms",
@@ -382,6 +400,7 @@ describe("GET /metrics", () => {
       "duplicates",
       "receipts",
       "received",
-    ]); // turns that are done are those whose answers were timed
+      "turns",
+    ]);
   });
 });

@@ -19,15 +19,15 @@ const PHONE = "+4915112340001";
 async function shop(parts?: Parameters<typeof strictHub>[1]) {
   const hub = strictHub({}, parts);
   const start = { phone: PHONE, channel: "web", customer_id: "A 103/ä", data: { cart: ["CANARY-cart"] } };
+  await onTelegram(hub, 11, "CANARY-telegram");
+  await sharesPhone(hub, 11, PHONE);
+  await onWhatsApp(hub, PHONE, "CANARY-whatsapp");
   const web = await begin(hub, start, keys.web);
   await call(
     hub,
     "/session/update",
     post({ message: "CANARY-note", metadata: { m: "CANARY-meta" } }, web.bearer),
   );
-  await onTelegram(hub, 11, "CANARY-telegram");
-  await sharesPhone(hub, 11, PHONE);
-  await onWhatsApp(hub, PHONE, "CANARY-whatsapp");
   const other = await begin(hub, { phone: "+4915112340002", channel: "web", customer_id: "104" }, keys.web);
   await call(hub, "/webhooks/web", post({ external_id: "1", text: "OTHER" }, other.bearer));
   return { hub, web, other };

@@ -16,10 +16,7 @@ async function codeOf(response: Response | Promise<Response>) {
 describe("POST /session/start", () => {
   test("opens an anonymous session and shows every column, null where there is nothing", async () => {
     const hub = testHub();
-    const response = await hub.request(
-      "/session/start",
-      post({ channel: "web", data: { cart: [1] }, extra: "ignored" }),
-    );
+    const response = await hub.request("/session/start", post({ channel: "web", data: { cart: [1] } }));
     expect(response.status).toBe(200);
     expect(response.headers.get("etag")).toBe('"1"');
     expect(response.headers.get("cache-control")).toBe("no-store");
@@ -37,6 +34,7 @@ describe("POST /session/start", () => {
       channels: ["web"],
       status: "active",
       merged_into: null,
+      previous_session_id: null,
       language: null,
       data: { cart: [1], channels: ["web"] },
       metadata: {},
@@ -251,7 +249,6 @@ describe("POST /session/update", () => {
           data: { cart: { b: null, c: 3 }, channels: ["fax"] },
           metadata: { page: "/" },
           language: "pt-BR",
-          channel: "kiosk",
           message: "Olá",
         },
         bearer,
@@ -261,22 +258,25 @@ describe("POST /session/update", () => {
     const { session } = (await response.json()) as any;
     expect(response.headers.get("etag")).toBe(`"${session.version}"`);
     expect(session).toMatchObject({
-      data: { cart: { a: 1, c: 3 }, channels: ["web", "kiosk"] },
+      data: { cart: { a: 1, c: 3 }, channels: ["web"] },
       metadata: { page: "/" },
       language: "pt-BR",
       message_count: 1,
     });
     const said = (await (await hub.request("/session/messages", { headers: bearer })).json()) as any;
     expect(said.messages).toMatchObject([
-      { text: "Olá", role: "user", channel: "kiosk", direction: "inbound" },
+      { text: "Olá", role: "user", channel: "web", direction: "inbound", author: null },
     ]);
+    const moved = await hub.request("/session/update", post({ channel: "kiosk" }, bearer));
+    expect(((await moved.json()) as any).session.channels).toEqual(["web", "kiosk"]);
   });
 
   test("keeps a message with an external_id once and wakes no bot", async () => {
     const hub = testHub();
     const { bearer } = await begin(hub);
     const message = { text: "I looked it up", role: "assistant", external_id: "m1" };
-    for (let i = 0; i < 2; i++) await hub.request("/session/update", post({ message }, bearer));
+    for (let i = 0; i < 2; i++)
+      await hub.request("/session/update", post({ message }, { ...bearer, ...web }));
     await hub.idle();
     const { messages } = (await (await hub.request("/session/messages", { headers: bearer })).json()) as any;
     expect(messages).toMatchObject([{ role: "assistant", external_id: "m1" }]);
@@ -324,10 +324,10 @@ describe("POST /session/update", () => {
     expect(await codeOf(hub.request("/session/update", post(body, bearer)))).toEqual([400, "malformed"]);
   });
 
-  test("needs a live token", async () => {
+  test("needs a live token, or a key and whose session", async () => {
     const hub = testHub();
     expect(await codeOf(hub.request("/session/update", post({})))).toEqual([401, "unauthorized"]);
-    expect(await codeOf(hub.request("/session/update", post({}, web)))).toEqual([401, "unauthorized"]);
+    expect(await codeOf(hub.request("/session/update", post({}, web)))).toEqual([400, "malformed"]);
     const unknown = post({}, { "x-session-token": "hst_unknown" });
     expect(await codeOf(hub.request("/session/update", unknown))).toEqual([404, "session_not_found"]);
   });

@@ -76,6 +76,7 @@ afterEach(async () => {
 /** A Worker that has just started, with the settings that are given on top of everything real. */
 function isolate(over: Record<string, unknown> = {}) {
   const env = {
+    BOT: "echo",
     ...ENV,
     SUPABASE_URL: rest.url,
     SUPABASE_SERVICE_ROLE_KEY: rest.serviceRoleKey,

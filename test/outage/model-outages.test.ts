@@ -11,13 +11,15 @@ import { createDatabase, redis as startRedis } from "../support/stack.ts";
 import { type Backing, happen, happenCalmly } from "./model/history.ts";
 import { type Step, steps } from "./model/steps.ts";
 import { judge } from "./model/verdict.ts";
-import { SETTINGS } from "./model/world.ts";
+import { settingsOf } from "./model/world.ts";
 
 /** `MODEL_RUNS=50000` runs longer; `MODEL_SEED=…` repeats a run, with `MODEL_PATH=…` at its counterexample. */
 const numRuns = Number(process.env.MODEL_RUNS ?? 2_000);
 const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
 const path = process.env.MODEL_PATH;
 const START = Date.UTC(2026, 10, 2, 10);
+/** Whether the bot takes together what waited while it was busy. */
+const BATCH = process.env.MODEL_BATCH === "no" ? fc.constant(false) : fc.boolean();
 /** What takes longer has fewer. */
 const few = Math.ceil(numRuns / 60);
 
@@ -26,28 +28,27 @@ beforeEach(() => void vi.spyOn(Math, "random").mockReturnValue(0.5));
 afterEach(() => void vi.restoreAllMocks());
 
 /** The shortest run that still goes wrong, one step a line. */
-function reporter(details: fc.RunDetails<[Step[]]>): void {
+function reporter(details: fc.RunDetails<[Step[], boolean]>): void {
   if (!details.failed) return;
   const lines = details.counterexample?.[0].map((step, i) => `${i} ${JSON.stringify(step)}`) ?? [];
   const cause = details.errorInstance as Error;
-  throw new Error(`seed ${details.seed}, path ${details.counterexamplePath}\n${lines.join("\n")}\n${cause}`, {
-    cause,
-  });
+  const run = `seed ${details.seed}, path ${details.counterexamplePath}, batch ${details.counterexample?.[1]}`;
+  throw new Error(`${run}\n${lines.join("\n")}\n${cause}`, { cause });
 }
 
-type Make = (clock: { now: number }) => Promise<Backing>;
+type Make = (clock: { now: number }, batch: boolean) => Promise<Omit<Backing, "batch">>;
 
 async function holds(runs: number, make: Make): Promise<void> {
   const compared = { exact: 0, loose: 0 };
   await fc.assert(
-    fc.asyncProperty(steps, async (steps) => {
+    fc.asyncProperty(steps, BATCH, async (steps, batch) => {
       const clock = { now: START };
-      const history = await happen(steps, clock, await make(clock));
+      const history = await happen(steps, clock, { batch, ...(await make(clock, batch)) });
       const { exact, loose } = await judge(history, await happenCalmly(history));
       compared.exact += exact;
       compared.loose += loose;
     }),
-    { seed, numRuns: runs, reporter, ...(path && { path }) },
+    { seed, numRuns: runs, reporter, ...(path && { path }), endOnFailure: process.env.MODEL_SHRINK === "no" },
   );
   // Where nobody can tell what came first, little is compared: that must stay the smaller part.
   if (runs >= 100) expect(compared.exact).toBeGreaterThan(compared.loose);
@@ -100,9 +101,9 @@ describe(`after outages and crashes all is as if nothing had happened (seed ${se
     test(`the journal in Valkey (${few} runs)`, { timeout: 3_600_000 }, () => holds(few, inValkey));
 
     test(`the journal in Valkey, the store in Postgres (${few} runs)`, { timeout: 3_600_000 }, () =>
-      holds(few, async (clock) => {
+      holds(few, async (clock, batch) => {
         await owner.unsafe(deletions).simple();
-        return { ...(await inValkey(clock)), store: sqlStore(direct.call, SETTINGS) };
+        return { ...(await inValkey(clock, batch)), store: sqlStore(direct.call, settingsOf(batch)) };
       }),
     );
   });

@@ -152,11 +152,11 @@ describe.each<Transport>(["direct", "rest"])("a store (%s)", (transport) => {
   test("that dies in the middle of a call is unavailable and has kept nothing; sent again it is saved once", async () => {
     const store = await storeBy(callsTo(transport));
     const from = somebody();
-    await store.hear(said("web", from, "0", { wakes: false }), new Date());
+    const { session_id } = (await store.hear(said("web", from, "0", { wakes: false }), new Date())).session;
     const holder = sqlDriver(databaseUrl, { max: 1, onnotice: () => {} });
     const held = await holder.reserve();
     await held`begin`;
-    await held`select 1 from public.sessions where phone = ${from.phone} for update`;
+    await held`select 1 from public.sessions where session_id = ${session_id} for update`;
     const calls = range(2).map((i) =>
       failure(store.hear(said("whatsapp", from, `${from.phone}-${i}`), new Date())),
     );

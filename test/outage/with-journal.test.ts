@@ -55,6 +55,32 @@ const ordered: [string, (hub: Hub, now: Date) => Promise<unknown>][] = [
     ({ store }, now) =>
       store.sessions.update({ token_hash: hash(1) }, { message: { text: "later", role: "user" } }, now),
   ],
+  [
+    "start by two identities",
+    ({ store }, now) =>
+      store.sessions.start(
+        { identities: { phone: anna, telegram_chat_id: "7001" }, channel: "web", token_hash: hash(3) },
+        now,
+      ),
+  ],
+  [
+    "restore by two identities",
+    ({ store }, now) =>
+      store.sessions.restore(
+        { token_hash: hash(3), identities: { phone: anna, telegram_chat_id: "7001" } },
+        undefined,
+        now,
+      ),
+  ],
+  [
+    "start by an identity and the shop's own name",
+    ({ store }, now) =>
+      store.sessions.start({ identities: { phone: anna }, customer_id: "c1", channel: "web" }, now),
+  ],
+  [
+    "update by the shop's own name",
+    ({ store }, now) => store.sessions.update({ token_hash: hash(1) }, { customer_id: "c1" }, now),
+  ],
   ["unlink", ({ store }, now) => store.proofs.unlink(hash(1), "phone", now)],
   [
     "code",

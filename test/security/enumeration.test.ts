@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import { STEP_MS } from "../../src/http/identity/steady.ts";
 import { begin, post } from "../support/http.ts";
 import { call, keys, onWhatsApp, type StrictHub, strictHub } from "../support/people.ts";
 
@@ -109,4 +110,62 @@ test("a stranger cannot tell from the log lines' fields either", async () => {
     return fields;
   };
   expect(await lineOf(UNKNOWN)).toEqual(await lineOf(KNOWN));
+});
+
+describe("the time of an answer", () => {
+  /** A hub whose store takes so many ms for a phone, on a clock that only such work and sleeping move. */
+  async function timed(takes: (phone: string) => number) {
+    const hub = await shop();
+    const { proofs } = hub.hub.store;
+    for (const name of ["requestCode", "confirmCode", "logIn"] as const) {
+      const method = proofs[name] as (proof: { phone: string }, now: Date) => Promise<unknown>;
+      const slow: typeof method = async (proof, now) => {
+        pass(takes(proof.phone));
+        return method(proof, now);
+      };
+      Object.assign(proofs, { [name]: slow });
+    }
+    function pass(ms: number): void {
+      hub.clock.now = new Date(hub.clock.now.getTime() + ms);
+    }
+    const asleep = { wait: async (ms: number) => pass(ms) };
+    Object.assign(hub.hub, { sleep: (ms: number) => asleep.wait(ms) });
+    const took = async (path: string, body: object) => {
+      const began = hub.clock.now.getTime();
+      await hub.request(path, post(body));
+      return hub.clock.now.getTime() - began;
+    };
+    return { hub, took, asleep };
+  }
+
+  test.for(QUESTIONS)("%s is the same however long the store takes, up to a step", async ([, path, body]) => {
+    const { took } = await timed((phone) => (phone === KNOWN ? 171 : 12));
+    expect([await took(path, body(KNOWN)), await took(path, body(UNKNOWN))]).toEqual([STEP_MS, STEP_MS]);
+  });
+
+  test.for(QUESTIONS)("%s goes on in steps where the store takes longer", async ([, path, body]) => {
+    const { took } = await timed((phone) => (phone === KNOWN ? STEP_MS + 190 : STEP_MS + 3));
+    const both = [await took(path, body(KNOWN)), await took(path, body(UNKNOWN))];
+    expect(both).toEqual([2 * STEP_MS, 2 * STEP_MS]);
+  });
+
+  test.for(QUESTIONS)("%s gives no answer before the step is over", async ([, path, body]) => {
+    const { hub, asleep } = await timed(() => 5);
+    const over = Promise.withResolvers<void>();
+    const asked = Promise.withResolvers<number>();
+    asleep.wait = (ms) => {
+      if (ms > 0) asked.resolve(ms);
+      return ms > 0 ? over.promise : Promise.resolve();
+    };
+    let answered = false;
+    const answer = Promise.resolve(hub.request(path, post(body(KNOWN)))).then(() => {
+      answered = true;
+    });
+    expect(await asked.promise).toBe(STEP_MS - 5);
+    await new Promise(setImmediate);
+    expect(answered).toBe(false);
+    over.resolve();
+    await answer;
+    await hub.idle();
+  });
 });

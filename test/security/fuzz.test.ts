@@ -104,13 +104,13 @@ async function play(
 async function worldOf(store: () => Store, row: number) {
   const hub = strictHub({}, { store: store() });
   hub.clock.now = new Date(hub.clock.now.getTime() + row * 30 * 86_400_000);
-  const start = { phone: PHONE, channel: "web", customer_id: "103", data: { cart: ["CANARY"] } };
-  const victim = await begin(hub, start, keys.web);
-  await call(hub, "/webhooks/web", post({ external_id: "v1", text: "CANARY" }, victim.bearer));
   if (row % 2 === 0) {
     await onTelegram(hub, 11, "CANARY");
     await sharesPhone(hub, 11, PHONE);
   } else await onWhatsApp(hub, PHONE, "CANARY");
+  const start = { phone: PHONE, channel: "web", customer_id: "103", data: { cart: ["CANARY"] } };
+  const victim = await begin(hub, start, keys.web);
+  await call(hub, "/webhooks/web", post({ external_id: "v1", text: "CANARY" }, victim.bearer));
   await call(hub, "/auth/signup", post({ password: "the CANARY's own password" }, victim.bearer));
   const { body } = await call(hub, "/session/devices", { headers: victim.bearer });
   const attacker = await begin(hub, { channel: "web" });

@@ -19,12 +19,12 @@ const password = "CANARY password";
 /** A victim with words on every channel, and everything an attacker may have found out about them. */
 async function victimOf(hub: StrictHub) {
   const start = { phone: PHONE, channel: "web", customer_id: "103", data: { cart: ["CANARY"] } };
-  const web = await begin(hub, start, keys.web);
-  await call(hub, "/session/update", post({ metadata: { note: "CANARY" }, language: "de" }, web.bearer));
-  await call(hub, "/webhooks/web", post({ external_id: "v1", text: "CANARY" }, web.bearer));
   await onTelegram(hub, 11, "CANARY");
   await sharesPhone(hub, 11, PHONE);
   await onWhatsApp(hub, PHONE, "CANARY");
+  const web = await begin(hub, start, keys.web);
+  await call(hub, "/session/update", post({ metadata: { note: "CANARY" }, language: "de" }, web.bearer));
+  await call(hub, "/webhooks/web", post({ external_id: "v1", text: "CANARY" }, web.bearer));
   await call(hub, "/auth/signup", post({ password }, web.bearer));
   const { devices } = (await call(hub, "/session/devices", { headers: web.bearer })).body;
   const page = await call(hub, "/session/messages", { headers: web.bearer });
@@ -37,6 +37,7 @@ async function victimOf(hub: StrictHub) {
     kind: "phone",
     phone: PHONE,
     telegram_chat_id: "11",
+    whatsapp_user_id: "DE.1",
     customer_id: "103",
     visitor_id: "11",
     external_id: "v1",
@@ -77,7 +78,11 @@ function requestsFor(
         without("phone"),
         without("session"),
         without("session", "phone", "content"),
-        without("telegram_chat_id", "customer_id"),
+        without("telegram_chat_id", "whatsapp_user_id", "customer_id"),
+        without("session_id", "telegram_chat_id", "whatsapp_user_id", "customer_id"),
+        without("session_id", "phone", "whatsapp_user_id", "customer_id"),
+        without("session_id", "phone", "telegram_chat_id", "whatsapp_user_id"),
+        without("phone", "telegram_chat_id", "whatsapp_user_id", "customer_id"),
         without("code"),
       ].map((named) => {
         const whole = sample(operation.body!, named) as Record<string, unknown>;
@@ -95,6 +100,9 @@ function requestsFor(
     without("phone"),
     without("telegram_chat_id"),
     without("phone", "telegram_chat_id"),
+    without("phone", "telegram_chat_id", "whatsapp_user_id"),
+    without("telegram_chat_id", "whatsapp_user_id", "customer_id"),
+    without("phone", "whatsapp_user_id", "customer_id"),
   ];
   const paths = [
     ...new Set(
@@ -191,6 +199,8 @@ test("the same requests with the victim's own token, or an admin's key, do show 
     expect.arrayContaining([
       "POST /session/start",
       "GET /session/restore",
+      "POST /session/restore",
+      "GET /api/sessions",
       "POST /session/update",
       "GET /session/messages",
       "GET /api/sessions/{id}/messages",

@@ -30,10 +30,13 @@ const messagesChange = (said: object[], phone_number_id = OURS) => ({
   value: { metadata: { phone_number_id }, messages: said },
 });
 
+/** So many minutes from now, as WhatsApp tells time. */
+const later = (minutes: number) => String(Math.ceil(hub.clock.now.getTime() / 1_000) + minutes * 60);
+
 /** WhatsApp tells that somebody has another number now. */
 const changed = (from: string, to: string, more: object = {}) => ({
   id: `wamid.change${++messages}`,
-  timestamp: "1781000000",
+  timestamp: later(0),
   type: "system",
   from: from.slice(1),
   system: { type: "user_changed_number", wa_id: to.slice(1), ...more },
@@ -70,6 +73,17 @@ describe("a change of number", () => {
   test("is believed when Meta signs it, of our own number", async () => {
     expect(await deliver([messagesChange([changed(ANNA, NEW)])])).toBe(200);
     expect([await holderOf(ANNA), await holderOf(NEW)]).toEqual([undefined, anna]);
+  });
+
+  test("told again, does not move the number's next owner", async () => {
+    const news = messagesChange([changed(ANNA, NEW)]);
+    expect(await deliver([news])).toBe(200);
+    hub.clock.now = new Date(hub.clock.now.getTime() + 60_000);
+    await onWhatsApp(hub, ANNA, "I have Anna's old number");
+    const next = await holderOf(ANNA);
+    expect(next).not.toBe(anna);
+    expect(await deliver([news])).toBe(200);
+    expect([await holderOf(ANNA), await holderOf(NEW)]).toEqual([next, anna]);
   });
 
   test("is refused when another app signs it", async () => {

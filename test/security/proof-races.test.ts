@@ -78,7 +78,7 @@ test("a code bears five guesses, however many come at once", async () => {
 test("three codes are made for a phone, however many are asked for at once", async () => {
   const { phone } = round();
   await askCode(store, phone(1), "300000", minute(0));
-  const held = owner`select 1 from public.limits for update`;
+  const held = owner`select 1 from public.rate_limits for update`;
   const answers = await atOnce(held, 7, (i) => askCode(store, phone(1), `30000${i}`, minute(1)));
   expect(answers.filter((code) => code === "done")).toHaveLength(2);
   expect(answers.filter((code) => code === "too_many_requests")).toHaveLength(5);

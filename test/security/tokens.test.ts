@@ -89,13 +89,13 @@ describe("a session token", () => {
     const hub = strictHub();
     const { token, id } = await begin(hub);
     const cookie = `session_token=${token}; hst=${token}; Authorization=Bearer ${token}`;
-    for (const [path, init] of [
-      [`/session/restore?session_token=${token}&token=${token}&authorization=Bearer%20${token}`, {}],
-      ["/session/restore", { headers: { cookie } }],
-      ["/session/update", post({ session_token: token, token, data: {} })],
-    ] as [string, RequestInit][]) {
+    for (const [path, init, refused] of [
+      [`/session/restore?session_token=${token}&token=${token}&authorization=Bearer%20${token}`, {}, 400],
+      ["/session/restore", { headers: { cookie } }, 401],
+      ["/session/update", post({ session_token: token, token, data: {} }), 400],
+    ] as [string, RequestInit, number][]) {
       const { status, body } = await call(hub, path, init);
-      expect([path, status, JSON.stringify(body).includes(id)]).toEqual([path, 401, false]);
+      expect([path, status, JSON.stringify(body).includes(id)]).toEqual([path, refused, false]);
     }
   });
 

@@ -43,7 +43,7 @@ export function playedRoom(store: Partial<Store>, log: Hub["log"] = () => {}) {
     join(session_id: string, token_hash: string, over: Partial<Connection> = {}): PlayedSocket {
       const socket = playedSocket();
       sockets.push(socket);
-      const standing = { since: 0, cursor: 0, ready: false, seen: 0 };
+      const standing = { since: 0, cursor: 0, ready: false, seen: 0, sent: 0, heard: 0 };
       remember(socket, { session_id, token_hash, ...standing, ...over });
       return socket;
     },

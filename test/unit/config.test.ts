@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { configOf } from "../../src/compose/config.ts";
+import { adminKeysOf, configOf } from "../../src/compose/config.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -24,7 +24,8 @@ test("an empty environment is a memory hub whose API keys are all closed", () =>
     passwordRetentionMs: 365 * DAY_MS,
     identityRetentionMs: 365 * DAY_MS,
     kioskPhones: "verify",
-    bot: "echo",
+    localOrigins: false,
+    shortcomings: ["memory_store"],
   });
 });
 
@@ -48,7 +49,6 @@ test("every setting arrives where it is used", () => {
       KIOSK_PHONE_POLICY: "trust",
       DEFAULT_COUNTRY: "DE",
       DEFAULT_LANGUAGE: "de",
-      BOT: "webhook",
     }),
   ).toEqual({
     keys: { kiosk: ["k1", "k2"], web: ["w1"], admin: ["a1"] },
@@ -64,7 +64,8 @@ test("every setting arrives where it is used", () => {
     kioskPhones: "trust",
     country: "DE",
     language: "de",
-    bot: "webhook",
+    localOrigins: false,
+    shortcomings: [],
   });
 });
 
@@ -82,6 +83,8 @@ describe("the backend", () => {
     [{ ...supabase, FEATURE_SUPABASE_WRITE: false, CONVERSATION_STORAGE_BACKEND: "supabase" }, "memory"],
     [{ ...supabase, FEATURE_SUPABASE_WRITE: "true" }, "supabase"],
     [{ ...supabase, FEATURE_SUPABASE_WRITE: "" }, "supabase"],
+    [{ ...supabase, ...hyperdrive, CONVERSATION_STORAGE_BACKEND: "Postgres" }, "postgres"],
+    [{ ...supabase, CONVERSATION_STORAGE_BACKEND: "MEMORY" }, "memory"],
   ] as [Record<string, unknown>, string][])("of %j is %s", ([env, name]) => {
     expect(configOf(env).backend.name).toBe(name);
   });
@@ -92,7 +95,8 @@ test.for([
   [{ SUPABASE_SERVICE_ROLE_KEY: "secret" }, "SUPABASE_URL is missing"],
   [{ SUPABASE_URL: "secret", SUPABASE_SERVICE_ROLE_KEY: "secret" }, "SUPABASE_URL must be a URL"],
   [{ UPSTASH_REDIS_REST_URL: "https://x.upstash.io" }, "UPSTASH_REDIS_REST_TOKEN is missing"],
-  [{ CONVERSATION_STORAGE_BACKEND: "supabase" }, "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY is missing"],
+  [{ CONVERSATION_STORAGE_BACKEND: "supabase" }, "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY are missing"],
+  [{ CONVERSATION_STORAGE_BACKEND: "SupaBase" }, "the hub does not fall back to the memory store"],
   [{ CONVERSATION_STORAGE_BACKEND: "postgres" }, "the HYPERDRIVE binding is missing"],
   [{ CONVERSATION_STORAGE_BACKEND: "secret" }, "CONVERSATION_STORAGE_BACKEND"],
   [{ FEATURE_SUPABASE_WRITE: "secret" }, "FEATURE_SUPABASE_WRITE must be true or false"],
@@ -115,6 +119,45 @@ test.for([
     expect(refusal(env)).not.toContain("secret");
   },
 );
+
+describe("a store that forgets", () => {
+  const supabase = { SUPABASE_URL: "https://x.supabase.co", SUPABASE_SERVICE_ROLE_KEY: "service" };
+  test.for([
+    [{}, ["memory_store"]],
+    [{ ...supabase, CONVERSATION_STORAGE_BACKEND: "memory" }, ["memory_store"]],
+    [{ ENVIRONMENT: "development" }, []],
+    [{ ...supabase, FEATURE_SUPABASE_WRITE: "false" }, ["store_writes_off"]],
+    [{ ...supabase, FEATURE_SUPABASE_WRITE: "false", ENVIRONMENT: "development" }, ["store_writes_off"]],
+    [supabase, []],
+  ] as [Record<string, unknown>, string[]][])("with %j has the shortcomings %j", ([env, codes]) => {
+    expect(configOf(env).shortcomings).toEqual(codes);
+  });
+});
+
+test("everything that is missing or wrong is named at once", () => {
+  const message = refusal({
+    REDIS_SESSION_TTL: "0",
+    WEB_API_KEY: "dev-web-key",
+    ADMIN_API_KEY: "dev-admin-key",
+    SUPABASE_URL: "https://x.supabase.co",
+    UPSTASH_REDIS_REST_URL: "https://x.upstash.io",
+  });
+  for (const name of [
+    "REDIS_SESSION_TTL must be at least 1",
+    "WEB_API_KEY holds a development value",
+    "ADMIN_API_KEY holds a development value",
+    "SUPABASE_SERVICE_ROLE_KEY is missing",
+    "UPSTASH_REDIS_REST_TOKEN is missing",
+  ])
+    expect(message).toContain(name);
+});
+
+test("a hub whose settings are wrong still knows its admin keys, and no development key where it is deployed", () => {
+  const env = { ADMIN_API_KEY: "one, dev-admin-key, hst_three" };
+  expect(adminKeysOf(env)).toEqual(["one"]);
+  expect(adminKeysOf({ ...env, ENVIRONMENT: "development" })).toEqual(["one", "dev-admin-key"]);
+  expect(adminKeysOf({})).toEqual([]);
+});
 
 test.for([
   { KIOSK_API_KEY: "real, dev-kiosk-key" },

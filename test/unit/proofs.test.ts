@@ -41,9 +41,9 @@ test("no table holds a code, a password, or a phone to count by in clear", async
   expect(password_hash).toMatch(/^\$2a\$10\$.{53}$/);
   const rows = await owner`
     select to_jsonb(c) as row from public.codes c union all select to_jsonb(p) from public.passwords p
-    union all select to_jsonb(l) from public.limits l`;
+    union all select to_jsonb(l) from public.rate_limits l`;
   for (const secret of ["770044", "horse"]) expect(JSON.stringify(rows)).not.toContain(secret);
-  const keys = await owner`select key from public.limits`;
+  const keys = await owner`select key from public.rate_limits`;
   expect(keys.length).toBeGreaterThanOrEqual(3);
   for (const phone of [anna.phone, ben.phone]) expect(JSON.stringify(keys)).not.toContain(phone.slice(1));
 });

@@ -137,11 +137,15 @@ test("a proof tells the cache of dead tokens, and open devices to look again", a
   expect(session.session_id).toBe(known.session_id);
   for (const key of ["merged", "closed", "notified", "deliveries"] satisfies (keyof Effects)[])
     expect(session).not.toHaveProperty(key);
-  const gone = { token_hashes: [hash(2)], session_ids: [anonymous.session_id], changed: [] };
+  // The phone's own session became one with it: whoever holds its other tokens has to prove again.
+  const gone = { token_hashes: [hash(1), hash(2)], session_ids: [anonymous.session_id], changed: [] };
   expect(cache.calls).toEqual([["drop", gone.token_hashes, gone]]);
   expect(published).toEqual([
-    [anonymous.session_id, "moved"],
+    [anonymous.session_id, "closed"],
+    [anonymous.session_id, "closed"],
     [known.session_id, "closed"],
+    [known.session_id, "closed"],
+    [anonymous.session_id, "moved"],
     [known.session_id, "moved"],
   ]);
 });

@@ -34,7 +34,7 @@ export async function answer(hub: Hub, first: Turn): Promise<void> {
 
 /** Shows that we are at work, beside the work: neither waits for the other, and its failure is only logged. */
 async function showTyping(hub: Hub, { session, message, channel: name, address }: Turn): Promise<void> {
-  hub.live.publish(session.session_id, { type: "typing", channel: name });
+  hub.live.publish(session.session_id, { type: "typing", channel: name, seq: message.seq });
   const channel = hub.channels[name];
   const external_id = message.external_id;
   if (!channel || external_id === undefined) return;
@@ -58,6 +58,7 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
   let outcome: Ending = "unsaved";
   let replies = 0;
   let failure: Failure | undefined;
+  let detail: string | undefined;
   const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
     const began = hub.now().getTime();
     return work().finally(() => {
@@ -66,10 +67,11 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
   };
   try {
     const asked = await timed("bot_ms", () => ask(hub, turn));
-    if ("failure" in asked) failure = asked.failure;
+    if ("failure" in asked) ({ failure, detail } = asked);
     else replies = asked.replies.length;
     const completed = await timed("save_ms", () => save(hub, turn, asked));
     outcome = completed.stale ? "stale" : "replies" in asked ? "done" : asked.retryAt ? "failed" : "dead";
+    if ("failure" in asked && !completed.stale) tellOfFailure(hub, turn, asked);
     if (completed.messages.length > 0)
       hub.live.publish(completed.messages[0]!.session_id, { type: "messages" });
     await timed("send_ms", () => deliver(hub, completed.deliveries, tally, sentAt));
@@ -86,6 +88,7 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
       attempt: turn.attempt,
       outcome,
       ...failure,
+      ...(detail !== undefined && { detail }),
       messages: turn.messages.length,
       replies,
       ...tally,
@@ -99,6 +102,8 @@ type Asked = { readonly replies: readonly OutboundReply[] } | Refused;
 
 interface Refused {
   readonly failure: Failure;
+  /** What the bot's author has to mend, in words without content. */
+  readonly detail?: string;
   /** When to ask again; without it the turn is a dead letter. */
   readonly retryAt?: Date;
 }
@@ -114,10 +119,18 @@ async function ask(hub: Hub, turn: Turn): Promise<Asked> {
   } catch (thrown) {
     const error = toHubError(thrown);
     const failure = failureOf(error);
-    if (error.code === "rejected" || turn.attempt >= hub.policy.turnAttempts) return { failure };
+    const refused = { failure, ...(error.code !== "internal" && { detail: error.message }) };
+    if (error.code === "rejected" || turn.attempt >= hub.policy.turnAttempts) return refused;
     const wait = Math.max(backoffMs(turn.attempt), error.retryAfterMs ?? 0);
-    return { failure, retryAt: new Date(hub.now().getTime() + wait) };
+    return { ...refused, retryAt: new Date(hub.now().getTime() + wait) };
   }
+}
+
+/** A device that waits for the reply must be able to tell a failure from a bot that stays silent. */
+function tellOfFailure({ live }: Hub, { attempt, message }: Turn, { failure, retryAt }: Refused): void {
+  const { session_id, message_id } = message;
+  const state = retryAt ? "retrying" : "dead";
+  live.publish(session_id, { type: "turn", message_id, turn: { state, attempt, ...failure } });
 }
 
 function save(hub: Hub, turn: Turn, asked: Asked): Promise<Completed> {

@@ -70,11 +70,11 @@ export interface Proofs {
     now: Date,
   ): Promise<{ expires_at: Date }>;
   /**
-   * Sets the password of the session's proven phone. Throws as `createLink`, and `verification_required` without such a
+   * Sets the password of the session's verified phone. Throws as `createLink`, and `verification_required` without such a
    * phone.
    */
   signUp(signup: { token_hash: string; password: string }, now: Date): Promise<void>;
-  /** Throws `verification_required` without a proven phone, and `password_invalid`. */
+  /** Throws `verification_required` without a verified phone, and `password_invalid`. */
   changePassword(
     change: { token_hash: string; password: string; new_password: string },
     now: Date,

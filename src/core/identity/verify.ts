@@ -1,7 +1,6 @@
 import { failureOf, toHubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
-import { opened, runInBackground } from "../receive/effects.ts";
-import type { Session } from "../sessions/session.ts";
+import { opened, runInBackground, type Told } from "../receive/effects.ts";
 import { sha256Hex } from "../signature.ts";
 import { withTimeout } from "../timeout.ts";
 import type { KnownAddress, Proofs } from "./proofs.ts";
@@ -25,18 +24,18 @@ export async function requestCode(
 
 /**
  * Proves a phone by its code, and gives the device the session of the person it belongs to; what the device's session
- * holds goes along. Throws `code_invalid`.
+ * holds goes along where it is nobody's, or with `merge`. Throws `code_invalid` and `merge_required`.
  */
 export async function confirmCode(
   hub: Hub,
   { code, ...proof }: Omit<Parameters<Proofs["confirmCode"]>[0], "code_hash"> & { readonly code: string },
-): Promise<Session> {
+): Promise<Told> {
   const code_hash = await hashOf(proof.phone, code);
   return opened(hub, await hub.store.proofs.confirmCode({ ...proof, code_hash }, hub.now()));
 }
 
 /** Gives the device the session of the person whose phone and password these are. Throws `password_invalid` and `too_many_requests`. */
-export async function logIn(hub: Hub, login: Parameters<Proofs["logIn"]>[0]): Promise<Session> {
+export async function logIn(hub: Hub, login: Parameters<Proofs["logIn"]>[0]): Promise<Told> {
   return opened(hub, await hub.store.proofs.logIn(login, hub.now()));
 }
 

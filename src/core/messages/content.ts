@@ -13,7 +13,7 @@ export const mediaId = z
   .regex(/^(?![A-Za-z][A-Za-z0-9.-]*:)[A-Za-z0-9_-][\w.:-]*$/, "must be an id, not a URL");
 
 /** A file at the platform: its id there, never a URL (URLs expire, and Telegram's hold the bot's token). */
-const media = z.object({
+const media = z.strictObject({
   id: mediaId,
   mime_type: z.string().optional(),
   sha256: z.string().optional(),
@@ -24,12 +24,12 @@ const media = z.object({
 const captioned = { media, caption: z.string().optional() };
 
 /** What surrounds a message on its platform. */
-const context = z.object({
+const context = z.strictObject({
   forwarded: z.boolean().optional(),
   /** Many messages sent as one album share this id. */
   album_id: z.string().optional(),
   /** The catalogue product the customer asks about. */
-  product: z.object({ catalog_id: z.string().optional(), product_id: z.string() }).optional(),
+  product: z.strictObject({ catalog_id: z.string().optional(), product_id: z.string() }).optional(),
   /** The ad or post that brought the customer here. */
   referral: z.record(z.string(), z.string()).optional(),
 });
@@ -38,19 +38,19 @@ const shared = { context: context.optional() };
 
 /** What somebody said, by kind. Every store keeps it as it is; `textOf` turns any of it into words for a bot. */
 export const contentSchema = z.discriminatedUnion("kind", [
-  z.object({ kind: z.literal("text"), text: z.string(), ...shared }),
-  z.object({ kind: z.literal("image"), ...captioned, ...shared }),
-  z.object({ kind: z.literal("video"), ...captioned, note: z.boolean().optional(), ...shared }),
-  z.object({ kind: z.literal("audio"), ...captioned, voice: z.boolean().optional(), ...shared }),
-  z.object({ kind: z.literal("document"), ...captioned, ...shared }),
-  z.object({
+  z.strictObject({ kind: z.literal("text"), text: z.string(), ...shared }),
+  z.strictObject({ kind: z.literal("image"), ...captioned, ...shared }),
+  z.strictObject({ kind: z.literal("video"), ...captioned, note: z.boolean().optional(), ...shared }),
+  z.strictObject({ kind: z.literal("audio"), ...captioned, voice: z.boolean().optional(), ...shared }),
+  z.strictObject({ kind: z.literal("document"), ...captioned, ...shared }),
+  z.strictObject({
     kind: z.literal("sticker"),
     media,
     emoji: z.string().optional(),
     animated: z.boolean().optional(),
     ...shared,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal("location"),
     latitude: z.number(),
     longitude: z.number(),
@@ -59,14 +59,14 @@ export const contentSchema = z.discriminatedUnion("kind", [
     live: z.boolean().optional(),
     ...shared,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal("contact"),
-    contacts: z.array(z.object({ name: z.string().optional(), phones: z.array(z.string()) })),
+    contacts: z.array(z.strictObject({ name: z.string().optional(), phones: z.array(z.string()) })),
     /** The platform vouches that this is the sender's own card. */
     own: z.boolean(),
     ...shared,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal("interaction"),
     /** What was used: a button, a list row, a form, a template's quick reply, a permission prompt. */
     interaction: z.enum(["button", "list", "form", "quick_reply", "permission"]),
@@ -77,17 +77,17 @@ export const contentSchema = z.discriminatedUnion("kind", [
     data: z.union([z.record(z.string(), z.unknown()), z.string()]).optional(),
     ...shared,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal("reaction"),
     /** `null` takes the reaction back. */
     emoji: z.string().nullable(),
     ...shared,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal("order"),
     catalog_id: z.string().optional(),
     items: z.array(
-      z.object({
+      z.strictObject({
         product_id: z.string(),
         quantity: z.number(),
         price: z.number().optional(),
@@ -97,14 +97,14 @@ export const contentSchema = z.discriminatedUnion("kind", [
     note: z.string().optional(),
     ...shared,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal("system"),
     /** The platform's name for what happened. */
     event: z.string(),
     note: z.string().optional(),
     ...shared,
   }),
-  z.object({
+  z.strictObject({
     kind: z.literal("unsupported"),
     /** The platform's name for the thing we cannot read. */
     type: z.string(),

@@ -38,8 +38,6 @@ export interface InboundMessage {
   readonly wakes: boolean;
   /** When it came, where that was before now: it has waited in the journal. */
   readonly came_at?: Date;
-  /** The id that its sender was told meanwhile. */
-  readonly message_id?: string;
 }
 
 /** Something a person of ours wrote from the platform's own app: kept in the customer's session, never answered. */
@@ -88,6 +86,11 @@ export interface IdentityChange {
   readonly channel: string;
   readonly from: Identities;
   readonly to: Identities;
+  /**
+   * When it happened, by the platform's clock. Whoever verified the old identity after that is its next owner, and keeps
+   * it: the news may be delivered again, or late.
+   */
+  readonly at?: Date;
 }
 
 /** Whether a customer may still be written to. */

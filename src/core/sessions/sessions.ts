@@ -12,11 +12,6 @@ export interface StartSession {
   readonly data?: JsonObject;
   /** SHA-256 of the device's new token; absent when nobody is to get one. */
   readonly token_hash?: string;
-  /**
-   * The id under which the session was promised while the store was down: that of the session if one opens, else it
-   * leads to the session that was there.
-   */
-  readonly session_id?: string;
   /** The identities are only claimed: see `InboundMessage.claimed`. Throws `verification_required`. */
   readonly claimed?: boolean;
 }
@@ -29,7 +24,7 @@ export interface SessionChanges {
   readonly channel?: string;
   /** As `StartSession.customer_id`. */
   readonly customer_id?: string;
-  /** Kept in the history, not answered. */
+  /** Kept in the history, not answered. By a token it is kept on the token's own channel. */
   readonly message?: {
     readonly text: string;
     readonly role: "user" | "assistant";
@@ -77,8 +72,9 @@ export interface Sessions {
    */
   find(who: SessionQuery, now: Date): Promise<Session[]>;
   /**
-   * Applies the changes in the database and slides the session. Throws as `restore`, `version_conflict`, and
-   * `payload_too_large` for documents past their limits.
+   * Applies the changes in the database and slides the session. Throws as `restore`, `forbidden` for a message that a
+   * token tells on another channel than its own, `version_conflict`, and `payload_too_large` for documents past their
+   * limits.
    */
   update(of: SessionRef, changes: SessionChanges, now: Date): Promise<Opened>;
   /** Ends the session on every channel; its tokens die. Returns them for the cache. Throws as `restore`. */

@@ -7,9 +7,11 @@ import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
 import { identityFields } from "../sessions/identities.ts";
+import { conflicts } from "../sessions/present.ts";
 import { sessionSchema } from "../shapes.ts";
 import { verified } from "./prove.ts";
 import { limitKeys } from "./rate-limit-keys.ts";
+import { steady } from "./steady.ts";
 
 const LONGEST = 1_024;
 const SHORTEST = 10;
@@ -43,7 +45,7 @@ export function addPasswords(app: App, options: AppOptions): void {
       "it with `/auth/password` at any time.",
     security: security.token,
     middleware,
-    request: body(z.object({ password: chosen })),
+    request: body(z.strictObject({ password: chosen })),
     responses: {
       200: json("The password is set.", z.object({ password: z.literal("set") })),
       ...problems(
@@ -72,7 +74,7 @@ export function addPasswords(app: App, options: AppOptions): void {
     summary: "Change the password",
     security: security.token,
     middleware,
-    request: body(z.object({ password: known, new_password: chosen })),
+    request: body(z.strictObject({ password: known, new_password: chosen })),
     responses: {
       200: json("The new password holds.", z.object({ password: z.literal("changed") })),
       ...problems(
@@ -106,11 +108,13 @@ export function addPasswords(app: App, options: AppOptions): void {
       "it takes longer each time.",
     security: [...security.nobody, ...security.token],
     middleware,
-    request: body(z.object({ phone: identityFields.phone, password: known, channel: channelName(options) })),
+    request: body(
+      z.strictObject({ phone: identityFields.phone, password: known, channel: channelName(options) }),
+    ),
     responses: {
       200: json(
         "The session, and the device's new token; the one it held is dead.",
-        z.object({ session_token: z.string(), session: sessionSchema }),
+        z.object({ session_token: z.string(), session: sessionSchema, conflicts }),
       ),
       ...problems(
         "malformed",
@@ -128,15 +132,17 @@ export function addPasswords(app: App, options: AppOptions): void {
     const phone = phoneOf(body.phone, options.country);
     c.var.exchange.facts.channel = channel;
     const rate_limit_keys = await limitKeys(c.req.raw.headers, token_hash);
-    const answer = await verified(c, token_hash, (hub, new_token_hash) =>
-      logIn(hub, {
-        phone,
-        password,
-        channel,
-        new_token_hash,
-        rate_limit_keys,
-        ...(token_hash && { token_hash }),
-      }),
+    const answer = await steady(c.var.exchange.hub(), () =>
+      verified(c, token_hash, (hub, new_token_hash) =>
+        logIn(hub, {
+          phone,
+          password,
+          channel,
+          new_token_hash,
+          rate_limit_keys,
+          ...(token_hash && { token_hash }),
+        }),
+      ),
     );
     return c.json(answer, 200);
   });

@@ -1,5 +1,5 @@
 import type { Hub } from "../../core/hub.ts";
-import type { Session } from "../../core/sessions/session.ts";
+import type { Told } from "../../core/receive/effects.ts";
 import { mintToken } from "../auth.ts";
 import type { HttpContext } from "../request.ts";
 import { sessionOf } from "../sessions/end.ts";
@@ -12,7 +12,7 @@ import { present } from "../sessions/present.ts";
 export async function verified(
   c: HttpContext,
   before: string | undefined,
-  prove: (hub: Hub, new_token_hash: string) => Promise<Session>,
+  prove: (hub: Hub, new_token_hash: string) => Promise<Told>,
 ) {
   const { exchange } = c.var;
   const hub = exchange.hub();
@@ -21,5 +21,5 @@ export async function verified(
   const session = await prove(hub, token_hash);
   if (before) void exchange.later(hub.cache.drop({ token_hashes: [before] }));
   if (before && left) hub.live.publish(left, { type: "closed", token_hash: before });
-  return { session_token, session: present(c, token_hash, session) };
+  return { session_token, ...present(c, token_hash, session) };
 }

@@ -38,6 +38,6 @@ export function addUnlink(app: App, options: AppOptions): void {
     const hub = c.var.exchange.hub();
     const { kind } = c.req.valid("param");
     const { session } = await hub.store.proofs.unlink(token_hash, kind, hub.now());
-    return c.json({ session: present(c, token_hash, session) }, 200);
+    return c.json(present(c, token_hash, session), 200);
   });
 }

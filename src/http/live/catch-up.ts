@@ -1,6 +1,6 @@
 import { toHubError } from "../../core/errors.ts";
 import type { Page, Sessions } from "../../core/sessions/sessions.ts";
-import { type Connection, connectionOf, hangUp, isDoubtful, remember, send } from "./connection.ts";
+import { type Connection, connectionOf, hangUp, isDoubtful, isOpen, remember, send } from "./connection.ts";
 import { messageFrame, readyFrame } from "./frames.ts";
 
 const PAGE = 200;
@@ -16,7 +16,7 @@ export async function catchUp(sockets: readonly WebSocket[], sessions: Sessions)
     const now = new Date();
     const further: WebSocket[] = [];
     for (const group of alike(behind, now)) if (await advance(group, sessions, now)) further.push(...group);
-    behind = further;
+    behind = further.filter(isOpen);
   }
 }
 
@@ -44,7 +44,7 @@ async function advance(group: readonly WebSocket[], sessions: Sessions, now: Dat
     const isReady = connection.ready || !page.more;
     send(socket, isReady && !connection.ready ? [...frames, readyFrame(page.cursor)] : frames);
     const seen = isDoubtful(asked, now.getTime()) ? now.getTime() : connection.seen;
-    remember(socket, { ...connection, cursor: page.cursor, ready: isReady, seen });
+    remember(socket, { ...connectionOf(socket), cursor: page.cursor, ready: isReady, seen });
   }
   return page.more;
 }

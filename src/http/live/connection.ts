@@ -12,7 +12,17 @@ export interface Connection {
   readonly ready: boolean;
   /** When its token was last seen alive, in milliseconds; 0 while it was not. */
   readonly seen: number;
+  /** How many characters it was sent. */
+  readonly sent: number;
+  /** How many messages that are no `ping` came from it. */
+  readonly heard: number;
 }
+
+/**
+ * Characters that one connection carries at most. The runtime keeps what a device does not read, without saying how much
+ * that is, so the total is bounded: the device connects again with its last cursor and misses nothing.
+ */
+const MOST_SENT = 2 * 1024 * 1024;
 
 /** What a device is sent after its token has died is what comes within this time. */
 const TRUSTED_MS = 30_000;
@@ -37,9 +47,20 @@ export function isOpen(socket: WebSocket): boolean {
   return socket.readyState === WebSocket.OPEN;
 }
 
-/** Sends frames to a socket that may be gone: then they are found by cursor. */
+/**
+ * Sends frames to a socket that may be gone: then they are found by cursor. A socket that has carried `MOST_SENT` is closed
+ * before the next frame.
+ */
 export function send(socket: WebSocket, frames: readonly string[]): void {
-  if (isOpen(socket)) for (const frame of frames) socket.send(frame);
+  const connection = connectionOf(socket);
+  let { sent } = connection;
+  for (const frame of frames) {
+    if (sent >= MOST_SENT) hangUp(socket, "full");
+    if (!isOpen(socket)) return;
+    socket.send(frame);
+    sent += frame.length;
+  }
+  remember(socket, { ...connection, sent });
 }
 
 /** Closes a socket that may be gone. */

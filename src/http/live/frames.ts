@@ -1,7 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { LiveEvent } from "../../core/live.ts";
 import type { Message } from "../../core/messages/message.ts";
-import { messageSchema, sessionSchema, viewMessage, viewSession } from "../shapes.ts";
+import { messageSchema, sessionSchema, turnSchema, viewMessage, viewSession } from "../shapes.ts";
 
 /** The subprotocol of `/session/live`: what its frames look like. */
 export const PROTOCOL = "hub.v1";
@@ -12,8 +12,12 @@ export const CLOSE = {
   moved: 4001,
   /** The session has ended or expired, or the device's token has died: this token opens nothing any more. */
   closed: 4003,
-  /** The session has too many connections, and this was the oldest. */
+  /** The session or the device has too many connections, and this was the oldest. */
   crowded: 4008,
+  /** The connection has carried as much as one may: connect again with the last cursor. */
+  full: 4009,
+  /** The device says too much, though it has nothing to say but `ping`. */
+  tooMuch: 1008,
   /** What the device sent is too long. */
   tooLong: 1009,
 } as const;
@@ -29,6 +33,7 @@ const frame = {
     status: messageSchema.shape.status.unwrap(),
   }),
   typing: z.object({ type: z.literal("typing"), channel: z.string() }),
+  turn: z.object({ type: z.literal("turn"), message_id: z.uuid(), turn: turnSchema }),
   session: z.object({ type: z.literal("session"), session: sessionSchema }),
 };
 
@@ -40,6 +45,7 @@ export const frameSchema = z
     frame.changed,
     frame.status,
     frame.typing,
+    frame.turn,
     frame.session,
   ])
   .openapi("LiveFrame");
@@ -47,10 +53,12 @@ export const frameSchema = z
 type Frame = z.infer<typeof frameSchema>;
 
 /** A frame that goes to the devices as it comes. */
-export type Notice = Extract<Frame, { type: "changed" | "status" | "typing" | "session" }>;
+export type Notice = Extract<Frame, { type: "changed" | "status" | "typing" | "turn" | "session" }>;
 
 /** What a room is told: to look for messages, to close connections, or what to pass on. */
-export type RoomEvent = Extract<LiveEvent, { type: "messages" | "moved" | "closed" }> | Notice;
+export type RoomEvent =
+  | Extract<LiveEvent, { type: "messages" | "moved" | "closed" | "typing" }>
+  | Exclude<Notice, { type: "typing" }>;
 
 /** A live event as a room is told of it. */
 export function toRoomEvent(event: LiveEvent): RoomEvent {

@@ -34,6 +34,7 @@ export function newest(): (notice: Notice) => boolean {
       case "changed":
         return !notice.message.status || isFurther(notice.message.message_id, notice.message.status);
       case "typing":
+      case "turn":
         return true;
     }
   };

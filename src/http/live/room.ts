@@ -8,8 +8,11 @@ import { type Notice, PROTOCOL, type RoomEvent } from "./frames.ts";
 import { newest } from "./newest.ts";
 
 const MOST_CONNECTIONS = 32;
-/** Devices have nothing to say but `ping`. */
+/** Of one token: a device with many open pages closes its own, and no other device's. */
+const MOST_OF_DEVICE = 8;
+/** Devices have nothing to say but `ping`, which wakes no room; all else does, and is bounded. */
 const LONGEST_MESSAGE = 1024;
+const MOST_MESSAGES = 100;
 /** How often a room looks whether its devices' tokens live, and for what nobody told it. */
 const CHECK_MS = 5 * 60_000;
 const FIRST_RETRY_MS = 1_000;
@@ -30,6 +33,8 @@ export interface Guest {
   readonly asked: boolean;
 }
 
+type Typing = Extract<RoomEvent, { type: "typing" }>;
+
 /** The header in which a room is told who connects. */
 export const GUEST_HEADER = "x-hub-guest";
 
@@ -44,6 +49,7 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
     readonly #env: Env;
     readonly #isNews = newest();
     readonly #inbox: Notice[] = [];
+    #typing: Typing[] = [];
     #poked = false;
     #busy = false;
     #failures = 0;
@@ -67,7 +73,10 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
 
     webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
       const length = typeof message === "string" ? message.length : message.byteLength;
+      const heard = connectionOf(socket).heard + 1;
+      remember(socket, { ...connectionOf(socket), heard });
       if (length > LONGEST_MESSAGE) hangUp(socket, "tooLong");
+      else if (heard > MOST_MESSAGES) hangUp(socket, "tooMuch");
     }
 
     /** The runtime leaves it to us to answer a device that hangs up; without that it waits. */
@@ -84,12 +93,13 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
     }
 
     #admit({ session_id, token_hash, after, asked }: Guest): Response {
-      const sockets = this.#sockets().sort((a, b) => connectionOf(a).since - connectionOf(b).since);
-      for (const socket of sockets.slice(0, Math.max(0, sockets.length + 1 - MOST_CONNECTIONS)))
-        hangUp(socket, "crowded");
+      makeRoom(this.#context.getWebSockets(token_hash).filter(isOpen), MOST_OF_DEVICE);
+      makeRoom(this.#sockets(), MOST_CONNECTIONS);
       const { 0: client, 1: server } = new WebSocketPair();
       this.#context.acceptWebSocket(server, [token_hash]);
-      remember(server, { session_id, token_hash, since: Date.now(), cursor: after, ready: false, seen: 0 });
+      const since = Date.now();
+      const standing = { cursor: after, ready: false, seen: 0, sent: 0, heard: 0 };
+      remember(server, { session_id, token_hash, since, ...standing });
       this.#poked = true;
       this.#context.waitUntil(Promise.all([this.#work(), this.#keepWatch()]));
       return new Response(null, {
@@ -110,7 +120,9 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       this.#busy = true;
       try {
         while (this.#poked || this.#inbox.length > 0) {
+          const typing = this.#typing.splice(0);
           if (this.#poked) await this.#look();
+          for (const event of typing) this.#passTyping(event, (cursor) => cursor === event.seq);
           for (const notice of this.#inbox.splice(0)) if (this.#isNews(notice)) this.#pass(notice);
         }
       } finally {
@@ -153,11 +165,29 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
           for (const socket of this.#sockets()) hangUp(socket, "moved");
           break;
         case "typing":
-          // At once: behind a look it could come after the reply that it announces.
-          this.#pass(event);
+          this.#heedTyping(event);
           break;
         default:
           this.#inbox.push(event);
+      }
+    }
+
+    /**
+     * Devices that have the message are told at once: behind a look it could come after the reply that it announces.
+     * The others are told when a look has brought them the message and nothing after it, which could be the reply.
+     */
+    #heedTyping(event: Typing): void {
+      this.#passTyping(event, (cursor) => cursor >= event.seq);
+      if (this.#sockets().every((socket) => connectionOf(socket).cursor >= event.seq)) return;
+      this.#typing.push(event);
+      this.#poked = true;
+    }
+
+    #passTyping({ channel }: Typing, isTold: (cursor: number) => boolean): void {
+      const frame = JSON.stringify({ type: "typing", channel } satisfies Notice);
+      for (const socket of this.#sockets()) {
+        const { cursor, ready } = connectionOf(socket);
+        if (ready && isTold(cursor)) send(socket, [frame]);
       }
     }
 
@@ -167,7 +197,7 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       for (const socket of this.#sockets()) {
         const { cursor, ready } = connectionOf(socket);
         if (!ready || (notice.type === "changed" && notice.message.seq > cursor)) continue;
-        if (notice.type === "typing" || !isInDoubt(socket)) send(socket, [frame]);
+        if (!isInDoubt(socket)) send(socket, [frame]);
       }
     }
 
@@ -179,4 +209,10 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
 
 function isInDoubt(socket: WebSocket): boolean {
   return isDoubtful(connectionOf(socket), Date.now());
+}
+
+/** Closes the oldest of these, so that with one more there are `most`. */
+function makeRoom(sockets: WebSocket[], most: number): void {
+  const oldest = sockets.sort((a, b) => connectionOf(a).since - connectionOf(b).since);
+  for (const socket of oldest.slice(0, Math.max(0, sockets.length + 1 - most))) hangUp(socket, "crowded");
 }

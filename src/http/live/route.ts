@@ -4,6 +4,7 @@ import { tokenOf } from "../auth.ts";
 import { security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { cursorSchema } from "../messages.ts";
+import { isAllowedOrigin } from "../origins.ts";
 import type { App, AppOptions } from "../request.ts";
 import { frameSchema, PROTOCOL } from "./frames.ts";
 import { GUEST_HEADER, type Guest } from "./room.ts";
@@ -37,7 +38,10 @@ export function addLive(app: App, options: AppOptions): void {
   });
   app.openapi(route, async (c) => {
     const { headers, url } = c.req.raw;
-    refuseForeign(headers.get("origin"), url, options.corsOrigins);
+    const origin = headers.get("origin");
+    // Browsers name the page that a connection comes from.
+    if (origin !== null && !isAllowedOrigin(options, origin, url))
+      throw new HubError("forbidden", "pages of this origin may not connect; see CORS_ORIGINS");
     const offered = (headers.get("sec-websocket-protocol") ?? "").split(",").map((item) => item.trim());
     const token = offered.find((item) => item.startsWith("hst_"));
     const token_hash = await tokenOf(
@@ -68,13 +72,6 @@ export function addLive(app: App, options: AppOptions): void {
       ...(asked && { headers: { "Sec-WebSocket-Protocol": PROTOCOL } }),
     });
   });
-}
-
-/** Browsers name the page a connection comes from: ours, or one that may read our answers. Throws `forbidden`. */
-function refuseForeign(origin: string | null, url: string, allowed: readonly string[]): void {
-  if (origin === null || allowed.includes("*") || allowed.includes(origin)) return;
-  if (origin !== new URL(url).origin)
-    throw new HubError("forbidden", "pages of this origin may not connect; see CORS_ORIGINS");
 }
 
 async function connect(rooms: DurableObjectNamespace, guest: Guest): Promise<WebSocket> {

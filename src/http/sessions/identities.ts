@@ -12,11 +12,37 @@ export const identityFields = {
     .string()
     .regex(/^-?\d{1,19}$/, "must be digits")
     .openapi({ example: "103" }),
+  whatsapp_user_id: z
+    .string()
+    .regex(
+      /^[A-Z]{2}\.(ENT\.)?[A-Za-z0-9]{1,128}$/,
+      "must be a WhatsApp user id such as US.13491208655302741918",
+    )
+    .openapi({
+      example: "US.13491208655302741918",
+      description: "Of a WhatsApp user whose phone is not known.",
+    }),
+};
+
+/** The shop's own name for a customer, as text or number. */
+export const customerId = z.union([z.string().min(1).max(128), z.int()]);
+
+/** The identities as fields of a JSON body. */
+export const identityBody = {
+  phone: identityFields.phone.nullish(),
+  telegram_chat_id: z.union([identityFields.telegram_chat_id, z.int()]).nullish(),
+  whatsapp_user_id: identityFields.whatsapp_user_id.nullish(),
 };
 
 interface Given {
   readonly phone?: string | null | undefined;
   readonly telegram_chat_id?: string | number | null | undefined;
+  readonly whatsapp_user_id?: string | null | undefined;
+}
+
+/** A phone of a query: a plus sign that nobody escaped arrives as a space. */
+export function phoneInQuery<T extends Given>(query: T): T {
+  return query.phone == null ? query : { ...query, phone: query.phone.replace(/^ (?=\d)/, "+") };
 }
 
 /** The identities a caller vouches for, in the spelling the store knows. Throws as `phoneOf`. */
@@ -24,6 +50,7 @@ export function identitiesIn(given: Given, country: string | undefined): Identit
   return {
     ...(given.phone != null && { phone: phoneOf(given.phone, country) }),
     ...(given.telegram_chat_id != null && { telegram_chat_id: String(given.telegram_chat_id) }),
+    ...(given.whatsapp_user_id != null && { whatsapp_user_id: given.whatsapp_user_id }),
   };
 }
 
@@ -32,22 +59,41 @@ export function isKiosk({ scopes }: Caller): boolean {
   return scopes !== undefined && !scopes.has("web");
 }
 
+/** Whether this caller's word proves nothing: it holds a kiosk's key only, and the shop does not trust that. */
+export function isUntrusted(caller: Caller, options: AppOptions): boolean {
+  return isKiosk(caller) && options.kioskPhones !== "trust";
+}
+
 /**
- * Whether this caller's word proves nothing: it holds a kiosk's key only, and the shop does not trust what is typed at a
- * kiosk. Throws `verification_required` for what such a caller cannot even claim.
+ * Whether this caller only claims the phone it names. Throws `verification_required` for what such a caller cannot even
+ * claim.
  */
 export function onlyClaims(
   caller: Caller,
   given: Given & { readonly customer_id?: unknown },
   options: AppOptions,
 ): boolean {
-  if (!isKiosk(caller) || options.kioskPhones === "trust") return false;
+  if (!isUntrusted(caller, options)) return false;
   if (given.telegram_chat_id != null)
     throw new HubError("verification_required", "telegram_chat_id: a kiosk cannot know whose chat that is");
-  if (given.customer_id != null)
+  if (given.whatsapp_user_id != null)
+    throw new HubError(
+      "verification_required",
+      "whatsapp_user_id: a kiosk cannot know whose account that is",
+    );
+  refuseCustomerId(caller, given, options);
+  return true;
+}
+
+/** Throws `verification_required` for a `customer_id` from a kiosk whose word proves nothing. */
+export function refuseCustomerId(
+  caller: Caller,
+  { customer_id }: { readonly customer_id?: unknown },
+  options: AppOptions,
+): void {
+  if (customer_id != null && isUntrusted(caller, options))
     throw new HubError(
       "verification_required",
       "customer_id: a kiosk's word for it proves nothing, and only a web or admin key can set it",
     );
-  return true;
 }

@@ -2,36 +2,39 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
 import { opened } from "../../core/receive/effects.ts";
 import { callerOf, mintToken } from "../auth.ts";
+import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
-import { type App, type AppOptions, channelName } from "../request.ts";
+import { type App, type AppOptions, boundsOf, channelName, type HttpContext } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
-import { identitiesIn, identityFields, isKiosk, onlyClaims } from "./identities.ts";
-import { present } from "./present.ts";
+import {
+  customerId,
+  identitiesIn,
+  identityBody,
+  identityFields,
+  isKiosk,
+  onlyClaims,
+  phoneInQuery,
+} from "./identities.ts";
+import { counted } from "./lookups.ts";
+import { conflicts, present } from "./present.ts";
 
-/** Registers `GET /session/restore`: a session found again, by its token or by a vouched identity. */
+const DESCRIPTION =
+  "By the device's token; or, with an API key, by `phone`, `telegram_chat_id`, `whatsapp_user_id` or the shop's own " +
+  "`customer_id`, which gives the device a new token. Slides the expiry and appends `channel` to the session's channels. " +
+  "Unless KIOSK_PHONE_POLICY is `trust`, a kiosk's key finds only by `phone`, and only sessions that nobody has " +
+  "verified; others are `verification_required`. To look without touching, use `GET /api/sessions`.";
+
+/** Registers `/session/restore`: a session found again, by its token or by who its customer is. */
 export function addRestore(app: App, options: AppOptions): void {
-  const route = createRoute({
-    method: "get",
+  const shared = {
     path: "/session/restore",
     tags: ["Sessions"],
-    summary: "Find a session again",
-    description:
-      "By the device's token; or, with an API key, by `phone` or `telegram_chat_id`, which gives the device a new " +
-      "token. Slides the expiry and appends `channel` to the session's channels. Unless KIOSK_PHONE_POLICY is `trust`, a " +
-      "kiosk's key finds only sessions that nobody has verified; others are `verification_required`.",
     security: [...security.token, { apiKey: [] }],
-    request: {
-      query: z.object({
-        channel: channelName(options).optional(),
-        phone: identityFields.phone.optional(),
-        telegram_chat_id: identityFields.telegram_chat_id.optional(),
-      }),
-    },
     responses: {
       200: json(
         "The session; with a token only where it was found without one.",
-        z.object({ session_token: z.string().optional(), session: sessionSchema }),
+        z.object({ session_token: z.string().optional(), session: sessionSchema, conflicts }),
       ),
       ...problems(
         "malformed",
@@ -40,33 +43,90 @@ export function addRestore(app: App, options: AppOptions): void {
         "verification_required",
         "session_not_found",
         "session_expired",
+        "payload_too_large",
+        "unsupported_media_type",
       ),
     },
+  };
+  const byBody = createRoute({
+    ...shared,
+    method: "post",
+    summary: "Find a session again",
+    description: `${DESCRIPTION} With a token the body may be empty: \`{}\`.`,
+    middleware: jsonBody(boundsOf(options).bodyBytes),
+    request: {
+      body: {
+        required: true,
+        content: {
+          "application/json": {
+            schema: z.strictObject({
+              channel: channelName(options).optional(),
+              ...identityBody,
+              customer_id: customerId.nullish(),
+            }),
+          },
+        },
+      },
+    },
   });
+  app.openapi(byBody, async (c) => c.json(await restored(c, options, c.req.valid("json")), 200));
 
-  app.openapi(route, async (c) => {
-    const query = c.req.valid("query");
-    const caller = await callerOf(c.req.raw.headers, options.keys);
-    if (query.channel) c.var.exchange.facts.channel = query.channel;
-    const hub = c.var.exchange.hub();
-    if (caller.token_hash) {
-      const { token_hash } = caller;
-      const session = opened(hub, await hub.store.sessions.restore({ token_hash }, query.channel, hub.now()));
-      return c.json({ session: present(c, token_hash, session) }, 200);
-    }
-    if (!caller.scopes) throw new HubError("unauthorized", "a session token or an API key is needed");
-    // A plus sign that nobody escaped arrives as a space.
-    const identities = identitiesIn(
-      { ...query, phone: query.phone?.replace(/^ (?=\d)/, "+") },
-      options.country,
-    );
-    if (Object.keys(identities).length === 0)
-      throw new HubError("malformed", "query: phone or telegram_chat_id is needed beside an API key");
-    const claimed = onlyClaims(caller, query, options);
-    const { session_token, token_hash } = await mintToken();
-    const channel = query.channel ?? (isKiosk(caller) ? "kiosk" : undefined);
-    const who = { token_hash, identities, ...(claimed && { claimed }) };
-    const session = opened(hub, await hub.store.sessions.restore(who, channel, hub.now()));
-    return c.json({ session_token, session: present(c, token_hash, session) }, 200);
+  const byQuery = createRoute({
+    ...shared,
+    method: "get",
+    summary: "Find a session again, by a query",
+    description:
+      `${DESCRIPTION} Prefer the POST: what stands in a URL ends up in the logs of whatever lies between the caller and ` +
+      "the hub.",
+    request: {
+      query: z.object({
+        channel: channelName(options).optional(),
+        phone: identityFields.phone.optional(),
+        telegram_chat_id: identityFields.telegram_chat_id.optional(),
+        whatsapp_user_id: identityFields.whatsapp_user_id.optional(),
+        customer_id: z.string().min(1).max(128).optional(),
+      }),
+    },
   });
+  app.openapi(byQuery, async (c) =>
+    c.json(await restored(c, options, phoneInQuery(c.req.valid("query"))), 200),
+  );
+}
+
+type Given = Parameters<typeof identitiesIn>[0] & {
+  readonly channel?: string | undefined;
+  readonly customer_id?: string | number | null | undefined;
+};
+
+async function restored(c: HttpContext, options: AppOptions, given: Given) {
+  const caller = await callerOf(c.req.raw.headers, options.keys);
+  if (given.channel) c.var.exchange.facts.channel = given.channel;
+  const hub = c.var.exchange.hub();
+  if (caller.token_hash) {
+    const { token_hash } = caller;
+    const session = await hub.store.sessions.restore({ token_hash }, given.channel, hub.now());
+    return present(c, token_hash, opened(hub, session));
+  }
+  if (!caller.scopes) throw new HubError("unauthorized", "a session token or an API key is needed");
+  const { session_token, token_hash } = await mintToken();
+  const channel = given.channel ?? (isKiosk(caller) ? "kiosk" : undefined);
+  const session = await counted(c, caller, async () => {
+    const claimed = onlyClaims(caller, given, options);
+    const who = whoIn(given, options);
+    const asked = { token_hash, ...who, ...(claimed && { claimed }) };
+    return opened(hub, await hub.store.sessions.restore(asked, channel, hub.now()));
+  });
+  return { session_token, ...present(c, token_hash, session) };
+}
+
+/** Identities, or a `customer_id`: with both it would not be clear which of them has to find the session. */
+function whoIn(given: Given, options: AppOptions) {
+  const identities = identitiesIn(given, options.country);
+  const hasIdentities = Object.keys(identities).length > 0;
+  if (hasIdentities === (given.customer_id != null))
+    throw new HubError(
+      "malformed",
+      "beside an API key either customer_id or at least one of phone, telegram_chat_id and whatsapp_user_id is needed",
+    );
+  return hasIdentities ? { identities } : { customer_id: String(given.customer_id) };
 }

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
 import { opened } from "../../core/receive/effects.ts";
-import type { StartSession } from "../../core/sessions/sessions.ts";
+import type { Session } from "../../core/sessions/session.ts";
 import { callerOf, mintToken } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
@@ -9,8 +9,9 @@ import { problems } from "../errors.ts";
 import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
-import { identitiesIn, identityFields, onlyClaims } from "./identities.ts";
-import { present } from "./present.ts";
+import { customerId, identitiesIn, identityBody, onlyClaims } from "./identities.ts";
+import { counted } from "./lookups.ts";
+import { conflicts, present } from "./present.ts";
 
 /** Registers `POST /session/start`: a device's session and its token. */
 export function addStart(app: App, options: AppOptions): void {
@@ -21,12 +22,13 @@ export function addStart(app: App, options: AppOptions): void {
     tags: ["Sessions"],
     summary: "Begin a session",
     description:
-      "With an API key, `phone` and `telegram_chat_id` say who the customer is: their active session is restored, else a " +
-      "new one opens. `customer_id` finds none: it is the shop's own label, by which data is exported and erased, and sent " +
-      "again it replaces the one before. Without a key these three are refused, and a new anonymous session opens. " +
+      "With an API key, `phone`, `telegram_chat_id` and `whatsapp_user_id` say who the customer is: their active session " +
+      "is restored, else a new one opens. `customer_id` is the shop's own name for them: it finds the customer where no " +
+      "identity does, and is kept for the one who was found; `conflicts` says where it contradicts what is known. " +
+      "Without a key these four are refused, and a new anonymous session opens. " +
       "A kiosk's key vouches only where KIOSK_PHONE_POLICY is `trust`; else it opens a session for a phone that is new, " +
       "and `verification_required` says that this phone's owner must prove it: by `/session/verify`, `/auth/login` or " +
-      "`/session/link`. Every call gives the device a token of its own. Unknown fields are ignored.",
+      "`/session/link`. Every call gives the device a token of its own.",
     security: [...security.key, ...security.nobody],
     middleware: jsonBody(bounds.bodyBytes),
     request: {
@@ -34,16 +36,12 @@ export function addStart(app: App, options: AppOptions): void {
         required: true,
         content: {
           "application/json": {
-            schema: z.object({
+            schema: z.strictObject({
               channel: channelName(options),
-              phone: identityFields.phone.nullish(),
-              telegram_chat_id: z.union([identityFields.telegram_chat_id, z.int()]).nullish(),
-              customer_id: z
-                .union([z.string().min(1).max(128), z.int()])
-                .nullish()
-                .openapi({
-                  description: "The shop's own label of the session, kept as text. It finds no session.",
-                }),
+              ...identityBody,
+              customer_id: customerId.nullish().openapi({
+                description: "The shop's own name for the customer, kept as text.",
+              }),
               data: documentSchema.nullish(),
             }),
           },
@@ -53,7 +51,7 @@ export function addStart(app: App, options: AppOptions): void {
     responses: {
       200: json(
         "The session, and the device's token, which is shown only here.",
-        z.object({ session_token: z.string(), session: sessionSchema }),
+        z.object({ session_token: z.string(), session: sessionSchema, conflicts }),
       ),
       ...problems(
         "malformed",
@@ -75,23 +73,32 @@ export function addStart(app: App, options: AppOptions): void {
     if (!caller.scopes && (isTrusted || body.customer_id != null))
       throw new HubError(
         "unauthorized",
-        "phone, telegram_chat_id and customer_id need an API key to vouch for them",
+        "phone, telegram_chat_id, whatsapp_user_id and customer_id need an API key to vouch for them",
       );
-    const claimed = onlyClaims(caller, body, options);
-    if (claimed && body.channel !== "kiosk")
-      throw new HubError("forbidden", "channel: a kiosk's key opens sessions of the channel kiosk");
     c.var.exchange.facts.channel = body.channel;
     const { session_token, token_hash } = await mintToken();
-    const hub = c.var.exchange.hub();
-    const start: StartSession = {
-      identities: isTrusted ? trusted : { visitor_id: crypto.randomUUID() },
-      channel: body.channel,
-      ...(body.customer_id != null && { customer_id: String(body.customer_id) }),
-      ...(body.data && { data: clientDocument("data", body.data, bounds.documentBytes) }),
-      token_hash,
-      ...(claimed && isTrusted && { claimed }),
+    const open = async () => {
+      const claimed = onlyClaims(caller, body, options);
+      if (claimed && body.channel !== "kiosk")
+        throw new HubError("forbidden", "channel: a kiosk's key opens sessions of the channel kiosk");
+      const hub = c.var.exchange.hub();
+      const start = {
+        identities: isTrusted || body.customer_id != null ? trusted : { visitor_id: crypto.randomUUID() },
+        channel: body.channel,
+        ...(body.customer_id != null && { customer_id: String(body.customer_id) }),
+        ...(body.data && { data: clientDocument("data", body.data, bounds.documentBytes) }),
+        token_hash,
+        ...(claimed && isTrusted && { claimed }),
+      };
+      return opened(hub, await hub.store.sessions.start(start, hub.now()));
     };
-    const session = opened(hub, await hub.store.sessions.start(start, hub.now()));
-    return c.json({ session_token, session: present(c, token_hash, session) }, 200);
+    const namesSomebody = isTrusted || body.customer_id != null;
+    const session = namesSomebody ? await counted(c, caller, open, wasThere) : await open();
+    return c.json({ session_token, ...present(c, token_hash, session) }, 200);
   });
+}
+
+/** A session that this call has opened has seen nothing since. */
+function wasThere({ created_at, last_activity, version }: Session): "found" | "none" {
+  return version === 1 && created_at.getTime() === last_activity.getTime() ? "none" : "found";
 }

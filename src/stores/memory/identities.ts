@@ -26,11 +26,15 @@ export function verifiedHolder(tables: Tables, kind: IdentityKind, value: string
   return row?.verified_at && row.customer;
 }
 
-/** The customer of the strongest of the identities that somebody has verified. */
-export function firstVerifiedHolder(tables: Tables, identities: Identities): CustomerRow | undefined {
+/** The customer of the strongest of the identities that somebody has verified, with `until` by then. */
+export function firstVerifiedHolder(
+  tables: Tables,
+  identities: Identities,
+  until?: Date,
+): CustomerRow | undefined {
   for (const [kind, value] of identitiesOf(identities)) {
-    const holder = verifiedHolder(tables, kind, value);
-    if (holder) return holder;
+    const row = identityRow(tables, kind, value);
+    if (row?.verified_at && !(until && row.verified_at > until)) return row.customer;
   }
   return undefined;
 }

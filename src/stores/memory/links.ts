@@ -1,14 +1,7 @@
-import { type Identities, identitiesOf, maskedIdentity } from "../../core/identity/identity.ts";
+import { type Identities, identitiesOf, isPersonal, maskedIdentity } from "../../core/identity/identity.ts";
 import { LINK_MS, type Proofs } from "../../core/identity/proofs.ts";
 import { activeOf } from "./customers.ts";
-import {
-  areApart,
-  firstVerifiedHolder,
-  holdsMessenger,
-  isSomebody,
-  knownOf,
-  verifiedOf,
-} from "./identities.ts";
+import { areApart, holdsMessenger, isSomebody, knownOf, verifiedHolder, verifiedOf } from "./identities.ts";
 import { findOwner, follow, settleIdentities } from "./people.ts";
 import { later, type SessionRow, type Tables } from "./tables.ts";
 import { exchangeToken, giveToken, tokenOf } from "./tokens.ts";
@@ -58,9 +51,10 @@ export function redeemLink(
   // At a kiosk somebody who came before may still be signed in: nobody else becomes one with them there.
   if (device.channel === "kiosk" && holdsMessenger(here.identities) && sender !== waiting.customer)
     return undefined;
-  const other = firstVerifiedHolder(tables, identities);
-  const isKnown = other !== undefined && other !== waiting.customer && isSomebody(verifiedOf(other));
-  if (isKnown && isSomebody(here.identities)) {
+  const known = identitiesOf(identities)
+    .filter(([kind]) => isPersonal(kind))
+    .flatMap(([kind, value]) => verifiedHolder(tables, kind, value) ?? []);
+  if (known.some((other) => other !== waiting.customer) && isSomebody(here.identities)) {
     const [asker] = identitiesOf(identities);
     if (link.asked?.join() !== asker!.join()) {
       tables.links.set(link_hash, { ...link, asked: asker!, expires_at: later(now, LINK_MS) });

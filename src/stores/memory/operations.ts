@@ -3,7 +3,7 @@ import type { Operations } from "../../core/operations.ts";
 import type { Due } from "../../core/receive/conversations.ts";
 import { refreshStatus } from "./messages.ts";
 import { follow } from "./people.ts";
-import { atOnce, copy, type DeliveryRow, inOrder, type Tables, type TurnRow } from "./tables.ts";
+import { atOnce, copy, count, type DeliveryRow, inOrder, type Tables, type TurnRow } from "./tables.ts";
 import { claimDelivery, claimTurn } from "./work.ts";
 
 /** What operators see and set right. */
@@ -28,6 +28,10 @@ export function memoryOperations(tables: Tables): Operations {
       const delivery = tables.deliveries.get(id);
       if (delivery?.state === "dead") return { found: true, ...retryDelivery(tables, delivery, now) };
       return { found: false };
+    },
+
+    async count(key) {
+      count(tables, key);
     },
 
     async metrics() {

@@ -27,15 +27,26 @@ export function findLive(tables: Tables, ref: SessionRef, now: Date): SessionRow
   return row;
 }
 
-/** The session that a token or id stands for. Throws `session_not_found` or `session_expired` unless it is active. */
-export function lookUp(tables: Tables, ref: SessionRef, now: Date): SessionRow {
+/** As `findLive`, at an earlier instant: a session that was marked expired since was alive until it expired. */
+export function findLiveThen(tables: Tables, ref: SessionRef, then: Date): SessionRow {
+  const row = lookUp(tables, ref, then, { wasMarked: true });
+  if ("token_hash" in ref) useToken(tables.tokens.get(ref.token_hash)!, then);
+  return row;
+}
+
+/**
+ * The session that a token or id stands for. Throws `session_not_found` or `session_expired` unless it is active. With
+ * `wasMarked` a session that is marked as expired is judged by its expiry alone.
+ */
+export function lookUp(tables: Tables, ref: SessionRef, now: Date, { wasMarked = false } = {}): SessionRow {
   const token = "token_hash" in ref ? tokenOf(tables, ref.token_hash, now) : undefined;
   const row = follow(tables, "token_hash" in ref ? token?.session_id : ref.session_id);
   if (!row) throw new HubError("session_not_found", "there is no such session");
   const { status, expires_at } = row.session;
-  if (status === "expired" || (status === "active" && expires_at <= now))
+  const canExpire = status === "active" || status === "expired";
+  if (canExpire && (expires_at <= now || (status === "expired" && !wasMarked)))
     throw new HubError("session_expired", "the session has expired");
-  if (status !== "active") throw new HubError("session_not_found", "the session has ended");
+  if (!canExpire) throw new HubError("session_not_found", "the session has ended");
   return row;
 }
 
@@ -138,8 +149,13 @@ export function join(
   const sessions = same.flatMap((customer) => activeOf(tables, customer, now) ?? []);
   const weak = sessions.filter(({ customer }) => isClaim(customer) && customer !== owner);
   const all: Identities = Object.assign({}, ...same.map(verifiedOf), identities);
-  const exposed = isSomebody(all) ? sessions.filter((row) => !isSomebody(verifiedOf(row.customer))) : [];
-  closeTokens(tables, younger.length > 0 ? sessions : exposed, keep);
+  const isExposed = isSomebody(all) && !isSomebody(verifiedOf(survivor!));
+  if (younger.length > 0 || isExposed)
+    closeTokens(
+      tables,
+      same.flatMap((customer) => sessionsOf(tables, customer)),
+      keep,
+    );
   for (const customer of same) {
     if (isSomebody(all)) dropClaim(tables, customer, identities);
     dropReplaced(tables, customer, identities);

@@ -4,7 +4,7 @@ import { NOTICES } from "../../core/identity/notices.ts";
 import type { Content } from "../../core/messages/content.ts";
 import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../core/messages/message.ts";
 import type { InboundEvent, Received } from "../../core/receive/conversations.ts";
-import { isSessionRef } from "../../core/sessions/session.ts";
+import { isSessionRef, type SessionRef } from "../../core/sessions/session.ts";
 import { keepAddress } from "./addresses.ts";
 import { claim, refuseClaim } from "./claims.ts";
 import { activeOf, documentOf } from "./customers.ts";
@@ -13,7 +13,7 @@ import { mergeQuestion, redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
 import { tell } from "./notices.ts";
 import { setReachable } from "./outbox.ts";
-import { findLive, resolve, settleIdentities, touch } from "./people.ts";
+import { findLive, findLiveThen, resolve, settleIdentities, touch } from "./people.ts";
 import {
   atOnce,
   copy,
@@ -32,8 +32,18 @@ import { claimTurn } from "./work.ts";
 export function refuseDead(tables: Tables, item: InboundEvent, now: Date): void {
   if (item.type !== "message") return;
   const { from, channel, claimed, came_at = now } = item.message;
-  if (isSessionRef(from)) findLive(tables, from, came_at);
+  if (isSessionRef(from)) findNamed(tables, from, item.message, now);
   else if (claimed) refuseClaim(tables, from, channel, came_at);
+}
+
+/** The session that a message names. What waited in a journal is judged as of when it came. */
+function findNamed(
+  tables: Tables,
+  from: SessionRef,
+  { came_at }: Pick<InboundMessage, "came_at">,
+  now: Date,
+): SessionRow {
+  return came_at ? findLiveThen(tables, from, came_at) : findLive(tables, from, now);
 }
 
 /** Takes in one thing that a webhook said. */
@@ -48,7 +58,7 @@ export function receiveOne(tables: Tables, item: InboundEvent, now: Date): Recei
     case "edit":
       return receiveEdit(tables, item.edit, now);
     case "identity_change": {
-      const owner = firstVerifiedHolder(tables, item.change.from);
+      const owner = firstVerifiedHolder(tables, item.change.from, item.change.at);
       if (owner) settleIdentities(tables, owner, item.change.to, now);
       return { type: "identity_change", applied: owner !== undefined };
     }
@@ -151,12 +161,13 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Rec
 /** The session that a message belongs to, after whatever it proves, and what is kept of it. */
 function joined(
   tables: Tables,
-  { from, channel, claimed, content, link_hash }: InboundMessage,
+  inbound: InboundMessage,
   now: Date,
 ): { row: SessionRow; content: Content; notice?: string } {
+  const { from, channel, claimed, content, link_hash } = inbound;
   const find = () =>
     isSessionRef(from)
-      ? findLive(tables, from, now)
+      ? findNamed(tables, from, inbound, now)
       : (claimed ? claim : resolve)(tables, from, channel, now);
   if (link_hash === undefined) return { row: find(), content };
   const { linked, link_failed, merge_required } = tables.settings.notices ?? NOTICES;

@@ -82,9 +82,11 @@ export function memorySessions(tables: Tables): Sessions {
     async update(of, changes, now) {
       takeEffects(tables);
       const asked = findLive(tables, of, now);
-      const { data, metadata, language, channel, customer_id, message, if_version } = changes;
+      const { data, metadata, language, customer_id, message, if_version } = changes;
       if (if_version !== undefined && if_version !== asked.session.version)
         throw new HubError("version_conflict", `the session is at version ${asked.session.version}`);
+      const isTold = message !== undefined && "token_hash" in of;
+      const channel = isTold ? ownChannel(tables, of.token_hash, changes.channel) : changes.channel;
       refuseGrowth(asked.session, patched(asked.session, changes));
       const { row, isConflict } =
         customer_id === undefined
@@ -181,14 +183,14 @@ function findNamed(
   if (claimed) refuseClaim(tables, identities, channel, now);
   for (const [kind, value] of identitiesOf(identities)) {
     const holder = holderOf(tables, kind, value, now);
-    const row = holder && activeOf(tables, holder, now);
+    const row = holder && seenActive(tables, holder, now);
     if (!row) continue;
     const isClaim = !identityRow(tables, kind, value)!.verified_at;
     if (isClaim && !claimed) settleIdentities(tables, holder, { [kind]: value }, now);
     return row;
   }
   const called = customer_id === undefined || claimed ? undefined : customerCalled(tables, customer_id);
-  return called && activeOf(tables, called, now);
+  return called && seenActive(tables, called, now);
 }
 
 /** The customer whose sessions are looked for. */
@@ -201,6 +203,14 @@ function customerMeant(
     ([kind, value]) => identityRow(tables, kind, value) ?? [],
   );
   return rows[0]?.customer;
+}
+
+/** The channel on which a device tells a message: its token's own. Throws `forbidden` when another one is asked for. */
+function ownChannel(tables: Tables, token_hash: string, asked: string | undefined): string {
+  const { channel } = tables.tokens.get(token_hash)!;
+  if (asked !== undefined && asked !== channel)
+    throw new HubError("forbidden", "channel: a token's messages stand on its own channel only");
+  return channel;
 }
 
 /** A session's documents after the patches. */

@@ -61,7 +61,7 @@ function toItem(kept: InboundEvent): Row {
       return { type: kept.type, ...edit, ...(content && toColumns(content)) };
     }
     case "identity_change":
-      return { type: kept.type, identities: kept.change.from, to: kept.change.to };
+      return { type: kept.type, identities: kept.change.from, to: kept.change.to, at: kept.change.at };
     case "reachability": {
       const { who, ...rest } = kept.reachability;
       return { type: kept.type, ...rest, identities: who };

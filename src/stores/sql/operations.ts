@@ -14,6 +14,9 @@ export function sqlOperations(ask: SqlCall, lease: Row): Operations {
       const row = await ask("hub_retry", { now, ...lease, id });
       return row.found ? { found: true, ...toDue(row) } : { found: false };
     },
+    async count(key) {
+      await ask("hub_count", { key });
+    },
     async metrics() {
       return toMetrics(await ask("hub_metrics", {}));
     },

@@ -6,6 +6,7 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   session_not_found: "there is no such session, or it has ended",
   session_expired: "the session has expired",
   merge_required: "the two are known as different customers",
+  forbidden: "channel: a token's messages stand on its own channel only",
   version_conflict: "the session has moved on from that version",
   payload_too_large: TOO_LARGE,
   verification_required: "who this is has to be proven first",

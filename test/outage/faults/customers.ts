@@ -8,9 +8,9 @@ export interface Said {
   /** Unique in the run, and the whole text: what the bot's echo is found by. */
   readonly text: string;
   readonly startedAt: number;
-  /** When a 200 came; absent while none has. */
+  /** When a 200 or 202 came; absent while none has. */
   ackedAt?: number;
-  /** It went to the journal: the store was away. */
+  /** It went to the journal: the store was away. A platform is not told that. */
   unpersisted?: boolean;
 }
 
@@ -24,7 +24,7 @@ const CHANNELS = ["whatsapp", "telegram", "kiosk", "web"] as const;
 const GIVE_UP_MS = 180_000;
 let lastRefusal = "";
 
-/** Customers who each write one message after the other, on any channel, and send again until they get a 200. */
+/** Customers who each write one message after the other, on any channel, and send again until they are acknowledged. */
 export function startCustomers(rig: Rig, seed: number, count: number, pauseMs: number): Customers {
   const said: Said[] = [];
   let writing = true;
@@ -77,7 +77,7 @@ export function startCustomers(rig: Rig, seed: number, count: number, pauseMs: n
       { external_id: text, phone: person.phone, text },
       { "x-api-key": key },
     );
-    if (answer.status === 200) return answer.body as { persisted?: boolean };
+    if (answer.status === 200 || answer.status === 202) return answer.body as { persisted?: boolean };
     lastRefusal = `${channel} answered ${answer.status} ${JSON.stringify(answer.body)}`;
     if (answer.status >= 400 && answer.status < 500)
       throw new Error(`${channel} refused with ${answer.status}: ${JSON.stringify(answer.body)}`);
@@ -138,7 +138,8 @@ async function until<T>(attempt: () => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const done = await attempt();
     if (done !== undefined) return done;
-    if (Date.now() > deadline) throw new Error(`a customer got no 200 for three minutes: ${lastRefusal}`);
+    if (Date.now() > deadline)
+      throw new Error(`a customer was not acknowledged for three minutes: ${lastRefusal}`);
     await pause(250);
   }
 }

@@ -41,9 +41,10 @@ export async function judge(
         (select count(*) from messages a where a.role = 'assistant' and a.reply_to = m.message_id::text and a.status = 'pending')::text as unsettled
       from messages m where m.direction = 'inbound' and m.text like 'm-%'`;
     const [sessions] = await sql<[{ active: number; people: number; reasonless: number }]>`
-      select count(*)::int as active, count(distinct phone)::int as people,
+      select count(*)::int as active, count(distinct i.value)::int as people,
         (select count(*)::int from deliveries where state = 'dead' and reason is null) as reasonless
-      from sessions where status = 'active'`;
+      from sessions s left join identities i on i.customer_key = s.customer_key and i.kind = 'phone'
+      where s.status = 'active'`;
     const byText = Map.groupBy(rows, (row) => row.text);
     const wrong: string[] = [];
     const fault = (what: string, texts: readonly string[]) => {
@@ -85,6 +86,7 @@ export async function judge(
       counts: {
         said: said.length,
         acknowledged: acked.length,
+        "acknowledged to frontends with 202, from the journal": said.filter((one) => one.unpersisted).length,
         stored: rows.length,
         answered: rows.filter((row) => row.answers === "1").length,
         "dead replies": rows.filter((row) => row.failed !== "0").length,

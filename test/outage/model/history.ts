@@ -1,13 +1,16 @@
 import type { Store } from "../../../src/core/store.ts";
 import type { Journal } from "../../../src/outage/journal.ts";
-import { DAY } from "../../contracts/given.ts";
+import { settings } from "../../contracts/given.ts";
+import { PEOPLE } from "./customers.ts";
 import { LATE_STEPS, type Plan } from "./gate.ts";
-import { type Deed, isRefusal, openShop, type Shop } from "./hub.ts";
+import { type Deed, isRefusal, openShop, personKey, type Shop } from "./hub.ts";
 import type { Step } from "./steps.ts";
-import { type Isolate, makeWorld, type World } from "./world.ts";
+import { type Isolate, makeWorld, type Overtaking, type World } from "./world.ts";
 
 /** What a run begins with, empty: a journal whose leases end as the run's clock says, and a store, in memory unless given. */
 export interface Backing {
+  /** Whether the bot takes together what waited while it was busy. */
+  readonly batch: boolean;
   readonly store?: Store;
   readonly journal: Journal;
   /** Time has come to this. */
@@ -20,7 +23,7 @@ export interface History {
   readonly shop: Shop;
   /** Whose things may have come in another order than they were acknowledged in. */
   readonly loose: ReadonlySet<string>;
-  /** Who restored a session while something waited: one that the cache does not know is asked of the store at once. */
+  /** Whose session was opened while a message of theirs waited: `start` and `restore` do not insist on what is older. */
   readonly hasty: ReadonlySet<string>;
 }
 
@@ -42,13 +45,12 @@ const MOST_SWEEPS = 60;
 export async function happen(
   steps: readonly Step[],
   clock: { now: number },
-  { store, journal, moved }: Backing,
+  { batch, store, journal, moved }: Backing,
 ): Promise<History> {
-  const world = makeWorld(clock, store, journal);
+  const world = makeWorld(clock, batch, store, journal);
   const shop = openShop(world);
   const { gate, bugs } = world;
   const loose = new Set<string>();
-  const hasty = new Set<string>();
   const isolates: [Isolate, Isolate] = [world.isolate(), world.isolate()];
   let acks = 0;
   let blindUntil = 0;
@@ -61,6 +63,7 @@ export async function happen(
   ): Promise<Deed[]> {
     const lives = [...isolates];
     const attempts = asked.map(([deed, at]) => {
+      deed.lastStep = step;
       const one: Attempt = { deed, isolate: lives[at]!, over: false };
       const acknowledged = () => {
         deed.acked ??= { step, at: clock.now, order: acks++ };
@@ -82,27 +85,20 @@ export async function happen(
     const met = await gate.run(isDone, plan);
     if (met.some(({ port }) => port === "journal.depth")) blindUntil = clock.now + BLIND_MS;
     for (const { deed, isolate, error } of attempts) {
-      if (error) refused(deed, error);
+      if (error) refused(deed, error, step);
       if (!deed.acked && met.some(({ life, fate }) => life === isolate && fate !== "down")) deed.cut = true;
     }
     for (const [at, { dead }] of lives.entries()) if (dead) isolates[at as 0 | 1] = world.isolate();
     return attempts.flatMap(({ deed }) => (deed.acked || deed.refused ? [] : deed));
   }
 
-  /** It may come again later; or there is no such session, as far as the store knows. */
-  function refused(deed: Deed, error: unknown): void {
-    const refusal = isRefusal(error);
-    if (refusal === "later") return;
-    deed.refused = true;
+  /** It may come again later. What is refused for good is to be refused in the calm world too: see `happenCalmly`. */
+  function refused(deed: Deed, error: unknown, step: number): void {
+    const why = isRefusal(error);
+    if (why === "later") return;
+    if (why === undefined) bugs.push(new Error(`${deed.name}: ${error}`, { cause: error }));
     // What waits in a journal that does not answer is not there.
-    const mayBeGone =
-      refusal === "unclaimed"
-        ? deed.name.startsWith("claim")
-        : deed.name.startsWith("restore of") ||
-          clock.now < blindUntil ||
-          shop.jumped() ||
-          [...shop.left].some((key) => deed.keys.includes(key) || deed.name.endsWith(key));
-    if (!refusal || !mayBeGone) bugs.push(new Error(`${deed.name}: ${error}`, { cause: error }));
+    else deed.refused = { step, at: clock.now, order: acks++, why, isBlind: clock.now < blindUntil };
   }
 
   async function passTime(ms: number): Promise<void> {
@@ -113,11 +109,6 @@ export async function happen(
 
   let least = 0;
   for (const [number, step] of steps.entries()) {
-    if (step.after_ms >= DAY) {
-      shop.jump();
-      // What waits over such a jump may find its session expired and another one open.
-      if ((await journal.depth()).depth > 0) for (const key of shop.keys()) loose.add(key);
-    }
     await passTime(Math.max(step.after_ms, least));
     const before = world.journaled();
     Object.assign(gate.up, { journal: true, ...step.weather });
@@ -132,8 +123,6 @@ export async function happen(
         busy.add(key);
       }
       if (deed) asked.set(deed, action.at);
-      if (waited && (action.do === "restore" || action.do === "start"))
-        for (const key of deed?.keys ?? []) hasty.add(key);
     }
     let again = await attempt([...asked], number, step);
     for (let tries = 0; tries < 2 && again.length > 0; tries++)
@@ -165,7 +154,33 @@ export async function happen(
     const deed = shop.deed({ do: "sweep", at: 1 }, end);
     await attempt([[deed!, 1]], end, CALM);
   }
+  const hasty = new Set<string>();
+  for (const one of world.overtaking) {
+    const found = overtaken(one, shop);
+    if (!found) continue;
+    hasty.add(found.key);
+    // The message waited for longer than its session lives: it goes into the one that was opened meanwhile.
+    if (one.at - found.since >= settings.sessionTtlMs) loose.add(found.key);
+  }
   return { world, shop, loose, hasty };
+}
+
+/** Whose session was opened before their own message that waited, and since when the oldest such message did. */
+function overtaken(
+  { identities, token_hash, waiting }: Overtaking,
+  { given }: Shop,
+): { key: string; since: number } | undefined {
+  const keyOf = (from: object) => {
+    const values = Object.values(from);
+    const who = PEOPLE.findIndex((person) => Object.values(person).some((value) => values.includes(value)));
+    return who >= 0 ? personKey(who) : given.find(({ token }) => values.includes(token))?.key;
+  };
+  const key = keyOf({ ...identities, token_hash });
+  const theirs = waiting.filter(({ events }) =>
+    events.some((event) => event.type === "message" && keyOf(event.message.from) === key),
+  );
+  if (key === undefined || theirs.length === 0) return undefined;
+  return { key, since: Math.min(...theirs.map(({ at }) => at)) };
 }
 
 async function isQuiet({ store, clock }: World, journal: Journal): Promise<boolean> {
@@ -173,27 +188,47 @@ async function isQuiet({ store, clock }: World, journal: Journal): Promise<boole
   return open_turns + open_deliveries + (await journal.depth()).depth === 0;
 }
 
-/** The same things, acknowledged in the same order at the same times, in a world where nothing ever fails. */
-export async function happenCalmly({ shop, loose }: History): Promise<World> {
+/**
+ * The same things, acknowledged or refused in the same order at the same times, in a world where nothing ever fails. What
+ * was refused for good must be refused here as well, but for three cases, in which it is left out:
+ * - its order is loose, so that it may have come before what it needs;
+ * - the journal did not answer, so that what it needs may have been out of sight there;
+ * - it restores a session while the message that opens it waits, which `withJournal` does not insist on.
+ */
+export async function happenCalmly({ world: { batch }, shop, loose, hasty }: History): Promise<World> {
   const clock = { now: 0 };
-  const world = makeWorld(clock);
+  const world = makeWorld(clock, batch);
   const isolate = world.isolate();
-  const acked = shop.deeds.filter((deed) => deed.acked && !deed.quarantined);
-  for (const { acked: when, ask, keys } of acked.sort((a, b) => a.acked!.order - b.acked!.order)) {
-    clock.now = when!.at;
-    let over = false;
+  const over = shop.deeds.flatMap((deed) => {
+    const { acked, refused, keys, name, quarantined } = deed;
+    const end = acked ?? refused;
+    if (!end || quarantined) return [];
+    const isLoose = keys.some((key) => loose.has(key));
+    const isEarly = name.startsWith("restore of") && keys.some((key) => hasty.has(key));
+    if (!acked && (isLoose || refused!.isBlind || isEarly)) return [];
+    return { ...end, deed, isLoose, why: acked ? undefined : refused!.why };
+  });
+  for (const { at, deed, isLoose, why } of over.sort((a, b) => a.order - b.order)) {
+    clock.now = at;
+    let isOver = false;
     let failed: unknown;
-    void ask(isolate)
+    void deed
+      .ask(isolate)
       .catch((error) => {
         failed = error;
       })
       .finally(() => {
-        over = true;
+        isOver = true;
       });
-    await world.gate.run(() => over && isolate.running.size === 0, CALM);
-    // Where nobody can tell what came first, it may have been possible in the other order only.
-    const mayFail = isRefusal(failed) && keys.some((key) => loose.has(key));
-    if (failed && !mayFail) throw failed;
+    await world.gate.run(() => isOver && isolate.running.size === 0, CALM);
+    const refusal = failed === undefined ? undefined : isRefusal(failed);
+    if (failed !== undefined && refusal === undefined) throw failed;
+    // Where nobody can tell what came first, it may have been possible in the other order only. And what a device says
+    // after its sign-out is acknowledged where the cache was cut off from that, and refused by the store later.
+    const hasLeft = deed.name.startsWith("web") && deed.keys.some((key) => shop.left.has(key));
+    deed.isRefusedCalmly = refusal === "never" && why === undefined;
+    if (refusal !== why && !(why === undefined && (isLoose || hasLeft)))
+      throw new Error(`${deed.name} was ${why ?? "done"}, and is ${refusal ?? "done"} in the calm world`);
   }
   return world;
 }

@@ -27,12 +27,27 @@ export interface Deed {
   /** Messages that it brings, by the ids that their senders gave them. */
   readonly messages: readonly string[];
   firstStep: number;
+  /** When it was asked for last: platforms deliver again what they have delivered. */
+  lastStep: number;
   acked?: { readonly step: number; readonly at: number; readonly order: number };
   /** An attempt was cut off, so that nobody knows what came of it. */
   cut: boolean;
-  /** It was refused for good: there is no such session. */
-  refused?: boolean;
+  /** It was refused for good: there is no such session, or the phone may not be claimed. */
+  refused?: {
+    readonly step: number;
+    readonly at: number;
+    readonly order: number;
+    readonly why: Refusal;
+    readonly isBlind: boolean;
+  };
+  /** It was acknowledged, and the calm world refuses it: see `happenCalmly`. */
+  isRefusedCalmly?: boolean;
+  /** Whom it cuts off from what, or connects again. */
+  readonly reach?: { readonly key: string; readonly channel: string; readonly reachable: boolean };
 }
+
+/** Why something is refused: it may come again later, there is no such session, or it may not be claimed. */
+export type Refusal = "later" | "never" | "unclaimed";
 
 export interface Device {
   /** Whose sessions it opens. */
@@ -53,18 +68,15 @@ export interface Shop {
   readonly given: readonly Given[];
   /** Whose tokens may be dead, because somebody asked for that. */
   readonly left: ReadonlySet<string>;
-  /** Who has ever blocked us somewhere. */
-  readonly blocked: ReadonlySet<string>;
-  /** Whether days have passed at once, in which sessions expire. */
-  jumped(): boolean;
-  jump(): void;
-  /** Whoever and whatever device did anything so far. */
-  keys(): Set<string>;
+  /** Whose customers may have become one by a start that named two identities: other tokens of theirs died of it. */
+  readonly joined: ReadonlySet<string>;
   /** The receipts that were acknowledged, by the channel and the id of what they tell of. */
   readonly receipts: ReadonlyMap<string, readonly string[]>;
   /** What this action asks for; undefined when it cannot be, or may not be done by these. */
   deed(action: Action, step: number, may?: (keys: readonly string[]) => boolean): Deed | undefined;
 }
+
+export const personKey = (who: number): string => `person ${who}`;
 
 const SWEEP = { batch: 20, batches: 5, sessions: 500, retentionMs: 1_000 * DAY };
 
@@ -72,16 +84,18 @@ export function openShop(world: World): Shop {
   const deeds: Deed[] = [];
   const given: Given[] = [];
   const left = new Set<string>();
-  const blocked = new Set<string>();
+  const joined = new Set<string>();
   const receipts = new Map<string, string[]>();
   const devices: Device[] = [0, 1, 2].map((n) => ({ key: `device ${n}` }));
-  let jumped = false;
   let numbers = 0;
   let tokens = 0;
-  const person = (who: number) => `person ${who}`;
+  const person = personKey;
 
-  function made(deed: Omit<Deed, "firstStep" | "cut" | "messages"> & { messages?: string[] }, step: number) {
-    const whole: Deed = { messages: [], ...deed, firstStep: step, cut: false };
+  function made(
+    deed: Omit<Deed, "firstStep" | "lastStep" | "cut" | "messages"> & { messages?: string[] },
+    step: number,
+  ) {
+    const whole: Deed = { messages: [], ...deed, firstStep: step, lastStep: step, cut: false };
     return whole;
   }
 
@@ -108,6 +122,7 @@ export function openShop(world: World): Shop {
       who === undefined ? {} : Object.fromEntries(kinds.map((kind) => [kind, PEOPLE[who]![kind]]));
     const owner = who === undefined ? `nobody ${++numbers}` : person(who);
     const value = ++numbers;
+    if (Object.keys(identities).length > 1) joined.add(owner);
     const start_: Omit<StartSession, "token_hash"> = {
       identities,
       channel,
@@ -149,12 +164,7 @@ export function openShop(world: World): Shop {
     deeds,
     given,
     left,
-    blocked,
-    jumped: () => jumped,
-    jump: () => {
-      jumped = true;
-    },
-    keys: () => new Set(deeds.flatMap(({ keys }) => keys)),
+    joined,
     receipts,
     deed(action, step, may = () => true) {
       const found = wanted(action, step);
@@ -285,13 +295,13 @@ export function openShop(world: World): Shop {
       }
       case "block": {
         const { channel, who, reachable } = action;
-        if (!reachable) blocked.add(person(who));
         // Newer than every other.
         const at = new Date(world.clock.now + ++numbers);
         const reachability = { channel, who: identityOn(channel, who), reachable, at };
         const ask = posted(channel, [{ type: "reachability", reachability }]);
         const name = `${channel} ${reachable ? "unblocks" : "blocks"} ${person(who)}`;
-        return made({ name, keys: [person(who)], stubborn: true, ask }, step);
+        const key = person(who);
+        return made({ name, keys: [key], stubborn: true, ask, reach: { key, channel, reachable } }, step);
       }
       case "claim": {
         const { phone } = PEOPLE[action.who]!;
@@ -328,7 +338,7 @@ async function presented({ hub }: Isolate, token: string, asked: Promise<Opened>
 }
 
 /** Whether an answer means: try again later; or there is no such session; or it may not be claimed. */
-export function isRefusal(error: unknown): "later" | "never" | "unclaimed" | undefined {
+export function isRefusal(error: unknown): Refusal | undefined {
   const known = toHubError(error);
   if (isOutage(known)) return "later";
   if (known.code === "verification_required") return "unclaimed";

@@ -4,6 +4,8 @@ import type { Outcome, Turn } from "../../../src/core/answer/turn.ts";
 import type { Channel } from "../../../src/core/channel.ts";
 import { toHubError } from "../../../src/core/errors.ts";
 import { DEFAULT_POLICY, type Hub } from "../../../src/core/hub.ts";
+import type { Identities } from "../../../src/core/identity/identity.ts";
+import type { InboundEvent } from "../../../src/core/receive/conversations.ts";
 import { handleReplayed } from "../../../src/core/receive/replayed.ts";
 import type { SessionCache } from "../../../src/core/sessions/cache.ts";
 import type { Store } from "../../../src/core/store.ts";
@@ -28,6 +30,8 @@ export interface Take {
   readonly isLate: boolean;
   /** When the store recorded it; absent when it never did. */
   recorded?: number;
+  /** Its delivery was handed over by a call that took longer than the lease: others may send it as well. */
+  isAnybodys?: boolean;
   /** When its answer was lost, or the store was down for whoever wanted to record it. */
   excuse?: number;
 }
@@ -41,6 +45,7 @@ export interface Isolate extends Life {
 /** A store with all that uses it; `journal` is absent in a world without outages. */
 export interface World {
   readonly clock: { now: number };
+  readonly batch: boolean;
   readonly store: Store;
   readonly gate: Gate;
   readonly takes: readonly Take[];
@@ -52,32 +57,47 @@ export interface World {
   readonly bugs: unknown[];
   /** Lines that tell of an entry that the store refused for good. */
   readonly quarantined: readonly unknown[];
+  /** Sessions that were opened before what waited was stored, which `withJournal` allows. */
+  readonly overtaking: readonly Overtaking[];
   isolate(): Isolate;
   /** The cache loses everything. */
   forget(): void;
 }
 
-/** What its store is made with. */
-export const SETTINGS = { ...settings, history: 0 };
+/** What its store is made with; a bot may take together what waited while it was busy. */
+export const settingsOf = (batch: boolean) => ({ ...settings, history: 0, batch });
 const SETTLE = "store.conversations.settle";
 
-/** What a reply to this message says; every other one needs two parts. */
-export function replyTo(external_id: string): string {
-  const number = Number(/\d+/.exec(external_id)?.[0]);
-  return number % 2 === 0 ? `re ${external_id}` : `re ${external_id}|and ${external_id}`;
+/** What a reply to these messages says; every other one needs two parts. */
+export function replyTo(external_ids: readonly string[]): string {
+  const named = external_ids.join("+");
+  const number = Number(/\d+$/.exec(named)?.[0]);
+  return number % 2 === 0 ? `re ${named}` : `re ${named}|and ${named}`;
+}
+
+/** The messages that a reply answers, by what it says. */
+export function answeredBy(text: string | undefined): string[] {
+  return /^re ([^|]+)/.exec(text ?? "")?.[1]?.split("+") ?? [];
+}
+
+/** A session that was opened by a call of the store while the journal held something. */
+export interface Overtaking {
+  readonly identities: Identities;
+  readonly token_hash?: string;
+  readonly at: number;
+  /** Entries of the journal, and when they came. */
+  readonly waiting: readonly { readonly at: number; readonly events: readonly InboundEvent[] }[];
 }
 
 /** Where a world begins, empty. Without a journal it knows no outages. */
-export function makeWorld(
-  clock: { now: number },
-  store: Store = memoryStore(SETTINGS),
-  journal?: Journal,
-): World {
+export function makeWorld(clock: { now: number }, batch: boolean, given?: Store, journal?: Journal): World {
+  const store = given ?? memoryStore(settingsOf(batch));
   const now = () => new Date(clock.now);
   const takes: Take[] = [];
   const session_ids = new Set<string>();
   const bugs: unknown[] = [];
   const quarantined: unknown[] = [];
+  const overtaking: Overtaking[] = [];
   let cache = memoryCache(now);
   /** The newest attempt at each delivery, until the store knows how it ended. */
   const attempts = new Map<string, number>();
@@ -121,7 +141,10 @@ export function makeWorld(
       if (outcome.state === "dead") bugs.push(new Error(`a delivery died: ${outcome.reason}`));
       if (outcome.state !== "sent") continue;
       const take = takes.find((one) => one.external_id === outcome.external_id)!;
-      if (anybodys.has(outcome.delivery_id)) take.excuse ??= take.order;
+      if (anybodys.has(outcome.delivery_id)) {
+        take.excuse ??= take.order;
+        take.isAnybodys = true;
+      }
       if (attempts.get(outcome.delivery_id) !== outcome.attempt) continue;
       attempts.delete(outcome.delivery_id);
       take.recorded = order++;
@@ -143,8 +166,38 @@ export function makeWorld(
   const caller = (name: string, life: Life): Channel => ({ ...platform(name, life), split: () => [] });
   const bot: Bot = {
     history: 0,
-    reply: async ({ message }) => [{ kind: "text", text: replyTo(message.external_id!) }],
+    batch,
+    reply: async ({ messages }) => [
+      { kind: "text", text: replyTo(messages.map(({ external_id }) => external_id!)) },
+    ],
   };
+
+  /** The same store; notes what its sessions are opened before. */
+  function noting(journal: Journal): Store {
+    const { sessions } = store;
+    const note = async ({ identities = {}, token_hash }: Partial<Overtaking>) => {
+      const entries = await journal.read(1_000);
+      const waiting = entries.flatMap(({ entry }) =>
+        entry ? { at: entry.at.getTime(), events: entry.events } : [],
+      );
+      const at = clock.now;
+      if (waiting.length > 0) overtaking.push({ identities, at, waiting, ...(token_hash && { token_hash }) });
+    };
+    return {
+      ...store,
+      sessions: {
+        ...sessions,
+        start: async (start, at) => {
+          await note(start);
+          return sessions.start(start, at);
+        },
+        restore: async (who, channel, at) => {
+          await note(who);
+          return sessions.restore(who, channel, at);
+        },
+      },
+    };
+  }
 
   function isolate(): Isolate {
     const life: Life = { dead: false };
@@ -171,8 +224,9 @@ export function makeWorld(
       knows: (...args) => cache.knows(...args),
       ping: () => cache.ping(),
     });
-    const journaled = (journal: Journal): Store =>
-      withJournal(through("store", store), {
+    const journaled = (behind: Journal): Store => {
+      const journal = through("journal", behind);
+      return withJournal(through("store", noting(behind)), {
         journal,
         watch: watchJournal(journal, now),
         cache: copies,
@@ -181,6 +235,7 @@ export function makeWorld(
         later,
         replayed: (results) => handleReplayed(hub, results),
       });
+    };
     const hub: Hub = {
       channels: {
         whatsapp: sending(platform("whatsapp", life)),
@@ -188,7 +243,7 @@ export function makeWorld(
         web: caller("web", life),
         kiosk: caller("kiosk", life),
       },
-      store: journal ? journaled(through("journal", journal)) : through("store", store),
+      store: journal ? journaled(journal) : through("store", store),
       cache: copies,
       bot: { ...bot, reply: through("bot", { reply: bot.reply }).reply },
       live: { publish: () => {} },
@@ -203,6 +258,7 @@ export function makeWorld(
 
   return {
     clock,
+    batch,
     store,
     gate: entrance,
     takes,
@@ -210,6 +266,7 @@ export function makeWorld(
     journaled: () => journaled,
     bugs,
     quarantined,
+    overtaking,
     isolate,
     forget: () => {
       cache = memoryCache(now);

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Identities } from "../../../core/identity/identity.ts";
 import { phoneFromDigits } from "../../../core/identity/phone.ts";
 import type { Inbound } from "../../../core/messages/message.ts";
-import { optionalText } from "../fields.ts";
+import { instant, optionalText, present } from "../fields.ts";
 import { CHANNEL } from "./account.ts";
 import { ignored } from "./ignored.ts";
 import { identitiesOf, saysWho } from "./person.ts";
@@ -21,6 +21,7 @@ const systemSchema = z.object({
 
 const updateSchema = z.object({
   wa_id: optionalText,
+  timestamp: instant,
   user_id: z.object({ previous: optionalText, current: optionalText }),
 });
 
@@ -28,7 +29,7 @@ const updateSchema = z.object({
  * What a system message says of who somebody is: a new number or user id for an old one. Other notices (a new device,
  * say) link nothing and are let go, and so is a message that contradicts itself about who has changed into whom.
  */
-export function readSystem(from: unknown, payload: unknown): Inbound {
+export function readSystem(from: unknown, payload: unknown, at: Date | undefined): Inbound {
   const system = systemSchema.safeParse(payload).data;
   if (!system) return ignored("unreadable", "system");
   const { type, wa_id, new_wa_id, user_id, previous_user_id } = system;
@@ -36,7 +37,7 @@ export function readSystem(from: unknown, payload: unknown): Inbound {
   const sender = optionalText.parse(from);
   if (contradicts(system, sender)) return ignored("unreadable", `system ${type}`);
   const before = identitiesOf(sender, previous_user_id ?? userIdBefore(system));
-  return change(before, identitiesOf(new_wa_id ?? wa_id, user_id), `system ${type}`);
+  return change(before, identitiesOf(new_wa_id ?? wa_id, user_id), at, `system ${type}`);
 }
 
 /**
@@ -46,16 +47,16 @@ export function readSystem(from: unknown, payload: unknown): Inbound {
 export function readUserIdUpdate(raw: unknown): Inbound {
   const update = updateSchema.safeParse(raw).data;
   if (!update) return ignored("unreadable", "user_id_update");
-  const { wa_id, user_id } = update;
+  const { wa_id, user_id, timestamp } = update;
   const before = identitiesOf(undefined, user_id.previous);
   if (!saysWho(before)) return ignored("no_sender", "user_id_update");
   const after = identitiesOf(undefined, user_id.current);
-  return change({ ...identitiesOf(wa_id, undefined), ...before }, after, "user_id_update");
+  return change({ ...identitiesOf(wa_id, undefined), ...before }, after, timestamp, "user_id_update");
 }
 
-function change(from: Identities, to: Identities, what: string): Inbound {
+function change(from: Identities, to: Identities, at: Date | undefined, what: string): Inbound {
   if (!saysWho(from) || !saysWho(to)) return ignored("no_sender", what);
-  return { type: "identity_change", change: { channel: CHANNEL, from, to } };
+  return { type: "identity_change", change: present({ channel: CHANNEL, from, to, at }) };
 }
 
 /** Whether the old or the new number is not the same wherever the message names it. */

@@ -33,7 +33,8 @@ export function readMessage(raw: unknown, line: Line): Inbound {
   const { id, type = typeIn(raw), from, from_user_id, timestamp } = message;
   if (line.isSample && from === SAMPLE_SENDER) return ignored("test", "message");
   const payload = payloadOf(raw, type);
-  if (type === "system") return line.isOurs ? readSystem(from, payload) : ignored("not_ours", "system");
+  if (type === "system")
+    return line.isOurs ? readSystem(from, payload, timestamp) : ignored("not_ours", "system");
   const sender = personOf(from, from_user_id, line.contacts, ownPhoneIn(type, payload));
   if (type === "edit" || type === "revoke") {
     const address = saysWho(sender.identities) ? addressOf(line.account, sender) : undefined;
