@@ -11,7 +11,7 @@ declare
   t public.turns;
 begin
   delete from public.turns
-    where turn_id = p_turn and attempt = p_attempt and state = 'running' and leader is null
+    where turn_id = p_turn and attempt = p_attempt and state not in ('pending', 'dead') and leader is null
     returning * into t;
   if found and c.batch then
     with followers as (
@@ -152,7 +152,8 @@ begin
         due_at = coalesce((p ->> 'retry_at')::timestamptz, due_at),
         code = p ->> 'code',
         reason = p ->> 'reason'
-    where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int and state = 'running' and leader is null
+    where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int
+      and state not in ('pending', 'dead') and leader is null
     returning * into t;
   if not found then
     return '{"stale": true, "messages": [], "deliveries": []}';

@@ -100,7 +100,8 @@ begin
         external_id = coalesce(p_outcome ->> 'external_id', external_id),
         code = p_outcome ->> 'code',
         reason = p_outcome ->> 'reason'
-    where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int and state = 'sending'
+    where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
+      and state not in ('pending', 'sent', 'dead')
     returning * into d;
   return d;
 end
@@ -134,7 +135,8 @@ begin
   end if;
   update public.deliveries
     set state = 'sent', status = 'sent', external_id = coalesce(v_external_id, external_id), code = null, reason = null
-    where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int and state = 'sending'
+    where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
+      and state not in ('pending', 'sent', 'dead')
       and session_id = v_session;
   if not found then
     if exists (select from public.deliveries where delivery_id = (p_outcome ->> 'delivery_id')::uuid and session_id <> v_session) then
