@@ -89,9 +89,7 @@ create table public.sessions (
   ended_at timestamptz,
   expiry_check_at timestamptz not null,
   customer jsonb not null default '{}',
-  unreachable text[] not null default '{}',
-  seen_as jsonb,
-  seen_until timestamptz
+  unreachable text[] not null default '{}'
 ) with (fillfactor = 70);
 
 create unique index sessions_customer_active on public.sessions (customer_key) where status = 'active';
@@ -105,8 +103,6 @@ comment on column public.sessions.last_seq is 'The seq of its newest message.';
 comment on column public.sessions.last_channel is 'Where the customer''s last message came from.';
 comment on column public.sessions.customer is 'While active: what its customer is known by, as documents show it; a copy that triggers keep.';
 comment on column public.sessions.unreachable is 'While active: a copy of its customer''s.';
-comment on column public.sessions.seen_as is '[identities, address, account, address_of] of a message after which its customer was up to date.';
-comment on column public.sessions.seen_until is 'Until when a message like that has nothing to add; null when something has changed.';
 
 -- token_hash: SHA-256 of the device's token, hex; the token itself is never stored. last_used_at is exact to a second
 -- at a kiosk and to 15 seconds elsewhere. confirmed_at is when the device last proved who it is.

@@ -2,14 +2,13 @@
 -- as session documents show it, and unreachable. Triggers keep them in the transaction that changes the customer, which
 -- holds the session's row anyway. What a session that is not active holds there is old, and nobody reads it.
 
--- Copies a customer to its active session, and lets the next message see to its identities again.
+-- Copies a customer to its active session.
 create or replace function hub.copy_customer(p_customer uuid) returns void
 language plpgsql volatile as $$
 begin
   update public.sessions
     set customer = hub.shown_identities(p_customer),
-        unreachable = coalesce((select unreachable from public.customers where customer_key = p_customer), '{}'),
-        seen_until = null
+        unreachable = coalesce((select unreachable from public.customers where customer_key = p_customer), '{}')
     where customer_key = p_customer and status = 'active';
 end
 $$;
@@ -40,7 +39,6 @@ language plpgsql set search_path = '' as $$
 begin
   new.customer := hub.shown_identities(new.customer_key);
   new.unreachable := coalesce((select unreachable from public.customers where customer_key = new.customer_key), '{}');
-  new.seen_until := null;
   return new;
 end
 $$;

@@ -1,124 +1,109 @@
 -- hub_receive, and what serves it: everything of one webhook in one call. The items are described at hub_receive, at the end.
 
 -- Takes in a message of one customer who has an active session and holds all of its identities verified: most messages are
--- such. The item's anchor finds the session, and the session's own copy of its customer shows whether it holds the rest.
--- Null, and nothing is locked, when it is another message, or somebody else has the session in hand: such a message takes
--- the long way. Few short statements, for what a message costs is mostly the start of each. p_at is when it came. Returns
--- as keep_inbound, with what the customer is known by beside the session, as customer.
+-- such. Null, and nothing is locked, when it is another message: that takes the long way. p_item has its anchor; p_at is when
+-- it came. Returns as keep_inbound, with what the customer is known by beside the session, as customer.
+--
+-- What a message costs is mostly the start of each step of each plan, so the statements are short. The first looks for a
+-- session (o) and locks that very row (s), whatever has become of it while it waited: the long way locks identities before
+-- sessions, so a lock of a row that no longer fits would have to be given back. The call is made again instead.
 create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns json
 language plpgsql volatile as $$
 declare
   v_channel constant text := p_item ->> 'channel';
   v_account constant text := p_item ->> 'account';
   v_external_id constant text := p_item ->> 'external_id';
-  v_session uuid;
-  v_customer uuid;
-  v_seq bigint;
-  v_last_channel text;
-  v_blocked boolean;
-  v_fresh boolean;
-  v_seen_as jsonb;
-  v_seen_until timestamptz;
-  v_known_still boolean;
+  v_message_id constant uuid := hub.uuid(c.now);
   v_locked boolean;
-  v_known_before boolean;
-  v_erased boolean;
-  v_early boolean;
-  v_free boolean;
-  v_message_id uuid;
+  v_held record;
+  v_there record;
   v_message json;
   v_document json;
-  v_known jsonb;
-  m public.messages;
   t public.turns;
 begin
-  -- The look picks a row, the lock takes that very row, whatever has become of it since. A lock of a row that the statement
-  -- would then not find could not be given back, and the long way, which locks identities first, would hold it too early.
-  select x.session_id, x.customer_key, hub.next_seq(x.last_seq, p_at), x.last_channel, v_channel = any (x.unreachable),
-      p_at <= x.seen_until and x.last_channel = v_channel and x.seen_as = hub.seen_as(p_item),
-      x.status = 'active' and x.expires_at > p_at and x.customer @> (p_item -> 'identities') and not x.customer ? 'phone_verified'
-    into v_session, v_customer, v_seq, v_last_channel, v_blocked, v_fresh, v_known_still
-    from public.sessions x
-    where x.session_id = (
-      select o.session_id
-      from public.identities i join public.sessions o on o.customer_key = i.customer_key and o.status = 'active'
-      where i.kind = p_item #>> '{anchor,kind}' and i.value = p_item #>> '{anchor,value}'
-        and o.expires_at > p_at and o.customer @> (p_item -> 'identities') and not o.customer ? 'phone_verified')
-    for update skip locked;
+  select s.session_id, s.customer_key, hub.next_seq(s.last_seq, p_at) as seq, s.last_channel, s.customer,
+      v_channel = any (s.unreachable) as blocked, s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) as fresh,
+      s.status = 'active' and s.customer_key = i.customer_key and s.customer @> (p_item -> 'identities') as fits
+    into v_held
+    from public.identities i
+      join public.sessions o on o.customer_key = i.customer_key and o.status = 'active'
+      join public.sessions s on s.session_id = o.session_id
+    where i.kind = p_item #>> '{anchor,kind}' and i.value = p_item #>> '{anchor,value}'
+      and o.expires_at > p_at and o.customer @> (p_item -> 'identities') and not o.customer ? 'phone_verified'
+    for update of s;
   if not found then
     return null;
-  elsif not v_known_still then
+  elsif not v_held.fits then
     raise exception 'the session changed meanwhile' using errcode = 'serialization_failure';
-  end if;
-  if v_blocked then
-    perform hub.set_reachable(v_customer, v_channel, true);
   end if;
   v_locked := v_account is not null and hub.lock_message(v_channel, v_account, v_external_id);
   -- A statement of its own: it sees what others did until they gave up these locks.
   select
       v_external_id is not null and exists (
         select from public.messages
-        where channel = v_channel and coalesce(account, session_id::text) = coalesce(v_account, v_session::text)
-          and external_id = v_external_id),
+        where channel = v_channel and coalesce(account, session_id::text) = coalesce(v_account, v_held.session_id::text)
+          and external_id = v_external_id) as message,
       v_locked and exists (
-        select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, v_external_id)),
+        select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, v_external_id)) as erased,
       v_locked and exists (
-        select from public.early_events where channel = v_channel and account = v_account and external_id = v_external_id),
-      not exists (select from public.turns w where w.session_id = v_session and w.state in ('pending', 'running'))
-    into v_known_before, v_erased, v_early, v_free;
-  if v_known_before or v_erased then
-    return hub.repeat_message(v_channel, coalesce(v_account, v_session::text), v_external_id, c);
+        select from public.early_events where channel = v_channel and account = v_account and external_id = v_external_id) as early,
+      exists (select from public.turns where session_id = v_held.session_id and state in ('pending', 'running')) as turn
+    into v_there;
+  if v_there.message or v_there.erased then
+    return hub.repeat_message(v_channel, coalesce(v_account, v_held.session_id::text), v_external_id, c);
   end if;
-  v_message_id := hub.uuid(c.now);
-  insert into public.messages as x (
+
+  if v_held.blocked then
+    perform hub.set_reachable(v_held.customer_key, v_channel, true);
+  end if;
+  insert into public.messages as m (
       message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
     values (
-      v_message_id, v_session, v_seq, v_channel, v_account, v_external_id, 'inbound', 'user',
+      v_message_id, v_held.session_id, v_held.seq, v_channel, v_account, v_external_id, 'inbound', 'user',
       p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
-      case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, v_session) end,
+      case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, v_held.session_id) end,
       (p_item ->> 'sent_at')::timestamptz, p_at)
-    returning hub.message_json(x) into v_message;
-  if v_early and hub.apply_early(v_channel, v_account, v_external_id, c.now) then
-    select * into m from public.messages where message_id = v_message_id;
-    v_message := hub.message_json(m);
+    returning hub.message_json(m) into v_message;
+  if v_there.early and hub.apply_early(v_channel, v_account, v_external_id, c.now) then
+    v_message := (select hub.message_json(m) from public.messages m where message_id = v_message_id);
   end if;
-  if v_fresh is not true then
-    v_seen_as := hub.seen_as(p_item);
-    v_seen_until := hub.see_customer(v_customer, v_last_channel, p_item, p_at);
+  if v_held.fresh is not true then
+    perform hub.see_customer(v_held.customer_key, v_held.last_channel, p_item, p_at);
   end if;
   update public.sessions s
-    set last_activity = greatest(s.last_activity, p_at),
-        updated_at = greatest(s.updated_at, p_at),
-        expires_at = greatest(s.expires_at, p_at + c.ttl),
-        message_count = s.message_count + 1,
-        last_seq = v_seq,
+    set last_activity = greatest(last_activity, p_at),
+        updated_at = greatest(updated_at, p_at),
+        expires_at = greatest(expires_at, p_at + c.ttl),
+        message_count = message_count + 1,
+        last_seq = v_held.seq,
         last_channel = v_channel,
-        channels = case when v_channel = any (s.channels) then s.channels else s.channels || v_channel end,
-        channels_since = case when v_channel = any (s.channels) then s.channels_since else s.channels_since || p_at end,
-        seen_as = coalesce(v_seen_as, s.seen_as),
-        seen_until = case when v_fresh then s.seen_until else v_seen_until end
-    where s.session_id = v_session
-    returning hub.active_json(s), s.customer into v_document, v_known;
+        channels = case when v_channel = any (channels) then channels else channels || v_channel end,
+        channels_since = case when v_channel = any (channels) then channels_since else channels_since || p_at end
+    where session_id = v_held.session_id
+    returning hub.active_json(s) into v_document;
   insert into public.counted (key) values ('received|' || v_channel);
   if (p_item ->> 'wakes')::boolean then
     insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
       values (
-        hub.uuid(c.now), v_session, v_seq, v_message_id, v_channel, v_account, p_item -> 'address',
-        case when v_free then 'running' else 'pending' end, case when v_free then 1 else 0 end,
-        case when v_free then c.now + c.lease else hub.at_once(c.now) end, c.now)
+        hub.uuid(c.now), v_held.session_id, v_held.seq, v_message_id, v_channel, v_account, p_item -> 'address',
+        case when v_there.turn then 'pending' else 'running' end, case when v_there.turn then 0 else 1 end,
+        case when v_there.turn then hub.at_once(c.now) else c.now + c.lease end, c.now)
       returning * into t;
   end if;
   return json_build_object(
-    'type', 'message', 'duplicate', false, 'message', v_message, 'session', v_document, 'customer', v_known,
-    'turn', case t.state when 'running' then hub.turn_json(t, c) when 'pending' then hub.claim_turn(v_session, c) end);
+    'type', 'message', 'duplicate', false, 'message', v_message, 'session', v_document, 'customer', v_held.customer,
+    'turn', case t.state when 'running' then hub.turn_json(t, c) when 'pending' then hub.claim_turn(v_held.session_id, c) end);
 end
 $$;
 
--- What of a message says how its customer is seen: while that stays the same, there is nothing new to remember.
-create or replace function hub.seen_as(p_item jsonb) returns jsonb
+-- Whether a message adds nothing to when and where its identity was seen. Of a message with several it is not known.
+create or replace function hub.is_fresh(i public.identities, p_item jsonb, p_at timestamptz) returns boolean
 language sql stable parallel safe as $$
-  select jsonb_build_array(
-    p_item -> 'identities', p_item -> 'address', p_item -> 'account', p_item ? 'address_of', p_item -> 'address_of')
+  select i.last_seen_at >= p_at - interval '60 seconds'
+    and p_item -> 'identities' = jsonb_build_object(i.kind, i.value)
+    and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null' or (
+      i.address_used_at >= p_at - interval '60 seconds' and i.channel = p_item ->> 'channel'
+      and i.account is not distinct from p_item ->> 'account' and i.address = p_item -> 'address'))
 $$;
 
 -- Keeps a customer's message in its session, whose row is held, and slides the session. p_event: what is kept in its place
@@ -202,39 +187,37 @@ begin
 end
 $$;
 
--- Remembers that a customer was seen with a message's identities, and where they were reached. The identity that the address
--- belongs to is address_of, else the strongest; where address_of is null the address serves this one answer only. Returns
--- until when another message like this one has nothing to add, null when it may have at once.
-create or replace function hub.see_customer(p_customer uuid, p_last_channel text, p_item jsonb, p_at timestamptz)
-returns timestamptz
+-- Remembers that a customer was seen with a message's identities, and where they were reached, both exact to a minute. The
+-- identity that the address belongs to is address_of, else the strongest; where address_of is null the address serves this
+-- one answer only. A message that came before the kept address does not move it; one on another channel than the last
+-- always says when.
+create or replace function hub.see_customer(p_customer uuid, p_last_channel text, p_item jsonb, p_at timestamptz) returns void
 language plpgsql volatile as $$
 declare
   v_identities constant jsonb := p_item -> 'identities';
+  v_recent constant timestamptz := p_at - interval '60 seconds';
   v_of constant text := case
     when coalesce(p_item -> 'address', '{}') = '{}' then null
     when p_item ? 'address_of' then p_item ->> 'address_of'
-    else hub.strongest(v_identities) end;
-  v_until timestamptz;
+    else coalesce(p_item #>> '{anchor,kind}', hub.strongest(v_identities)) end;
 begin
   if v_identities is null or coalesce((p_item ->> 'claimed')::boolean, false) then
-    return null;
+    return;
   end if;
-  update public.identities
-    set last_seen_at = p_at
-    where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < p_at - interval '60 seconds';
   if v_of is not null then
-    perform hub.keep_address(
-      p_customer, v_of, p_item ->> 'channel', p_item ->> 'account', p_item -> 'address', p_at,
-      p_last_channel is distinct from p_item ->> 'channel');
+    update public.identities
+      set channel = p_item ->> 'channel', account = p_item ->> 'account', address = p_item -> 'address',
+          address_used_at = p_at, last_seen_at = greatest(last_seen_at, p_at)
+      where customer_key = p_customer and kind = v_of and (
+        address is null or (address_used_at <= p_at and (
+          p_last_channel is distinct from p_item ->> 'channel' or channel <> p_item ->> 'channel'
+          or account is distinct from p_item ->> 'account' or address <> p_item -> 'address' or address_used_at < v_recent)));
   end if;
-  select least(min(last_seen_at) filter (where v_identities ->> kind = value), min(address_used_at) filter (where kind = v_of))
-    into v_until
-    from public.identities
-    where customer_key = p_customer
-    having v_of is null or bool_or(
-      kind = v_of and channel = p_item ->> 'channel' and account is not distinct from p_item ->> 'account'
-      and address = p_item -> 'address');
-  return v_until + interval '60 seconds';
+  if not found or v_identities <> jsonb_build_object(v_of, v_identities -> v_of) then
+    update public.identities
+      set last_seen_at = p_at
+      where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < v_recent;
+  end if;
 end
 $$;
 

@@ -3,7 +3,7 @@
 -- A session's row without what never leaves the database.
 create or replace function hub.session_row(p_row jsonb) returns jsonb
 language sql immutable parallel safe as $$
-  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at,customer,unreachable,seen_as,seen_until}'::text[]
+  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at,customer,unreachable}'::text[]
 $$;
 
 -- What a customer is known by, as a session document shows it: {kind: value}, with customer_id, and phone_verified false
