@@ -76,16 +76,26 @@ async function fill(databases: DatabaseServer, name: string, sessions: number, l
   const sql = databases.adminOf(name);
   const count = long > 0 ? sessions + 1 : sessions;
   await sql`
-    insert into sessions (session_id, phone, channel, channels, channels_since, message_count, created_at, updated_at,
-      last_activity, expires_at, expiry_check_at)
-    select public.hub_uuid(began), '+' || (${phone(0).slice(1)}::bigint + n), 'whatsapp', '{whatsapp}', array[began],
-      case when n = ${sessions} then ${long} else ${PER_SESSION} end::int, began, now(), now(),
-      now() + interval '7 days', now() + interval '7 days'
+    insert into identities (kind, value, customer_key, verified_at, channel, last_seen_at, created_at)
+    select 'phone', '+' || (${phone(0).slice(1)}::bigint + n), hub.uuid(began), began, 'whatsapp', now(), began
     from (select n, now() - interval '6 days' + n * interval '1 millisecond' as began from generate_series(0, ${count - 1}::int) n) s`;
   await sql`
-    insert into messages (message_id, session_id, channel, account, external_id, direction, role, kind, text, reply_to,
+    insert into customers (customer_key, created_at, updated_at)
+    select customer_key, created_at, created_at from identities`;
+  await sql`
+    insert into sessions (session_id, customer_key, channel, channels, channels_since, message_count, last_seq,
+      created_at, updated_at, last_activity, expires_at, expiry_check_at)
+    select customer_key, customer_key, 'whatsapp', '{whatsapp}', array[created_at], count,
+      extract(epoch from created_at + (count - 1) * interval '1 second') * 1000000, created_at, now(), now(),
+      now() + interval '7 days', now() + interval '7 days'
+    from (
+      select customer_key, created_at,
+        case when value = ${phone(sessions)} then ${long} else ${PER_SESSION} end::int as count
+      from identities) s`;
+  await sql`
+    insert into messages (message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, reply_to,
       status, sent_at, created_at)
-    select public.hub_uuid(at), session_id, 'whatsapp', ${SECRETS.WHATSAPP_PHONE_NUMBER_ID},
+    select hub.uuid(at), session_id, extract(epoch from at) * 1000000, 'whatsapp', ${SECRETS.WHATSAPP_PHONE_NUMBER_ID},
       case when inbound then 'wamid.HBgL' || encode(sha256((session_id::text || i)::bytea), 'base64') end,
       case when inbound then 'inbound' else 'outbound' end, case when inbound then 'user' else 'assistant' end, 'text',
       'Message ' || i || ' of a talk about an order, as long as such messages are.', null,
@@ -98,7 +108,7 @@ async function fill(databases: DatabaseServer, name: string, sessions: number, l
   await sql`
     insert into deliveries (delivery_id, message_id, session_id, parts, channel, account, address, state, attempt, due_at,
       status, external_id, created_at)
-    select public.hub_uuid(created_at), message_id, session_id, 1, channel, account, '{}', 'sent', 1, created_at, 'sent',
+    select hub.uuid(created_at), message_id, session_id, 1, channel, account, '{}', 'sent', 1, created_at, 'sent',
       'wamid.HBgL' || encode(sha256(message_id::text::bytea), 'base64'), created_at
     from messages where direction = 'outbound' order by seq`;
   await sql`vacuum analyze`;

@@ -86,25 +86,33 @@ export const sweep: Bench = {
 async function fill(databases: DatabaseServer, name: string, sessions: number): Promise<void> {
   const sql = databases.adminOf(name);
   await sql`
-    insert into sessions (session_id, phone, channel, channels, channels_since, message_count, created_at, updated_at,
-      last_activity, expires_at, expiry_check_at)
-    select public.hub_uuid(at), '+' || (447700900000 + n), 'whatsapp', '{whatsapp}', array[at], 2, at, at, at,
-      at + interval '7 days', at + interval '7 days'
+    insert into identities (kind, value, customer_key, verified_at, channel, last_seen_at, created_at)
+    select 'phone', '+' || (447700900000 + n), hub.uuid(at), at, 'whatsapp', at, at
     from (select n, now() - interval '1 hour' - n * interval '1 millisecond' as at from generate_series(1, ${sessions}::int) n) s`;
   await sql`
-    insert into messages (message_id, session_id, channel, account, external_id, direction, role, kind, text, status, created_at)
-    select public.hub_uuid(last_activity), session_id, 'whatsapp', '1', case when d = 'inbound' then session_id::text end, d,
+    insert into customers (customer_key, created_at, updated_at)
+    select customer_key, created_at, created_at from identities`;
+  await sql`
+    insert into sessions (session_id, customer_key, channel, channels, channels_since, message_count, last_seq,
+      created_at, updated_at, last_activity, expires_at, expiry_check_at)
+    select customer_key, customer_key, 'whatsapp', '{whatsapp}', array[created_at], 2,
+      extract(epoch from created_at) * 1000000 + 1, created_at, created_at, created_at,
+      created_at + interval '7 days', created_at + interval '7 days'
+    from identities`;
+  await sql`
+    insert into messages (message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, status, created_at)
+    select hub.uuid(last_activity), session_id, last_seq - case d when 'inbound' then 1 else 0 end, 'whatsapp', '1', case when d = 'inbound' then session_id::text end, d,
       case d when 'inbound' then 'user' else 'assistant' end, 'text', 'A message as long as such messages are.',
       case when d = 'outbound' then 'sent' end, last_activity
     from sessions, unnest(array['inbound', 'outbound']) d`;
   await sql`
     insert into deliveries (delivery_id, message_id, session_id, parts, channel, account, address, state, attempt, due_at,
       status, external_id, created_at)
-    select public.hub_uuid(created_at), message_id, session_id, 1, channel, account, '{}', 'sent', 1, created_at, 'sent',
+    select hub.uuid(created_at), message_id, session_id, 1, channel, account, '{}', 'sent', 1, created_at, 'sent',
       message_id, created_at
     from messages where direction = 'outbound'`;
-  await sql`create function public.bench_nothing(p jsonb) returns jsonb language sql immutable as $$ select p $$`;
-  await sql`grant execute on function public.bench_nothing to postgres`;
+  await sql`create function public.hub_bench_nothing(p jsonb) returns jsonb language sql immutable as $$ select p $$`;
+  await sql`grant execute on function public.hub_bench_nothing to postgres`;
   await sql`vacuum analyze`;
   await sql.end();
 }
@@ -128,7 +136,7 @@ async function measure({ hub, limits, call, sweepMs, floorMs }: Place, counts: b
   const began = performance.now();
   const swept = await sweepOnce(hub, limits);
   const between = performance.now();
-  for (let i = 0; i < CALLS; i++) await call("bench_nothing" as SqlFunction, { now: new Date() });
+  for (let i = 0; i < CALLS; i++) await call("hub_bench_nothing" as SqlFunction, { now: new Date() });
   const ended = performance.now();
   if (Object.values(swept).some((count) => count > 0)) throw new Error("there was something to sweep");
   if (!counts) return;

@@ -31,6 +31,7 @@ create table public.customers (
   customer_key uuid primary key,
   customer_id text,
   unreachable text[] not null default '{}',
+  reachability_at jsonb not null default '{}',
   created_at timestamptz not null,
   updated_at timestamptz not null
 ) with (fillfactor = 90);
@@ -39,6 +40,7 @@ create unique index customers_customer_id on public.customers (customer_id) wher
 
 comment on table public.customers is 'People. customer_id is the frontends'' own name for one.';
 comment on column public.customers.unreachable is 'Channels on which the customer has blocked us.';
+comment on column public.customers.reachability_at is 'When the newest news about that happened, by channel and the platform''s clock.';
 
 create table public.identities (
   kind public.hub_identity_kind not null,

@@ -89,7 +89,7 @@ language sql volatile as $$
   insert into public.customers (customer_key, created_at, updated_at) values (hub.uuid(p_now), p_now, p_now) returning customer_key
 $$;
 
--- Lets the tokens of these customers' sessions die, but for the one to keep.
+-- Lets the tokens of all sessions of these customers die, active or not, but for the one to keep.
 create or replace function hub.close_tokens(p_customers uuid[], p_keep text) returns void
 language plpgsql volatile as $$
 declare
@@ -97,8 +97,7 @@ declare
 begin
   with dead as (
     delete from public.session_tokens t using public.sessions s
-      where s.customer_key = any (p_customers) and s.status = 'active' and t.session_id = s.session_id
-        and t.token_hash is distinct from p_keep
+      where s.customer_key = any (p_customers) and t.session_id = s.session_id and t.token_hash is distinct from p_keep
       returning t.token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_closed from dead;
   perform hub.add_effect('closed', v_closed);
@@ -123,20 +122,19 @@ language sql volatile as $$
     where phone = p_from and not exists (select from public.passwords where phone = p_to)
 $$;
 
--- Takes identities from a customer whose they are no more, and tells that customer where it can still be reached. The
--- customer's session is held.
+-- Takes identities from a customer whose they are no more, and tells that customer where it can still be reached. A session
+-- past its expiry is marked so: the customer has none. The customer's session is held.
 create or replace function hub.strip(p_customer uuid, p_identities jsonb, c hub.context) returns void
 language plpgsql volatile as $$
 declare
   v_lost constant text[] := array(
     select kind from public.identities where customer_key = p_customer and p_identities ->> kind = value);
+  v_active constant boolean := (hub.active_session(p_customer, c.now)).session_id is not null;
   v_session constant uuid := hub.window_of(p_customer);
   v_addresses jsonb;
-  v_active boolean;
 begin
   perform hub.drop_identity(k, p_identities ->> k) from unnest(v_lost) as k;
-  update public.sessions set version = version + 1, updated_at = c.now where session_id = v_session and status = 'active';
-  v_active := found;
+  update public.sessions set version = version + 1, updated_at = c.now where session_id = v_session and v_active;
   if v_lost = '{visitor_id}' or v_session is null then
     return;
   end if;
@@ -202,6 +200,17 @@ begin
 end
 $$;
 
+-- Of objects with instants, [{key: instant}], each key with its newest instant.
+create or replace function hub.newest_by_key(p_objects jsonb) returns jsonb
+language sql stable as $$
+  select coalesce(jsonb_object_agg(n.key, n.at), '{}')
+  from (
+    select e.key, max(e.value::timestamptz) as at
+    from jsonb_array_elements(p_objects) as o, jsonb_each_text(o) as e (key, value)
+    group by e.key
+  ) as n
+$$;
+
 -- Makes customers, of whom at most one has an active session by now, one: the first of them. Theirs are then all
 -- identities, sessions and channels that cannot be reached. Of a kind that two of them hold, the older customer's value
 -- stays.
@@ -219,12 +228,14 @@ begin
       where o.customer_key = any (p_customers) and o.kind = i.kind
         and array_position(p_customers, o.customer_key) < array_position(p_customers, i.customer_key));
   update public.identities set customer_key = v_into where customer_key = any (v_others);
-  with gone as (delete from public.customers where customer_key = any (v_others) returning customer_id, unreachable)
-    select max(customer_id) as customer_id, array_agg(u) filter (where u is not null) as unreachable into v_gone
+  with gone as (delete from public.customers where customer_key = any (v_others) returning customer_id, unreachable, reachability_at)
+    select max(customer_id) as customer_id, array_agg(u) filter (where u is not null) as unreachable,
+        (select jsonb_agg(reachability_at) from gone) as reachability_at into v_gone
     from gone left join lateral unnest(unreachable) as u on true;
   update public.customers
     set customer_id = coalesce(customer_id, v_gone.customer_id),
         unreachable = array(select distinct u from unnest(unreachable || v_gone.unreachable) as u order by u),
+        reachability_at = hub.newest_by_key(v_gone.reachability_at || reachability_at),
         updated_at = p_now
     where customer_key = v_into;
   return v_into;
@@ -233,8 +244,8 @@ $$;
 
 -- Gives a person verified identities: makes customers who are one person one, takes the identities from others, and writes
 -- them. p_owner is the customer they come with, if one is known; p_keep is the token through which the proof came: other
--- tokens of customers who become one, or become somebody, die. Identities and people are held by the caller. Returns the
--- customer, or null when nobody was found.
+-- tokens of customers who become one, or become somebody, die. Sessions past their expiry are marked so. Identities and people
+-- are held by the caller. Returns the customer, or null when nobody was found.
 create or replace function hub.settle(p_owner uuid, p_identities jsonb, p_keep text, c hub.context) returns uuid
 language plpgsql volatile as $$
 declare
@@ -247,8 +258,11 @@ begin
   if array_length(v_same, 1) > 1 then
     perform hub.close_tokens(v_same, p_keep);
     perform hub.join_sessions(v_same, p_owner, c.now);
-  elsif hub.is_somebody(p_identities) and not hub.is_somebody(hub.held_identities(v_customer)) then
-    perform hub.close_tokens(v_same, p_keep);
+  else
+    perform hub.active_session(v_customer, c.now);
+    if hub.is_somebody(p_identities) and not hub.is_somebody(hub.held_identities(v_customer)) then
+      perform hub.close_tokens(v_same, p_keep);
+    end if;
   end if;
   perform hub.replace_identities(v_same, p_identities, c.now);
   if array_length(v_same, 1) > 1 then
@@ -259,10 +273,9 @@ begin
 end
 $$;
 
--- The active session of the person with these verified identities: found, made one of several, or opened. Identities and
--- people are held by the caller; touching the session is the caller's part. p_owner is the customer who gets the
--- identities where they find no one.
-create or replace function hub.resolve(p_identities jsonb, p_channel text, p_owner uuid, c hub.context) returns public.sessions
+-- The person with these verified identities: found, made one of several, or new. Identities and people are held by the
+-- caller. p_owner is the customer who gets the identities where they find no one.
+create or replace function hub.identify(p_identities jsonb, p_owner uuid, c hub.context) returns uuid
 language plpgsql volatile as $$
 declare
   v_anchor constant text := hub.strongest(p_identities);
@@ -274,14 +287,24 @@ begin
     v_customer := hub.new_customer(c.now);
     perform hub.give_identities(v_customer, p_identities, c.now);
   end if;
-  return hub.current_session(v_customer, p_channel, c);
+  return v_customer;
+end
+$$;
+
+-- The active session of the person with these verified identities: found, made one of several, or opened. Identities and
+-- people are held by the caller; touching the session is the caller's part.
+create or replace function hub.resolve(p_identities jsonb, p_channel text, c hub.context) returns public.sessions
+language plpgsql volatile as $$
+begin
+  return hub.current_session(hub.identify(p_identities, null, c), p_channel, c);
 end
 $$;
 
 -- Gives a customer the frontends' name for them, by a trusted caller's word, and returns the customer: another one where the
 -- name showed two to be one. A name that another person has, or a customer who has another name, is a conflict: it is
--- noted, and nothing else changes. p_keep: as in settle. Names and people are held by the caller.
-create or replace function hub.apply_customer_id(p_customer uuid, p_name text, p_keep text, c hub.context) returns uuid
+-- noted in the customer's session, opened on p_channel where there is none, and nothing else changes. p_keep: as in
+-- settle. Names and people are held by the caller.
+create or replace function hub.apply_customer_id(p_customer uuid, p_name text, p_channel text, p_keep text, c hub.context) returns uuid
 language plpgsql volatile as $$
 declare
   v_own constant text := (select customer_id from public.customers where customer_key = p_customer);
@@ -302,7 +325,8 @@ begin
     return hub.join_customers(v_both, c.now);
   end if;
   perform hub.add_effect('conflicts', '["customer_id"]');
-  perform hub.note_conflict(hub.window_of(p_customer), 'customer_id', to_jsonb(p_name), c.now);
+  perform hub.note_conflict(
+    (hub.current_session(p_customer, p_channel, c)).session_id, 'customer_id', to_jsonb(p_name), c.now);
   return p_customer;
 end
 $$;

@@ -64,7 +64,8 @@ $$;
 
 -- Merges a newer value into an older one, so that nothing is lost: objects key by key, arrays item by item; a filled value
 -- stays over an empty one, the newer over another filled one. conflicts: [{path, value, session_id}] for the older's values
--- that gave way. A value that is not there is null, not 'null'.
+-- that gave way, those of an object by key, those of an array in the older's order. A value that is not there is null, not
+-- 'null'.
 create or replace function hub.merge_values(
   p_path text, p_older jsonb, p_newer jsonb, p_session text, out merged jsonb, out conflicts jsonb)
 language plpgsql immutable parallel safe as $$
@@ -73,13 +74,15 @@ begin
   if p_older is null or p_newer is null or p_older = p_newer then
     merged := coalesce(p_newer, p_older);
   elsif jsonb_typeof(p_older) = 'object' and jsonb_typeof(p_newer) = 'object' then
-    select coalesce(jsonb_object_agg(key, m.merged), '{}'), coalesce(jsonb_agg(m.conflicts) filter (where m.conflicts <> '[]'), '[]')
+    select coalesce(jsonb_object_agg(key, m.merged), '{}'),
+        coalesce(jsonb_agg(m.conflicts order by key collate "C") filter (where m.conflicts <> '[]'), '[]')
       into merged, conflicts
       from jsonb_each(p_older) as o full join jsonb_each(p_newer) as n using (key),
         hub.merge_values(p_path || '.' || key, o.value, n.value, p_session) as m;
     conflicts := jsonb_path_query_array(conflicts, 'strict $[*][*]');
   elsif jsonb_typeof(p_older) = 'array' and jsonb_typeof(p_newer) = 'array' then
-    select coalesce(jsonb_agg(m.merged order by o.place, n.place), '[]'), coalesce(jsonb_agg(m.conflicts) filter (where m.conflicts <> '[]'), '[]')
+    select coalesce(jsonb_agg(m.merged order by o.place, n.place), '[]'),
+        coalesce(jsonb_agg(m.conflicts order by o.place) filter (where m.conflicts <> '[]'), '[]')
       into merged, conflicts
       from hub.items(p_older) as o full join hub.items(p_newer) as n using (same, nth),
         hub.merge_values(p_path || coalesce(o.step, n.step), o.item, n.item, p_session) as m;

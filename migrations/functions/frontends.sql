@@ -1,7 +1,7 @@
 -- Sessions as frontends use them. Calls of the hub: one jsonb argument, jsonb back.
 
 -- The active session that a trusted caller's word finds: by identities, the strongest first, else by the customer's name. A
--- phone that was only claimed is verified by that. Refuses session_not_found. The people are held.
+-- phone that was only claimed is verified by that. Nothing else is written. Refuses session_not_found. The people are held.
 create or replace function hub.find_trusted(p_identities jsonb, p_name text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -14,8 +14,8 @@ begin
     from jsonb_each_text(p_identities) as x (kind, value) join public.identities i on i.kind = x.kind and i.value = x.value
     order by hub.identity_rank(i.kind), i.kind collate "C"
   loop
-    s := hub.active_session(e.customer_key, c.now);
-    if s.session_id is not null then
+    select * into s from public.sessions where customer_key = e.customer_key and status = 'active' and expires_at > c.now;
+    if found then
       if e.verified_at is null then
         v_customer := hub.settle(e.customer_key, jsonb_build_object(e.kind, e.value), null, c);
         s := hub.active_session(v_customer, c.now);
@@ -24,8 +24,9 @@ begin
     end if;
   end loop;
   if hub.people_of(p_identities, c.now) = '{}' then
-    select customer_key into v_customer from public.customers where customer_id = p_name;
-    s := hub.active_session(v_customer, c.now);
+    select x.* into s
+      from public.customers k join public.sessions x using (customer_key)
+      where k.customer_id = p_name and x.status = 'active' and x.expires_at > c.now;
   end if;
   if s.session_id is null then
     perform hub.refuse('session_not_found');
@@ -42,13 +43,12 @@ declare
   v_owner constant uuid := (
     select customer_key from public.customers
     where customer_id = p_name and not hub.are_apart(hub.known_as(customer_key), p_identities));
-  s public.sessions;
+  v_customer uuid := hub.identify(p_identities, v_owner, c);
 begin
-  s := hub.resolve(p_identities, p_channel, v_owner, c);
   if p_name is not null then
-    s := hub.current_session(hub.apply_customer_id(s.customer_key, p_name, null, c), p_channel, c);
+    v_customer := hub.apply_customer_id(v_customer, p_name, p_channel, null, c);
   end if;
-  return s;
+  return hub.current_session(v_customer, p_channel, c);
 end
 $$;
 
@@ -131,7 +131,7 @@ begin
   else
     s := hub.find_trusted(v_identities, v_name, c);
     if v_name is not null then
-      s := hub.active_session(hub.apply_customer_id(s.customer_key, v_name, null, c), c.now);
+      s := hub.active_session(hub.apply_customer_id(s.customer_key, v_name, p ->> 'channel', null, c), c.now);
     end if;
   end if;
   s := hub.touch(s, p ->> 'channel', c);
@@ -229,7 +229,8 @@ begin
     v_channel := hub.own_channel(p ->> 'token_hash', v_channel);
   end if;
   if p ? 'customer_id' then
-    s := hub.active_session(hub.apply_customer_id(s.customer_key, p ->> 'customer_id', p ->> 'token_hash', c), c.now);
+    s := hub.active_session(
+      hub.apply_customer_id(s.customer_key, p ->> 'customer_id', v_channel, p ->> 'token_hash', c), c.now);
   end if;
   s := hub.touch(s, v_channel, c);
   if p ? 'data' or p ? 'metadata' or p ? 'language' then

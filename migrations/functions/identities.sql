@@ -103,3 +103,32 @@ begin
   return found;
 end
 $$;
+
+-- Applies a platform's news that a customer has blocked us or not. True when that has changed. p_at is when it happened, by
+-- the platform's clock; null counts in any case. The news may be delivered again, or late, so it changes nothing when newer
+-- news is known, and a block changes nothing when a message of the customer came on that channel at that instant or since.
+-- Of two instants that are equal the customer who may be written to counts: should that be wrong, the platform refuses the
+-- next reply. The customer and the session are held.
+create or replace function hub.apply_reachability(
+  p_customer uuid, p_channel text, p_reachable boolean, p_at timestamptz) returns boolean
+language plpgsql volatile as $$
+begin
+  if p_at is not null then
+    update public.customers k
+      set reachability_at = k.reachability_at || jsonb_build_object(p_channel, p_at)
+      where k.customer_key = p_customer
+        and not coalesce(case when p_reachable
+          then (k.reachability_at ->> p_channel)::timestamptz > p_at
+          else (k.reachability_at ->> p_channel)::timestamptz >= p_at end, false)
+        -- No message has a seq below the time of its arrival.
+        and (p_reachable or not exists (
+          select from public.sessions s join public.messages m on m.session_id = s.session_id
+          where s.customer_key = p_customer and m.seq >= (extract(epoch from p_at) * 1000000)::bigint
+            and m.channel = p_channel and m.direction = 'inbound' and m.created_at >= p_at));
+    if not found then
+      return false;
+    end if;
+  end if;
+  return hub.set_reachable(p_customer, p_channel, p_reachable);
+end
+$$;

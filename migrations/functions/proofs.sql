@@ -9,11 +9,12 @@ language sql stable as $$
       select jsonb_object_agg(kind, hub.masked(value)) from jsonb_each_text(hub.held_identities(p_customer)) as e (kind, value)), '{}'))
 $$;
 
--- Refuses merge_required, naming both: the device's session, and the session or identities of the phone's customer.
+-- Refuses merge_required, naming both: the device's session, and the session or identities of the customer who has verified
+-- the phone; the phone alone where that is nobody.
 create or replace function hub.ask_to_merge(s public.sessions, p_phone text, p_now timestamptz) returns void
 language plpgsql volatile as $$
 declare
-  v_customer constant uuid := hub.person_of('phone', p_phone, p_now);
+  v_customer constant uuid := hub.verified_holder(jsonb_build_object('phone', p_phone), false, p_now);
   v_other jsonb := jsonb_build_object('identities', jsonb_build_object('phone', hub.masked(p_phone)));
   o public.sessions;
 begin
@@ -77,7 +78,7 @@ begin
       perform hub.close_tokens(array[s.customer_key], v_token);
     end if;
   else
-    s := hub.resolve(v_phone, p ->> 'channel', null, c);
+    s := hub.resolve(v_phone, p ->> 'channel', c);
   end if;
   s := hub.touch(s, p ->> 'channel', c);
   if t.token_hash is not null then

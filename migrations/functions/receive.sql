@@ -244,7 +244,7 @@ begin
   end if;
   if session.session_id is null then
     perform hub.hold_people(array[v_identities]);
-    session := hub.resolve(v_identities, p_item ->> 'channel', null, c);
+    session := hub.resolve(v_identities, p_item ->> 'channel', c);
   end if;
 end
 $$;
@@ -281,6 +281,10 @@ begin
       case when p_item -> 'address' = '{}' then '[]' else jsonb_build_array(p_item) end, c);
     select * into s from public.sessions where session_id = s.session_id;
     v_result := v_result || jsonb_build_object('session', hub.session_document(s));
+    -- A turn of another message has a session of its own.
+    if v_result #> '{turn,session}' is not null then
+      v_result := jsonb_set(v_result, '{turn,session}', v_result -> 'session');
+    end if;
   end if;
   return v_result;
 end
@@ -435,7 +439,8 @@ begin
     when 'reachability' then
       v_customer := hub.verified_holder(p_item -> 'identities', false, c.now);
       return jsonb_build_object('type', v_type, 'applied', v_customer is not null
-        and hub.set_reachable(v_customer, p_item ->> 'channel', (p_item ->> 'reachable')::boolean));
+        and hub.apply_reachability(
+          v_customer, p_item ->> 'channel', (p_item ->> 'reachable')::boolean, (p_item ->> 'at')::timestamptz));
   end case;
 end
 $$;
@@ -452,11 +457,11 @@ $$;
 --   receipt          {channel, account, external_id, status, at, reason}
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
 --   identity_change  {identities, to, at}; at is when it happened
---   reachability     {channel, identities, reachable}
--- Returns {results}: for a message {type, message, session, customer, duplicate, turn} or {type: erased}, else {type, applied, message,
--- turn}; each with its effects (merged, closed, notified, conflicts, deliveries). Refuses session_not_found, session_expired
--- and verification_required when a message names a session that is not active or claims one it may not have; then nothing
--- of the webhook is kept.
+--   reachability     {channel, identities, reachable, at}; at is when it happened
+-- Returns {results}: for a message {type, message, session, customer, duplicate, turn} or {type: erased}, else {type, applied,
+-- message, turn}; customer, where there is one, belongs into the session. Each has its effects (merged, closed, notified,
+-- conflicts, deliveries). Refuses session_not_found, session_expired and verification_required when a message names a session
+-- that is not active or claims one it may not have; then nothing of the webhook is kept.
 create or replace function public.hub_receive(p jsonb) returns json
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare

@@ -213,7 +213,8 @@ begin
 end
 $$;
 
--- Claims the next delivery of each session and channel of these deliveries.
+-- Claims the next delivery of each session and channel of these deliveries: by channel and account, for a paced channel's
+-- account is locked with the claim, and then in the order of the deliveries.
 create or replace function hub.claim_after(p_deliveries uuid[], c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -222,10 +223,10 @@ declare
   r record;
 begin
   for r in
-    select session_id, channel, min(account) as account from public.deliveries
-    where delivery_id = any (p_deliveries)
-    group by session_id, channel
-    order by channel, account, session_id
+    select d.session_id, d.channel, min(d.account) as account, min(u.place) as place
+    from unnest(p_deliveries) with ordinality as u (id, place) join public.deliveries d on d.delivery_id = u.id
+    group by d.session_id, d.channel
+    order by channel, account, place
   loop
     v_delivery := hub.claim_delivery(r.session_id, r.channel, c);
     if v_delivery is not null then

@@ -14,7 +14,7 @@ import type { Config } from "./config.ts";
 /** Longer than the bot's limit, so that a turn is never claimed twice while its bot is still thinking. */
 const LEASE_MS = 60_000;
 /** A call to the database that takes longer has failed: sooner where a journal must still have time to take it. */
-const STORE_MS = 4_500;
+const STORE_MS = 4_000;
 const STORE_MS_BEFORE_JOURNAL = 2_500;
 /** A delivery that may go this soon is waited for; a later one is left to the sweep. */
 const PATIENCE_MS = 10_000;

@@ -1,5 +1,5 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
-import type { Context } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { routePath } from "hono/route";
@@ -59,20 +59,23 @@ export function createApp(options: AppOptions): App {
     }),
   );
   app.use(
-    cors({
-      origin: options.corsOrigins.includes("*") ? "*" : allowed(options),
-      allowMethods: ["GET", "POST", "DELETE"],
-      allowHeaders: [
-        "Authorization",
-        "Content-Type",
-        "If-Match",
-        "X-API-Key",
-        "X-Request-Id",
-        "X-Session-Token",
-      ],
-      exposeHeaders: ["ETag", "Retry-After", "X-Request-Id"],
-      maxAge: 86_400,
-    }),
+    unlessPlatform(
+      options,
+      cors({
+        origin: options.corsOrigins.includes("*") ? "*" : allowed(options),
+        allowMethods: ["GET", "POST", "DELETE"],
+        allowHeaders: [
+          "Authorization",
+          "Content-Type",
+          "If-Match",
+          "X-API-Key",
+          "X-Request-Id",
+          "X-Session-Token",
+        ],
+        exposeHeaders: ["ETag", "Retry-After", "X-Request-Id"],
+        maxAge: 86_400,
+      }),
+    ),
   );
   app.use(methodNotAllowed({ app, onMethodNotAllowed }));
   app.use(guard(options));
@@ -118,9 +121,10 @@ function observe(options: AppOptions) {
     const { exchange, settle } = exchangeOf(options, c);
     c.set("exchange", exchange);
     await next();
-    c.header("X-Request-Id", exchange.id);
-    if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
-    const { status } = c.res;
+    // Set on the response itself: `c.header` would make another response of it.
+    const { headers, status } = c.res;
+    headers.set("X-Request-Id", exchange.id);
+    if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
     options.log(status === 503 ? "warn" : status >= 500 ? "error" : "info", "request", {
       request_id: exchange.id,
       method: c.req.method,
@@ -131,6 +135,17 @@ function observe(options: AppOptions) {
     });
     settle();
   };
+}
+
+/** Leaves out of a middleware what platforms deliver: no browser asks for it, and it is most of what comes. */
+function unlessPlatform(
+  { channels, postedWith }: AppOptions,
+  middleware: MiddlewareHandler,
+): MiddlewareHandler {
+  const paths = new Set(
+    channels.filter((name) => !Object.hasOwn(postedWith, name)).map((name) => `/webhooks/${name}`),
+  );
+  return (c, next) => (c.req.method === "POST" && paths.has(c.req.path) ? next() : middleware(c, next));
 }
 
 /** Which settings are missing is for operators: it tells what this hub is made of. */

@@ -10,6 +10,8 @@ const SILENT_MS = 10_000;
 const SURE_MS = 60_000;
 /** How long the journal is asked each time after trouble: other isolates may still find the store down. */
 const WATCH_MS = 10_000;
+/** After this a request that began to replay was cut off, for its lease is over. */
+const REPLAY_MS = 20_000;
 
 /** What one isolate knows of the journal. */
 export interface Watch {
@@ -22,6 +24,9 @@ export interface Watch {
   storeFailed(): void;
   /** Something was appended: should the journal fall silent, nothing may overtake that. */
   appended(): void;
+  /** Whether the caller may replay in the background: no other request of this isolate does. */
+  beginReplay(): boolean;
+  endReplay(): void;
 }
 
 /**
@@ -38,6 +43,7 @@ export function watchJournal(journal: Journal, now: () => Date): Watch {
   let quietUntil = 0;
   let watchUntil = 0;
   let sureUntil = 0;
+  let replayingUntil = 0;
 
   function storeFailed(): void {
     quietUntil = 0;
@@ -51,6 +57,15 @@ export function watchJournal(journal: Journal, now: () => Date): Watch {
   return {
     storeFailed,
     appended,
+    beginReplay() {
+      const time = now().getTime();
+      if (time < replayingUntil) return false;
+      replayingUntil = time + REPLAY_MS;
+      return true;
+    },
+    endReplay() {
+      replayingUntil = 0;
+    },
     async isWaiting(log, { ask = false } = {}) {
       const time = now().getTime();
       if (!ask && time < quietUntil) return false;

@@ -12,8 +12,10 @@ import type { Watch } from "./watch.ts";
 
 /** What the store may take, with the replay of older entries, before the journal is the better place. */
 const STORE_MS = 3_000;
-/** A request pays for a few entries, the sweep for the rest: each answer takes several calls more, and a request has not many. */
+/** What a request stores of what waits before it is answered. */
 const IN_A_REQUEST = { entries: 25, ms: 2_000 };
+/** What it stores after its answer: each entry's answer takes several calls more, and a request has not many. */
+const AFTER_A_REQUEST = { entries: 100, ms: 10_000 };
 /** Why a call does not go to the store though the store may be up. */
 const WAITS = "journal_waits";
 
@@ -59,6 +61,17 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     return empty;
   }
 
+  /**
+   * Stores what waits, in the background. One request of an isolate does so at a time, and the others do not even ask for
+   * the lease: while hundreds come a second, their questions would hold up the one that replays.
+   */
+  async function takeAlong(): Promise<void> {
+    if (store.breaker?.() === "open" || !watch.beginReplay()) return;
+    const { results } = await replay({ store, journal, log, now }, AFTER_A_REQUEST);
+    watch.endReplay();
+    replayed(results);
+  }
+
   /** Runs `work` for as long as the store may take. Work that takes longer goes on after the answer. */
   async function inTime<T>(work: () => Promise<T>): Promise<T> {
     const working = work();
@@ -91,7 +104,7 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     if (may && (await journal.append({ type: "receive", at, events }, { behind }))) {
       watch.appended();
       log("warn", "degraded", { events: events.length, ...failureOf(why) });
-      if (behind) later(catchUp({ ask: true }));
+      if (behind) later(takeAlong());
       return events.map(() => ({ type: "journaled" }));
     }
     if (!behind) throw why;

@@ -29,7 +29,7 @@ const FUNCTION = /^hub_[a-z_]+$/;
  */
 export function postgresCalls(
   connectionString: string,
-  { max, timeoutMs = 4_500 }: PostgresOptions,
+  { max, timeoutMs = 4_000 }: PostgresOptions,
 ): PostgresCalls {
   const connect = () =>
     postgres(connectionString, {

@@ -10,7 +10,7 @@ import type { AuditLine, ExportedMessage, ExportedSession } from "../features/pr
 /** A row as the database's functions return it: instants as text, nothing as null. */
 export type Row = Record<string, unknown>;
 
-const INSTANTS = [
+const INSTANTS = new Set([
   "created_at",
   "updated_at",
   "last_activity",
@@ -25,7 +25,7 @@ const INSTANTS = [
   "used_at",
   "last_used_at",
   "at",
-];
+]);
 
 /** Content as its three columns: its kind, the words a bot reads, and the typed rest. */
 export function toColumns(content: Content): { kind: string; text: string; content: Row } {
@@ -89,13 +89,17 @@ export function toMessage(row: Row): Message {
 }
 
 export function toTurn(row: Row): Turn {
-  const turn = plain(row) as unknown as Turn;
+  return toTurnOf(row, toSession(row.session as Row), toMessage(row.message as Row));
+}
+
+/** A turn whose row comes without its session and message, which are known. */
+export function toTurnOf({ messages, history, ...row }: Row, session: Session, message: Message): Turn {
   return {
-    ...turn,
-    session: toSession(row.session as Row),
-    message: toMessage(row.message as Row),
-    messages: ((row.messages as Row[] | null) ?? [row.message as Row]).map(toMessage),
-    history: (row.history as Row[]).map(toMessage),
+    ...(plain(row) as unknown as Turn),
+    session,
+    message,
+    messages: (messages as Row[] | null | undefined)?.map(toMessage) ?? [message],
+    history: (history as Row[]).map(toMessage),
   };
 }
 
@@ -122,9 +126,10 @@ function toContent({ kind, text, content }: Row): Content {
 
 function plain(row: Row): Row {
   const result: Row = {};
-  for (const [key, value] of Object.entries(row)) {
+  for (const key in row) {
+    const value = row[key];
     if (value === null) continue;
-    result[key] = typeof value === "string" && INSTANTS.includes(key) ? new Date(value) : value;
+    result[key] = typeof value === "string" && INSTANTS.has(key) ? new Date(value) : value;
   }
   return result;
 }

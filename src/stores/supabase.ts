@@ -13,7 +13,7 @@ interface SupabaseOptions {
 }
 
 /** Calls through Supabase's REST API. */
-export function supabaseCalls({ url, key, timeoutMs = 4_500 }: SupabaseOptions): SqlCall {
+export function supabaseCalls({ url, key, timeoutMs = 4_000 }: SupabaseOptions): SqlCall {
   const client = createClient(url, key, {
     auth: { persistSession: false, autoRefreshToken: false, detectSessionInUrl: false },
     global: { fetch: (input, init) => fetch(input, { ...init, signal: AbortSignal.timeout(timeoutMs) }) },

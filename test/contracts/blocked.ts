@@ -1,7 +1,13 @@
 import { expect, test } from "vitest";
 import { anna, day, desk, type Make, minute, rejection, reply, said } from "./given.ts";
+import { begin } from "./proving.ts";
 
-const { phone } = anna;
+const { phone, telegram_chat_id } = anna;
+const told = (reachable: boolean, at: Date) =>
+  ({
+    type: "reachability",
+    reachability: { channel: "telegram", who: { telegram_chat_id }, reachable, at },
+  }) as const;
 
 /** Customers who want nothing from us on a channel. */
 export function blocked(make: Make): void {
@@ -41,5 +47,126 @@ export function blocked(make: Make): void {
     expect(await store.conversations.due(day(1), 10)).toEqual({ turns: [], deliveries: [] });
     const { counters } = await store.operations.metrics(minute(1));
     expect(counters["deliveries|telegram|dead"]).toBe(2);
+  });
+  /** Each step is at a minute by the platform's clock, and all of it reaches us in an hour, in this order. */
+  type Step = readonly [is: "blocks" | "unblocks" | "writes" | "writes elsewhere", at: number];
+  test.for<[string, Step[], boolean[], "gets replies" | "gets none"]>([
+    [
+      "a block that is newer than their message counts",
+      [
+        ["writes", 1],
+        ["blocks", 2],
+      ],
+      [true],
+      "gets none",
+    ],
+    [
+      "a block that comes behind a newer message changes nothing",
+      [
+        ["writes", 2],
+        ["blocks", 1],
+      ],
+      [false],
+      "gets replies",
+    ],
+    [
+      "a block that comes again behind a newer message changes nothing",
+      [
+        ["blocks", 1],
+        ["writes", 2],
+        ["blocks", 1],
+      ],
+      [true, false],
+      "gets replies",
+    ],
+    [
+      "a newer message on another channel does not say that a block is over",
+      [
+        ["writes elsewhere", 2],
+        ["blocks", 1],
+      ],
+      [true],
+      "gets none",
+    ],
+    [
+      "a block that comes again behind its end changes nothing",
+      [
+        ["blocks", 1],
+        ["unblocks", 2],
+        ["blocks", 1],
+      ],
+      [true, true, false],
+      "gets replies",
+    ],
+    [
+      "a block that comes behind its end changes nothing",
+      [
+        ["unblocks", 2],
+        ["blocks", 1],
+      ],
+      [false, false],
+      "gets replies",
+    ],
+    [
+      "the end of an older block changes nothing",
+      [
+        ["blocks", 1],
+        ["blocks", 3],
+        ["unblocks", 2],
+      ],
+      [true, false, false],
+      "gets none",
+    ],
+    [
+      "a block and its end at one instant are over",
+      [
+        ["blocks", 1],
+        ["unblocks", 1],
+        ["blocks", 1],
+      ],
+      [true, true, false],
+      "gets replies",
+    ],
+    [
+      "a block at the instant of a message is over",
+      [
+        ["writes", 1],
+        ["blocks", 1],
+      ],
+      [false],
+      "gets replies",
+    ],
+  ])("%s", async ([, steps, changed, then]) => {
+    const store = await desk(make);
+    const turn = await store.ask(said("telegram", { phone, telegram_chat_id }, "asked"), minute(0));
+    const applied: boolean[] = [];
+    for (const [i, [is, at]] of steps.entries()) {
+      const [channel, from] =
+        is === "writes elsewhere" ? ["whatsapp", { phone }] : ["telegram", { telegram_chat_id }];
+      if (is.startsWith("writes")) {
+        const over = { wakes: false, came_at: minute(at) };
+        await store.hear(said(channel as string, from as object, `${i}`, over), minute(60));
+      } else applied.push(await store.tell(told(is === "unblocks", minute(at)), minute(60)));
+    }
+    const { deliveries } = await store.conversations.complete(turn, [reply("reply")], minute(60));
+    expect([applied, deliveries.length > 0]).toEqual([changed, then === "gets replies"]);
+  });
+
+  test("customers who become one keep the newest that is known of each", async () => {
+    const store = await desk(make);
+    await store.hear(said("whatsapp", { phone }, "older"), minute(0));
+    await store.hear(said("telegram", { telegram_chat_id }, "younger"), minute(1));
+    expect(await store.tell(told(false, minute(2)), minute(60))).toBe(true);
+    expect(await store.tell(told(true, minute(4)), minute(60))).toBe(true);
+    await begin(store, 1, { phone, telegram_chat_id }, minute(60));
+    expect(await store.tell(told(false, minute(3)), minute(60))).toBe(false);
+    expect(await store.tell(told(false, minute(6)), minute(60))).toBe(true);
+  });
+
+  test("the end of a block that only a refused reply told of counts, whenever it was", async () => {
+    const store = await desk(make);
+    const one = await store.answered(said("telegram", { telegram_chat_id }, "1"), [reply("one")], minute(2));
+    await store.settleAs(one, { state: "dead", ...rejection("blocked") }, minute(2));
+    expect(await store.tell(told(true, minute(1)), minute(3))).toBe(true);
   });
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { NOTICES } from "../../src/core/identity/notices.ts";
 import { anna, ben, day, desk, hash, type Make, minute, said } from "./given.ts";
-import { annasSession, askCode, begin, bensSession, expectToken, giveCode, scan } from "./proving.ts";
+import { annasSession, askCode, begin, bensSession, expectToken, giveCode, scan, typeIn } from "./proving.ts";
 
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 const LINK = hash(500);
@@ -109,6 +109,20 @@ export function consent(make: Make): void {
       expect(mine).not.toHaveProperty("merged");
       expect(mine.session_id).not.toBe(bens.session_id);
     }
+  });
+
+  test("a phone that is only claimed is named alone", async () => {
+    const store = await desk(make);
+    await typeIn(store, 1, phone, minute(0));
+    await begin(store, 2, { telegram_chat_id: ben.telegram_chat_id }, minute(1));
+    await askCode(store, phone, "123456", minute(2));
+    const asked = giveCode(store, phone, "123456", 3, minute(3), { token_hash: hash(2) });
+    await expect(asked).rejects.toMatchObject({
+      code: "merge_required",
+      details: { sessions: [{ channels: ["web"] }, { identities: { phone: `…${phone.slice(-4)}` } }] },
+    });
+    const error = await asked.catch((error) => error);
+    expect(error.details.sessions[1]).not.toHaveProperty("session_id");
   });
 
   test("nobody is asked about their own phone, or from a session that is nobody's", async () => {

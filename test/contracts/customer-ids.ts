@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { anna, ben, desk, hash, type Make, minute, said } from "./given.ts";
+import { anna, ben, day, desk, hash, type Make, minute, said } from "./given.ts";
 import { actorOf, begin, expectToken } from "./proving.ts";
 
 const { phone, telegram_chat_id, whatsapp_user_id, visitor_id } = anna;
@@ -46,6 +46,32 @@ export function customerIds(make: Make): void {
     await store.sessions.end(hash(1), minute(3));
     const ended = { token_hash: hash(3), customer_id: "103" };
     await expect(store.sessions.restore(ended, "web", minute(4))).rejects.toMatchObject(missing);
+  });
+
+  test("it opens no session for somebody who turns out to have one under their name", async () => {
+    const store = await desk(make);
+    await begin(store, 1, { phone }, minute(0));
+    const named = await begin(store, 2, {}, day(7), { customer_id: "103" });
+    const opened = await begin(store, 3, { phone }, day(8), { customer_id: "103" });
+    expect(opened).toMatchObject({ session_id: named.session_id, phone, version: 2 });
+    expect(opened.merged).toBeUndefined();
+  });
+
+  test("nor by the name of another one than the identities find", async () => {
+    const store = await desk(make);
+    await begin(store, 1, { phone }, minute(0));
+    await begin(store, 2, {}, day(8), { customer_id: "103" });
+    const who = { token_hash: hash(3), identities: { phone }, customer_id: "103" };
+    await expect(store.sessions.restore(who, "web", day(8))).rejects.toMatchObject(missing);
+  });
+
+  test("a restore that finds one session marks no other as expired", async () => {
+    const store = await desk(make);
+    await begin(store, 1, { telegram_chat_id }, minute(0));
+    await begin(store, 2, { phone }, day(8));
+    const who = { token_hash: hash(3), identities: { telegram_chat_id, phone } };
+    await store.sessions.restore(who, "web", day(8));
+    expect(await store.housekeeping.expire(day(8), 10)).toBe(1);
   });
 
   test("a WhatsApp user id without a phone restores its session, too", async () => {

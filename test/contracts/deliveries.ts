@@ -197,6 +197,36 @@ export function deliveries(make: Make): void {
     expect(await heads(2)).toEqual([]);
   });
 
+  test("a sweep that claims a session's turn claims its deliveries first", async () => {
+    const store = await desk(make);
+    for (const [i, id] of ["a", "b"].entries())
+      await store.answered(said("telegram", { visitor_id: id }, id), [reply(id)], minute(i));
+    await store.hear(said("telegram", { visitor_id: "b" }, "b2"), minute(2));
+    const { turns, deliveries } = await store.conversations.due(minute(10), 1);
+    expect(turns).toMatchObject([{ session: { visitor_id: "b" } }]);
+    expect(deliveries).toMatchObject([{ content: { text: "b" } }]);
+  });
+
+  test("what several outcomes make room for comes by channel, and then in their order", async () => {
+    const store = await desk(make);
+    const sent = [];
+    for (const [channel, id] of [
+      ["whatsapp", "b"],
+      ["telegram", "c"],
+      ["telegram", "a"],
+    ] as const)
+      sent.push(
+        await store.answered(said(channel, { visitor_id: id }, id), [reply("one"), reply(id)], minute(0)),
+      );
+    const outcomes = sent.map(({ delivery_id, attempt }) => ({
+      delivery_id,
+      attempt,
+      state: "sent" as const,
+    }));
+    const { deliveries } = await store.conversations.settle(outcomes, minute(1));
+    expect(deliveries.map(({ content }) => (content as { text: string }).text)).toEqual(["c", "a", "b"]);
+  });
+
   test("replies keep what surrounds their words", async () => {
     const store = await desk(make);
     const content = { kind: "text", text: "whole", context: { forwarded: true } } as const;

@@ -32,6 +32,15 @@ export function links(make: Make): void {
     for (const dead of [1, 2, 901]) await expectToken(store, hash(dead), undefined, minute(3));
   });
 
+  test("a turn that its message wakes has the session as it is after the answer", async () => {
+    const store = await desk(make);
+    await store.ask(said("telegram", { telegram_chat_id }, "t1"), minute(0));
+    const heard = await scan(store, { telegram_chat_id }, LINK, "t2", minute(3), { wakes: true });
+    expect(heard.message.text).toBe("link_failed");
+    expect(heard.session.message_count).toBe(3);
+    expect(heard.turn).toMatchObject({ message: { external_id: "t1" }, session: heard.session });
+  });
+
   test("it is answered where it was scanned, through the outbox", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: "v" }, minute(0));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Identities } from "../../src/core/identity/identity.ts";
 import { anna, ben, day, desk, hash, type Make, minute, reply, said } from "./given.ts";
-import { expectToken } from "./proving.ts";
+import { begin, expectToken } from "./proving.ts";
 
 const { phone, telegram_chat_id, whatsapp_user_id, visitor_id } = anna;
 
@@ -218,6 +218,19 @@ export function merging(make: Make): void {
       message_count: 3,
     });
     expect(await store.texts(two.session.session_id)).toHaveLength(3);
+  });
+
+  test("tokens of sessions that are over die, too, when two customers become one", async () => {
+    const store = await desk(make);
+    await begin(store, 1, { phone }, day(0));
+    expect(await store.housekeeping.expire(day(8), 10)).toBe(1);
+    await begin(store, 2, { telegram_chat_id }, day(8));
+    const { closed } = await begin(store, 3, { phone, telegram_chat_id }, day(9));
+    expect(closed).toEqual([hash(1), hash(2)]);
+    const of = { token_hash: hash(1) };
+    await expect(store.sessions.messages(of, 0, 10, day(9))).rejects.toMatchObject({
+      code: "session_not_found",
+    });
   });
 
   test("an ended session takes no part", async () => {

@@ -181,6 +181,8 @@ export function notified(make: Make): void {
     const { session } = await store.hear(said("whatsapp", { phone }, "1"), day(0));
     expect(await store.tell(echo("e1", { phone }), day(8))).toBe(false);
     expect(await store.texts(session.session_id)).toHaveLength(1);
+    // Marking it is the sweep's part.
+    expect(await store.housekeeping.expire(day(8), 10)).toBe(1);
   });
 
   test("a person under a new id of the platform stays in their session", async () => {

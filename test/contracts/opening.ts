@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import { textOf } from "../../src/core/messages/content.ts";
 import { anna, ben, DAY, day, desk, hash, type Make, minute, said, sentence } from "./given.ts";
+import { begin } from "./proving.ts";
 
 export function opening(make: Make): void {
   test("a first message opens a session with everything that it proves", async () => {
@@ -177,6 +178,27 @@ export function opening(make: Make): void {
       code: "session_not_found",
     });
     expect((await store.hear(both[0]!, day(0))).duplicate).toBe(false);
+  });
+
+  test("a redelivered message of a session that is over is still the same message", async () => {
+    const store = await desk(make);
+    const { session, message } = await store.hear(said("telegram", { phone: anna.phone }, "1"), day(0));
+    const again = await store.hear(said("telegram", { session_id: session.session_id }, "1"), day(8));
+    expect(again).toMatchObject({ duplicate: true, message: { message_id: message.message_id } });
+  });
+
+  test("a message is judged by what came before it in its webhook", async () => {
+    const store = await desk(make);
+    await begin(store, 1, { visitor_id: anna.visitor_id }, minute(0));
+    const proof = said("whatsapp", { visitor_id: anna.visitor_id, phone: anna.phone }, "1");
+    const kept = [proof, said("web", { token_hash: hash(1) }, "2")].map((message) => ({
+      type: "message" as const,
+      message,
+    }));
+    await expect(store.conversations.receive(kept, minute(1))).rejects.toMatchObject({
+      code: "session_not_found",
+    });
+    expect((await store.hear(proof, minute(2))).duplicate).toBe(false);
   });
 
   test("every kind of content comes back as it was, with words for a bot", async () => {

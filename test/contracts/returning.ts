@@ -156,11 +156,35 @@ export function returning(make: Make): void {
     expect(back.session.phone).toBeUndefined();
   });
 
+  test("who loses it after their session is over, and can be reached nowhere, is not written to", async () => {
+    const store = await desk(make);
+    const { session_id } = await begin(store, 1, { telegram_chat_id, phone }, minute(0));
+    const from = { whatsapp_user_id: ben.whatsapp_user_id, phone };
+    const heard = await store.hear(said("whatsapp", from, "b1"), day(9));
+    expect(heard.notified).toBeUndefined();
+    expect(await store.texts(session_id)).toEqual([]);
+    expect(await store.sessions.find({ session_id }, day(9))).toMatchObject([
+      { status: "expired", ended_at: day(9) },
+    ]);
+  });
+
+  test("what a loser is told after their session stands in no session that was merged", async () => {
+    const store = await desk(make);
+    const first = await store.hear(said("telegram", { telegram_chat_id }, "t1"), minute(0));
+    await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "w1"), minute(1));
+    await begin(store, 1, { telegram_chat_id, whatsapp_user_id }, minute(2));
+    const from = { whatsapp_user_id: ben.whatsapp_user_id, phone };
+    const heard = await store.hear(said("whatsapp", from, "b1"), day(9));
+    expect(heard.notified).toEqual([first.session.session_id]);
+  });
+
   test("the platform's word of a new id reaches a customer without a session", async () => {
     const store = await desk(make);
     const first = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     const change = { channel: "whatsapp", from: { whatsapp_user_id }, to: { whatsapp_user_id: "DE.new" } };
     expect(await store.tell({ type: "identity_change", change }, day(9))).toBe(true);
+    const before = await store.sessions.find({ session_id: first.session.session_id }, day(9));
+    expect(before).toMatchObject([{ status: "expired" }]);
     const back = await store.hear(said("whatsapp", { whatsapp_user_id: "DE.new" }, "2"), day(9));
     expect(back.session).toMatchObject({ phone, previous_session_id: first.session.session_id });
   });

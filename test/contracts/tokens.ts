@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { anna, day, desk, hash, type Make, minute, said } from "./given.ts";
+import { begin } from "./proving.ts";
 
 const { phone } = anna;
 
@@ -79,6 +80,25 @@ export function tokens(make: Make): void {
     await expect(store.sessions.restore({ token_hash: hash(1) }, "web", day(40))).rejects.toMatchObject({
       code: "session_not_found",
     });
+  });
+
+  test("a refused call is no use of the device", async () => {
+    const store = await desk(make);
+    const { session_id } = await begin(store, 1, { phone }, minute(0));
+    const of = { token_hash: hash(1) };
+    const refused = [
+      () => store.sessions.update(of, { if_version: 9, data: { a: 1 } }, minute(20)),
+      () => store.proofs.unlink(of.token_hash, "phone", minute(20)),
+      () => store.proofs.createLink({ ...of, link_hash: hash(2), new_token_hash: hash(3) }, minute(20)),
+      () => store.proofs.signUp({ ...of, password: "long enough" }, minute(20)),
+    ];
+    for (const call of refused) await expect(call()).rejects.toThrow();
+    const nobody = { session_id: "00000000-0000-4000-8000-000000000000" };
+    const both = [said("web", of, "1"), said("web", nobody, "2")];
+    const kept = both.map((message) => ({ type: "message" as const, message }));
+    await expect(store.conversations.receive(kept, minute(20))).rejects.toThrow();
+    const [device] = await store.proofs.devices({ session_id }, minute(21));
+    expect(device).toMatchObject({ last_used_at: minute(0) });
   });
 
   test("a token is one session's at a time", async () => {

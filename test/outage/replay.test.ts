@@ -19,6 +19,7 @@ import {
 
 const SWEEP = { batch: 20, batches: 5, sessions: 500, retentionMs: 30 * 86_400_000 };
 const ALL = { entries: 100, ms: 10_000 };
+const ahead = { behind: false };
 const anna = "+4915112345601";
 const ben = "+4915112345602";
 const token = (n: number) => n.toString(16).padStart(64, "0");
@@ -166,6 +167,7 @@ describe("the replay", () => {
     const hub = all.isolate();
     all.fate(storeDown);
     for (let i = 0; i < 30; i++) await accept(hub, "whatsapp", webhook(from(anna, `m${i}`)));
+    await all.idle();
     all.fate((call) => {
       if (call === "journal.remove") all.clock.now += 11_000;
       return undefined;
@@ -310,6 +312,61 @@ describe("what is new, while older things wait", () => {
       "a2",
       "a3",
     ]);
+  });
+
+  test("takes a hundred of them along, so that a backlog of hundreds is through after a few requests", async () => {
+    const all = world();
+    const hub = all.isolate();
+    for (let i = 0; i < 299; i++) {
+      const phone = `+49151123${String(40_000 + i)}`;
+      await all.journal.append({ type: "receive", events: [from(phone, `m${i}`)], at: hub.now() }, ahead);
+    }
+    for (let i = 0; i < 3; i++) {
+      expect(isJournaled(await accept(hub, "whatsapp", webhook(from(anna, `a${i}`))))).toBe(true);
+      await all.idle();
+    }
+    expect((await all.journal.depth()).depth).toBe(2);
+    expect(all.calls.filter((call) => call === "journal.lease")).toHaveLength(3);
+    expect(all.calls.filter((call) => call === "store.conversations.receive")).toHaveLength(12);
+    expect(all.sent).toHaveLength(300);
+    await accept(hub, "whatsapp", webhook(from(anna, "a3")));
+    await all.idle();
+    expect((await all.journal.depth()).depth).toBe(0);
+  });
+
+  test("costs two questions of the journal while another request of the isolate replays", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    const { receive } = all.store.conversations;
+    const slow = Promise.withResolvers<void>();
+    Object.assign(all.store.conversations, {
+      receive: async (...args: Parameters<typeof receive>) => {
+        await slow.promise;
+        return receive(...args);
+      },
+    });
+    await accept(hub, "whatsapp", webhook(from(anna, "a3")));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    all.calls.length = 0;
+    for (let i = 0; i < 20; i++) await accept(hub, "whatsapp", webhook(from(ben, `b${3 + i}`)));
+    expect([...new Set(all.calls)].sort()).toEqual(["journal.append", "journal.depth"]);
+    expect(all.calls).toHaveLength(40);
+    slow.resolve();
+    await all.idle();
+    expect((await all.journal.depth()).depth).toBe(0);
+    expect((await kept(all)).ben).toHaveLength(4 + 20);
+  });
+
+  test("is taken along by the isolate's next request when the one that replayed was cut off", async () => {
+    const all = await outage();
+    const hub = all.isolate();
+    all.fate((call) => (call === "store.conversations.receive" ? "gone" : undefined));
+    await accept(hub, "whatsapp", webhook(from(anna, "a3")));
+    await new Promise((resolve) => setTimeout(resolve, 1));
+    all.fate(allUp);
+    all.clock.now += 20_001;
+    await accept(hub, "whatsapp", webhook(from(anna, "a4")));
+    await expect.poll(async () => (await all.journal.depth()).depth).toBe(0);
   });
 
   test("is not overtaken by what comes during the replay", async () => {

@@ -78,7 +78,8 @@ export function phoneOf(given: string, country: string | undefined): string {
 
 /** The phone in a platform's digits, with or without plus (`wa_id`, `from`). */
 export function phoneFromDigits(digits: string): string | undefined {
-  return /^\+?\d{5,17}$/.test(digits) ? phoneFromCard(digits) : undefined;
+  const international = /^\+?(\d{5,17})$/.exec(digits)?.[1];
+  return international && abroad(international);
 }
 
 /** The phone in a contact card that its platform vouches for: international, with or without plus, and set apart or not. */

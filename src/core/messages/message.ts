@@ -98,6 +98,12 @@ export interface Reachability {
   readonly channel: string;
   readonly who: Identities;
   readonly reachable: boolean;
+  /**
+   * When it happened, by the platform's clock, maybe in whole seconds. The news may be delivered again, or late, so it changes
+   * nothing when newer news is known, and a block changes nothing when a message of the customer came on that channel at that
+   * instant or since. Of two instants that are equal the customer who may be written to counts: should that be wrong, the
+   * platform refuses the next reply. Absent: it counts in any case.
+   */
   readonly at?: Date;
 }
 

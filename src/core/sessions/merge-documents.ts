@@ -61,11 +61,16 @@ function merge(path: string, older: Json, newer: Json, lose: Lose): Json {
 
 function mergeObjects(path: string, older: JsonObject, newer: JsonObject, lose: Lose): JsonObject {
   const merged = new Map(Object.entries(older));
-  for (const [key, value] of Object.entries(newer)) {
+  for (const [key, value] of Object.entries(newer).sort(byKey)) {
     const known = merged.get(key);
     merged.set(key, known === undefined ? value : merge(`${path}.${key}`, known, value, lose));
   }
   return Object.fromEntries(merged);
+}
+
+/** What gives way is named in one order, however the objects were built. */
+function byKey([a]: [string, Json], [b]: [string, Json]): number {
+  return a < b ? -1 : 1;
 }
 
 function uniteArrays(path: string, older: readonly Json[], newer: readonly Json[], lose: Lose): Json {

@@ -1,9 +1,19 @@
 import type { Turn } from "../../core/answer/turn.ts";
 import type { Completed, Conversations, Settled } from "../../core/receive/conversations.ts";
 import { byAccount } from "./notices.ts";
-import { addReply, settleOne } from "./outbox.ts";
-import { receiveOne, refuseDead } from "./receive.ts";
-import { atOnce, copy, count, observe, type SessionRow, type Tables, takeEffects } from "./tables.ts";
+import { addReply, type Line, settleOne } from "./outbox.ts";
+import { isRefusable, receiveOne } from "./receive.ts";
+import {
+  atOnce,
+  copy,
+  count,
+  type DeliveryRow,
+  observe,
+  type SessionRow,
+  snapshot,
+  type Tables,
+  takeEffects,
+} from "./tables.ts";
 import { claimDelivery, claimTurn, finishTurn, heldTurn, isDue } from "./work.ts";
 
 const STALE: Completed = { stale: true, messages: [], deliveries: [] };
@@ -13,11 +23,16 @@ export function memoryConversations(tables: Tables): Conversations {
   return {
     async receive(kept, now) {
       takeEffects(tables);
-      for (const item of kept) refuseDead(tables, item, now);
-      return kept.map((item) => {
-        const result = receiveOne(tables, item, now);
-        return { ...result, ...takeEffects(tables) };
-      });
+      const restore = kept.length > 1 && kept.some(isRefusable) ? snapshot(tables) : undefined;
+      try {
+        return kept.map((item) => {
+          const result = receiveOne(tables, item, now);
+          return { ...result, ...takeEffects(tables) };
+        });
+      } catch (error) {
+        restore?.();
+        throw error;
+      }
     },
 
     async complete(claim, replies, now) {
@@ -56,15 +71,15 @@ export function memoryConversations(tables: Tables): Conversations {
     },
 
     async settle(outcomes, now) {
-      const lines = new Map<string, { row: SessionRow; channel: string }>();
+      const lines = new Map<string, Line>();
       const changed: Settled["changed"][number][] = [];
       for (const outcome of outcomes) {
         const line = settleOne(tables, outcome, changed, now);
         if (line) lines.set(`${line.row.session.session_id} ${line.channel}`, line);
       }
-      const deliveries = [...lines.values()].flatMap(
-        ({ row, channel }) => claimDelivery(tables, row, channel, now) ?? [],
-      );
+      const deliveries = [...lines.values()]
+        .sort(byAccount)
+        .flatMap(({ row, channel }) => claimDelivery(tables, row, channel, now) ?? []);
       return { deliveries, changed };
     },
 
@@ -76,11 +91,16 @@ export function memoryConversations(tables: Tables): Conversations {
           (line, i, all) => all.findIndex((other) => other.delivery.channel === line.delivery.channel) === i,
         ),
       );
+      const turns = firstOf(limit, oldestFirst(heads), (head) =>
+        claimTurn(tables, tables.sessions.get(head.session_id)!, now),
+      );
+      // Sessions that this sweep has in hand go first, for sweeps at the same time can claim nothing of them.
+      const held = new Set(turns.map(({ session }) => session.session_id));
+      const isHeld = ({ delivery }: DeliveryRow) => Number(held.has(delivery.session_id));
       return {
-        turns: firstOf(limit, oldestFirst(heads), (head) =>
-          claimTurn(tables, tables.sessions.get(head.session_id)!, now),
-        ),
+        turns,
         deliveries: oldestFirst(lines.filter((head) => isDue(tables, head, now)))
+          .sort((a, b) => isHeld(b) - isHeld(a))
           .slice(0, limit)
           .sort((a, b) => byAccount(a.delivery, b.delivery))
           .flatMap(

@@ -8,6 +8,7 @@ export function newCustomer(tables: Tables, now: Date): CustomerRow {
     customer_key: newId(tables, now),
     identities: new Map(),
     unreachable: [],
+    reachability_at: new Map(),
     created_at: now,
   };
   tables.customers.set(customer.customer_key, customer);

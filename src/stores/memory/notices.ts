@@ -27,9 +27,14 @@ export function tell(
 }
 
 /** The order in which accounts are held while they keep a pace. */
-export function byAccount(a: Place, b: Place): number {
+export function byAccount(a: Account, b: Account): number {
   const [one, other] = [a, b].map(({ channel, account = "" }) => `${channel}\n${account}`);
   return one! < other! ? -1 : one! > other! ? 1 : 0;
 }
 
 type Place = Omit<KnownAddress, "used_at">;
+
+interface Account {
+  readonly channel: string;
+  readonly account?: string | undefined;
+}

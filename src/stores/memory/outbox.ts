@@ -2,9 +2,9 @@ import type { OutboundReply, Outcome, Reply, Turn } from "../../core/answer/turn
 import type { Address, Message } from "../../core/messages/message.ts";
 import type { Settled } from "../../core/receive/conversations.ts";
 import { addMessage, applyEarly, refreshStatus } from "./messages.ts";
+import { setReachable } from "./reachability.ts";
 import {
   atOnce,
-  type CustomerRow,
   copy,
   count,
   type DeliveryRow,
@@ -79,13 +79,20 @@ export function addDeliveries(
   }
 }
 
+/** Deliveries that go one after another: those of a session and channel. */
+export interface Line {
+  readonly row: SessionRow;
+  readonly channel: string;
+  readonly account: string | undefined;
+}
+
 /** Records how an attempt ended, unless a newer one is under way; returns the line that may go on. */
 export function settleOne(
   tables: Tables,
   outcome: Outcome,
   changed: Settled["changed"][number][],
   now: Date,
-): { row: SessionRow; channel: string } | undefined {
+): Line | undefined {
   const settled = tables.deliveries.get(outcome.delivery_id);
   if (settled?.state !== "sending" || settled.delivery.attempt !== outcome.attempt) return undefined;
   const { channel, account, session_id, message_id } = settled.delivery;
@@ -95,7 +102,7 @@ export function settleOne(
   if (outcome.state === "pending") {
     settled.state = "pending";
     settled.due_at = outcome.retry_at;
-    return { row, channel };
+    return { row, channel, account };
   }
   finishDelivery(tables, settled, outcome.state);
   settled.status = outcome.state === "sent" ? "sent" : "failed";
@@ -113,14 +120,5 @@ export function settleOne(
     }
   }
   if (moved) changed.push({ session_id: moved.session_id, message_id, status: moved.status! });
-  return { row, channel };
-}
-
-/** Whether it changed that a customer may be written to on a channel. */
-export function setReachable(customer: CustomerRow, channel: string, reachable: boolean): boolean {
-  if (customer.unreachable.includes(channel) !== reachable) return false;
-  customer.unreachable = reachable
-    ? customer.unreachable.filter((name) => name !== channel)
-    : [...customer.unreachable, channel].sort();
-  return true;
+  return { row, channel, account };
 }

@@ -3,7 +3,7 @@ import { type Identities, identitiesOf, isPersonal } from "../../core/identity/i
 import { NOTICES } from "../../core/identity/notices.ts";
 import type { SessionRef } from "../../core/sessions/session.ts";
 import { knownAddresses } from "./addresses.ts";
-import { activeOf, byAge, lastEndedOf, newCustomer, seenActive, sessionsOf } from "./customers.ts";
+import { activeOf, lastEndedOf, newCustomer, seenActive, sessionsOf } from "./customers.ts";
 import {
   areApart,
   giveIdentity,
@@ -23,14 +23,19 @@ import { closeTokens, tokenOf, useToken } from "./tokens.ts";
 /** As `lookUp`, and a token is used by it. */
 export function findLive(tables: Tables, ref: SessionRef, now: Date): SessionRow {
   const row = lookUp(tables, ref, now);
-  if ("token_hash" in ref) useToken(tables.tokens.get(ref.token_hash)!, now);
+  useDevice(tables, ref, now);
   return row;
+}
+
+/** Remembers that a device was used, once nothing more can be refused: a refused call leaves nothing behind. */
+export function useDevice(tables: Tables, ref: SessionRef, now: Date): void {
+  if ("token_hash" in ref) useToken(tables.tokens.get(ref.token_hash)!, now);
 }
 
 /** As `findLive`, at an earlier instant: a session that was marked expired since was alive until it expired. */
 export function findLiveThen(tables: Tables, ref: SessionRef, then: Date): SessionRow {
   const row = lookUp(tables, ref, then, { wasMarked: true });
-  if ("token_hash" in ref) useToken(tables.tokens.get(ref.token_hash)!, then);
+  useDevice(tables, ref, then);
   return row;
 }
 
@@ -210,6 +215,8 @@ function moveCustomer(tables: Tables, survivor: CustomerRow, younger: CustomerRo
     }
   }
   survivor.unreachable = [...new Set([...survivor.unreachable, ...younger.unreachable])].sort();
+  for (const [channel, at] of younger.reachability_at)
+    survivor.reachability_at.set(channel, latest(at, survivor.reachability_at.get(channel) ?? at));
   const customer_id = survivor.customer_id ?? younger.customer_id;
   if (customer_id !== undefined) survivor.customer_id = customer_id;
   for (const row of sessionsOf(tables, younger)) row.customer = survivor;
@@ -276,7 +283,7 @@ function strip(tables: Tables, customer: CustomerRow, identities: Identities, no
     active.session.version += 1;
   }
   const addresses = knownAddresses(customer);
-  const row = active ?? (addresses.length > 0 ? sessionsOf(tables, customer).sort(byAge).at(-1) : undefined);
+  const row = active ?? (addresses.length > 0 ? lastEndedOf(tables, customer) : undefined);
   if (!row || !lost.some(({ kind }) => isPersonal(kind))) return;
   const { phone_moved, account_moved } = tables.settings.notices ?? NOTICES;
   tell(tables, row, lost.some(({ kind }) => kind === "phone") ? phone_moved : account_moved, addresses, now);

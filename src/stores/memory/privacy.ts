@@ -120,6 +120,7 @@ function forgetCustomer(tables: Tables, customer: CustomerRow): Erased["identiti
   }
   delete customer.customer_id;
   customer.unreachable = [];
+  customer.reachability_at.clear();
   tables.customers.delete(customer.customer_key);
   return held;
 }

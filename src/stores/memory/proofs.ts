@@ -9,7 +9,7 @@ import { knownAddresses } from "./addresses.ts";
 import { activeOf, documentOf, seenActive } from "./customers.ts";
 import { isSomebody, takeIdentity, verifiedHolder, verifiedOf } from "./identities.ts";
 import { addLink } from "./links.ts";
-import { findLive, follow, resolve, settleIdentities, touch } from "./people.ts";
+import { findLive, follow, lookUp, resolve, settleIdentities, touch, useDevice } from "./people.ts";
 import { addFailure, clearFailures, refuseLocked, takeLimits } from "./rate-limits.ts";
 import {
   type CustomerRow,
@@ -47,17 +47,15 @@ export function memoryProofs(tables: Tables): Proofs {
     },
 
     async createLink(link, now) {
-      const row = findLive(tables, link, now);
-      refuseStale(tables, link.token_hash, row, now);
+      const row = findFresh(tables, link.token_hash, now);
       touch(tables, row, undefined, now);
       return addLink(tables, link, now);
     },
 
     async signUp({ token_hash, password }, now) {
       const digest = await passwordDigest(password);
-      const row = findLive(tables, { token_hash }, now);
-      const phone = phoneOf(row);
-      refuseStale(tables, token_hash, row, now);
+      const phone = phoneOf(lookUp(tables, { token_hash }, now));
+      const row = findFresh(tables, token_hash, now);
       touch(tables, row, undefined, now);
       clearFailures(tables, phone);
       tables.passwords.set(phone, { digest, updated_at: now });
@@ -65,9 +63,11 @@ export function memoryProofs(tables: Tables): Proofs {
 
     async changePassword({ token_hash, password, new_password }, now) {
       const [digest, new_digest] = await Promise.all([password, new_password].map(passwordDigest));
-      const row = findLive(tables, { token_hash }, now);
+      const row = lookUp(tables, { token_hash }, now);
       const phone = phoneOf(row);
       refuseLocked(tables, phone, now);
+      // A wrong password is an answer, and counted as a use of the device.
+      useDevice(tables, { token_hash }, now);
       checkPassword(tables, phone, digest!, now);
       touch(tables, row, undefined, now);
       tables.passwords.set(phone, { digest: new_digest!, updated_at: now });
@@ -109,8 +109,7 @@ export function memoryProofs(tables: Tables): Proofs {
     },
 
     async unlink(token_hash, kind, now) {
-      const row = findLive(tables, { token_hash }, now);
-      refuseStale(tables, token_hash, row, now);
+      const row = findFresh(tables, token_hash, now);
       touch(tables, row, undefined, now);
       const held = row.customer.identities.get(kind);
       if (!held) return { session: documentOf(row) };
@@ -218,10 +217,16 @@ function checkPassword(tables: Tables, phone: string, digest: string, now: Date)
   kept.updated_at = now;
 }
 
-/** Throws `verification_required` for a session that is somebody's, unless the device has proven lately who it is. */
-function refuseStale({ tokens }: Tables, token_hash: string, { customer }: SessionRow, now: Date): void {
-  if (isSomebody(verifiedOf(customer)) && !isFresh(tokens.get(token_hash)!, now))
+/**
+ * As `findLive`, by a token. Throws `verification_required` for a session that is somebody's, unless the device has proven
+ * lately who it is.
+ */
+function findFresh(tables: Tables, token_hash: string, now: Date): SessionRow {
+  const row = lookUp(tables, { token_hash }, now);
+  if (isSomebody(verifiedOf(row.customer)) && !isFresh(tables.tokens.get(token_hash)!, now))
     throw new HubError("verification_required", "this device has to prove again who it is");
+  useDevice(tables, { token_hash }, now);
+  return row;
 }
 
 function phoneOf({ customer }: SessionRow): string {

@@ -6,14 +6,14 @@ import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../
 import type { InboundEvent, Received } from "../../core/receive/conversations.ts";
 import { isSessionRef, type SessionRef } from "../../core/sessions/session.ts";
 import { keepAddress } from "./addresses.ts";
-import { claim, refuseClaim } from "./claims.ts";
-import { activeOf, documentOf } from "./customers.ts";
+import { claim } from "./claims.ts";
+import { documentOf, seenActive } from "./customers.ts";
 import { firstVerifiedHolder, verifiedHolder } from "./identities.ts";
 import { mergeQuestion, redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
 import { tell } from "./notices.ts";
-import { setReachable } from "./outbox.ts";
 import { findLive, findLiveThen, resolve, settleIdentities, touch } from "./people.ts";
+import { applyReachability, setReachable } from "./reachability.ts";
 import {
   atOnce,
   copy,
@@ -28,12 +28,9 @@ import {
 } from "./tables.ts";
 import { claimTurn } from "./work.ts";
 
-/** Throws when a message names a session that is not active, before anything of its webhook is taken in. */
-export function refuseDead(tables: Tables, item: InboundEvent, now: Date): void {
-  if (item.type !== "message") return;
-  const { from, channel, claimed, came_at = now } = item.message;
-  if (isSessionRef(from)) findNamed(tables, from, item.message, now);
-  else if (claimed) refuseClaim(tables, from, channel, came_at);
+/** Whether this may be refused, and everything of its webhook with it: a message that names a session, or claims one. */
+export function isRefusable(item: InboundEvent): boolean {
+  return item.type === "message" && (isSessionRef(item.message.from) || item.message.claimed === true);
 }
 
 /** The session that a message names. What waited in a journal is judged as of when it came. */
@@ -63,9 +60,9 @@ export function receiveOne(tables: Tables, item: InboundEvent, now: Date): Recei
       return { type: "identity_change", applied: owner !== undefined };
     }
     case "reachability": {
-      const { channel, who, reachable } = item.reachability;
-      const customer = firstVerifiedHolder(tables, who);
-      return { type: "reachability", applied: customer ? setReachable(customer, channel, reachable) : false };
+      const customer = firstVerifiedHolder(tables, item.reachability.who);
+      const applied = customer !== undefined && applyReachability(tables, customer, item.reachability);
+      return { type: "reachability", applied };
     }
   }
 }
@@ -219,7 +216,7 @@ function receiveEcho(tables: Tables, echo: EchoMessage, now: Date): Message | un
 function findTalking(tables: Tables, identities: Identities, now: Date): SessionRow | undefined {
   for (const [kind, value] of identitiesOf(identities)) {
     const customer = verifiedHolder(tables, kind, value);
-    const row = customer && activeOf(tables, customer, now);
+    const row = customer && seenActive(tables, customer, now);
     if (row) return row;
   }
   return undefined;

@@ -18,6 +18,7 @@ import {
   open,
   settleIdentities,
   touch,
+  useDevice,
   welcome,
 } from "./people.ts";
 import { retire } from "./retire.ts";
@@ -81,13 +82,14 @@ export function memorySessions(tables: Tables): Sessions {
 
     async update(of, changes, now) {
       takeEffects(tables);
-      const asked = findLive(tables, of, now);
+      const asked = lookUp(tables, of, now);
       const { data, metadata, language, customer_id, message, if_version } = changes;
       if (if_version !== undefined && if_version !== asked.session.version)
         throw new HubError("version_conflict", `the session is at version ${asked.session.version}`);
       const isTold = message !== undefined && "token_hash" in of;
       const channel = isTold ? ownChannel(tables, of.token_hash, changes.channel) : changes.channel;
       refuseGrowth(asked.session, patched(asked.session, changes));
+      useDevice(tables, of, now);
       const { row, isConflict } =
         customer_id === undefined
           ? { row: asked, isConflict: false }
@@ -169,8 +171,8 @@ function named(
 }
 
 /**
- * The active session that a trusted caller's word finds. A phone that was only claimed is verified by it, unless it is a
- * claim itself.
+ * The active session that a trusted caller's word finds; by the name only where no identity finds a customer. A phone that
+ * was only claimed is verified by it, unless it is a claim itself.
  */
 function findNamed(
   tables: Tables,
@@ -189,7 +191,9 @@ function findNamed(
     if (isClaim && !claimed) settleIdentities(tables, holder, { [kind]: value }, now);
     return row;
   }
-  const called = customer_id === undefined || claimed ? undefined : customerCalled(tables, customer_id);
+  const isFound = identitiesOf(identities).some(([kind, value]) => holderOf(tables, kind, value, now));
+  const called =
+    customer_id === undefined || claimed || isFound ? undefined : customerCalled(tables, customer_id);
   return called && seenActive(tables, called, now);
 }
 

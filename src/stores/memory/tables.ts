@@ -20,6 +20,8 @@ export interface CustomerRow {
   identities: Map<IdentityKind, IdentityRow>;
   /** Channels on which the customer has blocked us. */
   unreachable: string[];
+  /** When the newest news about that happened, by channel. */
+  reachability_at: Map<string, Date>;
   created_at: Date;
 }
 
@@ -200,6 +202,12 @@ export function takeEffects(tables: Tables): Effects {
   const { effects } = tables;
   tables.effects = { merged: [], closed: [], notified: [], conflicts: [], deliveries: [] };
   return Object.fromEntries(Object.entries(effects).filter(([, list]) => list.length > 0));
+}
+
+/** Remembers all tables as they are. Returns what puts them back, for a call that is refused half-way. */
+export function snapshot(tables: Tables): () => void {
+  const before = structuredClone(tables);
+  return () => void Object.assign(tables, before);
 }
 
 /** What finds the one row of an identity. */

@@ -1,6 +1,6 @@
-import type { OutboundReply } from "../../core/answer/turn.ts";
+import type { OutboundReply, Turn } from "../../core/answer/turn.ts";
 import { identitiesOf } from "../../core/identity/identity.ts";
-import type { InboundMessage } from "../../core/messages/message.ts";
+import type { InboundMessage, Message } from "../../core/messages/message.ts";
 import type {
   Completed,
   Conversations,
@@ -9,8 +9,17 @@ import type {
   Received,
   Settled,
 } from "../../core/receive/conversations.ts";
-import { isSessionRef } from "../../core/sessions/session.ts";
-import { type Row, toColumns, toDelivery, toEffects, toMessage, toSession, toTurn } from "../rows.ts";
+import { isSessionRef, type Session } from "../../core/sessions/session.ts";
+import {
+  type Row,
+  toColumns,
+  toDelivery,
+  toEffects,
+  toMessage,
+  toSession,
+  toTurn,
+  toTurnOf,
+} from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 
 /** Conversations, by functions of the database. `people` is what calls that may open or merge sessions need, too. */
@@ -81,24 +90,29 @@ function toReply({ content, parts }: OutboundReply): Row {
   return { ...toColumns(content), parts: whole ? [null] : parts.map(({ kind, ...part }) => part) };
 }
 
-/** A turn of the message that was just received comes without what is beside it. */
 function toReceived(row: Row): Received {
-  const { message: said } = row;
-  const session = row.customer ? { ...(row.session as Row), ...(row.customer as Row) } : row.session;
-  const message = said ? { message: toMessage(said as Row) } : {};
-  const turn = row.turn ? { turn: toTurn({ session, message: said, ...(row.turn as Row) }) } : {};
   const effects = toEffects(row);
   if (row.type === "erased") return { type: "erased", ...effects };
+  const session = row.session ? { session: toSession({ ...row.session, ...(row.customer as Row) }) } : {};
+  const message = row.message ? { message: toMessage(row.message as Row) } : {};
+  const turn = row.turn ? { turn: toReceivedTurn(row.turn as Row, { ...session, ...message }) } : {};
   if (row.type !== "message")
     return { type: row.type, applied: row.applied, ...message, ...turn, ...effects } as Received;
   return {
     type: "message",
-    session: toSession(session as Row),
     duplicate: row.duplicate as boolean,
+    ...session,
     ...message,
     ...turn,
     ...effects,
   } as Received;
+}
+
+/** A turn of the message that was just received comes without what is beside it. */
+function toReceivedTurn(row: Row, beside: { session?: Session; message?: Message }): Turn {
+  const session = row.session ? toSession(row.session as Row) : beside.session!;
+  const message = row.message ? toMessage(row.message as Row) : beside.message!;
+  return toTurnOf(row, session, message);
 }
 
 function toCompleted(row: Row): Completed {

@@ -63,7 +63,6 @@ export async function happen(
   ): Promise<Deed[]> {
     const lives = [...isolates];
     const attempts = asked.map(([deed, at]) => {
-      deed.lastStep = step;
       const one: Attempt = { deed, isolate: lives[at]!, over: false };
       const acknowledged = () => {
         deed.acked ??= { step, at: clock.now, order: acks++ };

@@ -27,8 +27,6 @@ export interface Deed {
   /** Messages that it brings, by the ids that their senders gave them. */
   readonly messages: readonly string[];
   firstStep: number;
-  /** When it was asked for last: platforms deliver again what they have delivered. */
-  lastStep: number;
   acked?: { readonly step: number; readonly at: number; readonly order: number };
   /** An attempt was cut off, so that nobody knows what came of it. */
   cut: boolean;
@@ -91,11 +89,8 @@ export function openShop(world: World): Shop {
   let tokens = 0;
   const person = personKey;
 
-  function made(
-    deed: Omit<Deed, "firstStep" | "lastStep" | "cut" | "messages"> & { messages?: string[] },
-    step: number,
-  ) {
-    const whole: Deed = { messages: [], ...deed, firstStep: step, lastStep: step, cut: false };
+  function made(deed: Omit<Deed, "firstStep" | "cut" | "messages"> & { messages?: string[] }, step: number) {
+    const whole: Deed = { messages: [], ...deed, firstStep: step, cut: false };
     return whole;
   }
 
@@ -295,8 +290,7 @@ export function openShop(world: World): Shop {
       }
       case "block": {
         const { channel, who, reachable } = action;
-        // Newer than every other.
-        const at = new Date(world.clock.now + ++numbers);
+        const at = new Date(world.clock.now);
         const reachability = { channel, who: identityOn(channel, who), reachable, at };
         const ask = posted(channel, [{ type: "reachability", reachability }]);
         const name = `${channel} ${reachable ? "unblocks" : "blocks"} ${person(who)}`;

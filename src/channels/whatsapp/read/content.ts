@@ -108,10 +108,15 @@ export function typeIn(message: unknown): string {
   return Object.keys(READERS).find((type) => isObject(payloadOf(message, type))) ?? "untyped";
 }
 
+const captionSchema = z.object({ caption: z.string().min(1) });
+const namedSchema = z.object({ type: z.string().min(1) });
+
 /** What a message says, or what little is known of it: its type, and the words that came with a file. */
 export function contentOrRest(type: string, payload: unknown): Content {
-  const note = z.object({ caption: z.string().min(1) }).safeParse(payload).data?.caption;
-  return contentOf(type, payload) ?? present({ kind: "unsupported" as const, type: type.slice(0, 64), note });
+  const content = contentOf(type, payload);
+  if (content) return content;
+  const note = captionSchema.safeParse(payload).data?.caption;
+  return present({ kind: "unsupported" as const, type: type.slice(0, 64), note });
 }
 
 /**
@@ -121,7 +126,7 @@ export function contentOrRest(type: string, payload: unknown): Content {
 export function contentOf(type: string, payload: unknown): Content | undefined {
   const reader = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
   if (reader && payload !== undefined && payload !== null) return reader(payload);
-  const named = z.object({ type: z.string().min(1) }).safeParse(payload).data?.type;
+  const named = namedSchema.safeParse(payload).data?.type;
   return { kind: "unsupported", type: ((type === "unsupported" && named) || type).slice(0, 64) };
 }
 
