@@ -89,9 +89,7 @@ create table public.sessions (
   last_activity timestamptz not null,
   expires_at timestamptz not null,
   ended_at timestamptz,
-  expiry_check_at timestamptz not null,
-  customer jsonb not null default '{}',
-  unreachable text[] not null default '{}'
+  expiry_check_at timestamptz not null
 ) with (fillfactor = 70);
 
 create unique index sessions_customer_active on public.sessions (customer_key) where status = 'active';
@@ -103,8 +101,6 @@ create index sessions_ended on public.sessions (ended_at) where status <> 'activ
 comment on table public.sessions is 'One customer''s window of talk, on all channels; slides with each activity.';
 comment on column public.sessions.last_seq is 'The seq of its newest message.';
 comment on column public.sessions.last_channel is 'Where the customer''s last message came from.';
-comment on column public.sessions.customer is 'While active: what its customer is known by, as documents show it; a copy that triggers keep.';
-comment on column public.sessions.unreachable is 'While active: a copy of its customer''s.';
 
 -- token_hash: SHA-256 of the device's token, hex; the token itself is never stored. last_used_at is exact to a second
 -- at a kiosk and to 15 seconds elsewhere. confirmed_at is when the device last proved who it is.

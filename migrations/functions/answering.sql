@@ -50,12 +50,11 @@ declare
   v_waiting boolean;
   v_session uuid;
   v_merged boolean;
-  v_unreachable text[];
   v_customer uuid;
   t public.turns;
 begin
-  select x.session_id, x.last_seq, x.merged_into is not null, x.unreachable, case when x.status <> 'active' then x.customer_key end
-    into v_session, v_seq, v_merged, v_unreachable, v_customer
+  select x.session_id, x.last_seq, x.merged_into is not null, x.customer_key
+    into v_session, v_seq, v_merged, v_customer
     from public.sessions x
     where x.session_id = (select session_id from public.turns where turn_id = v_turn)
     for update;
@@ -66,15 +65,12 @@ begin
   if t.turn_id is null then
     return '{"stale": true, "messages": [], "deliveries": []}';
   end if;
-  if v_customer is not null then
-    v_unreachable := (select unreachable from public.customers where customer_key = v_customer);
-  end if;
   select
       exists (
         select from public.deliveries d
         where d.session_id = t.session_id and d.channel = t.channel and d.state in ('pending', 'sending')),
       exists (select from public.turns w where w.session_id = t.session_id and w.state in ('pending', 'running')),
-      coalesce(t.channel = any (v_unreachable), false)
+      exists (select from public.customers where customer_key = v_customer and t.channel = any (unreachable))
     into v_open, v_waiting, v_blocked;
   v_free := not v_open and not v_blocked and c.pace ->> t.channel is null;
 

@@ -6,7 +6,8 @@
 --
 -- What a message costs is mostly the start of each step of each plan, so the statements are short. The first looks for a
 -- session (o) and locks that very row (s), whatever has become of it while it waited: the long way locks identities before
--- sessions, so a lock of a row that no longer fits would have to be given back. The call is made again instead.
+-- sessions, so a lock of a row that no longer fits would have to be given back. The call is made again instead. Whoever takes
+-- an identity from a customer ends the session or raises its version.
 create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns json
 language plpgsql volatile as $$
 declare
@@ -21,17 +22,22 @@ declare
   v_document json;
   t public.turns;
 begin
-  select s.session_id, s.customer_key, hub.next_seq(s.last_seq, p_at) as seq, s.last_channel, s.customer,
-      v_channel = any (s.unreachable) as blocked, s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) as fresh,
-      s.status = 'active' and s.customer_key = i.customer_key and s.customer @> (p_item -> 'identities') as fits
+  select s.session_id, s.customer_key, hub.next_seq(s.last_seq, p_at) as seq, s.last_channel,
+      v_channel = any (k.unreachable) as blocked, s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) as fresh,
+      s.status = 'active' and s.customer_key = i.customer_key and s.version = o.version as fits,
+      case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as customer
     into v_held
     from public.identities i
       join public.sessions o on o.customer_key = i.customer_key and o.status = 'active'
       join public.sessions s on s.session_id = o.session_id
+      join public.customers k on k.customer_key = i.customer_key
+      cross join lateral (
+        select jsonb_object_agg(kind, value) as held, bool_and(verified_at is not null) as verified
+        from public.identities where customer_key = i.customer_key) h
     where i.kind = p_item #>> '{anchor,kind}' and i.value = p_item #>> '{anchor,value}'
-      and o.expires_at > p_at and o.customer @> (p_item -> 'identities') and not o.customer ? 'phone_verified'
+      and o.expires_at > p_at and h.verified and h.held @> (p_item -> 'identities')
     for update of s;
-  if not found then
+  if v_held.session_id is null then
     return null;
   elsif not v_held.fits then
     raise exception 'the session changed meanwhile' using errcode = 'serialization_failure';

@@ -3,7 +3,7 @@
 -- A session's row without what never leaves the database.
 create or replace function hub.session_row(p_row jsonb) returns jsonb
 language sql immutable parallel safe as $$
-  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at,customer,unreachable}'::text[]
+  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at}'::text[]
 $$;
 
 -- What a customer is known by, as a session document shows it: {kind: value}, with customer_id, and phone_verified false
@@ -25,8 +25,7 @@ language sql stable as $$
   select hub.session_row(to_jsonb(s)) || hub.shown_identities(s.customer_key)
 $$;
 
--- An active session as the outside may see it, without what its customer is known by: its column customer says that. It has
--- no end.
+-- An active session as the outside may see it, without what its customer is known by. It has no end.
 create or replace function hub.active_json(s public.sessions) returns json
 language sql stable parallel safe as $$
   select json_build_object(

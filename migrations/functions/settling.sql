@@ -127,7 +127,7 @@ begin
     from public.deliveries d join public.sessions s on s.session_id = d.session_id
     where d.delivery_id = (p_outcome ->> 'delivery_id')::uuid and d.attempt = (p_outcome ->> 'attempt')::int
     for update of s;
-  if not found then
+  if v_session is null then
     return '{"deliveries": [], "changed": []}';
   end if;
   if v_account is not null and v_external_id is not null then

@@ -95,7 +95,7 @@ begin
     v_messages := jsonb_build_array(hub.message_json(m));
   end if;
   return hub.turn_json(t, c) || jsonb_build_object(
-    'session', case s.status when 'active' then hub.active_json(s)::jsonb || s.customer else hub.session_document(s) end, 'messages', v_messages, 'message', v_messages -> -1);
+    'session', hub.session_document(s), 'messages', v_messages, 'message', v_messages -> -1);
 end
 $$;
 

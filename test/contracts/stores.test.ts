@@ -1,10 +1,9 @@
 import sqlDriver from "postgres";
-import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { afterAll, beforeAll } from "vitest";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
 import { type SqlCall, sqlStore } from "../../src/stores/sql.ts";
 import { supabaseCalls } from "../../src/stores/supabase.ts";
-import { staleCopies } from "../support/copies.ts";
 import { emptying } from "../support/empty.ts";
 import { createDatabase, supabase } from "../support/stack.ts";
 import { settings } from "./given.ts";
@@ -23,9 +22,6 @@ beforeAll(async () => {
   direct = postgresCalls(url, { max: 4, timeoutMs });
   const api = await supabase(url, 4);
   rest = supabaseCalls({ url: api.url, key: api.serviceRoleKey, timeoutMs });
-});
-afterEach(async () => {
-  expect(await staleCopies(owner)).toEqual([]);
 });
 afterAll(async () => {
   await direct.close();
