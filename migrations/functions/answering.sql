@@ -23,6 +23,55 @@ begin
 end
 $$;
 
+-- Adds a reply to a claimed turn: its message, and a delivery of each of its parts. On a channel where the customer has blocked
+-- us (p_blocked) they are dead letters at once; when nothing is on its way there (p_free), the first part is returned claimed,
+-- as delivery. p_reply: as in hub_complete. The session's row is held, and its last_seq is the caller's part.
+create or replace function hub.add_reply(
+  t public.turns, p_reply jsonb, p_seq bigint, p_blocked boolean, p_free boolean, c hub.context, out message json, out delivery json)
+language plpgsql volatile as $$
+declare
+  v_parts constant integer := jsonb_array_length(p_reply -> 'parts');
+  v_message_id constant uuid := hub.uuid(c.now);
+  v_delivery_id uuid;
+  v_part jsonb;
+  v_first boolean;
+begin
+  insert into public.messages as m (
+      message_id, session_id, seq, channel, account, direction, role, kind, text, content, reply_to, status, created_at)
+    values (
+      v_message_id, t.session_id, p_seq, t.channel, t.account, 'outbound', 'assistant',
+      p_reply ->> 'kind', p_reply ->> 'text', p_reply -> 'content', t.message_id,
+      case when v_parts = 0 then 'sent' when p_blocked then 'failed' else 'pending' end, c.now)
+    returning hub.message_json(m) into message;
+  for i in 0 .. v_parts - 1 loop
+    v_part := nullif(p_reply -> 'parts' -> i, 'null');
+    v_delivery_id := hub.uuid(c.now);
+    v_first := p_free and i = 0;
+    insert into public.deliveries (
+        delivery_id, message_id, session_id, parts, channel, account, address, content, state, attempt, due_at, status, code, reason,
+        created_at)
+      values (
+        v_delivery_id, v_message_id, t.session_id, v_parts, t.channel, t.account, t.address, v_part,
+        case when p_blocked then 'dead' when v_first then 'sending' else 'pending' end,
+        case when v_first then 1 else 0 end,
+        case when v_first then c.now + c.lease else hub.at_once(c.now) end,
+        case when p_blocked then 'failed' else 'pending' end,
+        case when p_blocked then 'rejected' end,
+        case when p_blocked then 'blocked' end,
+        c.now);
+    if v_first then
+      delivery := json_build_object(
+        'delivery_id', v_delivery_id, 'message_id', v_message_id, 'session_id', t.session_id, 'attempt', 1,
+        'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', p_reply ->> 'kind',
+        'text', coalesce(v_part ->> 'text', p_reply ->> 'text'), 'content', coalesce(v_part - 'text', p_reply -> 'content'));
+    end if;
+  end loop;
+  if p_blocked and v_parts > 0 then
+    perform hub.count(array_fill('deliveries|' || t.channel || '|dead', array[v_parts]));
+  end if;
+end
+$$;
+
 -- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
 -- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}]}; a null part is the whole
 -- reply; no parts means that its customer fetches it.
@@ -31,105 +80,58 @@ create or replace function public.hub_complete(p jsonb) returns json
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
-  v_turn constant uuid := p ->> 'turn_id';
   v_replies constant jsonb := p -> 'replies';
   v_count constant integer := jsonb_array_length(v_replies);
   v_messages json[] := '{}';
   v_delivery json;
-  v_message json;
-  v_reply jsonb;
-  v_parts integer;
-  v_seq bigint;
   v_ms bigint;
-  v_message_id uuid;
-  v_delivery_id uuid;
-  v_part jsonb;
-  v_free boolean;
-  v_blocked boolean;
-  v_open boolean;
-  v_waiting boolean;
-  v_session uuid;
-  v_merged boolean;
-  v_customer uuid;
+  v_held record;
+  v_there record;
+  v_added record;
   t public.turns;
 begin
-  select x.session_id, x.last_seq, x.merged_into is not null, x.customer_key
-    into v_session, v_seq, v_merged, v_customer
-    from public.sessions x
-    where x.session_id = (select session_id from public.turns where turn_id = v_turn)
+  select session_id, last_seq, merged_into, customer_key into v_held
+    from public.sessions
+    where session_id = (select session_id from public.turns where turn_id = (p ->> 'turn_id')::uuid)
     for update;
-  if v_merged then
+  if v_held.merged_into is not null then
     raise exception 'the session was merged meanwhile' using errcode = 'serialization_failure';
   end if;
-  t := hub.end_turn(v_turn, (p ->> 'attempt')::int, c);
+  t := hub.end_turn((p ->> 'turn_id')::uuid, (p ->> 'attempt')::int, c);
   if t.turn_id is null then
     return '{"stale": true, "messages": [], "deliveries": []}';
   end if;
   select
       exists (
-        select from public.deliveries d
-        where d.session_id = t.session_id and d.channel = t.channel and d.state in ('pending', 'sending')),
-      exists (select from public.turns w where w.session_id = t.session_id and w.state in ('pending', 'running')),
-      exists (select from public.customers where customer_key = v_customer and t.channel = any (unreachable))
-    into v_open, v_waiting, v_blocked;
-  v_free := not v_open and not v_blocked and c.pace ->> t.channel is null;
+        select from public.deliveries
+        where session_id = t.session_id and channel = t.channel and state in ('pending', 'sending')) as delivery,
+      exists (select from public.turns where session_id = t.session_id and state in ('pending', 'running')) as turn,
+      exists (select from public.customers where customer_key = v_held.customer_key and t.channel = any (unreachable)) as block
+    into v_there;
 
   for i in 0 .. v_count - 1 loop
-    v_reply := v_replies -> i;
-    v_parts := jsonb_array_length(v_reply -> 'parts');
-    v_seq := hub.next_seq(v_seq, c.now);
-    v_message_id := hub.uuid(c.now);
-    insert into public.messages as x (
-        message_id, session_id, seq, channel, account, direction, role, kind, text, content, reply_to, status, created_at)
-      values (
-        v_message_id, t.session_id, v_seq, t.channel, t.account, 'outbound', 'assistant',
-        v_reply ->> 'kind', v_reply ->> 'text', v_reply -> 'content', t.message_id,
-        case when v_parts = 0 then 'sent' when v_blocked then 'failed' else 'pending' end, c.now)
-      returning hub.message_json(x) into v_message;
-    v_messages := v_messages || v_message;
-    for j in 0 .. v_parts - 1 loop
-      v_part := nullif(v_reply -> 'parts' -> j, 'null');
-      v_delivery_id := hub.uuid(c.now);
-      insert into public.deliveries (
-          delivery_id, message_id, session_id, parts, channel, account, address, content, state, attempt, due_at, status, code,
-          reason, created_at)
-        values (
-          v_delivery_id, v_message_id, t.session_id, v_parts, t.channel, t.account, t.address, v_part,
-          case when v_blocked then 'dead' when v_free then 'sending' else 'pending' end,
-          case when v_free then 1 else 0 end,
-          case when v_free then c.now + c.lease else hub.at_once(c.now) end,
-          case when v_blocked then 'failed' else 'pending' end,
-          case when v_blocked then 'rejected' end,
-          case when v_blocked then 'blocked' end,
-          c.now);
-      v_open := v_open or not v_blocked;
-      if v_free then
-        v_free := false;
-        v_delivery := json_build_object(
-          'delivery_id', v_delivery_id, 'message_id', v_message_id, 'session_id', t.session_id, 'attempt', 1,
-          'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', v_reply ->> 'kind',
-          'text', coalesce(v_part ->> 'text', v_reply ->> 'text'), 'content', coalesce(v_part - 'text', v_reply -> 'content'));
-      end if;
-    end loop;
-    if v_blocked and v_parts > 0 then
-      perform hub.count(array_fill('deliveries|' || t.channel || '|dead', array[v_parts]));
-    end if;
+    v_held.last_seq := hub.next_seq(v_held.last_seq, c.now);
+    v_added := hub.add_reply(
+      t, v_replies -> i, v_held.last_seq, v_there.block,
+      v_delivery is null and not v_there.delivery and not v_there.block and c.pace ->> t.channel is null, c);
+    v_messages := v_messages || v_added.message;
+    v_delivery := coalesce(v_delivery, v_added.delivery);
   end loop;
   if v_count > 0 then
     update public.sessions
-      set message_count = message_count + v_count, last_seq = v_seq, updated_at = greatest(updated_at, c.now)
-      where session_id = v_session;
+      set message_count = message_count + v_count, last_seq = v_held.last_seq, updated_at = greatest(updated_at, c.now)
+      where session_id = t.session_id;
   end if;
 
   v_ms := hub.ms(t.created_at, c.now);
   insert into public.counted (key, ms) values (hub.bucket('answer_ms', t.channel, v_ms), v_ms);
-  if v_open and v_delivery is null then
-    v_delivery := hub.claim_delivery(v_session, t.channel, c);
+  if v_delivery is null and (v_there.delivery or c.pace ->> t.channel is not null) then
+    v_delivery := hub.claim_delivery(t.session_id, t.channel, c);
   end if;
   return json_build_object(
     'stale', false, 'messages', v_messages,
     'deliveries', case when v_delivery is null then '[]' else json_build_array(v_delivery) end,
-    'next', case when v_waiting then hub.claim_turn(v_session, c) end);
+    'next', case when v_there.turn then hub.claim_turn(t.session_id, c) end);
 end
 $$;
 
