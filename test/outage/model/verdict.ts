@@ -235,7 +235,7 @@ async function alike(
     } else {
       counted.exact++;
       const isHasty = keys.some((key) => hasty.has(key));
-      expect(exactly(one, ours, isHasty)).toEqual(exactly(other, theirs, isHasty));
+      expect(exactly(one, ours, isHasty, world)).toEqual(exactly(other, theirs, isHasty, calm));
     }
   };
   for (const [who, identities] of PEOPLE.entries())
@@ -266,6 +266,17 @@ async function opened(
   return all.find(({ session }) => session.session_id === session_id);
 }
 
+/** Conflicts name the session that lost one, by an id that each world makes itself. */
+function withoutIds(metadata: Session["metadata"], session_ids: ReadonlySet<string>): object {
+  const { merge_conflicts, ...rest } = metadata;
+  if (!Array.isArray(merge_conflicts)) return metadata;
+  const conflicts = merge_conflicts.map(({ session_id, ...conflict }) => {
+    expect(session_ids).toContain(session_id);
+    return conflict;
+  });
+  return { ...rest, merge_conflicts: conflicts };
+}
+
 /** The sessions that ended before this one, the last first. */
 function before({ session }: Talk, all: readonly Talk[]): Talk[] {
   const one = all.find((other) => other.session.session_id === session.previous_session_id);
@@ -285,7 +296,12 @@ function loosely({ session }: Talk): object {
  * All that must be the same: not ids, versions, and when the bot answered. A session that was opened before the message that
  * waited began at another time and maybe on another channel; it has the same channels.
  */
-function exactly({ session, messages }: Talk, all: readonly Talk[], isHasty: boolean): object {
+function exactly(
+  { session, messages }: Talk,
+  all: readonly Talk[],
+  isHasty: boolean,
+  { session_ids }: World,
+): object {
   const {
     session_id,
     previous_session_id,
@@ -295,6 +311,7 @@ function exactly({ session, messages }: Talk, all: readonly Talk[], isHasty: boo
     channel,
     created_at,
     message_count,
+    metadata,
     ...rest
   } = session;
   const customers = messages
@@ -309,5 +326,13 @@ function exactly({ session, messages }: Talk, all: readonly Talk[], isHasty: boo
   const said = message_count - replies.length;
   const [last] = before({ session, messages }, all);
   const began = isHasty ? { channels: channels.toSorted() } : { channels, channel, created_at };
-  return { ...rest, ...began, customers, said, answered: answered.sort(), before: last && texts(last) };
+  return {
+    ...rest,
+    ...began,
+    metadata: withoutIds(metadata, session_ids),
+    customers,
+    said,
+    answered: answered.sort(),
+    before: last && texts(last),
+  };
 }
