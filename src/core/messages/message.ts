@@ -145,7 +145,7 @@ export type IgnoredReason =
 export interface Message {
   readonly message_id: string;
   readonly session_id: string;
-  /** Rises within a session, by the time of arrival in microseconds; the cursor of every page. */
+  /** Rises within a session, by the time of arrival in microseconds and the place in its webhook; the cursor of every page. */
   readonly seq: number;
   readonly channel: string;
   readonly external_id?: string;
