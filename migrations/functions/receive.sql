@@ -18,7 +18,7 @@ begin
   -- long way locks identities first, so that lock has to go.
   begin
     with found as (
-      select x.session_id, x.customer_key, x.last_channel, greatest(x.last_seq + 1, (extract(epoch from p_at) * 1000000)::bigint) as seq,
+      select x.session_id, x.customer_key, x.last_channel, hub.next_seq(x.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0)) as seq,
         v_channel = any (k.unreachable) as blocked,
         h.seen and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null'
           or (h.reached and x.last_channel = v_channel)) as fresh,
@@ -116,7 +116,7 @@ declare
 begin
   m.message_id := hub.uuid(c.now);
   m.session_id := s.session_id;
-  m.seq := hub.next_seq(s.last_seq, p_at);
+  m.seq := hub.next_seq(s.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0));
   m.channel := p_item ->> 'channel';
   m.account := p_item ->> 'account';
   m.external_id := p_item ->> 'external_id';
@@ -442,9 +442,10 @@ $$;
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, address, address_of, kind, text,
---                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at}; claimed identities are only claimed,
+--                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place}; claimed identities are only claimed,
 --                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
---                     that was before now, and address_of is the kind of the identity whose address it is
+--                     that was before now, address_of is the kind of the identity whose address it is, and place is how many
+--                     items are before it, 0 where it is absent
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
