@@ -1,4 +1,7 @@
-/** How long a webhook waits for its 200 on workerd, beside a Worker that does next to nothing over the same transport. */
+/**
+ * Measures how long a webhook waits for its 200 on workerd, and compares it with a minimal Worker over the same
+ * transport.
+ */
 import { join } from "node:path";
 import { freePort } from "../dev/services/ports.ts";
 import { startSupabase } from "../dev/services/supabase.ts";
@@ -68,7 +71,7 @@ async function startPairs(
   }
   const supabase = await kept(startSupabase({ port: await freePort(), databaseUrl: restUrl }));
   const rest = { SUPABASE_URL: supabase.url, SUPABASE_SERVICE_ROLE_KEY: supabase.serviceRoleKey };
-  const vars = { ...SECRETS, WHATSAPP_API_ROOT: platform.url };
+  const vars = { ...SECRETS, BOT: "echo", WHATSAPP_API_ROOT: platform.url };
   return [
     {
       name: "memory store",
@@ -99,7 +102,10 @@ interface Measured extends Pair {
   readonly bareMs: readonly number[];
 }
 
-/** Rounds in turn, hub and bare. The bare Worker's customers pause as long as the hub's replies took, so that neither runs warmer. */
+/**
+ * Measures hub and bare Worker in turn. The bare Worker's customers pause as long as the hub's replies took, so that
+ * both have the same load.
+ */
 async function measure({ progress }: Context, platform: Platform, pair: Pair): Promise<Measured> {
   const { name, messages, hub, other } = pair;
   progress(`${name}: ${messages} webhooks each, in turns of ${ROUND}`);

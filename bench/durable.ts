@@ -1,4 +1,7 @@
-/** How many webhooks a second are saved and acknowledged, beside pgbench calling the same SQL function. */
+/**
+ * Measures how many webhooks a second are saved and acknowledged, and compares it with pgbench on the same SQL
+ * function.
+ */
 import { nodeHub, POOL_SIZE } from "./lib/contenders.ts";
 import { startDatabases } from "./lib/database.ts";
 import { type CallerOptions, callFunction, pgbench } from "./lib/pgbench.ts";
@@ -56,7 +59,7 @@ export const durable: Bench = {
               context.progress(`round ${round} of ${ROUNDS}, ${kind}`);
               const { done, seconds: took } = await load(kind, { seconds });
               acks.push(done / took);
-              await admin`delete from turns`; // nobody answers what pgbench saves
+              await admin`delete from turns`; // the messages that pgbench saves are never answered
               await admin`vacuum turns`;
               calls.push(await call({ kind, seconds }));
             }

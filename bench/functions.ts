@@ -5,7 +5,7 @@ import { sqlStore } from "../src/stores/sql.ts";
 import { countWork, type Work } from "./lib/counters.ts";
 import { cpuMs } from "./lib/cpu.ts";
 import { type DatabaseServer, startDatabases } from "./lib/database.ts";
-import { callThree } from "./lib/desk.ts";
+import { callThree } from "./lib/hub-without-http.ts";
 import { BARE_TABLE, type CallerOptions, callFunction, pgbench } from "./lib/pgbench.ts";
 import { type Aim, type Bench, ms, type Result, scaled, whole } from "./lib/result.ts";
 import { median } from "./lib/stats.ts";

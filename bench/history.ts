@@ -1,4 +1,4 @@
-/** How long a message takes to save, answer and settle with ten thousand, a hundred thousand and a million messages there. */
+/** Measures how long a message takes to save, answer and settle with 10,000, 100,000 and a million stored messages. */
 import type { Conversations, InboundEvent } from "../src/core/receive/conversations.ts";
 import { postgresCalls } from "../src/stores/postgres.ts";
 import { sqlStore } from "../src/stores/sql.ts";
@@ -10,12 +10,12 @@ import { SECRETS, TEXT, wamid } from "./lib/webhook.ts";
 const AIM = 1.2;
 const PER_SESSION = 20;
 const LONG = 100_000;
-/** Sessions that are written to in each database, evenly spread over it. */
+/** How many sessions of each database get messages. They are spread evenly over it. */
 const SAMPLE = 400;
-/** Earlier messages handed to the bot, as the `webhook` bot asks for. */
+/** How many earlier messages a turn holds: as many as the `webhook` bot asks for. */
 const HISTORY = 20;
 
-/** One place to write to: a database, and which of its sessions. */
+/** One case: a database, and the sessions that get messages. */
 interface Place {
   readonly name: string;
   readonly stored: number;
@@ -71,7 +71,7 @@ export const history: Bench = {
   },
 };
 
-/** Sessions with as many messages each as their tables would hold after a while, and one long session if asked. */
+/** Fills a database with sessions of equally many messages, and one long session if asked. */
 async function fill(databases: DatabaseServer, name: string, sessions: number, long: number): Promise<void> {
   const sql = databases.adminOf(name);
   const count = long > 0 ? sessions + 1 : sessions;
@@ -117,7 +117,7 @@ async function fill(databases: DatabaseServer, name: string, sessions: number, l
 
 const nothing = () => ({ receiveMs: [], completeMs: [], settleMs: [] });
 
-/** One message from its arrival to its settled reply, each call timed. */
+/** Handles one message from its arrival to its settled reply, and times each call. */
 async function talk(
   { conversations, phoneOf, receiveMs, completeMs, settleMs }: Place,
   i: number,

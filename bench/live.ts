@@ -1,4 +1,7 @@
-/** How soon a device sees the bot's reply, on workerd: over a WebSocket and by long poll, beside a Durable Object that only passes things on. */
+/**
+ * Measures how soon a device gets the bot's reply on workerd, over a WebSocket and by long poll, and compares it with a
+ * minimal Durable Object.
+ */
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { freePort } from "../dev/services/ports.ts";
@@ -23,11 +26,14 @@ import { startWorkerd } from "./lib/workerd.ts";
 
 const AIM = 1.5;
 const SAVED = "/rest/v1/rpc/hub_complete";
-/** The bot thinks at most this long, so that a long poll is anywhere between two looks. */
+/**
+ * The longest time that the bot takes. It is random, so that the reply comes at any point between two looks of a long
+ * poll.
+ */
 const THINKS_MS = 1_500;
 const PAUSE_MS = 5;
 
-/** One way to learn of something new, and how long that took, each time. */
+/** One way to get a reply, and its times. */
 interface Way {
   readonly name: string;
   readonly fromBot: number[];
@@ -108,7 +114,7 @@ export const live: Bench = {
   },
 };
 
-/** A message of the device, and the bot's reply to it. */
+/** Sends a message of the device and waits for the bot's reply over its WebSocket. */
 async function push(device: Device, bot: Bot, tap: Tap): Promise<{ fromBot: number; fromSaved: number }> {
   const moments = [
     bot.next(),
@@ -121,7 +127,7 @@ async function push(device: Device, bot: Bot, tap: Tap): Promise<{ fromBot: numb
   return { fromBot: seen - answered, fromSaved: seen - saved };
 }
 
-/** The same with nothing but the way through a Durable Object. */
+/** The same through the minimal Durable Object. */
 async function post(port: number, path: string, socket: Socket): Promise<number> {
   const text = JSON.stringify({ type: "message", id: crypto.randomUUID() });
   const next = socket.next((frame) => frame === text);
@@ -133,7 +139,7 @@ async function post(port: number, path: string, socket: Socket): Promise<number>
   return seen - began;
 }
 
-/** A message, and a device that asks for what comes after it until the reply is there. */
+/** Sends a message, and long-polls until the reply is there. */
 async function longPoll(
   port: number,
   token: string,

@@ -1,6 +1,6 @@
 /**
- * The hub under Node with a pool of direct connections, for what is compared with other programs under Node. It logs
- * warnings and errors only, as the peer does. `BENCH_BOT=silent` answers nothing.
+ * The hub under Node with a pool of direct connections, for comparison with other programs under Node. It logs only
+ * warnings and errors, as the peer does. With `BENCH_BOT=silent` its bot sends no replies.
  */
 import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -25,7 +25,7 @@ const log: Log = (level, event, fields) => {
 const { call, close } = postgresCalls(env.DATABASE_URL!, { max: Number(env.POOL_SIZE) });
 const store = sqlStore(call, { sessionTtlMs: 7 * 86_400_000, leaseMs: 60_000, history: bot.history });
 const hub: Hub = {
-  // The peer marks nothing as read and shows no typing.
+  // As the peer, the hub marks no messages as read here and shows no typing.
   channels: { whatsapp: { ...whatsapp(env)!, showTyping: async () => {} } },
   store,
   cache: noCache,
@@ -52,7 +52,7 @@ const server = serve({
   port: Number(env.PORT),
   hostname: "127.0.0.1",
 });
-(server as Server).keepAliveTimeout = 65_000; // the peer's
+(server as Server).keepAliveTimeout = 65_000; // as the peer
 process.once("SIGTERM", () => {
   server.close();
   void close().then(() => process.exit());

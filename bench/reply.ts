@@ -1,4 +1,7 @@
-/** How long a customer waits for the reply, how many are answered in a second, and what that costs, beside vercel/chat. */
+/**
+ * Measures how long a customer waits for the reply, how many replies a second there are, and their cost, beside
+ * vercel/chat.
+ */
 import { join } from "node:path";
 import { bundle, HUB } from "./lib/bundle.ts";
 import { type Contender, installPeer, nodeHub, vercelChat, workerdHub } from "./lib/contenders.ts";
@@ -12,7 +15,7 @@ import { median, quantile } from "./lib/stats.ts";
 const ROUNDS = 3;
 const WAL_AIM = 8 * 1024;
 
-/** The peer works harder the longer a conversation is, until its 51st turn. */
+/** The peer's work grows with the length of a conversation, until its 51st turn. */
 const CROWDS: readonly Crowd[] = [
   { name: "young conversations", from: 0, customers: 2_000, turns: 1 },
   { name: "50 turns deep", from: 5_000, customers: 64, turns: 52 },
@@ -72,7 +75,7 @@ async function enter(
   ];
 }
 
-/** Everybody in turn: a round of single messages, a round with many in flight, and again. */
+/** Measures the contenders in turn: a round of single messages, then a round with many in flight; several times. */
 async function race(
   context: Context,
   platform: Platform,
@@ -173,7 +176,7 @@ interface Seen {
   readonly walBytes: number;
 }
 
-/** Like for like: the hub under Node beside the peer as its documentation recommends it. */
+/** The aims of the hub under Node, compared with the peer as its documentation recommends it. */
 function aimsOf(rows: readonly Seen[]): Aim[] {
   const node = rows.find(({ kind }) => kind === "node")!;
   const peer = rows.find(({ kind }) => kind === "peer");

@@ -1,6 +1,6 @@
 /**
  * `npm run bench [name ...]`: runs the benchmarks, prints their tables and writes `bench/results/<name>.json`.
- * `-- --quick` does a tenth of the work. A missed aim is printed and fails nothing.
+ * `-- --quick` does a tenth of the work. A missed aim is printed, and does not fail the run.
  */
 import { mkdir, rm } from "node:fs/promises";
 import { cpus, loadavg } from "node:os";

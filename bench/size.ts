@@ -1,4 +1,4 @@
-/** How large the Worker is and what its start costs, beside the platform's limits and a Worker that does next to nothing. */
+/** Measures the Worker's size and the CPU time of its start, beside the platform's limits and a minimal Worker. */
 import { readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
@@ -6,7 +6,10 @@ import { type Bundle, bareWorker, bundle, HUB, wrangler } from "./lib/bundle.ts"
 import { type Aim, type Bench, type Context, ms, type Result, scaled } from "./lib/result.ts";
 import { median } from "./lib/stats.ts";
 
-/** https://developers.cloudflare.com/workers/platform/limits/ (free plan; the paid plan allows 10 MB) */
+/**
+ * The size limit of the free plan; the paid plan allows 10 MB:
+ * https://developers.cloudflare.com/workers/platform/limits/
+ */
 const LARGEST_BYTES = 3_000_000;
 const LONGEST_START_MS = 1_000;
 
@@ -42,7 +45,7 @@ async function measured(name: string, { file }: Bundle, starts: readonly number[
   return { name, bytes: code.length, gzipBytes: gzipSync(code).length, startMs: median(starts) };
 }
 
-/** The samples of one start's CPU profile that are not idle, garbage collection included. */
+/** The busy samples of one start's CPU profile, including garbage collection. */
 async function startTime({ dir }: Context, { config }: Bundle): Promise<number> {
   const file = join(dir, "startup.cpuprofile");
   await wrangler("check", "startup", "--config", config, "--outfile", file);
@@ -58,7 +61,7 @@ async function startTime({ dir }: Context, { config }: Bundle): Promise<number> 
 interface Profile {
   readonly nodes: readonly { readonly id: number; readonly callFrame: { readonly functionName: string } }[];
   readonly samples: readonly number[];
-  /** Microseconds before each sample. */
+  /** The time before each sample in microseconds. */
   readonly timeDeltas: readonly number[];
 }
 

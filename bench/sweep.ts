@@ -1,4 +1,4 @@
-/** What one run of the sweep costs with nobody to sweep, beside as many calls that do nothing. */
+/** Measures the cost of one run of the sweep without any work to do, beside the same number of empty calls. */
 import echo from "../src/bots/echo.ts";
 import { DEFAULT_POLICY, type Hub } from "../src/core/hub.ts";
 import { type SweepBudget, sweep as sweepOnce } from "../src/core/sweep/sweep.ts";
@@ -15,10 +15,10 @@ import { median, quantile } from "./lib/stats.ts";
 const FLAT = 1.2;
 const MOST_ROWS = 10;
 const SIZES = [0, 10_000, 100_000];
-/** What makes the sweep look at messages too: `MESSAGE_RETENTION_DAYS`. */
+/** `MESSAGE_RETENTION_DAYS`: with it the sweep looks at messages too. */
 const RETENTIONS = [undefined, 90];
 const DAY = 86_400_000;
-/** As the Worker sweeps by default. */
+/** The Worker's default budget. */
 const LIMITS: SweepBudget = {
   batch: 20,
   batches: 5,
@@ -27,7 +27,7 @@ const LIMITS: SweepBudget = {
   passwordRetentionMs: 365 * DAY,
   identityRetentionMs: 365 * DAY,
 };
-/** Statements of one run. */
+/** The statements of one run. */
 const CALLS = 3;
 
 interface Place {
@@ -53,7 +53,7 @@ export const sweep: Bench = {
     try {
       const places: Place[] = [];
       for (const size of SIZES) {
-        // Filling them is quick, and a tenth of them would prove nothing.
+        // A quick run has as many sessions: filling is fast, and a tenth of them would show nothing.
         context.progress(`${whole(size)} idle sessions`);
         const database = `idle_${size}`;
         const url = await databases.createHub(database);
@@ -82,7 +82,7 @@ export const sweep: Bench = {
   },
 };
 
-/** Sessions that are alive and were written to last an hour ago, each with a message, its reply, and a device. */
+/** Makes active sessions that were last used an hour ago, each with a message, its reply and a device. */
 async function fill(databases: DatabaseServer, name: string, sessions: number): Promise<void> {
   const sql = databases.adminOf(name);
   await sql`
@@ -144,7 +144,7 @@ async function measure({ hub, limits, call, sweepMs, floorMs }: Place, counts: b
   floorMs.push(ended - between);
 }
 
-/** What Postgres reads for a run, on a connection that has planned everything for good. */
+/** Counts what Postgres reads for a run, on a connection that already has all its query plans. */
 async function read(
   databases: DatabaseServer,
   { database, url, limits }: Place,
@@ -174,7 +174,7 @@ function resultOf(places: readonly Place[], runs: number): Result {
   const aims = RETENTIONS.flatMap((days): Aim[] => {
     const rows = figures.filter((row) => row.messages_kept_days === (days ?? null));
     const most = rows.at(-1)!;
-    // An empty table has no pages to look at; some sessions and many are told apart.
+    // Compare some sessions with many: an empty table has no pages to look at.
     const some = rows.at(-2)!;
     const ratio = most.sweep_ms / some.sweep_ms;
     const read = most.by_scan + most.by_index;

@@ -1,4 +1,6 @@
-/** Whether the time of an answer tells a phone that the hub knows from one it does not, with and without waiting for the step. */
+/**
+ * Measures whether the time of an answer shows if the hub knows a phone, with and without the wait for the next step.
+ */
 import { setTimeout as sleep } from "node:timers/promises";
 import echo from "../src/bots/echo.ts";
 import { DEFAULT_POLICY, type Hub } from "../src/core/hub.ts";
@@ -12,9 +14,9 @@ import { type Aim, type Bench, type Context, ms, type Result, scaled } from "./l
 import { quantile } from "./lib/stats.ts";
 
 const TRIES = 1_000;
-/** Without the wait fewer show what the wait is for. */
+/** Without the wait fewer phones are enough to show the difference. */
 const TRIES_WITHOUT = 300;
-/** Most of their time is waiting. */
+/** How many are asked about at once; most of their time is waiting. */
 const AT_A_TIME = 6;
 const RESAMPLES = 1_000;
 
@@ -23,7 +25,7 @@ type Group = "known" | "unknown";
 interface Try {
   readonly phone: string;
   readonly group: Group;
-  /** Every other known phone, against the rest of them, shows the noise. */
+  /** One half of the known phones against the other half: this difference is the noise. */
   readonly odd: boolean;
   readonly network: string;
 }
@@ -59,7 +61,7 @@ interface Row {
   readonly noise: Interval;
 }
 
-/** A difference of means and where it lies with 95 % certainty, in ms. */
+/** A difference of means and its 95 % confidence interval, in ms. */
 interface Interval {
   readonly value: number;
   readonly from: number;
@@ -84,7 +86,7 @@ export const timing: Bench = {
   },
 };
 
-/** Asks every question about every phone once, in random order. */
+/** Makes every kind of call for every phone once, in random order. */
 async function ask(databases: DatabaseServer, context: Context, tries: number, waits: boolean) {
   const database = waits ? "waiting" : "working";
   const url = await databases.createHub(database);
@@ -137,7 +139,7 @@ async function ask(databases: DatabaseServer, context: Context, tries: number, w
   return rows;
 }
 
-/** Every phone is asked about from a network of its own: no limit is met. */
+/** Makes the calls for each phone from a network of its own, so that no rate limit applies. */
 function phonesOf(tries: number): Try[] {
   const groups: readonly Group[] = ["known", "unknown"];
   return groups.flatMap((group, g) =>
@@ -150,7 +152,7 @@ function phonesOf(tries: number): Try[] {
   );
 }
 
-/** Each of these has written on WhatsApp and has a password. */
+/** Makes the known customers: each has written on WhatsApp and has a password. */
 async function know(databases: DatabaseServer, name: string, store: Hub["store"], phones: readonly Try[]) {
   for (const { phone } of phones) {
     const digits = phone.slice(1);
@@ -200,14 +202,14 @@ function appOver(store: Hub["store"], waits: boolean) {
   return async (path: string, init: RequestInit) => app.request(path, init, {}, context as never);
 }
 
-/** The mean of the middle nine tenths: of answers in steps a median would see the one step or the other. */
+/** The mean of the middle nine tenths. The answers come in steps, so a median would only be one step or another. */
 function typical(values: readonly number[]): number {
   const cut = Math.floor(values.length / 20);
   const middle = [...values].sort((a, b) => a - b).slice(cut, values.length - cut);
   return middle.reduce((sum, value) => sum + value, 0) / middle.length;
 }
 
-/** The difference of the means; its interval comes from drawing both again and again from what was measured. */
+/** The difference of the means, with a bootstrap interval: both samples are drawn again many times. */
 function between(one: readonly number[], other: readonly number[]): Interval {
   const draws = Array.from({ length: RESAMPLES }, () => typical(drawn(one)) - typical(drawn(other)));
   return { value: typical(one) - typical(other), from: quantile(draws, 0.025), to: quantile(draws, 0.975) };

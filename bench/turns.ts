@@ -1,13 +1,16 @@
-/** How many turns a second many sessions have, beside the SQL functions alone; and whether one slow session holds up the others. */
+/**
+ * Measures the turns per second of many sessions, beside the SQL functions alone, and whether one slow session delays
+ * the others.
+ */
 import { POOL_SIZE } from "./lib/contenders.ts";
 import { startDatabases } from "./lib/database.ts";
-import { callThree, type Desk, openDesk, SLOW_MS } from "./lib/desk.ts";
+import { callThree, type HubWithoutHttp, openHub, SLOW_MS } from "./lib/hub-without-http.ts";
 import { type Aim, type Bench, type Context, ms, type Result, scaled, times, whole } from "./lib/result.ts";
 import { median, quantile } from "./lib/stats.ts";
 import { wamid } from "./lib/webhook.ts";
 
 const SESSIONS = 500;
-/** Messages that a customer sends at once. */
+/** How many messages a customer sends at once. */
 const EACH = 8;
 const IN_FLIGHT = 32;
 const ROUNDS = 3;
@@ -24,27 +27,27 @@ export const turns: Bench = {
   name: "turns",
   async run(context) {
     const databases = await startDatabases(context.dir);
-    const desk = openDesk(await databases.createHub("turns"));
+    const hub = openHub(await databases.createHub("turns"));
     try {
-      const variants = variantsOf(context, desk);
+      const variants = variantsOf(context, hub);
       const calm: number[] = [];
       const beside: number[] = [];
       for (let round = 0; round <= ROUNDS; round++) {
         context.progress(round === 0 ? "warm-up" : `round ${round} of ${ROUNDS}`);
-        // Each begins a round in its turn.
+        // Each variant starts a round in its turn.
         for (const variant of [...variants.slice(round), ...variants.slice(0, round)]) {
           const { turns, seconds } = await variant.run();
           if (round > 0) variant.rates.push(turns / seconds);
         }
-        const waits = [await latencies(context, desk, false), await latencies(context, desk, true)] as const;
+        const waits = [await latencies(context, hub, false), await latencies(context, hub, true)] as const;
         if (round > 0) calm.push(...waits[0]);
         if (round > 0) beside.push(...waits[1]);
         await databases.analyze("turns");
       }
-      desk.checkOrder();
+      hub.checkOrder();
       return resultOf(context, variants, calm, beside);
     } finally {
-      await desk.close();
+      await hub.close();
       await databases.stop();
     }
   },
@@ -53,15 +56,15 @@ export const turns: Bench = {
 let phones = 0;
 const newPhone = () => `+${447_800_000_000 + ++phones}`;
 
-function variantsOf(context: Context, desk: Desk): Variant[] {
+function variantsOf(context: Context, hub: HubWithoutHttp): Variant[] {
   const sessions = scaled(context, SESSIONS);
   const messages = sessions * EACH;
   const known = Array.from({ length: sessions }, newPhone);
   const direct = Array.from({ length: sessions }, newPhone);
   const one = newPhone();
-  const hub = (groups: readonly (readonly string[])[], inFlight: number) => async () => {
+  const throughHub = (groups: readonly (readonly string[])[], inFlight: number) => async () => {
     const began = performance.now();
-    await each(groups, inFlight, (group) => Promise.all(group.map((phone) => said(desk, phone))));
+    await each(groups, inFlight, (group) => Promise.all(group.map((phone) => said(hub, phone))));
     return { turns: groups.flat().length, seconds: (performance.now() - began) / 1000 };
   };
   const rotated = (list: readonly string[]) => Array.from({ length: EACH }, () => list).flat();
@@ -71,14 +74,14 @@ function variantsOf(context: Context, desk: Desk): Variant[] {
       rates: [],
       run: async () => {
         const began = performance.now();
-        await each(rotated(direct), IN_FLIGHT, (phone) => callThree(desk.store.conversations, phone));
+        await each(rotated(direct), IN_FLIGHT, (phone) => callThree(hub.store.conversations, phone));
         return { turns: messages, seconds: (performance.now() - began) / 1000 };
       },
     },
     {
       name: `${whole(sessions)} sessions, one message at a time`,
       rates: [],
-      run: hub(
+      run: throughHub(
         rotated(known).map((phone) => [phone]),
         IN_FLIGHT,
       ),
@@ -86,7 +89,7 @@ function variantsOf(context: Context, desk: Desk): Variant[] {
     {
       name: `${whole(sessions)} sessions, ${EACH} messages at once each`,
       rates: [],
-      run: hub(
+      run: throughHub(
         known.map((phone) => Array.from({ length: EACH }, () => phone)),
         IN_FLIGHT / EACH,
       ),
@@ -95,7 +98,7 @@ function variantsOf(context: Context, desk: Desk): Variant[] {
       name: "a new session for every message",
       rates: [],
       run: () =>
-        hub(
+        throughHub(
           Array.from({ length: messages }, () => [newPhone()]),
           IN_FLIGHT,
         )(),
@@ -103,7 +106,7 @@ function variantsOf(context: Context, desk: Desk): Variant[] {
     {
       name: "one session for all, which takes turns",
       rates: [],
-      run: hub(
+      run: throughHub(
         Array.from({ length: messages / EACH }, () => [one]),
         EACH,
       ),
@@ -111,20 +114,23 @@ function variantsOf(context: Context, desk: Desk): Variant[] {
   ];
 }
 
-async function said(desk: Desk, phone: string): Promise<void> {
+async function said(hub: HubWithoutHttp, phone: string): Promise<void> {
   const external_id = wamid();
-  const sent = desk.sent(external_id);
-  await desk.write(phone, external_id);
+  const sent = hub.sent(external_id);
+  await hub.write(phone, external_id);
   await sent;
 }
 
-/** From a message's arrival to its reply, with few customers at once: with another customer's bot busy all the while, or not. */
-async function latencies(context: Context, desk: Desk, withSlow: boolean): Promise<number[]> {
+/**
+ * Times from a message to its reply, with few customers at once, with or without another customer whose bot is always
+ * busy.
+ */
+async function latencies(context: Context, hub: HubWithoutHttp, withSlow: boolean): Promise<number[]> {
   const slow = newPhone();
-  desk.slow.add(slow);
+  hub.slow.add(slow);
   let isOver = false;
   const talk = async () => {
-    while (!isOver) await Promise.all([said(desk, slow), said(desk, slow), said(desk, slow)]);
+    while (!isOver) await Promise.all([said(hub, slow), said(hub, slow), said(hub, slow)]);
   };
   const talking = withSlow ? talk() : undefined;
   const waits: number[] = [];
@@ -132,8 +138,8 @@ async function latencies(context: Context, desk: Desk, withSlow: boolean): Promi
   await each(customers, 4, async (phone) => {
     const external_id = wamid();
     const began = performance.now();
-    const sent = desk.sent(external_id);
-    await desk.write(phone, external_id);
+    const sent = hub.sent(external_id);
+    await hub.write(phone, external_id);
     waits.push((await sent) - began);
   });
   isOver = true;
@@ -141,7 +147,7 @@ async function latencies(context: Context, desk: Desk, withSlow: boolean): Promi
   return waits;
 }
 
-/** Works on so many at once. */
+/** Works on up to `inFlight` items at once. */
 async function each<T>(
   items: readonly T[],
   atOnce: number,

@@ -1,6 +1,6 @@
 /**
- * `npm run demo`: one customer goes from the web page to the kiosk, to WhatsApp and to Telegram, over real HTTP against
- * the running stack. Prints each step and ends with 1 on any surprise.
+ * `npm run demo`: plays one customer on the web page, the kiosk, WhatsApp and Telegram, over real HTTP against the
+ * running stack. Prints each step. Exits with 1 if an answer is not as expected.
  */
 import { randomInt, randomUUID } from "node:crypto";
 import { styleText } from "node:util";
@@ -31,16 +31,16 @@ const telegram = `http://127.0.0.1:${ports.TELEGRAM_EMULATOR_PORT}`;
 const whatsapp = `http://127.0.0.1:${ports.WHATSAPP_EMULATOR_PORT}`;
 const keyOf = (name: string) => ({ "x-api-key": vars[name]!.split(",")[0]! });
 
-/** Where to find each part when it is not where this looks. */
+/** The environment variable with the port of each part of the stack. */
 const VARIABLES: Readonly<Record<string, string>> = {
   [hub]: "PORT",
   [telegram]: "TELEGRAM_EMULATOR_PORT",
   [whatsapp]: "WHATSAPP_EMULATOR_PORT",
 };
-/** Marks what is no surprise in the hub but the wrong stack to ask. */
+/** The name of errors that mean that the stack is not running or has other settings, and not that the hub is wrong. */
 const SETUP = "setup";
 
-/** Calls that say something: not read marks, not typing. */
+/** Calls that send a text; not read marks or typing. */
 const WORDS = "method=text,sendMessage";
 
 const digits = `55119${randomInt(50_000_000, 99_999_999)}`;
@@ -113,7 +113,7 @@ async function play(): Promise<void> {
   const stranger = await reply(telegram, String(chat.id), () =>
     post(`${telegram}/_customer/message`, { chat, text: "Hello, it's me" }),
   );
-  // Telegram tells no phone, so the hub does not know this customer yet.
+  // Telegram does not send a phone, so the hub does not know this customer yet.
   step(`telegram a new chat is a session of its own: ${stranger}`, await restore(token), session_id, [
     "web",
     "kiosk",
@@ -166,7 +166,7 @@ function write(channel: string, body: object, headers: Record<string, string>) {
   return post<{ session: Session; replies: Message[] }>(`${hub}/webhooks/${channel}?wait=10`, body, headers);
 }
 
-/** What the bot sends to this chat after the customer has acted. */
+/** The text that the bot sends to this chat after `act`. */
 async function reply(emulator: string, chat_id: string, act: () => Promise<unknown>): Promise<string> {
   const before = await get<{ sent: Sent[] }>(`${emulator}/_sent?chat_id=${chat_id}&${WORDS}`);
   await act();

@@ -4,14 +4,14 @@ import { localKeys } from "./services/supabase.ts";
 import { localSettings } from "./settings.ts";
 import { forget, type Stack, startStack } from "./stack.ts";
 
-// Whoever reads may leave before we do (a terminal that closes).
+// The terminal that reads the output may close first; writing then fails.
 for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
 
-/** Lines that look like trouble and belong to a local stack. */
+/** Warnings that are normal for a local stack. */
 const EXPECTED = [
   /Scheduled Workers are not automatically triggered/, // this file triggers them
-  /"event":"rate_limits\.off"/, // nobody's calls are counted on one's own machine
-  /disconnected: .*(Broken pipe|Connection reset)/, // workerd, when a client hangs up first
+  /"event":"rate_limits\.off"/, // a local stack does not limit calls
+  /disconnected: .*(Broken pipe|Connection reset)/, // from workerd, when a client closes the connection first
 ];
 
 const fresh = read(freshOf);
@@ -22,7 +22,7 @@ let leaving = false;
 const left = new Promise<void>((resolve) => {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
     process.on(name, () => {
-      if (leaving && name === "SIGHUP") return; // a terminal may say twice that it closes
+      if (leaving && name === "SIGHUP") return; // a closing terminal may send it twice
       if (leaving) process.exit(130);
       leaving = true;
       say("\nstopping; once more to stop at once");
@@ -64,7 +64,10 @@ function freshOf(): boolean {
   }
 }
 
-/** Warnings and errors, the hub's own and wrangler's: said also while the Worker is not ready. */
+/**
+ * Whether a line is a warning or an error, of the hub or of wrangler. These are printed even before the Worker is
+ * ready.
+ */
 function isTrouble(line: string): boolean {
   return /"level":"(warn|error)"|\[(WARNING|ERROR|wrangler:warn|wrangler:error)\]/.test(line);
 }

@@ -2,15 +2,15 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { localKeys } from "./services/supabase.ts";
 
-/** Where each part of the local stack listens and keeps its files. */
+/** The ports, files and variables of the local stack. */
 export interface LocalSettings {
   readonly dir: string;
   readonly ports: Readonly<Record<PortName, number>>;
-  /** The Worker's variables: the hub's own settings, with development values where none are given. */
+  /** The Worker's variables: the hub's settings, with development values as defaults. */
   readonly vars: Readonly<Record<string, string>>;
-  /** Seconds between two sweeps; under `wrangler dev` crons don't fire by themselves. */
+  /** Seconds between two sweeps. Under `wrangler dev` crons do not run by themselves. */
   readonly sweepSeconds: number;
-  /** Whether the emulators keep the platforms' pace. */
+  /** Whether the emulators apply the platforms' rate limits. */
   readonly limits: boolean;
 }
 
@@ -26,14 +26,14 @@ const PORTS = {
 
 export type PortName = keyof typeof PORTS;
 
-/** Every setting of the hub: what `.dev.vars.example` names, also where it stands behind a comment sign. */
+/** The names of all settings of the hub, from `.dev.vars.example`, including those in comments there. */
 const SETTINGS = [
   ...readFileSync(join(import.meta.dirname, "../.dev.vars.example"), "utf8").matchAll(
     /^(?:# )?([A-Z][A-Z0-9_]+)=/gm,
   ),
 ].map(([, name]) => name!);
 
-/** The local stack's settings from the environment. Throws on a port that is none, or that two parts share. */
+/** The local stack's settings from the environment. Throws for an invalid port, or one that two parts share. */
 export function localSettings(env: Readonly<Record<string, string | undefined>>): LocalSettings {
   const ports = Object.fromEntries(
     Object.entries(PORTS).map(([name, standard]) => [name, env[name] ? portOf(name, env[name]) : standard]),
@@ -53,7 +53,7 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
       KIOSK_API_KEY: "dev-kiosk-key",
       WEB_API_KEY: "dev-web-key",
       ADMIN_API_KEY: "dev-admin-key",
-      // So that a phone typed at the kiosk finds its session at once; a deployed hub asks for proof.
+      // A phone typed at the kiosk finds its session at once here. A deployed hub asks for proof by default.
       KIOSK_PHONE_POLICY: "trust",
       TELEGRAM_BOT_TOKEN: "1000001:dev-telegram-token",
       TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret",

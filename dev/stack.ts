@@ -25,7 +25,7 @@ export interface Stack {
 }
 
 export interface StackHooks {
-  /** Told as each part begins and ends its start. */
+  /** Called when each part begins and ends its start. */
   readonly progress?: (part: string, state: "starting" | "ready", tookMs?: number) => void;
   readonly workerLog?: (line: string) => void;
 }
@@ -40,7 +40,7 @@ const STOP_ORDER = [
 ] as const;
 type Part = (typeof STOP_ORDER)[number];
 
-/** Starts every part of the local stack. When one fails, the others are stopped again and its error is thrown. */
+/** Starts every part of the local stack. If one fails, it stops the others and throws the error. */
 export async function startStack(
   settings: LocalSettings,
   { progress = () => {}, workerLog }: StackHooks = {},
@@ -80,7 +80,7 @@ export async function startStack(
     return { postgres, supabase };
   };
   try {
-    // Most of the wait is for wrangler to bundle: that needs none of the others.
+    // Start wrangler first: its bundling takes most of the time, and needs none of the other parts.
     const [redis, { postgres, supabase }, worker] = await settled([
       part("Valkey, Upstash REST", () =>
         startRedis({
@@ -105,7 +105,7 @@ export async function startStack(
         throw new Error(`the hub refuses its settings: ${wrong}`);
       }),
     ]);
-    // Last, because they deliver at once what an earlier run left undelivered.
+    // Start the emulators last: they deliver the undelivered webhooks of an earlier run at once.
     const telegram = await part("Telegram emulator", () =>
       startTelegramEmulator({
         port: ports.TELEGRAM_EMULATOR_PORT,
@@ -137,7 +137,7 @@ export async function startStack(
   }
 }
 
-/** What the hub finds wrong with its settings, which it tells to an admin key. */
+/** The hub's text about wrong settings, which it shows to an admin key; undefined if all are right. */
 async function misconfigured(hub: string, adminKeys = ""): Promise<string | undefined> {
   const answer = await fetch(`${hub}/session/restore`, {
     headers: { "x-api-key": adminKeys.split(",")[0]!.trim() },
@@ -148,12 +148,12 @@ async function misconfigured(hub: string, adminKeys = ""): Promise<string | unde
   return error.code === "misconfigured" ? error.message : undefined;
 }
 
-/** Empties the stack's state. */
+/** Deletes the stack's state. */
 export function forget({ dir }: LocalSettings): Promise<void> {
   return rm(dir, { recursive: true, force: true });
 }
 
-/** All of them, or the first failure once none is under way any more. */
+/** Waits for all promises to end. Returns their values, or throws the first failure. */
 async function settled<T extends readonly unknown[]>(
   starts: {
     [K in keyof T]: Promise<T[K]>;

@@ -3,7 +3,7 @@ import { createRequire } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { runService } from "./services/process.ts";
 
-/** What the keeper of `wrangler dev` has to know. */
+/** The options of the process that runs `wrangler dev`. */
 export interface WorkerProcessOptions {
   readonly port: number;
   /** The wrangler configuration file. */
@@ -14,23 +14,23 @@ export interface WorkerProcessOptions {
 
 const READY_MS = 60_000;
 
-// A process of its own, which outlives a killed parent for as long as it takes to end wrangler and workerd too.
+// This runs in a process of its own. If the parent is killed, it first ends wrangler and workerd, then itself.
 runService(async ({ port, config, state }: WorkerProcessOptions) => {
   const wrangler = dirname(createRequire(import.meta.url).resolve("wrangler/package.json"));
   const args = [
     ["dev", "--config", config, "--port", String(port), "--ip", "127.0.0.1", "--local"],
-    // Any free port: two Workers that start at once would both take the standard one, and one of them would end.
+    // Take any free port: two Workers that start together would both take the standard one, and one would fail.
     ["--inspector-port", "0", "--persist-to", state],
     ["--show-interactive-dev-session=false", "--log-level", "log"],
   ].flat();
   const child = spawn(process.execPath, [join(wrangler, "bin/wrangler.js"), ...args], {
     cwd: resolve(import.meta.dirname, ".."),
     stdio: ["ignore", "inherit", "inherit"],
-    detached: true, // a group of its own: one signal ends wrangler and the workerd below it
+    detached: true, // a process group: one signal ends wrangler and its workerd
     env: {
       ...process.env,
       WRANGLER_SEND_METRICS: "false",
-      CLOUDFLARE_CF_FETCH_ENABLED: "false", // nothing here reads request.cf, and off line wrangler warns
+      CLOUDFLARE_CF_FETCH_ENABLED: "false", // the hub does not read request.cf, and wrangler warns without a network
       NO_COLOR: "1",
       FORCE_COLOR: "0",
       CI: "1",
@@ -59,11 +59,11 @@ async function ready(port: number, child: ChildProcess): Promise<void> {
   while (Date.now() < deadline && process.connected) {
     const end = child.signalCode ?? child.exitCode;
     if (end !== null) {
-      await new Promise((heard) => setTimeout(heard, 200)); // its last words may still be in the pipe
+      await new Promise((done) => setTimeout(done, 200)); // its last lines may still be in the pipe
       throw new Error(`the Worker ended before it was ready (${end})`);
     }
     try {
-      // A call that we cut short would end as an error in workerd's log.
+      // A call that is aborted here would appear as an error in workerd's log.
       const signal = AbortSignal.timeout(deadline - Date.now());
       const answer = await fetch(`http://127.0.0.1:${port}/health`, { signal });
       await answer.arrayBuffer();
@@ -75,7 +75,7 @@ async function ready(port: number, child: ChildProcess): Promise<void> {
   throw new Error(`the Worker did not answer within ${READY_MS / 1000} s`);
 }
 
-/** Signals the whole group: wrangler and the workerd below it. */
+/** Signals the whole process group: wrangler and its workerd. */
 function signal(child: ChildProcess, name: NodeJS.Signals): void {
   try {
     process.kill(-child.pid!, name);

@@ -6,10 +6,10 @@ import type { WorkerProcessOptions } from "./worker-process.ts";
 
 export interface WorkerOptions {
   readonly port: number;
-  /** Where its configuration and state lie. */
+  /** The directory for its configuration and state. */
   readonly dir: string;
   readonly vars: Readonly<Record<string, string>>;
-  /** What the `HYPERDRIVE` binding dials. */
+  /** The database address of the `HYPERDRIVE` binding. */
   readonly databaseUrl: string;
   readonly log?: Log;
 }
@@ -17,22 +17,23 @@ export interface WorkerOptions {
 export interface LocalWorker {
   readonly url: string;
   readonly pid: number;
-  /** Fires the cron trigger, and waits for the sweep to end. */
+  /** Fires the cron trigger, and waits until the sweep has ended. */
   sweep(): Promise<void>;
   stop(): Promise<void>;
-  /** Ends it between any two lines, as the edge may (`kill -9`). */
+  /** Kills it at any moment (`kill -9`), as Cloudflare may. */
   kill(): Promise<void>;
   readonly gone: Promise<void>;
 }
 
 const root = resolve(import.meta.dirname, "..");
 const file = join(import.meta.dirname, "worker-process.ts");
-/** Lines of its last words, for an error that tells why it did not start. */
+/** How many of its last log lines an error holds, if it does not start. */
 const TAIL = 40;
 
 /**
- * Runs the Worker under `wrangler dev`, with the project's `wrangler.toml` and these variables, and waits until it answers.
- * It ends with this process, however that ends. When it does not come to an answer, the error holds its last lines.
+ * Runs the Worker under `wrangler dev`, with the project's `wrangler.toml` and these variables, and waits until it
+ * answers. It ends with this process, also if this one is killed. If it never answers, the error holds its last log
+ * lines.
  */
 export async function startWorker({
   port,
@@ -73,7 +74,7 @@ export async function startWorker({
   };
 }
 
-/** A line as the Worker wrote it: wrangler colours warnings and errors, wherever they go, and puts a label before them. */
+/** A line without wrangler's colours and labels, which it adds to warnings and errors even in a file. */
 function plainly(line: string): string {
   return stripVTControlCharacters(line)
     .replace(/^\S \[(?:WARNING|ERROR)\] (?=\{)/, "")
@@ -98,7 +99,9 @@ async function writeConfig(
   return file;
 }
 
-/** The project's own settings. Reading them takes wrangler most of a second, so the result stays until they change. */
+/**
+ * The project's own settings. Wrangler needs almost a second to read them, so the result is cached until they change.
+ */
 async function projectSettings(dir: string): Promise<Record<string, unknown>> {
   const text = await readFile(join(root, "wrangler.toml"), "utf8");
   const file = join(dir, "wrangler-project.json");

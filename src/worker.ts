@@ -24,13 +24,13 @@ export default {
       }
     } catch (error) {
       if (!(error instanceof HubError)) throw error;
-      // A misconfigured hub was logged when the isolate began.
+      // Wrong settings were already logged when the isolate started.
       if (error.code !== "misconfigured") log("warn", "sweep.failed", failureOf(error));
     }
   },
 } satisfies ExportedHandler<Env>;
 
-/** The Durable Object class behind the `LIVE` binding: one session's open devices. */
+/** The Durable Object class of the binding `LIVE`: the connected devices of one session. */
 export const LiveRoom = liveRoom((env) => {
   const { hub, close } = assemblyOf(env).open(log, () => {});
   return { store: hub.store, close };

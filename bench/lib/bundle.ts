@@ -4,10 +4,10 @@ import { createRequire } from "node:module";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { promisify } from "node:util";
 
-/** A Worker as `wrangler deploy` would upload it. */
+/** A bundled Worker, as `wrangler deploy` would upload it. */
 export interface Bundle {
   readonly file: string;
-  /** The configuration it was made with. */
+  /** The configuration with which it was bundled. */
   readonly config: string;
   readonly compatibilityDate: string;
   readonly compatibilityFlags: readonly string[];
@@ -19,7 +19,7 @@ const fromWrangler = createRequire(createRequire(import.meta.url).resolve("wrang
 /** The hub's own entry. */
 export const HUB = join(root, "src/worker.ts");
 
-/** A Worker to compare it with. */
+/** The entry of a Worker for comparison. */
 export const bareWorker = (name: string) => join(root, "bench/workers", `${name}.ts`);
 
 /** Bundles a Worker, minified, with the compatibility settings of the project's `wrangler.toml`. */
@@ -50,7 +50,7 @@ export async function bundle(main: string, dir: string): Promise<Bundle> {
   };
 }
 
-/** Runs a wrangler command to its end. */
+/** Runs a wrangler command and waits for its end. */
 export async function wrangler(...args: string[]): Promise<string> {
   const cli = join(dirname(fromWrangler.resolve("wrangler/package.json")), "bin/wrangler.js");
   const { stdout } = await promisify(execFile)(process.execPath, [cli, ...args], {
@@ -60,7 +60,7 @@ export async function wrangler(...args: string[]): Promise<string> {
   return stdout;
 }
 
-/** The `workerd` that wrangler brings along. */
+/** The path of wrangler's own `workerd`. */
 export function workerdBinary(): string {
   return (fromWrangler("workerd") as { default: string }).default;
 }

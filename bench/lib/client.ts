@@ -1,8 +1,10 @@
 import { connect, type Socket } from "node:net";
 
-/** One kept-alive HTTP/1.1 connection, one request at a time, with as little work of ours as can be. */
+/** One kept-alive HTTP/1.1 connection, with one request at a time. The client does as little work as possible. */
 export interface Connection {
-  /** Resolves with the status once the whole answer is there. Connects again where the server has hung up meanwhile. */
+  /**
+   * Resolves with the status once the whole answer is there. Connects again if the server has closed the connection.
+   */
   post(head: string, body: string): Promise<number>;
   close(): void;
 }
@@ -19,7 +21,7 @@ export async function open(port: number): Promise<Connection> {
   };
 }
 
-/** The request line and headers of a JSON post, but for its length and the headers that differ each time. */
+/** The request line and headers of a JSON POST, without its length and the headers that differ each time. */
 export function headOf(path: string): string {
   return `POST ${path} HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n`;
 }

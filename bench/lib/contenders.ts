@@ -8,10 +8,10 @@ import { type Server, startServer } from "./server.ts";
 import { SECRETS } from "./webhook.ts";
 import { startWorkerd } from "./workerd.ts";
 
-/** One program that answers webhooks out of a database of its own. */
+/** One program that answers webhooks, with a database of its own. */
 export interface Contender {
   readonly name: string;
-  /** `node` and `peer` are what is compared like for like. */
+  /** `node` and `peer` are compared like for like. */
   readonly kind: "node" | "peer" | "workerd" | "other";
   readonly database: string;
   start(): Promise<Server>;
@@ -20,7 +20,7 @@ export interface Contender {
 const bench = join(import.meta.dirname, "..");
 const peer = join(bench, "peer");
 
-/** Connections to Postgres that the peer and the hub under Node each keep. */
+/** The size of the Postgres pool of the peer, and of the hub under Node. */
 export const POOL_SIZE = 10;
 
 /** The hub under Node with a pool of direct connections. */
@@ -38,7 +38,7 @@ export function nodeHub(
   };
 }
 
-/** The hub on workerd over supabase-js and the Supabase REST API. */
+/** The hub on workerd, over supabase-js and the Supabase REST API. */
 export function workerdHub(
   database: string,
   databaseUrl: string,
@@ -54,7 +54,13 @@ export function workerdHub(
       const worker = await startWorkerd({
         name: "hub",
         bundle,
-        vars: { ...SECRETS, ...vars, SUPABASE_URL: rest.url, SUPABASE_SERVICE_ROLE_KEY: rest.serviceRoleKey },
+        vars: {
+          ...SECRETS,
+          ...vars,
+          BOT: "echo",
+          SUPABASE_URL: rest.url,
+          SUPABASE_SERVICE_ROLE_KEY: rest.serviceRoleKey,
+        },
       });
       const stop = async () => {
         await worker.stop();
@@ -65,7 +71,7 @@ export function workerdHub(
   };
 }
 
-/** vercel/chat 4.41 with its Postgres state behind node:http; bench/peer/README.md tells how. */
+/** vercel/chat 4.41 with its Postgres state, behind node:http; see bench/peer/README.md. */
 export function vercelChat(
   name: string,
   kind: "peer" | "other",
@@ -81,7 +87,7 @@ export function vercelChat(
   };
 }
 
-/** Installs the peer's own dependencies when they are not there. False when they cannot be had. */
+/** Installs the peer's own dependencies if they are missing. False if that fails. */
 export async function installPeer(progress: (line: string) => void): Promise<boolean> {
   if (existsSync(join(peer, "node_modules/chat"))) return true;
   progress("installing the peer: npm ci --prefix bench/peer");

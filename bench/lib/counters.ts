@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DatabaseServer } from "./database.ts";
 
-/** What one database was made to do between two moments. */
+/** The work of one database between two moments. */
 export interface Work {
   readonly statements: number;
   readonly walBytes: number;
 }
 
-/** Starts counting a database's statements and the server's WAL; the function it returns ends that. */
+/** Starts counting a database's statements and the server's WAL. The returned function ends the count. */
 export async function countWork({ admin }: DatabaseServer, name: string): Promise<() => Promise<Work>> {
   await quiet(admin);
   await admin`select pg_stat_statements_reset()`;
@@ -22,7 +22,7 @@ export async function countWork({ admin }: DatabaseServer, name: string): Promis
   };
 }
 
-/** The statements a database ran most since counting began, with how often. */
+/** The most frequent statements of a database since the count began, with their numbers. */
 export async function statementsOf(
   { admin }: DatabaseServer,
   name: string,
@@ -33,7 +33,7 @@ export async function statementsOf(
     order by calls desc, query limit 25`;
 }
 
-/** All rows updated in a database so far. Counts are exact once its clients have hung up. */
+/** The number of all rows updated in a database so far. It is exact once the database's clients have disconnected. */
 export async function updatedRows(databases: DatabaseServer, name: string): Promise<number> {
   const sql = databases.adminOf(name);
   for (;;) {
@@ -49,7 +49,7 @@ export async function updatedRows(databases: DatabaseServer, name: string): Prom
   return Number(row!.updated);
 }
 
-/** Waits until nobody writes any more. */
+/** Waits until no client writes any more. */
 async function quiet(admin: DatabaseServer["admin"]): Promise<void> {
   for (let last = -1; ; ) {
     const now = await walPosition(admin);

@@ -6,25 +6,25 @@ import { startPostgres } from "../../dev/services/postgres.ts";
 import { prepareDatabase } from "../../dev/services/supabase-roles.ts";
 import { migrate } from "../../migrations/migrate.ts";
 
-/** A Postgres server for one benchmark, which counts what is done to it. */
+/** A Postgres server for one benchmark, with statistics on. */
 export interface DatabaseServer {
-  /** A new database as on Supabase, empty; the URL of its owner, who is no superuser. */
+  /** Makes a new, empty database as on Supabase. Returns the URL of its owner, who is no superuser. */
   create(name: string): Promise<string>;
-  /** A new database with the hub's migrations. */
+  /** Makes a new database with the hub's migrations. */
   createHub(name: string): Promise<string>;
-  /** The superuser, in a database of his own unless another is named. */
+  /** A connection of the superuser, in a database of its own unless another one is named. */
   readonly admin: postgres.Sql;
   adminOf(name: string): postgres.Sql;
-  /** Gives the planner what autovacuum would give it within a minute or two. */
+  /** Updates the planner's statistics, as autovacuum would do within a minute or two. */
   analyze(name: string): Promise<void>;
-  /** Of the server's first process. */
+  /** The id of the server's main process. */
   readonly pid: number;
   stop(): Promise<void>;
 }
 
 const password = "postgres";
 
-/** Starts one with the settings a server would have, except that no checkpoint falls into a measurement by itself. */
+/** Starts a server with production settings, except that no checkpoint starts during a measurement. */
 export async function startDatabases(dir: string): Promise<DatabaseServer> {
   const port = await freePort();
   const server = await startPostgres({

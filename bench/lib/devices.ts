@@ -5,11 +5,11 @@ import { setTimeout as sleep } from "node:timers/promises";
 /** The hub's API key for web pages. */
 export const KEY = "bench-web-key";
 
-/** A bot that says always the same. */
+/** A bot that always gives the same reply. */
 export interface Bot {
   readonly url: string;
   thinksMs: number;
-  /** Resolves with the moment of its next answer. */
+  /** Resolves with the time of its next answer. */
   next(): Promise<number>;
   stop(): Promise<void>;
 }
@@ -40,7 +40,7 @@ export async function startBot(): Promise<Bot> {
 
 /** An open WebSocket. */
 export interface Socket {
-  /** Resolves with the moment of the next frame for which this holds. */
+  /** Resolves with the time of the next frame that matches. */
   next(is: (text: string) => boolean): Promise<number>;
   close(): void;
 }
@@ -68,7 +68,7 @@ export async function listen(url: string, protocols: string[] = []): Promise<Soc
   };
 }
 
-/** A device that is connected to its session. */
+/** A device with a connection to its session. */
 export interface Device extends Socket {
   readonly port: number;
   readonly token: string;
@@ -80,7 +80,7 @@ export async function connect(url: string, token: string): Promise<Device> {
   return { ...socket, port: Number(new URL(url).port), token };
 }
 
-/** Begins a session of nobody; returns its token. */
+/** Starts an anonymous session and returns its token. */
 export async function begin(port: number): Promise<string> {
   const answer = await fetch(`http://127.0.0.1:${port}/session/start`, {
     method: "POST",
@@ -90,7 +90,7 @@ export async function begin(port: number): Promise<string> {
   return ((await answer.json()) as { session_token: string }).session_token;
 }
 
-/** Says something on a device's behalf. */
+/** Posts a message for a device. */
 export async function say(port: number, token: string): Promise<void> {
   const answer = await fetch(`http://127.0.0.1:${port}/webhooks/web`, {
     method: "POST",

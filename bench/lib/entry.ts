@@ -7,46 +7,46 @@ import type { Server } from "./server.ts";
 
 export const IN_FLIGHT = 32;
 
-/** Whose conversations are measured. */
+/** The customers whose conversations are measured. */
 export interface Crowd {
   readonly name: string;
-  /** The first customer's number; no two crowds share one. */
+  /** The number of the first customer. Two crowds never share a customer. */
   readonly from: number;
   readonly customers: number;
-  /** Messages of each customer before anything is measured. */
+  /** How many messages each customer sends before the measurement. */
   readonly turns: number;
 }
 
-/** A contender before one crowd, and all that was seen of it there. */
+/** A contender with one crowd, and the measurements of it. */
 export interface Entry {
   readonly contender: Contender;
   readonly crowd: Crowd;
   readonly answersMs: number[];
   readonly rates: number[];
   cost?: Cost;
-  /** Messages so far. */
+  /** How many messages were sent so far. */
   sent: number;
-  /** Webhooks that were refused with 503 and delivered again. */
+  /** How many webhooks were refused with 503 and delivered again. */
   again: number;
-  /** Messages that were acknowledged and left to the sweep. */
+  /** How many messages were acknowledged and left to the sweep. */
   unanswered: number;
 }
 
-/** What one answered message costs. */
+/** The cost of one answered message. */
 export interface Cost {
   readonly statements: number;
   readonly walBytes: number;
   readonly updatedRows: number;
-  /** CPU time of the program's own process, and of all of Postgres, where the machine tells. */
+  /** The CPU time of the program's own process, and of all of Postgres; only on Linux. */
   readonly programMs?: number;
   readonly postgresMs?: number;
-  /** What the statements were. */
+  /** The most frequent statements. */
   readonly top: readonly { query: string; calls: number; mean_ms: number }[];
 }
 
 type Until = { readonly seconds: number } | { readonly messages: number; readonly inFlight?: number };
 
-/** Gives every customer of the crowd their past, gently at first: whatever starts cold may be slow. */
+/** Sends the earlier messages of every customer. It starts with few at once, because a cold program may be slow. */
 export async function warmUp(platform: Platform, entry: Entry, server: Server): Promise<void> {
   const { customers, turns } = entry.crowd;
   const gentle = Math.min(customers, 200);
@@ -54,7 +54,7 @@ export async function warmUp(platform: Platform, entry: Entry, server: Server): 
   await load(platform, entry, server, { messages: customers * turns - gentle });
 }
 
-/** One message after the other. */
+/** Sends one message after the other. */
 export async function single(platform: Platform, entry: Entry, server: Server, count: number): Promise<void> {
   const { answers } = await platform.sequence({ ...target(entry, server), count, pauseMs: 10 });
   entry.sent += count;
@@ -62,7 +62,7 @@ export async function single(platform: Platform, entry: Entry, server: Server, c
   await platform.expectTaken(count);
 }
 
-/** Many messages at once. */
+/** Sends many messages at once. */
 export async function load(platform: Platform, entry: Entry, server: Server, until: Until): Promise<Load> {
   const done = await platform.load({ ...target(entry, server), inFlight: IN_FLIGHT, kind: "text", ...until });
   entry.sent += done.sent;
@@ -72,7 +72,7 @@ export async function load(platform: Platform, entry: Entry, server: Server, unt
   return done;
 }
 
-/** Counts a message's statements, WAL, updated rows and CPU time, with nothing else running. */
+/** Counts the statements, WAL, updated rows and CPU time of a message, with no other work running. */
 export async function countCost(
   platform: Platform,
   databases: DatabaseServer,
@@ -85,7 +85,7 @@ export async function countCost(
   const cpu = () => [cpuMs(server.pid), cpuMs(databases.pid)];
   const again = entry.sent;
   try {
-    await databases.admin`checkpoint`; // the first change of a page after it is logged whole: that is the warm-up's part
+    await databases.admin`checkpoint`; // the first change of a page after it logs the whole page; the warm-up does that
     await load(platform, entry, server, { messages: 200, inFlight: 4 });
     await load(platform, entry, server, { messages });
     const stop = await countWork(databases, database);

@@ -15,23 +15,23 @@ export interface CallerOptions {
   readonly clients: number;
   readonly customers: number;
   readonly seconds: number;
-  /** Where its script may lie. */
+  /** The directory for its script. */
   readonly dir: string;
-  /** What is done with the argument: `hub_receive`, unless it is just to be kept by an insert into a table `bare`. */
+  /** Whether the argument is given to `hub_receive`, the default, or only inserted into the table `bare`. */
   readonly into?: "hub_receive" | "bare";
 }
 
-/** The least that keeps a webhook: one row, one index. */
+/** A table with one index, for the least that keeps a webhook. */
 export const BARE_TABLE =
   "create table bare (id text primary key, body jsonb not null, at timestamptz not null default now())";
 
-/** Where pgbench is, if it is. */
+/** The path of pgbench; undefined if the machine has none. */
 export function pgbench(): string | undefined {
   const folders = ["/usr/bin", "/usr/local/bin", ...(process.env.PATH ?? "").split(":")];
   return folders.map((folder) => join(folder, "pgbench")).find((file) => existsSync(file));
 }
 
-/** Calls `hub_receive` with the arguments the app gives it, as fast as it goes. Returns calls per second. */
+/** Calls `hub_receive` with the hub's own arguments, as fast as possible. Returns the calls per second. */
 export async function callFunction(tool: string | undefined, options: CallerOptions): Promise<number> {
   return tool ? callByPgbench(tool, options) : callByDriver(options);
 }
@@ -41,7 +41,7 @@ async function callByPgbench(tool: string, options: CallerOptions): Promise<numb
   const file = join(dir, `${kind}.sql`);
   const argument = (await argumentOf(kind))
     .replaceAll("'", "''")
-    .replaceAll('":', '": ') // pgbench takes a colon before a letter or digit for a variable of its own
+    .replaceAll('":', '": ') // pgbench reads a colon before a letter or digit as one of its variables
     .replaceAll(ID, "'||:id||'")
     .replaceAll(phoneOf(0), `'||(${phoneOf(0)}::bigint+:customer)||'`)
     .replaceAll(NOW.toISOString(), "'||now()||'");
@@ -114,7 +114,7 @@ async function callByDriver({
 const ID = "an-id-of-its-own";
 const NOW = new Date(0);
 
-/** What the app hands to `hub_receive` for a customer's webhook, with marks where each message differs. */
+/** The hub's arguments to `hub_receive` for a customer's webhook, with placeholders for the parts that differ. */
 async function argumentOf(kind: Kind): Promise<string> {
   const { body } = webhookOf(0, kind);
   const id: string = JSON.parse(body).entry[0].changes[0].value.messages[0].id;

@@ -1,4 +1,4 @@
-/** The platform's side of every benchmark in one process: the WhatsApp emulator, and the customers who write. */
+/** The platform's side of every benchmark, in one process: the WhatsApp emulator and its customers. */
 import diagnostics from "node:diagnostics_channel";
 import { createServer, type IncomingMessage } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -9,7 +9,7 @@ import type { Load, LoadOptions, Sequence, SequenceOptions } from "./platform.ts
 import { SECRETS, SHORTEST_REPLY_BYTES, webhookOf } from "./webhook.ts";
 
 const PATIENCE_MS = 10_000;
-/** A store that is slow beyond its limit leaves a turn to the sweep, which a benchmark has none of: so many at most. */
+/** The most messages that may stay unanswered: a slow store leaves turns to the sweep, which does not run here. */
 const LOST = 100;
 const REDELIVERY_MS = 500;
 const replies = replyCounter();
@@ -47,7 +47,7 @@ runService(async ({ control }: { control: number }) => {
   };
 });
 
-/** One customer after the other: each writes when the one before has been acknowledged and, if asked, answered. */
+/** One customer after the other writes: each when the previous message was acknowledged and, if asked, answered. */
 async function sequence(options: SequenceOptions): Promise<Sequence> {
   const { port, path, count, from, customers, first, answered, pauseMs } = options;
   const head = headOf(path);
@@ -68,7 +68,10 @@ async function sequence(options: SequenceOptions): Promise<Sequence> {
   return { acks, answers };
 }
 
-/** So many customers at once for so long, or until so many messages; each writes again once it is answered, or acknowledged. */
+/**
+ * Many customers write at once, for a time or a number of messages. Each writes again once it is answered or
+ * acknowledged.
+ */
 async function load(options: LoadOptions): Promise<Load> {
   const { port, path, inFlight, from, customers, first, answered, kind } = options;
   const head = headOf(path);
@@ -129,7 +132,7 @@ async function load(options: LoadOptions): Promise<Load> {
   return { sent, done: timed ? doneInTime : done(), unanswered: sent - done(), again, seconds };
 }
 
-/** Delivers a webhook until it is accepted, as a platform does; returns how often it had to. */
+/** Delivers a webhook until it is accepted, as a platform does. Returns the number of repetitions. */
 async function deliver(connection: Connection, head: string, body: string): Promise<number> {
   for (let tries = 1; ; tries++) {
     const status = await connection.post(head, body);
@@ -139,14 +142,16 @@ async function deliver(connection: Connection, head: string, body: string): Prom
   }
 }
 
-/** Sees each reply as its head arrives, before the emulator does any work; a read mark is shorter and does not count. */
+/**
+ * Notes each reply when its head arrives, before the emulator works on it. A read mark is shorter and does not count.
+ */
 function replyCounter() {
   const messages = /^\/v[\d.]+\/\d+\/messages$/;
   let waiting: ((at: number) => void) | undefined;
   let listener: (() => void) | undefined;
   const counter = {
     count: 0,
-    /** Resolves with the moment of the next one. */
+    /** Resolves with the time of the next one. */
     next: () => new Promise<number>((resolve) => (waiting = resolve)),
     listen(to: (() => void) | undefined) {
       listener = to;

@@ -3,46 +3,49 @@ import { freePort } from "../../dev/services/ports.ts";
 import { startProcess } from "../../dev/services/process.ts";
 import type { Kind } from "./webhook.ts";
 
-/** Where webhooks go, and who writes them: so many customers from number `from` on, in turn, beginning with the `first`. */
+/**
+ * The target of webhooks, and their customers: `customers` of them from the number `from` on, in turn, starting with
+ * `first`.
+ */
 interface Customers {
   readonly port: number;
   readonly path: string;
   readonly from: number;
   readonly customers: number;
   readonly first: number;
-  /** Whether each message is over only when its reply has reached the emulator, or already when it is acknowledged. */
+  /** Whether a message ends when its reply has reached the emulator. If not, it ends when it is acknowledged. */
   readonly answered: boolean;
 }
 
 export interface SequenceOptions extends Customers {
   readonly count: number;
-  /** Between a message's end and the next message, so that what the server still does disturbs nobody. */
+  /** The pause in ms after a message's end, so that the server's remaining work does not disturb the next message. */
   readonly pauseMs: number;
 }
 
-/** Milliseconds from the webhook's first byte, one for each message. */
+/** Times in ms from the webhook's first byte, one for each message. */
 export interface Sequence {
-  /** To the whole 200. */
+  /** Until the whole 200. */
   readonly acks: readonly number[];
-  /** To the head of the reply at the emulator. */
+  /** Until the head of the reply at the emulator. */
   readonly answers: readonly number[];
 }
 
 export interface LoadOptions extends Customers {
   readonly kind: Kind;
   readonly inFlight: number;
-  /** Exactly one of the two says when it ends. */
+  /** When it ends: exactly one of the two is given. */
   readonly seconds?: number;
   readonly messages?: number;
 }
 
 export interface Load {
   readonly sent: number;
-  /** Those that were over within `seconds`. */
+  /** How many messages ended within `seconds`. */
   readonly done: number;
-  /** Messages that were acknowledged and never answered. */
+  /** How many messages were acknowledged and never answered. */
   readonly unanswered: number;
-  /** Deliveries that were refused with 503 and made again. */
+  /** How many webhooks were refused with 503 and delivered again. */
   readonly again: number;
   readonly seconds: number;
 }
@@ -53,7 +56,10 @@ export interface Platform {
   readonly url: string;
   sequence(options: SequenceOptions): Promise<Sequence>;
   load(options: LoadOptions): Promise<Load>;
-  /** Throws unless the emulator has taken exactly so many well-formed replies since the last call; waits a moment for the last. */
+  /**
+   * Throws unless the emulator has taken exactly this many well-formed replies since the last call. It waits shortly
+   * for the last one.
+   */
   expectTaken(replies: number): Promise<void>;
   stop(): Promise<void>;
 }

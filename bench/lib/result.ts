@@ -3,11 +3,11 @@ import { cpus } from "node:os";
 import { join } from "node:path";
 import { styleText } from "node:util";
 
-/** What one benchmark found, to be printed and kept. */
+/** The result of one benchmark, which is printed and saved. */
 export interface Result {
   readonly tables: readonly Table[];
   readonly aims: readonly Aim[];
-  /** What a reader must know to read the tables right. */
+  /** Notes for the reader of the tables. */
   readonly notes?: readonly string[];
   /** The numbers behind the tables. */
   readonly figures: unknown;
@@ -32,14 +32,14 @@ export interface Bench {
 }
 
 export interface Context {
-  /** A folder of its own, empty. */
+  /** An empty folder for the benchmark. */
   readonly dir: string;
-  /** How many times the usual amount of work; below 1 in a quick run. */
+  /** The factor on the usual amount of work; below 1 in a quick run. */
   readonly scale: number;
   readonly progress: (line: string) => void;
 }
 
-/** An amount of work at the run's scale, at least `least`. */
+/** The amount of work at the run's scale; at least `least`. */
 export function scaled({ scale }: Context, amount: number, least = 1): number {
   return Math.max(least, Math.round(amount * scale));
 }
@@ -60,7 +60,7 @@ export function print({ tables, aims, notes = [] }: Result): void {
   console.log("");
 }
 
-/** Keeps a result as `bench/results/<name>.json`. */
+/** Saves a result as `bench/results/<name>.json`. */
 export async function keep(name: string, scale: number, result: Result): Promise<void> {
   const dir = join(import.meta.dirname, "..", "results");
   await mkdir(dir, { recursive: true });
@@ -79,7 +79,7 @@ export function whole(value: number): string {
   return Math.round(value).toLocaleString("en-US");
 }
 
-/** How many times something is something else. */
+/** A factor for a table, such as `1.50x`. */
 export function times(value: number): string {
   return `${value.toFixed(2)}x`;
 }

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { DatabaseServer } from "./database.ts";
 
-/** What one piece of work makes Postgres read of our tables. */
+/** What Postgres reads of the hub's tables for one piece of work. */
 export interface Reading {
   readonly by_index: number;
   readonly by_scan: number;
-  /** Pages of tables and indexes, in memory or not. */
+  /** The pages of tables and indexes, in memory or on disk. */
   readonly buffers: number;
-  /** Of each table that was read at all: rows by index and by scan. */
+  /** The rows read by index and by scan, of each table that was read. */
   readonly tables: Readonly<Record<string, readonly [number, number]>>;
 }
 
@@ -19,14 +19,14 @@ interface Row {
 }
 
 /**
- * Starts counting what a database's tables are read for; the function it returns ends that, once its clients have hung
- * up, and divides by `runs`.
+ * Starts counting the rows read from a database's tables. The returned function ends the count, after the database's
+ * clients have disconnected, and divides by `runs`.
  */
 export async function readRows(
   databases: DatabaseServer,
   name: string,
 ): Promise<(runs: number) => Promise<Reading>> {
-  await sleep(1_500); // Postgres tells what its clients did a second late.
+  await sleep(1_500); // Postgres' statistics of its clients are up to one second late.
   const before = await rows(databases, name);
   return async (runs) => {
     await sleep(1_500);

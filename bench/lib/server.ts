@@ -18,7 +18,7 @@ interface ServerOptions {
 const READY_MS = 30_000;
 const TAIL = 20;
 
-/** Starts a server and waits until its port answers HTTP at all. */
+/** Starts a server and waits until its port answers HTTP. */
 export async function startServer({ name, command, args, env, port }: ServerOptions): Promise<Server> {
   const child = spawn(command, args, {
     stdio: ["ignore", "ignore", "pipe"],
@@ -31,7 +31,7 @@ export async function startServer({ name, command, args, env, port }: ServerOpti
   });
   const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
   const killed = () => child.kill("SIGKILL");
-  process.once("exit", killed); // the last resort, when this process ends without stopping it
+  process.once("exit", killed); // if this process ends without stopping it
   const stop = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     process.off("exit", killed);

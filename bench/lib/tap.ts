@@ -1,10 +1,10 @@
 import { Agent, createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
 
-/** A server before another one, which tells when calls were answered. */
+/** A proxy before another server, which notes when calls were answered. */
 export interface Tap {
   readonly url: string;
-  /** Resolves with the moment the next call to this path has its whole answer. */
+  /** Resolves with the time at which the next call to this path has its whole answer. */
   next(path: string): Promise<number>;
   stop(): Promise<void>;
 }

@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from "node:crypto";
 
-/** Values that only a benchmark ever sees. */
+/** Values that are used only in benchmarks. */
 export const SECRETS = {
   WHATSAPP_ACCESS_TOKEN: "bench-whatsapp-token",
   WHATSAPP_APP_SECRET: "bench-app-secret",
@@ -8,13 +8,13 @@ export const SECRETS = {
   WHATSAPP_PHONE_NUMBER_ID: "100000000000001",
 } as const;
 
-/** What a customer says: a text, which is answered, or a reaction, which is kept and wakes nobody. */
+/** What a customer sends: a text, which is answered, or a reaction, which is saved and does not wake the bot. */
 export type Kind = "text" | "reaction";
 
-/** What every customer writes: long enough that a reply is longer than the mark that it was read. */
+/** The text of every customer. It is so long that the body of a reply is longer than that of a read mark. */
 export const TEXT = "Hello, is my order ready, and may I pick it up at the station this afternoon?";
 
-/** No call to `/messages` but a reply has a body this long. */
+/** Among the calls to `/messages` only a reply has a body this long. */
 export const SHORTEST_REPLY_BYTES = 180;
 
 export interface SignedWebhook {
@@ -23,12 +23,12 @@ export interface SignedWebhook {
   readonly header: string;
 }
 
-/** The phone of one of up to 10,000 customers, as WhatsApp writes it. */
+/** The phone of one of up to 10,000 customers, in WhatsApp's spelling. */
 export function phoneOf(customer: number): string {
   return `44770090${String(customer).padStart(4, "0")}`;
 }
 
-/** A new message of this customer as WhatsApp delivers it, signed. */
+/** A new, signed message of this customer, as WhatsApp delivers it. */
 export function webhookOf(customer: number, kind: Kind): SignedWebhook {
   const from = phoneOf(customer);
   const id = wamid();
@@ -49,7 +49,7 @@ export function webhookOf(customer: number, kind: Kind): SignedWebhook {
   return { body, header: `x-hub-signature-256: sha256=${signature}\r\n` };
 }
 
-/** An id as WhatsApp gives them. */
+/** An id in WhatsApp's form. */
 export function wamid(): string {
   return `wamid.HBgL${randomBytes(27).toString("base64url")}`;
 }

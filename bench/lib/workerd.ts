@@ -8,13 +8,13 @@ export interface WorkerdOptions {
   readonly name: string;
   readonly bundle: Bundle;
   readonly vars: Readonly<Record<string, string>>;
-  /** What the `HYPERDRIVE` binding dials. */
+  /** The database address of the `HYPERDRIVE` binding. */
   readonly databaseUrl?: string;
   /** The Durable Object class behind the `LIVE` binding. */
   readonly room?: string;
 }
 
-/** Serves a bundled Worker with nothing but workerd: no proxy, no inspector. */
+/** Serves a bundled Worker with workerd alone: no proxy, no inspector. */
 export async function startWorkerd(options: WorkerdOptions): Promise<Server> {
   const { name, bundle } = options;
   const port = await freePort();
@@ -25,7 +25,7 @@ export async function startWorkerd(options: WorkerdOptions): Promise<Server> {
   return startServer({ name, command: workerdBinary(), args: ["serve", file], port });
 }
 
-/** https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp */
+/** The configuration of workerd: https://github.com/cloudflare/workerd/blob/main/src/workerd/server/workerd.capnp */
 function configOf({ bundle, vars, databaseUrl, room }: WorkerdOptions, port: number): string {
   const text = JSON.stringify;
   const database = databaseUrl === undefined ? undefined : new URL(databaseUrl);

@@ -1,5 +1,5 @@
-// The peer of the benchmark: an echo bot on vercel/chat and its Postgres state, behind node:http. README.md tells
-// how it is configured and why.
+// The peer of the benchmark: an echo bot on vercel/chat and its Postgres state, behind node:http. README.md says how it
+// is configured and why.
 import { createServer } from "node:http";
 import { createPostgresState } from "@chat-adapter/state-pg";
 import { createTelegramAdapter } from "@chat-adapter/telegram";
@@ -10,7 +10,7 @@ import pg from "pg";
 const { env } = process;
 const numberOf = (name, fallback) => (env[name] ? Number(env[name]) : fallback);
 
-// Only errors, one line each, by code: the peer's own logger prints them whole, phone numbers among them.
+// Log errors only, one line each, by code. The peer's own logger prints whole errors, which may hold phone numbers.
 const failures = {};
 const nothing = () => {};
 const logger = { debug: nothing, info: nothing, warn: nothing, error: report, child: () => logger };
@@ -44,7 +44,7 @@ const adapters = {
   }),
 };
 
-// The connections stay open between bursts, as the hub's do.
+// Connections stay open between bursts, as with the hub.
 const pool = new pg.Pool({
   connectionString: env.DATABASE_URL,
   max: numberOf("PEER_POOL_SIZE", 10),
@@ -65,19 +65,22 @@ const chat = new Chat({
   logger,
 });
 
-/** The default queue holds ten messages and then forgets the oldest; a benchmark that counts replies needs them all. */
+/**
+ * The default queue holds ten messages and then drops the oldest. The benchmark counts replies, so it needs all of
+ * them.
+ */
 function concurrency(strategy) {
   return strategy === "queue" ? { strategy, maxQueueSize: 1000 } : strategy;
 }
 
-// A queue hands over what came in during the last turn as one turn; each of its messages gets a reply of its own.
+// The queue puts all messages that came during the last turn into one turn. Each of them gets a reply of its own here.
 chat.onDirectMessage(async (thread, message, _channel, context) => {
   for (const { text } of [...(context?.skipped ?? []), message]) await thread.post(`You said: ${text}`);
 });
 
 const background = new Set();
 
-/** Keeps the process alive for what goes on after the webhook was answered, like a platform's `waitUntil`. */
+/** Tracks the work after a webhook was answered, as a platform's `waitUntil` does. */
 function waitUntil(task) {
   const settled = task.catch(() => {}).finally(() => background.delete(settled));
   background.add(settled);
@@ -120,7 +123,7 @@ async function stop() {
 }
 for (const signal of ["SIGINT", "SIGTERM"]) process.once(signal, stop);
 
-// Creates the peer's tables and asks the emulator's `getMe`, so the first webhook pays for neither.
+// Create the peer's tables and call the emulator's `getMe` now, so that the first webhook does not wait for them.
 await chat.initialize();
 server.keepAliveTimeout = 65_000;
 server.listen(numberOf("PORT", 8790), "127.0.0.1", () => {

@@ -8,14 +8,14 @@ interface Env {
 
 let client: SupabaseClient | undefined;
 
-/** Passes everything to the one room there is, and says 204 to what is posted once the room has been told. */
+/** Passes every call to one room. Answers a POST with 204 once the room has it. */
 export default {
   fetch(request, env) {
     return env.LIVE.get(env.LIVE.idFromName("room")).fetch(request);
   },
 } satisfies ExportedHandler<Env>;
 
-/** Sends its WebSockets whatever is posted, to `/read` after one call that does nothing through supabase-js. */
+/** Sends every POST to its WebSockets; a POST to `/read` after one empty call through supabase-js. */
 export class LiveRoom {
   readonly #context: DurableObjectState;
   readonly #env: Env;

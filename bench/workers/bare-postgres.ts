@@ -6,12 +6,12 @@ interface Env {
   readonly HYPERDRIVE: Hyperdrive;
 }
 
-/** Checks the signature, parses the JSON, makes one call that does nothing over a connection of its own, says 200. */
+/** Checks the signature, parses the JSON, makes one empty call over a connection of its own, and answers 200. */
 export default {
   async fetch(request, env, context) {
     const webhook = await readWebhook(request, env.WHATSAPP_APP_SECRET);
     if (!webhook) return new Response(null, { status: 401 });
-    // As src/stores/postgres.ts connects.
+    // The same options as in src/stores/postgres.ts.
     const sql = postgres(env.HYPERDRIVE.connectionString, {
       max: 1,
       fetch_types: false,

@@ -9,7 +9,7 @@ interface Env {
 
 let client: SupabaseClient | undefined;
 
-/** Checks the signature, parses the JSON, makes one call that does nothing through supabase-js, says 200. */
+/** Checks the signature, parses the JSON, makes one empty call through supabase-js, and answers 200. */
 export default {
   async fetch(request, env) {
     const webhook = await readWebhook(request, env.WHATSAPP_APP_SECRET);

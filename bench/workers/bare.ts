@@ -4,7 +4,7 @@ interface Env {
   readonly WHATSAPP_APP_SECRET: string;
 }
 
-/** Checks the signature, parses the JSON, says 200. */
+/** Checks the signature, parses the JSON, and answers 200. */
 export default {
   async fetch(request, env) {
     const webhook = await readWebhook(request, env.WHATSAPP_APP_SECRET);

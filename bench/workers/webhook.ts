@@ -1,7 +1,7 @@
 const SIGNATURE = /^sha256=([0-9a-f]{64})$/;
 let key: Promise<CryptoKey> | undefined;
 
-/** The least a webhook needs: its signature checked and its JSON read. Undefined when it is not signed. */
+/** The minimum work for a webhook: checks the signature and reads the JSON. Undefined if the signature is wrong. */
 export async function readWebhook(request: Request, secret: string): Promise<unknown> {
   const hex = SIGNATURE.exec(request.headers.get("x-hub-signature-256") ?? "")?.[1];
   const body = await request.arrayBuffer();

@@ -33,7 +33,10 @@ const SHARED_ROUTES: Record<string, string> = {
   "GET /_settings": "-> all of it",
 };
 
-/** Mounts the routes by which tests, the demo and benches steer an emulator; the same for every platform. */
+/**
+ * Mounts the routes with which tests, the demo and benchmarks control an emulator. They are the same for every
+ * platform.
+ */
 export function mountControls(
   app: Hono<OnNode>,
   { name, routes, sent, faults, deliveries, settings }: Controls,
@@ -101,7 +104,7 @@ export function badControl(message: string): never {
   throw new HTTPException(400, { message });
 }
 
-/** The call's JSON object; an empty body is an empty one. */
+/** The JSON object in a call's body; `{}` for an empty body. */
 export async function readFields(c: OnNodeContext): Promise<Fields> {
   const body = await c.req.text();
   if (body === "") return {};

@@ -4,9 +4,12 @@ import { hangUp, type OnNodeContext, pause } from "./server.ts";
 const KINDS = ["status", "timeout", "cut", "accept-then-cut", "slow"] as const;
 
 /**
- * What goes wrong with the next `times` calls that fit; -1 is until deleted.
- * `status` answers `status` (with `retry_after`, `code` or a whole `body`) and does nothing; `timeout` never answers, and hangs
- * up after `ms`; `cut` hangs up and does nothing; `accept-then-cut` does the work and hangs up; `slow` waits `ms` first.
+ * A fault for the next `times` calls that match; -1: for all calls until it is deleted.
+ * - `status`: answers `status` (with `retry_after`, `code` or a whole `body`) and does nothing
+ * - `timeout`: never answers, and closes the connection after `ms`
+ * - `cut`: closes the connection and does nothing
+ * - `accept-then-cut`: does the work, and closes the connection without an answer
+ * - `slow`: waits `ms`, then does the work
  */
 export interface Fault {
   readonly kind: (typeof KINDS)[number];
@@ -24,7 +27,7 @@ export interface Faults {
   add(fault: Fields): void;
   list(): readonly Fault[];
   clear(): void;
-  /** The first fault that fits the call, used up once. */
+  /** The first fault that matches the call. One of its `times` is used up. */
   take(method: string, chat: unknown): Fault | undefined;
 }
 
@@ -53,8 +56,8 @@ export function createFaults(): Faults {
   };
 }
 
-/** Answers a call as its fault says; `proceed` does the call's work, told whether its answer will be cut. */
-export async function suffer(
+/** Answers a call as its fault says. `proceed` does the call's work; its argument says whether the answer is lost. */
+export async function applyFault(
   c: OnNodeContext,
   fault: Fault,
   proceed: (cut: boolean) => Response,

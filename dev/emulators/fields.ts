@@ -1,6 +1,6 @@
 export type Fields = Record<string, unknown>;
 
-/** The objects in what ought to be a list of them; nothing where it is none. */
+/** The objects in a list; an empty list for any other value. */
 export function fieldsIn(list: unknown): Fields[] {
   return Array.isArray(list) ? list.filter((item) => typeof item === "object" && item !== null) : [];
 }

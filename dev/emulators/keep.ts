@@ -1,11 +1,11 @@
 import { closeSync, mkdirSync, openSync, readFileSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 
-/** Entries by key, the newest `limit` of them. A change is in the file, if there is one, before the call returns. */
+/** Entries by key; only the newest `limit` are kept. With a file, a change is written before the call returns. */
 export interface Table<V> {
   get(key: string): V | undefined;
   has(key: string): boolean;
-  /** Also says that an entry changed inside. */
+  /** Sets an entry. Call it also after changing a value in place, so that the change is written. */
   set(key: string, value: V): void;
   delete(key: string): void;
   clear(): void;
@@ -13,17 +13,17 @@ export interface Table<V> {
   entries(): IterableIterator<[string, V]>;
 }
 
-/** What an emulator remembers, as tables. */
+/** An emulator's state, as tables. */
 export interface Keep {
   table<V>(name: string, limit?: number): Table<V>;
-  /** Nothing is written any more. */
+  /** Ends all writing. */
   close(): void;
 }
 
-/** One change: an entry set, an entry deleted, a table emptied. */
+/** One change: an entry is set, an entry is deleted, or a table is emptied. */
 type Line = [table: string, key: string, value: unknown] | [table: string, key: string] | [table: string];
 
-/** Remembers in a directory, from one start to the next and through `kill -9`; without one, in memory. */
+/** State in a directory, which survives restarts and `kill -9`. Without a directory it is in memory only. */
 export function createKeep(dir?: string): Keep {
   const found = new Map<string, Map<string, unknown>>();
   let file: number | undefined;
@@ -64,7 +64,7 @@ export function createKeep(dir?: string): Keep {
   };
 }
 
-/** Reads the changes of earlier runs, replaces them by what came of them, and opens the file for more. */
+/** Reads the changes of earlier runs, replaces them with the resulting entries, and opens the file for new changes. */
 function openAt(path: string, tables: Map<string, Map<string, unknown>>): number {
   for (const text of read(path).split("\n")) {
     const line = parse(text);
@@ -93,7 +93,7 @@ function read(path: string): string {
   }
 }
 
-/** Nothing for a line that a kill tore: nobody was answered yet. */
+/** The change in a line; undefined for an incomplete line: the process was killed while writing, before any answer. */
 function parse(text: string): Line | undefined {
   try {
     return text === "" ? undefined : JSON.parse(text);

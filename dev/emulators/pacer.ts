@@ -1,18 +1,18 @@
-/** At most `burst` at once and one per `intervalMs` after, for each key apart. */
+/** A rate limit for each key: at most `burst` at once, then one per `intervalMs`. */
 export interface Pace {
   readonly intervalMs: number;
   readonly burst: number;
 }
 
 export interface Pacer {
-  /** Milliseconds until this key may go; 0 when it may go now. Takes nothing. */
+  /** How many ms this key must wait; 0 if it may go now. Uses up nothing. */
   wait(key: string | number, now: number): number;
   take(key: string | number, now: number): void;
 }
 
 const SWEEP_ABOVE = 10_000;
 
-/** Counts one kind of limit by the moment at which each key has its whole burst again (GCRA). */
+/** Counts one rate limit. It stores for each key the time at which its whole burst is free again (GCRA). */
 export function createPacer({ intervalMs, burst }: Pace): Pacer {
   const fullAgainAt = new Map<string | number, number>();
   let sweepAbove = SWEEP_ABOVE;

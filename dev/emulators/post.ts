@@ -1,15 +1,15 @@
 import { type Agent, request } from "node:http";
 
-/** What the receiver said to one attempt; status 0 is no answer at all. */
+/** The receiver's answer to one attempt. Status 0: there was no answer. */
 export interface Outcome {
   readonly status: number;
   readonly error?: string;
   readonly retryAfterMs?: number;
-  /** A kept-alive connection was already closed when the attempt took it: nobody refused anything. */
+  /** Whether the attempt used a kept-alive connection that was already closed; the receiver then refused nothing. */
   readonly stale?: boolean;
 }
 
-/** One POST of a JSON body, which never throws. */
+/** Sends one POST with a JSON body. Never throws. */
 export function post(
   agent: Agent,
   url: string,

@@ -1,7 +1,7 @@
 import type { Fields } from "./fields.ts";
 import type { Keep } from "./keep.ts";
 
-/** One call by which the bot said something. `n` rises by one and never restarts; `at` is epoch milliseconds. */
+/** One call that sent something. `n` rises by one and never restarts; `at` is in ms since 1970. */
 export interface Sent extends Fields {
   readonly n: number;
   readonly at: number;
@@ -15,19 +15,19 @@ export interface SentFilter {
   readonly methods?: ReadonlySet<string> | undefined;
 }
 
-/** What the bot sent, newest `keep` of it, in order. */
+/** The calls of the bot, in order; only the newest `keep`. */
 export interface SentLog {
   readonly last: number;
   add(fields: Fields & { method: string }): Sent;
   list(filter: SentFilter, limit?: number): Sent[];
-  /** Resolves once `count` entries fit the filter; `cancel` resolves it early. Costs nothing while it waits. */
+  /** Resolves once `count` entries match the filter; `cancel` resolves it early. It does not poll. */
   wait(filter: SentFilter, count: number): { done: Promise<void>; cancel(): void };
   clear(): number;
 }
 
 interface Slot {
   readonly entry: Sent;
-  /** The chat's entry before this one; makes a chat's list as long as the chat, not as the log. */
+  /** The previous entry of the same chat. Listing a chat then reads only its own entries, not the whole log. */
   readonly previous: number;
 }
 
@@ -62,7 +62,7 @@ export function createSentLog(keep: number, store: Keep): SentLog {
     return entry;
   }
 
-  /** Puts an entry behind those of its chat. */
+  /** Adds an entry after the others of its chat. */
   function place(entry: Sent): string {
     const { n } = entry;
     const evicted = ring[n % keep]?.entry;

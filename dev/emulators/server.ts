@@ -9,7 +9,7 @@ export interface OnNode {
 }
 export type OnNodeContext = Context<OnNode>;
 
-/** A platform played on loopback until `stop` is called; `stop` cuts every connection and pending redelivery. */
+/** A running emulator on loopback. `stop` closes every connection and ends every pending redelivery. */
 export interface Emulator {
   readonly url: string;
   readonly port: number;
@@ -17,10 +17,10 @@ export interface Emulator {
   stop(): Promise<void>;
 }
 
-/** Serves the app on 127.0.0.1, on a free port when `port` is 0. */
+/** Serves the app on 127.0.0.1, on `port`; 0 takes a free port. */
 export async function listen(app: Hono<OnNode>, port: number, close: () => void): Promise<Emulator> {
   const server = createAdaptorServer({ fetch: app.fetch, overrideGlobalObjects: false }) as Server;
-  // Longer than any client keeps a socket, so that none is closed under a request.
+  // Longer than any client keeps a socket open, so that no socket is closed during a request.
   server.keepAliveTimeout = 75_000;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
@@ -40,13 +40,13 @@ export async function listen(app: Hono<OnNode>, port: number, close: () => void)
   };
 }
 
-/** Destroys the caller's connection instead of answering. */
+/** Closes the caller's connection without an answer. */
 export function hangUp(c: OnNodeContext): Response {
   c.env.incoming.socket.destroy();
   return RESPONSE_ALREADY_SENT;
 }
 
-/** Waits, or until the caller is gone. */
+/** Waits `ms`, or until the caller closes the connection. */
 export function pause(c: OnNodeContext, ms: number): Promise<void> {
   return new Promise((resolve) => {
     const timer = setTimeout(resolve, ms);
@@ -57,7 +57,7 @@ export function pause(c: OnNodeContext, ms: number): Promise<void> {
   });
 }
 
-/** Calls back when the connection closes before the answer, or the answer is through. */
+/** Calls `then` when the answer has been sent, or when the connection closes before. */
 export function onceGone(c: OnNodeContext, then: () => void): void {
   c.env.outgoing.once("close", then);
 }

@@ -19,7 +19,9 @@ export const businessRoutes: Record<string, string> = {
     "{business_connection_id, chat, message_ids} -> {update_id, status, error?}",
 };
 
-/** Mounts the routes by which a script plays a user who connected the bot to their own account, and that user's customers. */
+/**
+ * Mounts the routes with which a script plays a user who connected the bot to their account, and this user's customers.
+ */
 export function mountBusiness(app: Hono<OnNode>, telegram: Telegram): void {
   const { business } = telegram;
 

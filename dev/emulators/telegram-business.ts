@@ -5,7 +5,7 @@ import type { Done } from "./telegram-methods.ts";
 import { badRequest, refuse } from "./telegram-refusal.ts";
 import type { Telegram } from "./telegram-state.ts";
 
-/** A user's own account that the bot is connected to. https://core.telegram.org/bots/api#businessconnection */
+/** A connection of the bot with a user's own account. https://core.telegram.org/bots/api#businessconnection */
 export interface Connection extends Fields {
   readonly id: string;
   readonly user: Fields & { id: number };
@@ -17,12 +17,12 @@ export interface Connection extends Fields {
 
 export interface Business {
   readonly connections: Table<Connection>;
-  /** The chats of the connected account, which are none of the bot's own. */
+  /** The chats of the connected account, apart from the bot's own chats. */
   chatsOf(connectionId: string): Chats;
 }
 
 const KEPT_CONNECTIONS = 1_000;
-/** The bot may answer a chat of a connected account for a day after its customer wrote. */
+/** How long after a customer's message the bot may answer in a chat of a connected account. */
 const ANSWER_MS = 24 * 3_600_000;
 
 export function createBusiness(keep: Keep, firstMessageId: number): Business {
@@ -39,21 +39,21 @@ export function createBusiness(keep: Keep, firstMessageId: number): Business {
   };
 }
 
-/** Any connection that there ever was, disabled ones too. https://core.telegram.org/bots/api#getbusinessconnection */
+/** Finds any connection, also a disabled one. https://core.telegram.org/bots/api#getbusinessconnection */
 export function getBusinessConnection({ business }: Telegram, params: Fields): Done {
   return { result: known(business, params.business_connection_id) };
 }
 
-/** The chats a call is about: the bot's own, or those of the account that it names. */
+/** The chats for a call: those of the connected account that it names, else the bot's own. */
 export function chatsFor(telegram: Telegram, { business_connection_id: id }: Fields): Chats {
   return id === undefined || id === "" ? telegram.chats : telegram.business.chatsOf(String(id));
 }
 
 /**
- * The chat a call is about. In a connected account the bot acts only while the connection is enabled, with the right to
- * reply, in a private chat whose customer wrote within a day. The first three errors are those of TDLib's
- * `check_business_connection`, the next those of https://core.telegram.org/method/messages.sendMessage; which one a
- * disabled connection and a missing right get is nowhere documented.
+ * The chat for a call. In a connected account the bot may act only if the connection is enabled, the bot has the right
+ * to reply, and the chat is private and its customer wrote within a day. The first three errors are those of TDLib's
+ * `check_business_connection`, the next those of https://core.telegram.org/method/messages.sendMessage. The errors for
+ * a disabled connection and for a missing right are not documented anywhere.
  */
 export function chatFor(telegram: Telegram, params: Fields): Chat {
   const { business_connection_id: id, chat_id } = params;
@@ -69,7 +69,7 @@ export function chatFor(telegram: Telegram, params: Fields): Chat {
   return chat;
 }
 
-/** What marks a message that the bot wrote in its owner's name. */
+/** The fields of a message that the bot wrote in the name of the account's owner. */
 export function inNameOf(telegram: Telegram, { business_connection_id: id }: Fields): Fields {
   if (id === undefined || id === "") return { from: telegram.bot };
   const { user } = known(telegram.business, id);

@@ -8,12 +8,12 @@ export interface ChatInfo extends Fields {
 }
 
 export interface Chat {
-  /** As it stands in updates and answers. */
+  /** The chat as it appears in updates and answers. */
   readonly info: ChatInfo;
   readonly firstId: number;
   lastId: number;
   blocked: boolean;
-  /** Epoch milliseconds of the customer's last message, where that counts. */
+  /** When the customer last wrote, in ms since 1970; only in chats of connected accounts. */
   lastAt?: number;
 }
 
@@ -25,21 +25,21 @@ export interface Said {
 
 /** The chats the bot may write to, and the newest messages in them. */
 export interface Chats {
-  /** A customer wrote, so the bot may answer. */
+  /** Adds a chat whose customer wrote, so that the bot may answer there. */
   meet(chat: Fields): Chat;
-  /** Refuses `chat not found` when nobody ever wrote from there, unless the settings let it pass. */
+  /** The chat. Refuses with `chat not found` if no customer ever wrote there, unless `strict` is off. */
   find(id: unknown): Chat;
-  /** The chat, where somebody wrote from there. */
+  /** The chat; undefined if no customer ever wrote there. */
   seek(id: unknown): Chat | undefined;
-  /** The next `message_id` of the chat, which rises per chat. */
+  /** The next `message_id` of the chat. Each chat counts its own ids. */
   number(chat: Chat): number;
   said(chat: Chat, messageId: number, said: Said): void;
   recall(chat: Chat, messageId: number): Said | undefined;
-  /** Refuses in these words when the chat never had that message, or lost it. */
+  /** Refuses with the text `otherwise` if the chat never had that message or it was deleted. */
   mustHave(chat: Chat, messageId: number, otherwise: string): void;
   remove(chat: Chat, messageId: number): void;
   block(chat: Chat, isBlocked: boolean): void;
-  /** The customer wrote just now. */
+  /** Notes that the customer wrote just now. */
   wrote(chat: Chat): void;
 }
 
@@ -47,7 +47,7 @@ const KEPT_CHATS = 200_000;
 const KEPT_MESSAGES = 100_000;
 const GONE = null;
 
-/** The chats of one account, kept under names that begin with `prefix`. */
+/** The chats of one account, stored in tables whose names begin with `prefix`. */
 export function createChats(firstMessageId: number, isStrict: () => boolean, keep: Keep, prefix = ""): Chats {
   const chats = keep.table<Chat>(`${prefix}chats`, KEPT_CHATS);
   const messages = keep.table<Said | typeof GONE>(`${prefix}messages`, KEPT_MESSAGES);

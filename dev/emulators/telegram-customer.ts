@@ -23,7 +23,7 @@ export const customerRoutes: Record<string, string> = {
     "a whole Update, delivered as given; update_id is added if absent -> {update_id, status, error?}",
 };
 
-/** Mounts the routes by which a script plays the bot's customers. */
+/** Mounts the routes with which a script plays the bot's customers. */
 export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
   const { chats } = telegram;
 
@@ -139,14 +139,14 @@ async function write(telegram: Telegram, chat: Chat, from: Fields, fields: Field
   return { message_id, ...(await update(telegram, { message }, String(chat.info.id))) };
 }
 
-/** Telegram marks a command as an entity; without it no bot framework sees one. */
+/** The message with an entity for its command, as Telegram adds it. Bot frameworks see a command only by its entity. */
 function withCommand(fields: Fields): Fields {
   const command = typeof fields.text === "string" && /^\/[a-z0-9_]+(@\w+)?/i.exec(fields.text)?.[0];
   if (!command || fields.entities) return fields;
   return { ...fields, entities: [{ type: "bot_command", offset: 0, length: command.length }] };
 }
 
-/** Lets the bot answer whatever a raw update came from. */
+/** Adds the chat of a raw update, so that the bot may answer there. */
 function learn(telegram: Telegram, fields: Fields): void {
   for (const value of Object.values(fields)) {
     if (typeof value !== "object" || value === null) continue;

@@ -18,7 +18,7 @@ interface Open {
   readonly index: number;
 }
 
-/** https://core.telegram.org/bots/api#markdownv2-style */
+/** Reads MarkdownV2. https://core.telegram.org/bots/api#markdownv2-style */
 export function parseMarkdownV2(source: string): Formatted {
   const entities: Fields[] = [];
   const open: Open[] = [];
@@ -68,7 +68,7 @@ export function parseMarkdownV2(source: string): Formatted {
   return { text, ...(entities.length > 0 && { entities }) };
 }
 
-/** https://core.telegram.org/bots/api#markdown-style, the old one: nothing nests, only its four marks mean anything. */
+/** The old Markdown, with four marks and without nesting. https://core.telegram.org/bots/api#markdown-style */
 export function parseMarkdown(source: string): Formatted {
   const types: Record<string, string> = { "*": "bold", _: "italic", "`": "code", "```": "pre" };
   const entities: Fields[] = [];

@@ -2,7 +2,7 @@ import type { Fields } from "./fields.ts";
 import { parseMarkdown, parseMarkdownV2 } from "./telegram-markdown.ts";
 import { badRequest, cannotParse as cannot } from "./telegram-refusal.ts";
 
-/** A text as the customer sees it, and where its formats lie in UTF-16 units. */
+/** A text as the customer sees it, and its formats with their positions in UTF-16 units. */
 export interface Formatted {
   readonly text: string;
   readonly entities?: readonly Fields[];
@@ -27,7 +27,10 @@ const ENTITY_OF: Record<string, string> = {
   "tg-emoji": "custom_emoji",
 };
 
-/** Reads a text by its parse mode; broken markup is refused in Telegram's words. https://core.telegram.org/bots/api#formatting-options */
+/**
+ * Reads a text by its parse mode. Refuses broken markup with Telegram's own texts.
+ * https://core.telegram.org/bots/api#formatting-options
+ */
 export function format(text: string, mode: unknown, entities: unknown): Formatted {
   if (mode === undefined || mode === "") return Array.isArray(entities) ? { text, entities } : { text };
   switch (String(mode).toLowerCase()) {

@@ -16,7 +16,7 @@ const PIXEL = Buffer.from(
   "base64",
 );
 
-/** A method that sends one file, by `file_id`, by URL or uploaded. */
+/** A method that sends one file: by `file_id`, by URL or as an upload. */
 export function sendMedia(kind: "photo" | "document" | "video" | "audio" | "voice"): Method {
   return (telegram, params) => {
     const file = readFile(telegram, params, kind);
@@ -61,7 +61,7 @@ function newFile(telegram: Telegram, fields: Fields): Fields {
   return file;
 }
 
-/** Makes the files in a customer's message known to `getFile`. */
+/** Stores the files of a customer's message for `getFile`. */
 export function learnFiles(telegram: Telegram, message: Fields): void {
   for (const kind of KINDS) {
     for (const file of [message[kind]].flat() as (Fields | undefined)[])
@@ -81,7 +81,7 @@ export function getFile(telegram: Telegram, params: Fields): Done {
   return { result: { file_id: id, file_unique_id, file_size, file_path: `${folder}/${id}` } };
 }
 
-/** The bytes behind a `file_path`: a one-pixel picture, or a line of text. Undefined where `getFile` gave no such path. */
+/** The bytes for a `file_path`: a one-pixel picture or a line of text. Undefined if `getFile` gave no such path. */
 export function fileBytes(telegram: Telegram, path: string): Uint8Array<ArrayBuffer> | undefined {
   const [folder, id = ""] = path.split("/");
   if (!telegram.files.has(id)) return undefined;

@@ -7,7 +7,7 @@ import { structured } from "./telegram-params.ts";
 import { badRequest } from "./telegram-refusal.ts";
 import type { Telegram } from "./telegram-state.ts";
 
-/** Puts one message of the bot into a chat: what every send method ends in. */
+/** Adds one message of the bot to a chat. Every send method ends with this. */
 export function say(telegram: Telegram, chat: Chat, params: Fields, text: string, fields: Fields): Done {
   checkButtons(params);
   const chats = chatsFor(telegram, params);
@@ -41,7 +41,7 @@ export function say(telegram: Telegram, chat: Chat, params: Fields, text: string
   return { result, sent: { ...params, chat_id: chat.info.id, message_id, text, ...fields } };
 }
 
-/** The text a call carries, with its markup read; markup is judged before the chat is looked up, as Telegram does. */
+/** The text of a call, with its markup read. As at Telegram, the markup is checked before the chat is looked up. */
 export function readText(params: Fields, name: string): Formatted {
   const source = String(params[name] ?? "");
   if (source === "") badRequest("message text is empty");

@@ -9,7 +9,7 @@ import { badRequest } from "./telegram-refusal.ts";
 import type { Telegram } from "./telegram-state.ts";
 import { deleteWebhook, getWebhookInfo, setWebhook } from "./telegram-webhook.ts";
 
-/** A method's result, and the line it leaves in `/_sent` when it said something. */
+/** A method's result, and its entry in `/_sent` if it sent something. */
 export interface Done {
   readonly result: unknown;
   readonly description?: string;
@@ -17,7 +17,9 @@ export interface Done {
 }
 export type Method = (telegram: Telegram, params: Fields) => Done;
 
-/** The methods of the Bot API that the emulator plays, by their names. https://core.telegram.org/bots/api#available-methods */
+/**
+ * The methods of the Bot API that the emulator offers, by name. https://core.telegram.org/bots/api#available-methods
+ */
 export const methods: Record<string, Method> = {
   getMe: ({ bot }) => ({ result: { ...bot, can_join_groups: true, can_read_all_group_messages: false } }),
   sendMessage,

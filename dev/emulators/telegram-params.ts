@@ -27,7 +27,7 @@ function parseObject(body: string): Fields {
   badRequest("object expected");
 }
 
-/** A parameter that is an object or a list; in a form it arrives as JSON text. */
+/** A parameter that is an object or a list. In a form it is JSON text. */
 export function structured<T>(params: Fields, name: string): T | undefined {
   const value = params[name];
   if (typeof value !== "string") return (value ?? undefined) as T | undefined;

@@ -10,5 +10,8 @@ const ALLOWED: readonly Emoji[] = [
   "🤷‍♂", "🤷", "🤷‍♀", "😡",
 ];
 
-/** The emoji a bot may react with; any other is REACTION_INVALID. https://core.telegram.org/bots/api#reactiontypeemoji */
+/**
+ * The emoji that a bot may react with. Others are REACTION_INVALID.
+ * https://core.telegram.org/bots/api#reactiontypeemoji
+ */
 export const REACTIONS: ReadonlySet<string> = new Set(ALLOWED);

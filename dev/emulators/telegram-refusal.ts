@@ -1,6 +1,6 @@
 import type { Fields } from "./fields.ts";
 
-/** What the Bot API answers instead of a result. */
+/** The answer of the Bot API to a refused call. */
 export interface Refusal {
   readonly ok: false;
   readonly error_code: number;
@@ -16,7 +16,7 @@ export function refusal(error_code: number, description: string, parameters?: Fi
   return { ok: false, error_code, description, ...(parameters && { parameters }) };
 }
 
-/** Ends the call with a refusal, which `asRefusal` reads back. */
+/** Throws a refusal, which `asRefusal` reads. */
 export function refuse(error_code: number, description: string, parameters?: Fields): never {
   throw new Error(description, { cause: refusal(error_code, description, parameters) });
 }

@@ -11,19 +11,19 @@ export interface TelegramOptions {
   /** 0 takes a free one. */
   readonly port: number;
   readonly token: string;
-  /** Where it remembers from one start to the next; without it, nothing. */
+  /** The directory for its state, which survives restarts. Without it the state is in memory only. */
   readonly dir?: string;
   readonly webhookUrl?: string;
   readonly webhookSecret?: string;
   readonly botUsername?: string;
   /** Telegram's pace: 1 message/s per chat (5 at once), 20/min per group, 30/s overall. Default false. */
   readonly limits?: boolean;
-  /** Only chats that wrote, messages that exist and queries that were asked can be answered. Default true. */
+  /** Whether calls are refused for chats that never wrote, unknown messages and unknown queries. Default true. */
   readonly strict?: boolean;
-  /** How many calls `GET /_sent` remembers. Default 100,000. */
+  /** How many calls `GET /_sent` keeps. Default 100,000. */
   readonly keep?: number;
   readonly delivery?: Partial<DeliverySettings>;
-  /** Where ids begin; by default somewhere a hub with an old database has not seen. */
+  /** The first ids. By default they are higher than in any earlier run, so that an old database does not know them. */
   readonly firstUpdateId?: number;
   readonly firstMessageId?: number;
 }
@@ -33,7 +33,7 @@ export interface Telegram {
   readonly bot: Fields;
   readonly settings: { limits: boolean; strict: boolean };
   readonly chats: Chats;
-  /** The accounts that users connected the bot to. */
+  /** The accounts to which users have connected the bot. */
   readonly business: Business;
   readonly sent: SentLog;
   readonly deliveries: Deliveries;
@@ -43,13 +43,13 @@ export interface Telegram {
   readonly files: Table<Fields>;
   readonly keep: Keep;
   nextUpdateId(): number;
-  /** Refuses 403 where the customer blocked the bot and 429 where the bot is too fast; else counts one message. */
+  /** Counts one message. Refuses with 403 if the customer has blocked the bot, with 429 if the bot is too fast. */
   admit(chat: Chat): void;
 }
 
 const KEPT_QUERIES = 10_000;
 const KEPT_FILES = 50_000;
-const LOCAL_EPOCH_S = 1_735_689_600; // 2025: keeps message ids within int32 and rising over restarts
+const LOCAL_EPOCH_S = 1_735_689_600; // the year 2025: ids stay within int32, and rise over restarts
 
 export function createTelegram(options: TelegramOptions): Telegram {
   const settings = { limits: options.limits ?? false, strict: options.strict ?? true };

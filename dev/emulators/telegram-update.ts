@@ -2,7 +2,7 @@ import type { Fields } from "./fields.ts";
 import type { Outcome } from "./post.ts";
 import type { Telegram } from "./telegram-state.ts";
 
-// Telegram leaves these out unless they are asked for.
+// Telegram sends these only if `allowed_updates` names them.
 const ON_REQUEST_ONLY = new Set(["chat_member", "message_reaction", "message_reaction_count"]);
 
 /** Delivers an update of one kind after those with the same key, if the bot wants that kind. */
@@ -16,12 +16,12 @@ export async function update(telegram: Telegram, fields: Fields, key: string): P
   return answer(update_id, await telegram.deliveries.deliver(body, { key }));
 }
 
-/** What a script is answered about an update. */
+/** The answer to a script about the delivery of an update. */
 export function answer(update_id: unknown, { status, error }: Outcome): Fields {
   return { update_id, status, ...(error && { error }) };
 }
 
-/** Now, as Telegram counts. */
+/** The time now, in Unix seconds. */
 export function seconds(): number {
   return Math.floor(Date.now() / 1000);
 }

@@ -4,7 +4,10 @@ import { structured } from "./telegram-params.ts";
 import { badRequest } from "./telegram-refusal.ts";
 import type { Telegram } from "./telegram-state.ts";
 
-/** Unlike the real one it takes http, on this machine. https://core.telegram.org/bots/api#setwebhook */
+/**
+ * Sets the webhook. Unlike Telegram it also takes an http URL on this machine.
+ * https://core.telegram.org/bots/api#setwebhook
+ */
 export function setWebhook(telegram: Telegram, params: Fields): Done {
   const url = String(params.url ?? "");
   if (url === "") return deleteWebhook(telegram, params);

@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { mountControls } from "./control.ts";
-import { createFaults, type Fault, suffer } from "./faults.ts";
+import { applyFault, createFaults, type Fault } from "./faults.ts";
 import type { Fields } from "./fields.ts";
 import { type Emulator, listen, type OnNode, type OnNodeContext } from "./server.ts";
 import { businessRoutes, mountBusiness } from "./telegram-business-customer.ts";
@@ -17,15 +17,16 @@ export type { TelegramOptions } from "./telegram-state.ts";
 const byName = new Map(Object.entries(methods).map(([name, run]) => [name.toLowerCase(), { name, run }]));
 
 /**
- * Plays the Telegram Bot API on loopback, with a script in the customers' place.
+ * Emulates the Telegram Bot API on loopback. A script plays the customers.
  *
  * `/bot<token>/<method>` (GET, or POST of JSON, form or multipart) and `/file/bot<token>/<path>` answer as
- * https://core.telegram.org/bots/api says. The script's side, whose shapes `GET /` and `customerRoutes` list in full:
- * `POST /_customer/message {chat: {id}, text}` -> `{update_id, message_id, status, error?}`, and contact, edit, callback, block,
- * unblock, channel_post, inline, update and business/* beside it; `GET /_sent?chat_id=&method=&after=&wait=` -> `{last, sent: [{n, at, method, chat_id, message_id,
- * text, ...}]}`; `/_faults`, `/_delivery` and `/_settings {limits?, strict?}` as `control.ts` has them.
+ * https://core.telegram.org/bots/api says. The script's routes, which `GET /` and `customerRoutes` list in full: `POST
+ * /_customer/message {chat: {id}, text}` -> `{update_id, message_id, status, error?}`, and contact, edit, callback,
+ * block, unblock, channel_post, inline, update and business/* beside it; `GET /_sent?chat_id=&method=&after=&wait=` ->
+ * `{last, sent: [{n, at, method, chat_id, message_id, text, ...}]}`; `/_faults`, `/_delivery` and `/_settings {limits?,
+ * strict?}` as `control.ts` has them.
  *
- * Updates of one chat wait for each other, redeliveries too; `status` is that of an update's first delivery.
+ * Updates of one chat are delivered one after the other, redeliveries too. `status` is that of the first delivery.
  */
 export async function startTelegramEmulator(options: TelegramOptions): Promise<Emulator> {
   const telegram = createTelegram(options);
@@ -67,7 +68,7 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
     }
     const fault = faults.take(method.name, params.chat_id);
     const proceed = (cut: boolean) => call(c, telegram, method, params, cut);
-    return fault ? suffer(c, fault, proceed, () => faulty(c, fault)) : proceed(false);
+    return fault ? applyFault(c, fault, proceed, () => faulty(c, fault)) : proceed(false);
   });
 
   app.notFound((c) => refused(c, notFound));
@@ -77,7 +78,7 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
     return refused(c, broken);
   });
   const emulator = await listen(app, options.port, () => {
-    telegram.keep.close(); // what is pending now is so at the next start
+    telegram.keep.close(); // pending updates stay in the file for the next start
     deliveries.stop();
   });
   deliveries.resume();

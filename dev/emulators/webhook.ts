@@ -2,18 +2,20 @@ import { Agent } from "node:http";
 import type { Keep } from "./keep.ts";
 import { type Outcome, post } from "./post.ts";
 
-/** `copies` deliveries of each webhook, `delayMs` late (up to that, when shuffled); then how a refused one is repeated. */
+/**
+ * `copies` deliveries of each webhook, after `delayMs` (shuffled: up to `delayMs`), and how a refused one is repeated.
+ */
 export interface DeliverySettings {
   copies: number;
   delayMs: number;
   shuffle: boolean;
-  /** A webhook waits for those before it with the same key, as Telegram's do for a chat. Shuffling ignores it. */
+  /** Whether a webhook waits for earlier ones with the same key, as at Telegram for a chat. Not when shuffled. */
   ordered: boolean;
   retryMs: number;
   maxRetryMs: number;
   maxTries: number;
   timeoutMs: number;
-  /** Beyond this many undelivered webhooks a new one is dropped at once. */
+  /** The most undelivered webhooks. Past it a new one is dropped at once. */
   maxPending: number;
 }
 
@@ -41,11 +43,14 @@ export interface DeliveryStats {
 export interface Deliveries {
   readonly settings: DeliverySettings;
   readonly stats: Readonly<DeliveryStats>;
-  /** Resolves with the first attempt's outcome; redelivery goes on behind. Only webhooks with a key wait for others. */
+  /**
+   * Resolves with the outcome of the first attempt; redelivery continues later. Only webhooks with a key wait for
+   * others.
+   */
   deliver(body: string | Uint8Array, how?: { key?: string; afterMs?: number }): Promise<Outcome>;
-  /** Gives up everything pending. */
+  /** Drops all pending webhooks. */
   drop(): void;
-  /** Delivers what an earlier run left undelivered. */
+  /** Delivers the undelivered webhooks of an earlier run. */
   resume(): void;
   stop(): void;
 }
@@ -125,7 +130,7 @@ export function createDeliveries(
     tails.set(key, tail);
   }
 
-  /** Only the first report is heard: a promise resolves once. */
+  /** Only the first call has an effect, because a promise resolves once. */
   async function persist(
     body: string | Uint8Array,
     born: number,

@@ -20,7 +20,7 @@ export const customerRoutes: Record<string, string> = {
   "POST /_customer/webhook": "any bytes, signed and delivered as they are -> {status, error?}",
 };
 
-/** Mounts the routes by which a script plays the business's customers. */
+/** Mounts the routes with which a script plays the business's customers. */
 export function mountCustomer(app: Hono<OnNode>, whatsapp: WhatsApp): void {
   const { customers, deliveries } = whatsapp;
 
@@ -79,7 +79,7 @@ function hear(whatsapp: WhatsApp, customer: Customer, message: Fields): void {
   learnMedia(whatsapp, message);
 }
 
-/** One value for each of our numbers, with the contacts and messages of all its customers. */
+/** One `value` for each phone number, with the contacts and messages of all its customers. */
 function gather(values: readonly Fields[]): Fields[] {
   const groups = Map.groupBy(values, ({ metadata }) => (metadata as Fields).phone_number_id);
   return [...groups.values()].map((group) => {
@@ -112,13 +112,13 @@ function answer({ status, error }: Outcome): Fields {
   return { status, ...(error && { error }) };
 }
 
-/** Opens the window of whoever writes in a raw webhook; one that makes no sense is delivered all the same. */
+/** Opens the 24 h window of each sender in a raw webhook. A webhook that cannot be read is delivered all the same. */
 function learn(whatsapp: WhatsApp, bytes: Uint8Array): void {
   let body: Fields | null;
   try {
     body = JSON.parse(Buffer.from(bytes).toString());
   } catch {
-    return; // broken JSON teaches nothing
+    return; // broken JSON names no sender
   }
   const changes = fieldsIn(body?.entry).flatMap(({ changes }) => fieldsIn(changes));
   for (const message of changes.flatMap(({ value }) => fieldsIn((value as Fields | null)?.messages))) {

@@ -2,25 +2,25 @@ import type { Fields } from "./fields.ts";
 import type { Keep } from "./keep.ts";
 import { remember } from "./remember.ts";
 
-/** One person on WhatsApp, by phone, by business-scoped user id, or both. */
+/** One person on WhatsApp, known by phone, by business-scoped user id, or by both. */
 export interface Customer {
-  /** Our own. */
+  /** The emulator's own id of the person. */
   readonly id: string;
   wa_id?: string;
   user_id?: string;
   name: string;
   username?: string;
-  /** Epoch milliseconds of the last message; the window is open for 24 h after. */
+  /** When the person last wrote, in ms since 1970. The window is open for 24 h after it. */
   lastAt: number;
-  /** The newest message the business sent here. */
+  /** The newest message that the business sent to this person. */
   lastSent?: string;
 }
 
 export interface Customers {
-  /** The customer as these fields name them, merged with what was known. */
+  /** The customer with these fields, merged with the known one. */
   meet(fields: Fields): Customer;
   find(key: string): Customer | undefined;
-  /** Keeps what changed in a customer. */
+  /** Stores a changed customer. */
   save(customer: Customer): void;
 }
 
@@ -56,7 +56,7 @@ export function createCustomers(keep: Keep): Customers {
   return { meet, save, find: (key) => customers.get(isPhone.test(key) ? (digits(key) ?? "") : key) };
 }
 
-/** A phone as WhatsApp writes it: digits alone. */
+/** A phone in WhatsApp's spelling: digits only. */
 export function digits(value: unknown): string | undefined {
   return text(value)?.replace(/[^\d]/g, "") || undefined;
 }

@@ -21,7 +21,7 @@ const KINDS = [
   "revoke",
 ];
 
-/** A message as the platform puts it into `value.messages`; `text` may be given as a plain string. */
+/** A message in the form of `value.messages`. `text` may be given as a plain string. */
 export function inboundMessage(customer: Customer, fields: Fields): Fields {
   const type = fields.type ?? KINDS.find((kind) => fields[kind] !== undefined) ?? "unsupported";
   const text = typeof fields.text === "string" ? { body: fields.text } : fields.text;
@@ -36,7 +36,7 @@ export function inboundMessage(customer: Customer, fields: Fields): Fields {
   };
 }
 
-/** What one of our phone numbers has to say, as `value` of a change; that number is ours unless another is named. */
+/** The `value` of a change for one phone number: the configured one, unless another is named. */
 export function messagesValue(
   whatsapp: WhatsApp,
   content: Fields,
@@ -63,7 +63,7 @@ export function contactOf({ name, username, wa_id, user_id }: Customer): Fields 
   };
 }
 
-/** The body of a webhook that reports one sent message's status. `failed` ones carry no contacts. */
+/** The body of a webhook with the status of one sent message. A `failed` one has no contacts. */
 export function statusBody(
   whatsapp: WhatsApp,
   customer: Customer,
@@ -86,7 +86,7 @@ export function statusBody(
   return envelope(whatsapp, [messagesValue(whatsapp, { ...contacts, statuses: [entry] })]);
 }
 
-/** A wamid of the platform's looks: unique, and the customer's number inside. */
+/** A new wamid in the platform's form: unique, with the customer's number inside. */
 export function newId(customer: string): string {
   return `wamid.${Buffer.concat([Buffer.from(`\x1d\x04${customer}`), randomBytes(16)]).toString("base64")}`;
 }

@@ -3,7 +3,8 @@ import type { Fields } from "./fields.ts";
 
 const ERROR_CODES = "https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes/";
 
-// Code -> HTTP status, title, details. https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
+// Code -> HTTP status, title, details.
+// https://developers.facebook.com/documentation/business-messaging/whatsapp/support/error-codes
 const KNOWN: Record<number, readonly [status: number, title: string, details?: string]> = {
   1: [500, "An unknown error occurred"],
   2: [503, "Service temporarily unavailable"],
@@ -47,12 +48,12 @@ export interface GraphAnswer {
   readonly status: number;
   readonly body: Fields;
 }
-/** What the Graph API answers instead of a result. */
+/** The answer of the Graph API to a refused call. */
 export interface GraphError extends GraphAnswer {
   readonly body: { readonly error: Fields };
 }
 
-/** The platform's own answer to an error it knows; `details` replaces the usual ones. */
+/** The platform's answer for an error code. `details` replaces the usual details. */
 export function graphError(code: number, details?: string, status?: number): GraphError {
   const [usual, title, usualDetails] = KNOWN[code] ?? [400, "Unknown error"];
   return {
@@ -65,7 +66,7 @@ export function graphError(code: number, details?: string, status?: number): Gra
   };
 }
 
-/** A (#100) that names the parameter in its message, as the Graph API's own checks do. */
+/** An error (#100) whose message names the parameter, as the Graph API's own checks do. */
 export function wrongParameter(sentence: string): GraphError {
   return { status: 400, body: errorBody(100, `(#100) ${sentence}`) };
 }
@@ -76,7 +77,7 @@ export function unknownObject(verb: "get" | "post", id: string): GraphError {
   return { status: 400, body: { error } };
 }
 
-/** The same error as a `failed` status carries it. */
+/** The error in the form of a `failed` status. */
 export function statusError(code: number): Fields {
   const [, title, details] = KNOWN[code] ?? [400, "Unknown error"];
   return { code, title, message: title, ...(details && { error_data: { details } }), href: ERROR_CODES };

@@ -15,7 +15,7 @@ const TYPES = new Set([
   "call_permission_request",
 ]);
 
-/** Buttons and lists within their limits; other interactive types only by their texts. */
+/** Checks the limits of buttons and lists. Of other interactive types it checks only the texts. */
 export function checkInteractive(part: Fields): GraphError | undefined {
   const type = String(part.type);
   if (!TYPES.has(type)) return invalid(`Interactive type ${type} is not supported`);

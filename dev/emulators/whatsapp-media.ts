@@ -9,7 +9,7 @@ const KINDS = ["image", "video", "audio", "document", "sticker"];
 const URL_LIFE_S = 300;
 const DOWNLOAD = "/whatsapp_business/attachments/";
 
-/** Makes the files in a customer's message known, so that their ids can be looked up. */
+/** Stores the files of a customer's message, so that their ids can be looked up. */
 export function learnMedia(whatsapp: WhatsApp, message: Fields): void {
   for (const kind of KINDS) {
     const part = message[kind] as Fields | undefined;
@@ -17,7 +17,7 @@ export function learnMedia(whatsapp: WhatsApp, message: Fields): void {
   }
 }
 
-/** `GET /<media id>`: where to download it for five minutes. */
+/** `GET /<media id>`: returns a download URL that is valid for five minutes. */
 export function findMedia(whatsapp: WhatsApp, id: string, origin: string): GraphAnswer {
   const known = whatsapp.media.get(id);
   if (!known && whatsapp.settings.strict) return unknownObject("get", id);
@@ -32,7 +32,7 @@ export function findMedia(whatsapp: WhatsApp, id: string, origin: string): Graph
   };
 }
 
-/** The download itself: like the lookup it wants the bearer, and 404s once its URL is too old. */
+/** Mounts the download. It needs the bearer token, as the look-up does, and answers 404 once its URL is too old. */
 export function mountDownloads(app: Hono<OnNode>, whatsapp: WhatsApp): void {
   app.get(DOWNLOAD, (c) => {
     if (!isAuthorized(whatsapp, c.req.header("authorization"))) return c.text("Unauthorized", 401);

@@ -7,14 +7,17 @@ import type { WhatsApp } from "./whatsapp-state.ts";
 
 const WINDOW_MS = 24 * 3_600_000;
 
-/** Does one `POST /<phone number id>/messages`. https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages */
+/**
+ * Answers `POST /<phone number id>/messages`.
+ * https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages
+ */
 export function postMessage(whatsapp: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {
   const wrong = checkPayload(payload);
   if (wrong) return wrong;
   return payload.status === undefined ? send(whatsapp, payload, cut) : markRead(whatsapp, payload, cut);
 }
 
-/** What a call does, as faults and `/_sent` name it: the message type, `read` or `typing`. */
+/** The name of a call in faults and `/_sent`: the message type, `read` or `typing`. */
 export function kindOf(payload: Fields): string {
   if (payload.status === undefined) return String(payload.type ?? "text");
   return payload.typing_indicator === undefined ? "read" : "typing";
@@ -68,7 +71,7 @@ function markRead({ received, settings, sent }: WhatsApp, payload: Fields, cut: 
   return { status: 200, body: { success: true } };
 }
 
-/** Statuses follow the answer, in order but apart; the hub may see them overtake it. */
+/** Sends the statuses in order, each in a webhook of its own. They may reach the hub before the answer does. */
 function report(
   whatsapp: WhatsApp,
   customer: Customer,

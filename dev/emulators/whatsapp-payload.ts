@@ -19,7 +19,7 @@ const checks: Record<string, (part: Fields) => GraphError | undefined> = {
     Array.isArray(part) && part.length > 0 ? undefined : graphError(131008, "contacts is empty"),
 };
 
-/** What the platform would refuse in a message to send, or undefined. Recipient and type are checked before the content. */
+/** The platform's error for a message to send; undefined if it is valid. Recipient and type are checked first. */
 export function checkPayload(payload: Fields): GraphError | undefined {
   if (payload.messaging_product === undefined)
     return wrongParameter("The parameter messaging_product is required.");

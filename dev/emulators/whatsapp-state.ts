@@ -15,21 +15,24 @@ export interface WhatsAppOptions {
   readonly verifyToken: string;
   readonly phoneNumberId: string;
   readonly displayPhoneNumber?: string;
-  /** Where it remembers from one start to the next; without it, nothing. */
+  /** The directory for its state, which survives restarts. Without it the state is in memory only. */
   readonly dir?: string;
   readonly webhookUrl?: string;
-  /** Default v25.0; another one in the path is refused. */
+  /** Default v25.0. Another version in the path is refused. */
   readonly apiVersion?: string;
   /** Meta's pace: one message per 6 s to one customer (45 at once) and 80/s overall. Default false. */
   readonly limits?: boolean;
   /** Whether `sent` and `delivered` follow each message. Default true. */
   readonly statuses?: boolean;
   readonly statusDelayMs?: number;
-  /** Only customers who wrote in the last 24 h get more than a template, and only their messages can be read. Default true. */
+  /**
+   * Whether only customers who wrote in the last 24 h get more than templates, and only known messages can be marked
+   * read. Default true.
+   */
   readonly strict?: boolean;
-  /** Where 131047 shows: in the API's answer (default), or as a `failed` status after a success. */
+  /** Where error 131047 appears: in the API's answer (default), or as a `failed` status after a success. */
   readonly windowErrors?: "answer" | "status";
-  /** How many calls `GET /_sent` remembers. Default 100,000. */
+  /** How many calls `GET /_sent` keeps. Default 100,000. */
   readonly keep?: number;
   readonly delivery?: Partial<DeliverySettings>;
 }
@@ -52,11 +55,11 @@ export interface WhatsApp {
   readonly customers: Customers;
   readonly sent: SentLog;
   readonly deliveries: Deliveries;
-  /** Messages customers sent, which can be marked read, and who sent them. */
+  /** The customers' messages, which can be marked read, and their senders. */
   readonly received: Table<string>;
   readonly media: Table<Fields>;
   readonly keep: Keep;
-  /** The rate limit a message to that recipient would break, or undefined and it counts. */
+  /** The error if a message to that recipient breaks a rate limit. Otherwise undefined, and the message is counted. */
   pace(recipient: string): GraphError | undefined;
 }
 

@@ -2,16 +2,16 @@ import { randomInt } from "node:crypto";
 import type { Fields } from "./fields.ts";
 import type { WhatsApp } from "./whatsapp-state.ts";
 
-/** How the last handshake with the webhook went. */
+/** The result of the last handshake with the webhook. */
 export interface Handshake extends Fields {
   readonly ok: boolean;
-  /** 0 without an answer. */
+  /** The HTTP status; 0 without an answer. */
   readonly status: number;
   readonly challenge: string;
   readonly answer: string;
 }
 
-/** Asks the webhook for its challenge back, as Meta does when a subscription is saved; `verifyToken` may be a wrong one. */
+/** Sends a challenge to the webhook, as Meta does when a subscription is saved. `verifyToken` may be a wrong one. */
 export async function subscribe(whatsapp: WhatsApp, verifyToken = whatsapp.verifyToken): Promise<Handshake> {
   const challenge = String(randomInt(1e9, 2e9));
   if (!whatsapp.settings.webhookUrl) return { ok: false, status: 0, challenge, answer: "no webhook is set" };

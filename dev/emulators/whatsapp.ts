@@ -1,7 +1,7 @@
 import { Hono } from "hono";
 import { HTTPException } from "hono/http-exception";
 import { mountControls, readFields } from "./control.ts";
-import { createFaults, type Fault, suffer } from "./faults.ts";
+import { applyFault, createFaults, type Fault } from "./faults.ts";
 import type { Fields } from "./fields.ts";
 import { type Emulator, listen, type OnNode, type OnNodeContext } from "./server.ts";
 import { customerRoutes, mountCustomer } from "./whatsapp-customer.ts";
@@ -15,15 +15,16 @@ import { type Handshake, subscribe } from "./whatsapp-subscription.ts";
 export type { WhatsAppOptions } from "./whatsapp-state.ts";
 
 /**
- * Plays WhatsApp's Cloud API on loopback, with a script in the customers' place.
+ * Emulates WhatsApp's Cloud API on loopback. A script plays the customers.
  *
  * `POST /v25.0/<phone number id>/messages` and `GET /v25.0/<media id>` answer as
- * https://developers.facebook.com/documentation/business-messaging/whatsapp says; webhooks are signed over their exact bytes and
- * repeated until the answer is 200. The script's side, whose shapes `GET /` and `customerRoutes` list in full:
- * `POST /_customer/message {from?, user_id?, name?, text}` -> `{message_id, status, error?}`, and batch, read, status, silence,
- * webhook beside it; `/_subscribe` does the handshake, which is also tried once at the start and whose failure stops nothing;
- * `GET /_sent?chat_id=&method=&after=&wait=` -> `{last, sent: [{n, at, method, chat_id, message_id, text, ...}]}` with the
- * message type, `read` or `typing` as method; `/_faults`, `/_delivery` and `/_settings` as `control.ts` has them.
+ * https://developers.facebook.com/documentation/business-messaging/whatsapp says; webhooks are signed over their exact
+ * bytes and repeated until the answer is 200. The script's routes, which `GET /` and `customerRoutes` list in full:
+ * `POST /_customer/message {from?, user_id?, name?, text}` -> `{message_id, status, error?}`, and batch, read, status,
+ * silence, webhook beside it; `/_subscribe` does the handshake, which is also tried once at the start: a failure then
+ * is ignored; `GET /_sent?chat_id=&method=&after=&wait=` -> `{last, sent: [{n, at, method, chat_id, message_id, text,
+ * ...}]}` with the message type, `read` or `typing` as method; `/_faults`, `/_delivery` and `/_settings` as
+ * `control.ts` has them.
  */
 export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<Emulator> {
   const whatsapp = createWhatsApp(options);
@@ -68,7 +69,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
       c.req.param("object") === whatsapp.phoneNumberId
         ? give(c, postMessage(whatsapp, payload, cut))
         : give(c, unknownObject("post", c.req.param("object")));
-    return fault ? suffer(c, fault, proceed, () => give(c, faulty(fault))) : proceed(false);
+    return fault ? applyFault(c, fault, proceed, () => give(c, faulty(fault))) : proceed(false);
   });
 
   app.get("/:version/:id", async (c) => {
@@ -76,7 +77,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
     if (refused) return give(c, refused);
     const fault = faults.take("media", undefined);
     const proceed = () => give(c, findMedia(whatsapp, c.req.param("id"), new URL(c.req.url).origin));
-    return fault ? suffer(c, fault, proceed, () => give(c, faulty(fault))) : proceed();
+    return fault ? applyFault(c, fault, proceed, () => give(c, faulty(fault))) : proceed();
   });
 
   app.notFound((c) => give(c, unknownPath(c)));
@@ -87,7 +88,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
   });
 
   const emulator = await listen(app, options.port, () => {
-    whatsapp.keep.close(); // what is pending now is so at the next start
+    whatsapp.keep.close(); // pending webhooks stay in the file for the next start
     deliveries.stop();
   });
   deliveries.resume();
@@ -112,7 +113,7 @@ function parse(body: string): Fields | undefined {
     const value: unknown = JSON.parse(body);
     return typeof value === "object" && value !== null ? (value as Fields) : undefined;
   } catch {
-    return undefined; // the platform, too, only misses its parameters
+    return undefined; // as at the platform, broken JSON counts as missing parameters
   }
 }
 

@@ -1,6 +1,6 @@
 import { createServer } from "node:net";
 
-/** Throws, naming the variable that moves it, when something already listens on the loopback port. */
+/** Throws if a program already listens on the loopback port. The error names the variable that changes the port. */
 export async function assertPortFree(port: number, variable: string): Promise<void> {
   try {
     await listen(port);
@@ -10,10 +10,10 @@ export async function assertPortFree(port: number, variable: string): Promise<vo
   }
 }
 
-/** Below the ports that systems hand out to outgoing connections, which come and go all the time. */
+/** A range below the ports that systems use for outgoing connections, so that none of these takes the port. */
 const FREE = { from: 15_000, to: 32_000 };
 
-/** A loopback port that nobody used a moment ago, and that nobody takes by accident before it is listened on. */
+/** A loopback port that is free now, in a range where no outgoing connection takes it. */
 export async function freePort(): Promise<number> {
   for (;;) {
     const port = FREE.from + Math.floor(Math.random() * (FREE.to - FREE.from));

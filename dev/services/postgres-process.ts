@@ -52,7 +52,7 @@ async function start(dir: string, port: number, settings: PostgresOptions["setti
       user: "supabase_admin",
       password,
       persistent: true,
-      createPostgresUser: isRoot, // as a normal user the library would try, and fail, to create one
+      createPostgresUser: isRoot, // a normal user cannot create one
       // The builtin locale sorts like C and folds case like Unicode, the same on every machine.
       initdbFlags: ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"],
       postgresFlags: flags(settings),
@@ -82,7 +82,7 @@ function flags(settings: PostgresOptions["settings"] = {}): string[] {
     max_connections: "300",
     timezone: "UTC",
     search_path: '"$user", public, extensions',
-    // Read back by releaseDirectory: who keeps the server of this directory.
+    // `releaseDirectory` reads this: the number of the server's parent process.
     cluster_name: `hub-${process.pid}`,
     ...settings,
   };

@@ -2,16 +2,16 @@ import { join } from "node:path";
 import { type Log, startProcess } from "./process.ts";
 
 export interface PostgresOptions {
-  /** The data directory; made when it is not there, kept when we stop. */
+  /** The data directory. It is made if it does not exist, and stays after the stop. */
   readonly dir: string;
   readonly port: number;
-  /** Server settings beside ours, such as `{ fsync: "off" }`. */
+  /** Further server settings, such as `{ fsync: "off" }`. */
   readonly settings?: Readonly<Record<string, string>>;
   readonly log?: Log;
 }
 
 export interface Postgres {
-  /** Database `postgres` as user `postgres`, who owns it and, as on Supabase, is no superuser. */
+  /** The database `postgres` as the user `postgres`, who owns it and is no superuser, as on Supabase. */
   readonly url: string;
   /** The same database as the superuser `supabase_admin`. */
   readonly adminUrl: string;
@@ -22,14 +22,14 @@ export interface Postgres {
 
 const file = join(import.meta.dirname, "postgres-process.ts");
 
-/** Where a server on that port will be found by user `postgres`. */
+/** The address of a server on that port, for the user `postgres`. */
 export function databaseUrl(port: number): string {
   return `postgres://postgres:postgres@127.0.0.1:${port}/postgres`;
 }
 
 /**
- * Starts a real Postgres server that ends with this process. It picks up the data of an earlier run, however that
- * ended, and throws when the port or the directory is in use.
+ * Starts a real Postgres server, which ends with this process. It uses the data of an earlier run, even if that run was
+ * killed. Throws if the port or the directory is in use.
  */
 export async function startPostgres({ log, ...options }: PostgresOptions): Promise<Postgres> {
   const server = await startProcess<{ pid: number }>(file, options, log);

@@ -1,7 +1,10 @@
-/** The classes that the server maps as PostgREST does; of every other one it makes a bare 500 with code "SUP". */
+/** The classes that the server maps as PostgREST does. Every other class becomes a plain 500 with the code "SUP". */
 const known = /^(PGRST$|PT|42|22|21|55|53|23502|23503|23505|25006)/;
 
-/** https://docs.postgrest.org/en/v12/references/errors.html#status-codes, first match wins. */
+/**
+ * The status of each class; the first match counts.
+ * https://docs.postgrest.org/en/v12/references/errors.html#status-codes
+ */
 const statuses: readonly (readonly [RegExp, number])[] = [
   [/^08/, 503],
   [/^(0L|0P|28)/, 403],
@@ -18,7 +21,7 @@ export function postgrestError(error: unknown): unknown {
   const { code, message, detail, hint } = error as Error &
     Record<"code" | "detail" | "hint", string | undefined>;
   if (!code || known.test(code)) return error;
-  // The driver's own codes, such as ECONNREFUSED and CONNECTION_CLOSED, mean that the database is away.
+  // The driver's own codes, such as ECONNREFUSED and CONNECTION_CLOSED, mean that the database is down.
   if (!/^[0-9A-Z]{5}$/.test(code)) return raise(503, { code: "PGRST000", message, details: code });
   const status = statuses.find(([codes]) => codes.test(code))?.[1] ?? 400;
   return raise(status, { code, message, details: detail, hint });

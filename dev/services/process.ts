@@ -5,11 +5,11 @@ import { createInterface } from "node:readline";
 /** A service in a process of its own. */
 export interface ServiceProcess<Facts> {
   readonly facts: Facts;
-  /** Resolves when the process has stopped its service and is gone. */
+  /** Resolves when the process has stopped its service and has ended. */
   stop(): Promise<void>;
-  /** Ends the process without a word (`kill -9`). */
+  /** Kills the process (`kill -9`). */
   kill(): Promise<void>;
-  /** Resolves when the process is gone, for whatever reason. */
+  /** Resolves when the process has ended, for any reason. */
   readonly gone: Promise<void>;
 }
 
@@ -19,15 +19,15 @@ type Answer = { ready: unknown } | { failed: string };
 const stopMs = 15_000;
 
 /**
- * Runs a file that calls `runService` and resolves with the facts it reports. Closing the channel between the two is
- * the only order to stop, so the service also stops when this process ends without a word (`kill -9`).
+ * Runs a file that calls `runService`, and resolves with the facts that it reports. A closed channel between the two
+ * processes is the only order to stop, so the service also stops when this process is killed (`kill -9`).
  */
 export async function startProcess<Facts>(
   file: string,
   options: unknown,
   log: Log = () => {},
 ): Promise<ServiceProcess<Facts>> {
-  // A session of its own: Ctrl+C reaches only the parent, which stops its services in the order it wants.
+  // The child gets a process session of its own: Ctrl+C reaches only the parent, which stops its services in order.
   const child = fork(file, { execArgv: [], stdio: ["ignore", "pipe", "pipe", "ipc"], detached: true });
   const name = basename(file, ".ts");
   const tail: string[] = [];
@@ -73,11 +73,11 @@ async function end(child: ChildProcess, gone: Promise<void>): Promise<void> {
   clearTimeout(timer);
 }
 
-/** The child's half: starts with the options the parent sends, reports its facts, stops when the parent lets go. */
+/** Runs in the child: starts with the parent's options, reports its facts, stops when the parent closes the channel. */
 export function runService<Options, Facts>(
   start: (options: Options) => Promise<{ facts: Facts; stop(): Promise<void> }>,
 ): void {
-  // Nobody reads any more once the parent is gone; a log line must not keep us from stopping well.
+  // After the parent's end a log line cannot be written; that error must not prevent a clean stop.
   for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   const released = new Promise<void>((resolve) => process.once("disconnect", resolve));
   process.once("message", async (options: Options) => {

@@ -6,7 +6,7 @@ export interface RedisOptions {
   readonly upstashPort: number;
   /** The bearer token that the REST API asks for. */
   readonly token: string;
-  /** Where every write rests before it is answered; without it, nowhere. */
+  /** The directory in which every write is on disk before its answer. Without it nothing is written to disk. */
   readonly dir?: string;
   readonly log?: Log;
 }
@@ -17,13 +17,13 @@ export interface Redis {
   readonly token: string;
   readonly redisUrl: string;
   stop(): Promise<void>;
-  /** Ends it between any two lines (`kill -9`). What it answered is there at the next start, given a directory. */
+  /** Kills it at any moment (`kill -9`). With a directory, every answered write is there at the next start. */
   kill(): Promise<void>;
 }
 
 const file = join(import.meta.dirname, "redis-process.ts");
 
-/** Starts a real Valkey, and the Upstash REST API before it, until this process ends. Throws when a port is taken. */
+/** Starts a real Valkey with the Upstash REST API before it. Both end with this process. Throws if a port is in use. */
 export async function startRedis({ log, ...options }: RedisOptions): Promise<Redis> {
   const server = await startProcess(file, options, log);
   return {

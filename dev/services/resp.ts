@@ -1,6 +1,6 @@
 export type Reply = Buffer | number | null | Reply[];
 
-/** One command as Valkey's protocol writes it. */
+/** One command in Valkey's protocol. */
 export function command(...args: readonly (string | number | Buffer)[]): Buffer {
   const parts = args.map((arg) => (Buffer.isBuffer(arg) ? arg : Buffer.from(String(arg))));
   const head = Buffer.from(`*${parts.length}\r\n`);
@@ -11,8 +11,8 @@ export function command(...args: readonly (string | number | Buffer)[]): Buffer 
 }
 
 /**
- * The reply or command that begins at `at`, and where the next one begins; undefined when its end has not arrived.
- * A status is read as its text. Throws the text of an error. https://valkey.io/topics/protocol/
+ * The reply or command at the position `at`, and the position of the next one; undefined if its end has not arrived. A
+ * status is returned as its text. Throws the text of an error. https://valkey.io/topics/protocol/
  */
 export function readReply(bytes: Buffer, at = 0): { value: Reply; next: number } | undefined {
   const end = bytes.indexOf("\r\n", at);

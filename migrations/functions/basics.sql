@@ -39,10 +39,11 @@ language sql immutable parallel safe as $$
 $$;
 
 -- The seq of a session's next message: the microseconds since 1970 of its arrival, or the next number where these would
--- not rise. The session's row is held.
-create or replace function hub.next_seq(p_last bigint, p_at timestamptz) returns bigint
+-- not rise. Of one webhook's messages each counts ten more than the one before (p_place: how many are before it), so that
+-- they have one order, in whatever sessions they are. The session's row is held.
+create or replace function hub.next_seq(p_last bigint, p_at timestamptz, p_place integer default 0) returns bigint
 language sql stable parallel safe as $$
-  select greatest(p_last + 1, (extract(epoch from p_at) * 1000000)::bigint)
+  select greatest(p_last + 1, (extract(epoch from p_at) * 1000000)::bigint + 10 * p_place)
 $$;
 
 -- Milliseconds between two instants, none when clocks disagree about their order.

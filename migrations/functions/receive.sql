@@ -22,7 +22,8 @@ declare
   v_document json;
   t public.turns;
 begin
-  select s.session_id, s.customer_key, hub.next_seq(s.last_seq, p_at) as seq, s.last_channel,
+  select s.session_id, s.customer_key, s.last_channel,
+      hub.next_seq(s.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0)) as seq,
       v_channel = any (k.unreachable) as blocked, s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) as fresh,
       s.status = 'active' and s.customer_key = i.customer_key and s.version = o.version as fits,
       case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as customer
@@ -122,7 +123,7 @@ declare
 begin
   m.message_id := hub.uuid(c.now);
   m.session_id := s.session_id;
-  m.seq := hub.next_seq(s.last_seq, p_at);
+  m.seq := hub.next_seq(s.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0));
   m.channel := p_item ->> 'channel';
   m.account := p_item ->> 'account';
   m.external_id := p_item ->> 'external_id';
@@ -454,11 +455,11 @@ $$;
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, anchor, address, address_of, kind, text,
---                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at}; claimed identities are only claimed,
+--                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place}; claimed identities are only claimed,
 --                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
---                     that was before now, and address_of is the kind of the identity whose address it is. anchor is
---                     {kind, value} of the strongest identity, only of a message whose identities are verified and which
---                     has no link
+--                     that was before now, address_of is the kind of the identity whose address it is, place is how many
+--                     items are before it, 0 where it is absent, and anchor is {kind, value} of the strongest identity, only
+--                     of a message whose identities are verified and which has no link
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion

@@ -1,6 +1,6 @@
 import type { Bot } from "../core/answer/bot.ts";
 
-/** Says what it heard, on which channel, and which channels this session has seen. */
+/** Repeats the message, and names its channel and the session's channels. */
 export default function echo(): Bot {
   return {
     history: 0,

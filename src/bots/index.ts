@@ -9,22 +9,22 @@ import webhook from "./webhook.ts";
 
 type Make = (env: Env, parts: { readonly log: Log }) => Bot;
 
-/** Every bot there is, by its name in `BOT`. Each makes itself from its settings or throws `misconfigured`. */
+/** All bots, by their names in `BOT`. Each function makes its bot from the settings, or throws `misconfigured`. */
 export const bots: Readonly<Record<string, Make>> = { echo, webhook };
 
 const settingsSchema = z.object({
   BOT: z.string().optional(),
 });
 
-/** Who answers, and its name for operators: `none` where nobody is configured. */
+/** The chosen bot, and its name for operators: `none` if no bot is configured. */
 export interface ChosenBot {
   readonly name: string;
   readonly bot: Bot;
 }
 
 /**
- * The bot that `BOT` names, else the one whose settings are there. Only a developer's hub echoes without being told
- * to: customers of a shop must not get their own words back. Throws `misconfigured`, naming the variable.
+ * The bot that `BOT` names; without `BOT` the one whose settings are there. Only in development the default is `echo`:
+ * customers of a shop must not get their own words back. Throws `misconfigured`, naming the variable.
  */
 export function botOf(env: Env, log: Log): ChosenBot {
   const name = settingsOf("the bot", settingsSchema, env)?.BOT ?? unnamed(env);

@@ -1,12 +1,12 @@
 import type { Bot } from "../core/answer/bot.ts";
 import { HubError } from "../core/errors.ts";
 
-/** The longest wait between two attempts: all of them last two hours, in which a bot may still be configured. */
+/** The wait between two attempts. All attempts together last two hours, in which a bot may still be configured. */
 const WAIT_MS = 15 * 60_000;
 
 /**
- * Stands in where no bot is configured. Every turn fails with the reason `no_bot` and is tried again: messages are
- * kept, and are answered once there is a bot.
+ * The bot of a hub without a configured one. Every turn fails with the reason `no_bot` and is tried again, so messages
+ * are answered if a bot is configured in time. After the last attempt the turn is a dead letter.
  */
 export function noBot(): Bot {
   return {

@@ -10,11 +10,11 @@ import { hmacHex } from "../core/signature.ts";
 const HISTORY = 20;
 const MAX_REPLIES = 10;
 const MAX_ANSWER_BYTES = 256 * 1024;
-/** How many unknown fields a line names, how long a name may be, and how many sets of them are told apart. */
+/** How many unknown fields a log line names, how many characters of each name, and how many such lines are written. */
 const NAMED = 20;
 const LONGEST_NAME = 64;
 const MOST_LINES = 100;
-/** A longer wait would silence the session for good. */
+/** The longest wait that a bot can ask for: during it the session gets no replies. */
 const LONGEST_WAIT_MS = 15 * 60_000;
 
 const settingsSchema = z.object({
@@ -44,14 +44,15 @@ interface Parts {
 }
 
 /**
- * Asks a program of the operator's over HTTP, as docs/bots.md tells its author. Throws `throttled` with the wait it
- * asks for, `unavailable` for whatever else is not an answer, naming what is wrong with it, and `misconfigured` when it is made without its settings.
+ * Asks the shop's own program over HTTP, as docs/bots.md describes for its author. `reply` throws `throttled` with the
+ * wait that the program asks for, and `unavailable` for any other failure, with what is wrong with the answer. Throws
+ * `misconfigured` without its settings.
  */
 export default function webhook(env: Env, { log = () => {}, now = () => new Date() }: Parts = {}): Bot {
   const settings = settingsOf("BOT=webhook", settingsSchema, env);
   if (!settings)
     throw new HubError("misconfigured", "BOT=webhook needs BOT_WEBHOOK_URL and BOT_WEBHOOK_SECRET");
-  const tellOnce = unknownFieldsLog(log);
+  const logUnknown = unknownFieldsLog(log);
   const { BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret, BOT_BATCH: batch, BOT_HEARS: hears } = settings;
   return {
     history: HISTORY,
@@ -61,7 +62,7 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
       const request = await signed(turn, secret, now());
       try {
         const { replies, unknown } = await answerOf(await fetch(url, { ...request, signal }), now());
-        tellOnce(turn.turn_id, unknown);
+        logUnknown(turn.turn_id, unknown);
         return replies;
       } catch (cause) {
         if (cause instanceof HubError) throw cause;
@@ -78,7 +79,7 @@ async function signed(turn: Turn, secret: string, now: Date) {
   const signature = await hmacHex(secret, new TextEncoder().encode(`${timestamp}.${body}`));
   return {
     method: "POST",
-    // Workers know no "error" here; a redirect comes back as the 3xx it is, and is refused as one.
+    // Workers do not support "error" here. With "manual" a redirect comes back as its 3xx status, which is refused.
     redirect: "manual" as const,
     headers: {
       "content-type": "application/json",
@@ -110,7 +111,7 @@ async function answerOf(response: Response, now: Date): Promise<Answer> {
   return { replies, unknown: unknownIn(given as z.input<typeof answerSchema>) };
 }
 
-/** The place and kind of what is wrong, without what the bot wrote there. */
+/** The place and kind of the first error in an answer, without the bot's own text. */
 function wrongIn({ issues }: z.ZodError): string {
   const [{ path, code, message }] = issues as [z.core.$ZodIssue];
   const place = path.reduce<string>(
@@ -121,14 +122,14 @@ function wrongIn({ issues }: z.ZodError): string {
   return `${place || "the answer"}: ${code === "custom" ? "must be a text that is not blank" : message}`;
 }
 
-/** A set of names, for a field of every reply stands in each of them. */
+/** The names of unknown fields, each once, because every reply may have the same ones. */
 function unknownIn({ replies, ...rest }: z.input<typeof answerSchema>): string[] {
   const known = Object.keys(answerSchema.shape.replies.element.shape);
   const inReplies = replies.flatMap((reply) => Object.keys(reply).filter((name) => !known.includes(name)));
   return [...new Set([...Object.keys(rest), ...inReplies.map((name) => `replies[].${name}`)])];
 }
 
-/** Logs a set of unknown fields when it first comes: a bot sends the same ones with every answer. */
+/** Logs each set of unknown fields only once, because a bot sends the same ones with every answer. */
 function unknownFieldsLog(log: Log): (turn_id: string, names: readonly string[]) => void {
   const seen = new Set<string>();
   return (turn_id, names) => {

@@ -10,15 +10,15 @@ import { isOneOf, sha256Hex } from "../core/signature.ts";
 const MAX_ID = 200;
 const MAX_PHONE = 64;
 const MAX_TEXT = 16_384;
-/** A whole `content`, as JSON. */
+/** The most characters of a `content` as JSON. */
 const MAX_CONTENT = 32_768;
-/** How many unknown fields are named, and how much of each. */
+/** How many unknown fields an error names, and how many characters of each. */
 const MOST_NAMES = 10;
 const LONGEST_NAME = 64;
 const SENT_AT = { from: Date.UTC(2000, 0), until: Date.UTC(2100, 0) };
 
 const TOKEN = /^hst_[\w-]{1,200}$/;
-/** Inside these the keys are the caller's own words. */
+/** Fields whose keys the caller chooses. An error does not repeat the path inside them. */
 const FREE_FORM = ["data", "referral"];
 
 const [text, image, video, audio, document, sticker, location, contact, interaction, reaction, order] =
@@ -47,21 +47,21 @@ const callerContentSchema = z
   });
 
 /**
- * What is posted to `/webhooks/kiosk` and `/webhooks/web`. Exactly one of `text` and `content`; with an API key exactly
- * one of `phone` and `session`, with a session token neither. Unknown fields are refused.
+ * The body of `POST /webhooks/kiosk` and `/webhooks/web`. It has exactly one of `text` and `content`. With an API key
+ * it has exactly one of `phone` and `session`; with a session token neither. Unknown fields are refused.
  */
 export const callerMessageSchema = z.strictObject({
   external_id: z
     .string()
     .min(1)
     .max(MAX_ID)
-    .describe("The caller's own id of this message; posted again in the same session, it is stored once"),
+    .describe("The caller's own id of this message. In one session each id is stored only once"),
   phone: z
     .string()
     .max(MAX_PHONE)
     .optional()
     .describe(
-      "The customer's phone, as the API key vouches or claims; E.164, or as dialled in DEFAULT_COUNTRY",
+      "The customer's phone, verified or claimed by the API key; E.164, or as dialled in DEFAULT_COUNTRY",
     ),
   session: z.uuid().optional().describe("The session_id of the customer's active session"),
   text: z.string().min(1).max(MAX_TEXT).optional().describe("Short for a content of kind text"),
@@ -75,21 +75,21 @@ export const callerMessageSchema = z.strictObject({
     .min(1)
     .max(MAX_ID)
     .optional()
-    .describe("external_id of the message it answers or reacts to"),
+    .describe("external_id of the message that this one answers or reacts to"),
   sent_at: z.iso.datetime({ offset: true }).optional().describe("When the customer sent it"),
 });
 
 type CallerMessage = z.infer<typeof callerMessageSchema>;
 
-/** Who may post for customers. */
+/** The API keys that may post messages for customers. */
 export interface CallerKeys {
-  /** Their word for a phone or a session is taken. */
-  readonly vouch: readonly string[];
-  /** They may only claim a phone, as somebody typed it. */
-  readonly claim?: readonly string[];
+  /** Keys of trusted callers: a phone or session that they name counts as verified. */
+  readonly trusted: readonly string[];
+  /** Keys that may only claim a phone, as a customer typed it. */
+  readonly claiming?: readonly string[];
 }
 
-/** A setting with API keys, comma-separated for rotation; none when it is absent. */
+/** The schema of a setting with API keys, comma-separated for rotation. Absent: no keys. */
 export const apiKeys = z
   .string()
   .transform((list) =>
@@ -99,24 +99,26 @@ export const apiKeys = z
       .filter(Boolean),
   )
   .default([]);
-/** The setting with the country of phones that come without a prefix. */
+/** The schema of the setting with the country of phones without a prefix. */
 export const country = z
   .string()
   .regex(/^[A-Z]{2}$/, "must be a country as two capital letters")
   .optional();
-/** The setting that says whether a kiosk's key vouches for what is typed there. */
+/** The schema of the setting that decides whether a phone typed at a kiosk counts as verified. */
 export const phonePolicy = z.enum(["trust", "verify"], "must be trust or verify").default("verify");
 
 /**
- * A channel whose messages are posted by programs of ours, and whose customers fetch their replies themselves.
- * Believes an API key (`X-API-Key` or a bearer), which vouches for a phone or names a session, and a session token
- * (`X-Session-Token` or a bearer, `hst_…`), which speaks for its own session; the store checks that it is alive.
- * With both, the key must be right and the token says who speaks. A key that may only claim makes an asserted message
- * of a phone, and `verification_required` of a session's id.
+ * A channel on which the shop's own programs post messages, and customers fetch their replies themselves.
+ *
+ * - An API key (`X-API-Key` or a bearer) names the customer by `phone` or `session`.
+ * - A session token (`X-Session-Token` or a bearer, `hst_…`) posts for its own session; the store checks that it is
+ *   alive.
+ * - With both, the key must be valid, and the token names the session.
+ * - With a key of `claiming` alone, a phone is only claimed, and a session's id throws `verification_required`.
  */
 export function callerChannel(
   name: "kiosk" | "web",
-  { vouch, claim = [] }: CallerKeys,
+  { trusted, claiming = [] }: CallerKeys,
   defaultCountry: string | undefined,
 ): Channel {
   return {
@@ -124,18 +126,18 @@ export function callerChannel(
 
     async verify({ headers }) {
       const { key, token } = credentials(headers);
-      const believed =
+      const isValid =
         (key !== undefined || token !== undefined) &&
-        (key === undefined || (await isOneOf(key, [...vouch, ...claim]))) &&
+        (key === undefined || (await isOneOf(key, [...trusted, ...claiming]))) &&
         (token === undefined || TOKEN.test(token));
-      if (!believed) throw new HubError("unauthorized", `no API key for ${name} and no session token`);
+      if (!isValid) throw new HubError("unauthorized", `no API key for ${name} and no session token`);
     },
 
     async parse({ headers, body }) {
       const posted = read(parseJson(body));
       const { key, token } = credentials(headers);
-      const claimed = token === undefined && !(await isOneOf(key ?? "", vouch));
-      const from = token === undefined ? spokenFor(posted, defaultCountry) : await ownSession(posted, token);
+      const claimed = token === undefined && !(await isOneOf(key ?? "", trusted));
+      const from = token === undefined ? namedIn(posted, defaultCountry) : await ownSession(posted, token);
       if (claimed && "session_id" in from)
         throw new HubError(
           "verification_required",
@@ -158,7 +160,7 @@ export function callerChannel(
 
     split: () => [],
 
-    /** Their devices are told live. */
+    /** Does nothing: `Live` shows typing to the devices of these channels. */
     async showTyping() {},
 
     async sendCode() {
@@ -193,13 +195,13 @@ function read(body: unknown): CallerMessage {
   throw malformed((free < 0 ? path : path.slice(0, free + 1)).join(".") || "body", message);
 }
 
-/** Names them: a field that nobody reads would be taken for one that was heard. */
+/** The error text that names unknown fields. */
 function unknownFields(names: readonly string[]): string {
   const shown = names.slice(0, MOST_NAMES).map((name) => name.slice(0, LONGEST_NAME));
   return `unknown field${names.length > 1 ? "s" : ""} ${shown.join(", ")}`;
 }
 
-function spokenFor({ phone, session }: CallerMessage, defaultCountry: string | undefined) {
+function namedIn({ phone, session }: CallerMessage, defaultCountry: string | undefined) {
   if ((phone === undefined) === (session === undefined))
     throw malformed("phone", "with an API key, exactly one of phone and session is needed");
   if (session !== undefined) return { session_id: session.toLowerCase() };

@@ -5,7 +5,7 @@ import telegram from "./telegram/index.ts";
 import web from "./web.ts";
 import whatsapp from "./whatsapp/index.ts";
 
-/** Every channel there is. Each makes itself from its settings, or is off without them. */
+/** All channels. Each function makes its channel from the settings; without its settings a channel is off. */
 export const channels: Readonly<Record<string, (env: Env) => Channel | undefined>> = {
   telegram,
   whatsapp,

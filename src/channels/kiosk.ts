@@ -11,14 +11,14 @@ const settingsSchema = z.object({
   KIOSK_IDLE_SECONDS: z.coerce.number().int().min(10).max(86_400).default(120),
 });
 
-/** Kiosks in shops: always on, since a session token needs no setting. */
+/** Kiosks in shops. Always on, because a session token needs no setting. */
 export default function kiosk(env: Env): Channel {
   const settings = settingsOf("kiosk", settingsSchema, env);
   const { KIOSK_API_KEY: kiosks = [], ADMIN_API_KEY: admins = [] } = settings ?? {};
   const keys =
     settings?.KIOSK_PHONE_POLICY === "trust"
-      ? { vouch: [...kiosks, ...admins] }
-      : { vouch: admins, claim: kiosks };
+      ? { trusted: [...kiosks, ...admins] }
+      : { trusted: admins, claiming: kiosks };
   const channel = callerChannel("kiosk", keys, settings?.DEFAULT_COUNTRY);
   return settings ? { ...channel, tokenIdleMs: settings.KIOSK_IDLE_SECONDS * 1_000 } : channel;
 }

@@ -9,9 +9,9 @@ const settingsSchema = z.object({
   DEFAULT_COUNTRY: country,
 });
 
-/** Chats on web pages: always on, since a session token needs no setting. */
+/** Chats on web pages. Always on, because a session token needs no setting. */
 export default function web(env: Env): Channel {
   const settings = settingsOf("web", settingsSchema, env);
-  const vouch = [...(settings?.WEB_API_KEY ?? []), ...(settings?.ADMIN_API_KEY ?? [])];
-  return callerChannel("web", { vouch }, settings?.DEFAULT_COUNTRY);
+  const trusted = [...(settings?.WEB_API_KEY ?? []), ...(settings?.ADMIN_API_KEY ?? [])];
+  return callerChannel("web", { trusted }, settings?.DEFAULT_COUNTRY);
 }

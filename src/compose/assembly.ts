@@ -16,15 +16,15 @@ import { collectProblems } from "./problems.ts";
 
 const SWEEP = { batch: 20, batches: 5, sessions: 500 };
 
-/** The hub put together from its settings, once per isolate. */
+/** The hub's parts, made from the settings once per isolate. */
 export interface Assembly {
   readonly app: App;
   readonly sweep: SweepBudget;
-  /** Throws `misconfigured`, naming every variable. */
+  /** Opens the hub for one event. Throws `misconfigured`, naming every wrong variable. */
   readonly open: OpenHub;
 }
 
-/** Reads the settings and wires everything. What is misconfigured is logged once, and then served by nothing but /health. */
+/** Reads the settings and wires all parts. With wrong settings it logs them once, and only `/health` is served. */
 export function assemble(env: Env, version: string, log: Log): Assembly {
   const problems = collectProblems();
   const config = problems.attempt(() => configOf(env));

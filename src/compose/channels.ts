@@ -3,7 +3,7 @@ import type { Channel } from "../core/channel.ts";
 import type { Env } from "../core/settings.ts";
 import type { Problems } from "./problems.ts";
 
-/** The channels that have their settings, by name. */
+/** The channels whose settings are there, by name. */
 export function channelsOf(env: Env, { attempt }: Problems): Record<string, Channel> {
   const channels: Record<string, Channel> = {};
   for (const [name, make] of Object.entries(makers)) {
@@ -13,12 +13,12 @@ export function channelsOf(env: Env, { attempt }: Problems): Record<string, Chan
   return channels;
 }
 
-/** How long tokens live without use; stores and cache know one such channel, the kiosk. */
+/** How long a kiosk's token lives without use. Stores and cache support this limit for the channel `kiosk` only. */
 export function tokenIdleOf({ kiosk }: Readonly<Record<string, Channel>>): { kioskIdleMs?: number } {
   return kiosk?.tokenIdleMs === undefined ? {} : { kioskIdleMs: kiosk.tokenIdleMs };
 }
 
-/** Which keys the channels take whose messages programs of ours post. */
+/** The scopes of the API keys for channels on which the shop's own programs post, by channel. */
 export function postedWithOf(channels: Readonly<Record<string, Channel>>) {
   return Object.fromEntries(
     Object.entries(channels).flatMap(([name, { postedWith }]) => (postedWith ? [[name, postedWith]] : [])),

@@ -45,7 +45,7 @@ const hubSchema = z.object({
   REDIS_SESSION_TTL: z.coerce.number().int().min(1).default(86_400),
   SESSION_TTL_HOURS: z.coerce.number().positive().max(87_600).default(168),
   SESSION_RETENTION_DAYS: days.default(30),
-  // Platforms send for a week what they think we did not get; it has to be known as long.
+  // At least 8 days: platforms redeliver a message for up to a week, and the hub must still know it then.
   MESSAGE_RETENTION_DAYS: days.min(8).optional(),
   PASSWORD_RETENTION_DAYS: days.default(365),
   IDENTITY_RETENTION_DAYS: days.default(365),
@@ -71,36 +71,39 @@ const upstashSchema = z.object({
 
 const hyperdriveSchema = z.object({ HYPERDRIVE: z.object({ connectionString: z.string() }) });
 
-/** Where conversations live, with what it takes to get there. */
+/** The store to use, with its address and credentials. */
 type Backend =
   | { readonly name: "memory" }
   | { readonly name: "supabase"; readonly url: string; readonly key: string }
   | { readonly name: "postgres"; readonly connectionString: string };
 
-/** The settings of the README's table that belong to no single channel or bot. */
+/** The settings of the README's table, without those of a single channel or bot. */
 export interface Config {
   readonly keys: { readonly kiosk: string[]; readonly web: string[]; readonly admin: string[] };
   readonly corsOrigins: string[];
-  /** Whether pages of this machine may call too, from any port. */
+  /** Whether pages of `http://localhost` and other local origins may call too, from any port. */
   readonly localOrigins: boolean;
   readonly backend: Backend;
   readonly upstash?: { readonly url: string; readonly token: string };
   readonly cacheTtlSeconds: number;
   readonly sessionTtlMs: number;
-  /** How long dead sessions are kept; messages, where they go sooner; passwords that let nobody in; identities unseen. */
+  /** How long a session is kept after its end. */
   readonly retentionMs: number;
+  /** How long a message is kept. Absent: as long as its session. */
   readonly messageRetentionMs?: number;
+  /** How long a password is kept without a log-in. */
   readonly passwordRetentionMs: number;
+  /** How long an identity is kept after it was last seen. */
   readonly identityRetentionMs: number;
-  /** Whether a kiosk's API key vouches for the phone that somebody typed there. */
+  /** `trust`: a phone typed at a kiosk counts as verified. `verify`: it is only claimed. */
   readonly kioskPhones: "trust" | "verify";
   readonly country?: string;
   readonly language?: string;
-  /** What the hub works without though it should not, as `/health` tells it. */
+  /** Settings with which the hub works, but should not in production. `/health` names them. */
   readonly shortcomings: readonly Shortcoming[];
 }
 
-/** Why a hub that serves is `degraded` all the same. */
+/** Why a hub that serves requests is `degraded`. */
 export type Shortcoming = "memory_store" | "store_writes_off";
 
 /** Reads and checks the settings. Throws `misconfigured`, naming every variable that is missing or wrong. */
@@ -134,7 +137,7 @@ export function configOf(env: Env): Config {
   };
 }
 
-/** The admin keys of a hub whose settings are wrong, so that whoever holds one is told what is. */
+/** The admin keys of a hub with wrong settings: callers with such a key see what is wrong. */
 export function adminKeysOf({ ADMIN_API_KEY: list, ...env }: Env): string[] {
   const given = typeof list === "string" ? itemsOf(list) : [];
   const wellKnown = isDevelopment(env) ? [] : Object.values(DEVELOPMENT_SECRETS);
@@ -148,7 +151,9 @@ interface Databases {
   readonly hyperdrive: z.infer<typeof hyperdriveSchema> | undefined;
 }
 
-/** The chosen backend, else the configured one, else memory. One that is chosen and not configured is an error. */
+/**
+ * The chosen backend; without a choice the configured one, else memory. A chosen one without its settings is an error.
+ */
 function backendOf(hub: Hub, { supabase, hyperdrive }: Databases): Backend {
   if (!hub.FEATURE_SUPABASE_WRITE) return { name: "memory" };
   const fallback = supabase ? "supabase" : hyperdrive ? "postgres" : "memory";
@@ -164,13 +169,15 @@ function backendOf(hub: Hub, { supabase, hyperdrive }: Databases): Backend {
   }
 }
 
-/** A store that forgets is what a developer may want, and no shop. */
+/** The shortcomings of the chosen store: in production the memory store would lose everything at a restart. */
 function shortcomingsOf(hub: Hub, backend: Backend): Shortcoming[] {
   if (!hub.FEATURE_SUPABASE_WRITE) return ["store_writes_off"];
   return backend.name === "memory" && hub.ENVIRONMENT !== "development" ? ["memory_store"] : [];
 }
 
-/** Everybody can read them in the repository, so only a hub that says it is for development takes them. */
+/**
+ * An error for each well-known development value. Anyone can read these in the repository, so production refuses them.
+ */
 function developmentSecretsIn(env: Env): string[] {
   return Object.entries(DEVELOPMENT_SECRETS).flatMap(([name, secret]) => {
     const value = env[name];
@@ -186,7 +193,7 @@ function missing(backend: string, what: string): HubError {
   );
 }
 
-/** Collects what is misconfigured, so that all of it is named at once. */
+/** Runs `make`, and collects a `misconfigured` error, so that all of them are named at once. */
 function attempt<T>(problems: string[], make: () => T): T | undefined {
   try {
     return make();

@@ -13,13 +13,16 @@ import { tokenIdleOf } from "./channels.ts";
 import type { Config } from "./config.ts";
 import { storeOpener } from "./store.ts";
 
-/** A hub for one event; `later` lets work go on after it, and `close` ends the connections that belong to it. */
+/**
+ * Opens a hub for one event. `later` keeps the Worker alive for background work; `close` closes the event's
+ * connections.
+ */
 export type OpenHub = (
   log: Log,
   later: (work: Promise<unknown>) => void,
 ) => { hub: Hub; close: () => Promise<void> };
 
-/** What the settings have made of a hub's parts. */
+/** The parts of a hub that are made once per isolate. */
 interface Parts {
   readonly config: Config;
   readonly channels: Readonly<Record<string, Channel>>;
@@ -28,7 +31,9 @@ interface Parts {
   readonly log: Log;
 }
 
-/** Puts a hub together for each event, from what an isolate makes once. With Upstash its store has a journal before it. */
+/**
+ * Returns a function that opens a hub for each event. With Upstash and a database, the store has a journal before it.
+ */
 export function hubOpener({ config, channels, bot, rooms, log }: Parts): OpenHub {
   const openStore = storeOpener(config, bot, channels, log);
   const cache = cacheOf(config, channels, log);

@@ -2,7 +2,7 @@ import type { Log } from "../core/log.ts";
 import type { Env } from "../core/settings.ts";
 import type { RateLimiter, RateLimiters } from "../http/rate-limits.ts";
 
-/** The rate limits that are bound; each that is not is off. */
+/** The rate limiters whose bindings are there. The others are off, which is logged. */
 export function limitersOf({ ENTRY_LIMITER, DEVICE_LIMITER, CALLER_LIMITER }: Env, log: Log): RateLimiters {
   const missing = Object.entries({ ENTRY_LIMITER, DEVICE_LIMITER, CALLER_LIMITER }).flatMap(([name, one]) =>
     one ? [] : name,

@@ -1,13 +1,13 @@
 import { HubError } from "../core/errors.ts";
 
-/** Collects what is misconfigured, so that all of it can be named at once. */
+/** Collects `misconfigured` errors, so that all of them are named at once. */
 export interface Problems {
   readonly found: readonly string[];
-  /** What `make` returns; undefined when it is misconfigured, which is then found. */
+  /** Returns the result of `make`. If it throws `misconfigured`: adds the message to `found` and returns undefined. */
   attempt<T>(make: () => T): T | undefined;
 }
 
-/** Where nothing is wrong yet. */
+/** A new, empty collection. */
 export function collectProblems(): Problems {
   const found: string[] = [];
   return {

@@ -11,18 +11,20 @@ import { supabaseCalls } from "../stores/supabase.ts";
 import { tokenIdleOf } from "./channels.ts";
 import type { Config } from "./config.ts";
 
-/** Longer than the bot's limit, so that a turn is never claimed twice while its bot is still thinking. */
+/** Longer than the bot's time limit, so that a turn is not claimed again while its bot still works. */
 const LEASE_MS = 60_000;
-/** A call to the database that takes longer has failed: sooner where a journal must still have time to take it. */
+/** The time limit of a call to the database. Shorter with a journal, which needs time to take the events afterwards. */
 const STORE_MS = 4_000;
 const STORE_MS_BEFORE_JOURNAL = 2_500;
-/** A delivery that may go this soon is waited for; a later one is left to the sweep. */
+/** How long a claimer waits for a delivery's `send_at` at most. A later delivery is left to the sweep. */
 const PATIENCE_MS = 10_000;
 
-/** A store for one event; `close` ends the connection that belongs to it. */
+/** Opens a store for one event. `close` closes the event's connection. */
 export type OpenStore = (log: Log) => { store: Store; close: () => Promise<void> };
 
-/** One store for the isolate where that can be; a Postgres connection belongs to the request that opened it. */
+/**
+ * Returns a function that opens a store. A Postgres connection belongs to its request; other stores are made only once.
+ */
 export function storeOpener(
   config: Config,
   bot: Bot,

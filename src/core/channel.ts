@@ -2,7 +2,7 @@ import type { Reply } from "./answer/turn.ts";
 import type { KnownAddress } from "./identity/proofs.ts";
 import type { Address, Inbound } from "./messages/message.ts";
 
-/** One HTTP call from a platform, with its body's exact bytes. */
+/** One HTTP call from a platform. `body` holds the exact bytes, for the signature is computed over them. */
 export interface WebhookRequest {
   readonly method: string;
   readonly query: URLSearchParams;
@@ -10,51 +10,56 @@ export interface WebhookRequest {
   readonly body: Uint8Array;
 }
 
-/** How to trust a platform and read what it says. */
+/** How to verify a platform's webhook and read it. */
 export interface ChannelReader {
   /** Throws `unauthorized` unless the platform sent exactly these bytes. */
   verify(request: WebhookRequest): Promise<void>;
   /**
-   * What the webhook says, in its order. Throws `malformed` only when nothing in it can be read, and `unavailable` or
-   * `throttled` when the platform has to be asked whether to believe it and does not answer: it delivers again then.
+   * The events of the webhook, in its order. Throws `malformed` only when nothing in it can be read. Throws
+   * `unavailable` or `throttled` when the platform must be asked to verify an event and does not answer: it then
+   * delivers again.
    */
   parse(request: WebhookRequest): Promise<Inbound[]>;
-  /** The answer to the platform's subscription handshake; `undefined` when this request is not one. Throws `forbidden`. */
+  /** The answer to the platform's subscription handshake; `undefined` for any other request. Throws `forbidden`. */
   challenge?(request: WebhookRequest): string | undefined;
   /**
-   * The scope of the API keys with which programs of ours post messages here for customers, who then fetch their replies
-   * themselves. Absent: a platform posts, and the hub sends.
+   * The scope of the API keys with which the shop's own programs post messages here for customers. The customers then
+   * fetch their replies themselves. Absent: a platform posts the messages, and the hub sends the replies.
    */
   readonly postedWith?: "kiosk" | "web";
-  /** How long a session token that was given out here lives without use, in ms; absent means as long as its session. */
+  /** How long a session token from this channel lives without use, in ms. Absent: as long as its session. */
   readonly tokenIdleMs?: number;
 }
 
-/** How to answer on a platform. */
+/** How to send on a platform. */
 export interface ChannelSender {
-  /** The reply as the calls that the platform needs, in order: one for most, more past its length limit. */
+  /**
+   * Cuts the reply into parts, in order. One part is one call; a text past the platform's length limit needs several.
+   */
   split(reply: Reply): Reply[];
   /**
-   * Makes one such call and returns the platform's id for it. Throws `rejected` when the platform never will,
-   * `throttled` with its wait, `unavailable` when it could not be asked.
+   * Sends one part and returns the platform's id for it. Throws `rejected` when the platform will never take it,
+   * `throttled` with the platform's wait in ms, and `unavailable` when the platform could not be reached.
    */
   send(to: Address, part: Reply, signal: AbortSignal): Promise<string>;
   /**
-   * Sends a one-time code, which is part of no history. Throws as `send`, and `rejected` for an address that others may
-   * read too. Where the platform lets us write only to customers it has lately heard of, `to.used_at` says when that
-   * was, and `rejected` that it is too long ago.
+   * Sends a one-time code, which is saved in no history. Throws as `send`, and `rejected` for an address that other
+   * people may read too. Some platforms allow a message only for a limited time after the customer's last one:
+   * `to.used_at` is the time of that message, and `rejected` is thrown when it is too old.
    */
   sendCode(to: KnownAddress, code: string, now: Date, signal: AbortSignal): Promise<void>;
   /**
-   * Shows the customer that their message was seen and is being answered, as far as the platform can: read mark, typing,
-   * an answered button. Best effort: nobody waits for it, and what it throws is logged.
+   * Shows the customer that their message was seen and is being answered, as far as the platform can: read mark,
+   * typing, an answered button. Best effort: the bot does not wait for it, and its errors are only logged.
    */
   showTyping(to: Address, external_id: string, signal: AbortSignal): Promise<void>;
-  /** What a customer opens or scans to send us this link token; absent, or undefined without its settings: no link. */
+  /**
+   * The URL that a customer opens or scans to send us this link token. No link: absent, or undefined without settings.
+   */
   scanLink?(token: string): string | undefined;
-  /** Messages per second that the platform takes from one account; absent means no limit worth keeping. */
+  /** Messages per second that the platform takes from one account. Absent: the hub keeps no limit. */
   readonly perSecond?: number;
-  /** The least time between two messages to one address. */
+  /** The least time between two messages to one address, in ms. */
   readonly spacingMs?: number;
 }
 

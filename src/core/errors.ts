@@ -1,6 +1,8 @@
 import type { JsonObject } from "./json.ts";
 
-/** What went wrong, in the closed set the hub and its callers act on; the list is part of the API description. */
+/**
+ * The closed set of error codes, each with its HTTP status. Callers act on the code; the API description lists them.
+ */
 export const ERROR_CODES = {
   unauthorized: 401,
   forbidden: 403,
@@ -29,11 +31,11 @@ export const ERROR_CODES = {
 export type ErrorCode = keyof typeof ERROR_CODES;
 
 interface Details {
-  /** How long to wait before another try, in milliseconds. */
+  /** How long to wait before the next try, in ms. */
   retryAfterMs?: number;
-  /** What the operator reads: the platform's or the database's own code, never content. */
+  /** For the operator: the platform's or the database's own code, never content. */
   reason?: string;
-  /** What the caller is told beside the message, as JSON; never a secret. */
+  /** For the caller, sent with the message as JSON; never a secret. */
   details?: JsonObject | undefined;
   cause?: unknown;
 }
@@ -55,14 +57,16 @@ export class HubError extends Error {
   }
 }
 
-/** Any thrown value as a `HubError`; what is not one is a bug and becomes `internal`. */
+/** Any thrown value as a `HubError`. Any other error is a bug and becomes `internal`. */
 export function toHubError(error: unknown): HubError {
   if (error instanceof HubError) return error;
   const name = error instanceof Error ? error.name : typeof error;
   return new HubError("internal", `unexpected ${name}`, { reason: name, cause: error });
 }
 
-/** What is kept of an error: our code, and the platform's or the database's own, else ours again. */
+/**
+ * The code and reason of an error that are stored and logged. Without a reason of the platform or database: the code.
+ */
 export function failureOf({ code, reason }: HubError): { code: ErrorCode; reason: string } {
   return { code, reason: reason ?? code };
 }

@@ -5,7 +5,7 @@ import type { Log } from "./log.ts";
 import type { SessionCache } from "./sessions/cache.ts";
 import type { Store } from "./store.ts";
 
-/** Everything the verbs work with: the parts that the composition root has put together. */
+/** All parts that the verbs (accept, answer, deliver, sweep) work with. `compose/hub.ts` puts them together. */
 export interface Hub {
   readonly channels: Readonly<Record<string, Channel>>;
   readonly store: Store;
@@ -16,19 +16,19 @@ export interface Hub {
   /** The one clock; tests set it. */
   readonly now: () => Date;
   readonly sleep: (ms: number) => Promise<void>;
-  /** Lets work go on after what is being done now. It never rejects. */
+  /** Keeps the Worker alive until `work` ends, as `waitUntil` does. `work` never rejects. */
   readonly later?: (work: Promise<unknown>) => void;
   readonly policy: RetryPolicy;
 }
 
 export interface RetryPolicy {
-  /** A bot that takes longer has failed. */
+  /** Time limit of one call to the bot, in ms. A bot that takes longer has failed. */
   readonly botMs: number;
-  /** A call to a platform that takes longer has failed. */
+  /** Time limit of one call to a platform, in ms. A call that takes longer has failed. */
   readonly sendMs: number;
-  /** Claims of a turn before it becomes a dead letter. */
+  /** How many times a turn is claimed before it becomes a dead letter. */
   readonly turnAttempts: number;
-  /** Attempts at a delivery before it becomes a dead letter. */
+  /** How many times a delivery is attempted before it becomes a dead letter. */
   readonly deliveryAttempts: number;
 }
 

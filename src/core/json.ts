@@ -1,20 +1,20 @@
 import { HubError } from "./errors.ts";
 
-/** A plain JSON object, as the database keeps it. */
+/** Any JSON value, as the database stores it. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject;
 export interface JsonObject {
   readonly [key: string]: Json;
 }
 
 const MAX_DEPTH = 64;
-/** Escapes that Postgres refuses in text and jsonb: NUL and surrogates, which may turn out to be lone. */
+/** Escapes that Postgres may refuse in text and jsonb: NUL, and surrogates, which may be lone ones. */
 const SUSPECT = /\\u(0000|[dD][89a-fA-F])/;
 
 const decoder = new TextDecoder();
 
 /**
- * Parses the bytes of a body into JSON that every store can keep: NUL and lone surrogates become U+FFFD, and
- * nesting past 64 levels is refused. Throws `malformed`.
+ * Parses the bytes of a body into JSON that every store can save: NUL and lone surrogates become U+FFFD. Throws
+ * `malformed` for invalid JSON and for more than 64 levels of nesting.
  */
 export function parseJson(body: Uint8Array): unknown {
   const text = decoder.decode(body);
@@ -44,13 +44,13 @@ export function cleanDeep<T>(value: T): T {
   ) as T;
 }
 
-/** The most that a merge patch may hold: keys in all, and levels of objects and arrays. */
+/** The limits of a merge patch: keys in total, and levels of objects and arrays. */
 export const PATCH_KEYS = 10_000;
 export const PATCH_DEPTH = 32;
 
 /**
- * JSON merge patch (RFC 7396) on an object: null removes, objects merge, the rest replaces. Throws `payload_too_large`
- * for a patch of more than `PATCH_KEYS` keys or `PATCH_DEPTH` levels.
+ * JSON merge patch (RFC 7396) on an object: null removes a key, objects merge, other values replace. Throws
+ * `payload_too_large` for a patch of more than `PATCH_KEYS` keys or `PATCH_DEPTH` levels.
  */
 export function mergePatch(target: Json | undefined, patch: JsonObject): JsonObject {
   if (isDeeper(patch, PATCH_DEPTH))

@@ -1,25 +1,25 @@
 import type { DeliveryStatus, Message, TurnState } from "./messages/message.ts";
 import type { Session } from "./sessions/session.ts";
 
-/** What a session's open devices are told at once. */
+/** An event that is published to a session's connected devices at once. */
 export type LiveEvent =
-  /** Something new lies behind their cursor. */
+  /** There are new messages after the devices' cursors. */
   | { readonly type: "messages" }
-  /** A message they may have seen has changed: edited, deleted, or further on its way. */
+  /** A message that a device may have has changed: it was edited or deleted, or its delivery status moved. */
   | { readonly type: "message"; readonly message: Message }
   | { readonly type: "status"; readonly message_id: string; readonly status: DeliveryStatus }
-  /** The bot is at work on a message of this channel, the one with this `seq`. */
+  /** The bot works on the message of this channel with this `seq`. */
   | { readonly type: "typing"; readonly channel: string; readonly seq: number }
-  /** A turn has failed: no reply comes now, and only with `retrying` later. */
+  /** A turn has failed: no reply comes now. With the state `retrying` the bot is asked again later. */
   | { readonly type: "turn"; readonly message_id: string; readonly turn: TurnState }
   | { readonly type: "session"; readonly session: Session }
-  /** The session has merged with another one: its devices belong to the survivor, with a history they have not seen. */
+  /** The session has merged with another one. Its devices now belong to the merged session, whose history is longer. */
   | { readonly type: "moved" }
-  /** The session has ended, or this device's token has died (without one: every device's). */
+  /** The session has ended, or a token has died: the one given, or without `token_hash` the token of every device. */
   | { readonly type: "closed"; readonly token_hash?: string };
 
-/** The open devices of a session, wherever they are connected. */
+/** The connected devices of a session. */
 export interface Live {
-  /** Tells them, in the background. What cannot be told is found by cursor; nothing is thrown. */
+  /** Publishes in the background, and never throws. A device that misses an event finds the change by its cursor. */
   publish(session_id: string, event: LiveEvent): void;
 }

@@ -1,4 +1,4 @@
-/** One structured line. Ids, codes, counts and durations; never text, phones or secrets. */
+/** Writes one structured log line. It holds ids, codes, counts and durations; never text, phones or secrets. */
 export type Log = (
   level: "info" | "warn" | "error",
   event: string,

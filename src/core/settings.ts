@@ -1,17 +1,17 @@
 import type { z } from "zod";
 import { HubError } from "./errors.ts";
 
-/** What the Worker is given: variables, secrets and bindings. */
+/** The Worker's environment: variables, secrets and bindings. */
 export type Env = Readonly<Record<string, unknown>>;
 
-/** Whether this hub says that it is on a developer's machine. Everything else is production. */
+/** Whether `ENVIRONMENT` says that the hub runs on a developer's machine. Any other value is production. */
 export function isDevelopment({ ENVIRONMENT }: Env): boolean {
   return ENVIRONMENT === "development";
 }
 
 /**
- * The settings of one part of the hub, or `undefined` when none of its required ones is there: that part is off.
- * Throws `misconfigured`, naming the variable, when some are missing or one is wrong.
+ * The settings of one part of the hub, or `undefined` if none of its required ones is set: that part is off. Throws
+ * `misconfigured` if some are missing or one is wrong, and names each such variable.
  */
 export function settingsOf<S extends z.ZodObject>(part: string, schema: S, env: Env): z.infer<S> | undefined {
   const given = Object.fromEntries(
@@ -30,7 +30,7 @@ export function settingsOf<S extends z.ZodObject>(part: string, schema: S, env: 
   throw new HubError("misconfigured", `${part} ${state}: ${wrong.join("; ")}`);
 }
 
-/** What is wrong with a value where its schema says nothing of its own; the value itself is not told. */
+/** The error text for a wrong value whose schema has no text of its own. It never contains the value. */
 function wording(issue: z.core.$ZodRawIssue): string | undefined {
   switch (issue.code) {
     case "too_small":

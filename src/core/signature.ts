@@ -1,17 +1,21 @@
 const encoder = new TextEncoder();
 
-/** Whether two secrets are the same, in time that tells nothing about where they differ or how long the right one is. */
+/**
+ * Whether two secrets are equal. The time it takes shows neither where they differ nor how long the expected one is.
+ */
 export async function sameSecret(given: string, expected: string): Promise<boolean> {
   const [a, b] = await Promise.all([sha256(given), sha256(expected)]);
   return equalBytes(a, b);
 }
 
-/** Whether two texts are the same, for callers that cannot wait: the time it takes tells at most the right one's length. */
+/** Whether two texts are equal, without a promise. The time it takes shows at most the length of `expected`. */
 export function equalText(given: string, expected: string): boolean {
   return equalBytes(encoder.encode(expected), encoder.encode(given));
 }
 
-/** Whether `given` is one of the comma-separated secrets, comparing with every one of them. */
+/**
+ * Whether `given` is one of the secrets. It is compared with all of them, so the time does not show which one matches.
+ */
 export async function isOneOf(given: string, expected: readonly string[]): Promise<boolean> {
   let found = false;
   for (const secret of expected) if (await sameSecret(given, secret)) found = true;
@@ -32,7 +36,7 @@ export async function isHmac(secret: string, bytes: Uint8Array, hex: string): Pr
   return crypto.subtle.verify("HMAC", await hmacKey(secret), given, bytes as BufferSource);
 }
 
-/** SHA-256 of a text as lower-case hex: how tokens are kept. */
+/** SHA-256 of a text as lower-case hex. Tokens are stored in this form. */
 export async function sha256Hex(text: string): Promise<string> {
   return toHex(await sha256(text));
 }

@@ -7,7 +7,7 @@ import type { Backlog } from "./receive/journal.ts";
 import type { Sessions } from "./sessions/sessions.ts";
 import type { Housekeeping } from "./sweep/housekeeping.ts";
 
-/** Where state lives. */
+/** The set of ports that a store offers. */
 export interface Store {
   readonly conversations: Conversations;
   readonly sessions: Sessions;
@@ -15,33 +15,33 @@ export interface Store {
   readonly operations: Operations;
   readonly proofs: Proofs;
   readonly privacy: Privacy;
-  /** What waits in a journal before the store; absent without Upstash, and then `receive` throws while the store is down. */
+  /** The journal's waiting entries. Absent without Upstash: `receive` then throws while the store is down. */
   readonly journal?: Backlog;
   /** Resolves when the store answers; throws `unavailable`. */
   ping(): Promise<void>;
-  /** Whether calls go through, fail at once, or one may try; absent where nothing can break. */
+  /** The breaker's state: calls go through, fail at once, or one may try. Absent on a store that cannot fail. */
   readonly breaker?: () => BreakerState;
 }
 
 export type BreakerState = "closed" | "open" | "half_open";
 
-/** What a store needs to know beside its calls. */
+/** The settings of a store. */
 export interface StoreSettings {
-  /** A session's lifetime after its last activity. */
+  /** A session's lifetime after its last activity, in ms. */
   readonly sessionTtlMs: number;
-  /** How long a claim on a turn or delivery holds. */
+  /** The lease of a claimed turn or delivery, in ms. */
   readonly leaseMs: number;
   /** How many earlier messages a turn carries. */
   readonly history: number;
-  /** Whether messages that wait behind a turn from the same address are answered together. */
+  /** Whether messages from one address that wait behind a turn are put into one turn. */
   readonly batch?: boolean;
-  /** How far ahead of its time a delivery may be claimed by whoever then waits for it. */
+  /** How long before its `send_at` a delivery may be claimed, in ms. The claimer then waits until `send_at`. */
   readonly patienceMs?: number;
-  /** Messages per second that a channel takes in all, for those that say so. */
+  /** Messages per second, by channel, of the channels that have a limit. */
   readonly pace?: Readonly<Record<string, number>>;
   readonly language?: string;
-  /** How long a kiosk's token lives without use; absent means as long as its session. */
+  /** How long a kiosk's token lives without use, in ms. Absent: as long as its session. */
   readonly kioskIdleMs?: number;
-  /** What customers are told of their identities. */
+  /** The notices to customers about their identities. */
   readonly notices?: Notices;
 }

@@ -1,6 +1,8 @@
 import { HubError } from "./errors.ts";
 
-/** Runs `work` with a signal that aborts after `ms`; throws `unavailable` with `reason` then, whether it listens or not. */
+/**
+ * Runs `work` with a signal that aborts after `ms`. It then throws `unavailable` with `reason`, even if `work` goes on.
+ */
 export async function withTimeout<T>(
   ms: number,
   reason: string,

@@ -40,7 +40,7 @@ import { addUpdate } from "./sessions/update.ts";
 import { refuseUnknown } from "./strict.ts";
 import { addCallerWebhooks, addPlatformWebhooks } from "./webhooks.ts";
 
-/** The hub's HTTP side: every route, the way to it and the errors behind it. */
+/** Builds the hub's HTTP app: every route, the checks before it and the error answers. */
 export function createApp(options: AppOptions): App {
   const app: App = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid });
   app.onError(onError);
@@ -104,7 +104,7 @@ export function createApp(options: AppOptions): App {
   return app;
 }
 
-/** The origin itself where its pages may read the answer, else nothing, and a line for the operator. */
+/** Returns the origin if its pages may read the answer. Otherwise returns null and logs the refused origin. */
 function allowed(options: AppOptions) {
   const logRefused = refusedOriginsLog(options);
   return (origin: string, c: Context) => {
@@ -114,7 +114,7 @@ function allowed(options: AppOptions) {
   };
 }
 
-/** Names the request, writes its one log line, and closes what it opened. */
+/** Gives the request an id, writes its one log line, and closes the hub that it opened. */
 function observe(options: AppOptions) {
   return async (c: HttpContext, next: () => Promise<void>) => {
     const started = Date.now();
@@ -137,7 +137,7 @@ function observe(options: AppOptions) {
   };
 }
 
-/** Leaves out of a middleware what platforms deliver: no browser asks for it, and it is most of what comes. */
+/** Skips a middleware for the webhooks of platforms: no browser calls them, and they are most of the traffic. */
 function unlessPlatform(
   { channels, postedWith }: AppOptions,
   middleware: MiddlewareHandler,
@@ -148,16 +148,18 @@ function unlessPlatform(
   return (c, next) => (c.req.method === "POST" && paths.has(c.req.path) ? next() : middleware(c, next));
 }
 
-/** Which settings are missing is for operators: it tells what this hub is made of. */
+/**
+ * The text about wrong settings. Only admin keys see which settings are missing, because it shows how the hub is built.
+ */
 async function whyFor(c: HttpContext, options: AppOptions, problems: string): Promise<string> {
   if (await isAdmin(c.req.raw.headers, options.keys)) return problems;
   return "this hub is not configured yet; its log says what is missing, and so does an admin key";
 }
 
-/** Serves nothing half configured, and answers in time whatever hangs. */
+/** Refuses every route but `/health` while settings are wrong or missing, and limits the time of every answer. */
 function guard(options: AppOptions) {
   const { requestMs } = boundsOf(options);
-  /** The routes whose answers a caller may ask to be held. */
+  /** The routes with the query parameter `wait`. Their time limit is longer by that many seconds. */
   const mayWait = [
     "/session/messages",
     ...Object.keys(options.postedWith).map((name) => `/webhooks/${name}`),

@@ -1,14 +1,15 @@
 import { HubError, toHubError } from "../core/errors.ts";
 import { isOneOf, sha256Hex } from "../core/signature.ts";
 
-/** Who an API key may be. An empty list closes its scope. */
+/** What an API key opens. */
 type Scope = "kiosk" | "web" | "admin";
+/** The API keys of each scope. A scope with an empty list is closed. */
 export type Keys = Readonly<Record<Scope, readonly string[]>>;
 
-/** Who calls: a device by its session token, a trusted system by its API key, both, or anybody. */
+/** The caller: a device with a session token, a program of the shop with an API key, both, or neither. */
 export interface Caller {
   readonly token_hash?: string;
-  /** What the API key opens; an admin key opens everything. `undefined` without a key. */
+  /** The scopes that the API key opens; an admin key opens all. `undefined` without a key. */
   readonly scopes?: ReadonlySet<Scope>;
   /** The API key's name in the audit: its scope and the beginning of its SHA-256. */
   readonly actor?: string;
@@ -18,7 +19,7 @@ const TOKEN_PREFIX = "hst_";
 const SCOPES: readonly Scope[] = ["kiosk", "web", "admin"];
 const LONGEST = 512;
 
-/** Reads `Authorization: Bearer`, `X-Session-Token` and `X-API-Key`. Throws `unauthorized` for a key that is none. */
+/** Reads `Authorization: Bearer`, `X-Session-Token` and `X-API-Key`. Throws `unauthorized` for an unknown API key. */
 export async function callerOf(headers: Headers, keys: Keys): Promise<Caller> {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
   const isToken = bearer?.startsWith(TOKEN_PREFIX);
@@ -40,7 +41,7 @@ async function holderOf(key: string, keys: Keys): Promise<Required<Pick<Caller, 
   return { scopes: scopes.has("admin") ? new Set(SCOPES) : scopes, actor };
 }
 
-/** The name of every key, as the audit and the metrics know it; of one that opens several scopes the widest. */
+/** The name of every key in the audit and the metrics. A key of several scopes is named by its widest one. */
 export async function namesOf(keys: Keys): Promise<string[]> {
   const byKey = new Map(SCOPES.flatMap((scope) => keys[scope].map((key) => [key, scope] as const)));
   return Promise.all([...byKey].map(([key, scope]) => nameOf(scope, key)));
@@ -58,7 +59,7 @@ export async function adminOf(headers: Headers, keys: Keys): Promise<string> {
   return actor;
 }
 
-/** Whether the caller holds an admin key; wrong credentials are none. */
+/** Whether the caller holds an admin key. False for wrong credentials. */
 export async function isAdmin(headers: Headers, keys: Keys): Promise<boolean> {
   try {
     return (await callerOf(headers, keys)).scopes?.has("admin") ?? false;
@@ -75,13 +76,13 @@ export async function tokenOf(headers: Headers, keys: Keys): Promise<string> {
   throw new HubError("unauthorized", "a session token is needed: Authorization: Bearer or X-Session-Token");
 }
 
-/** A new session token and what the store keeps of it. */
+/** A new session token, and its SHA-256 for the store. */
 export async function mintToken(): Promise<{ session_token: string; token_hash: string }> {
   const session_token = TOKEN_PREFIX + randomText(32);
   return { session_token, token_hash: await sha256Hex(session_token) };
 }
 
-/** That many random bytes as base64url. */
+/** `bytes` random bytes as base64url. */
 export function randomText(bytes: number): string {
   const text = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(bytes))));
   return text.replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");

@@ -2,10 +2,12 @@ import type { MiddlewareHandler } from "hono";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 
-/** How far past its limit a streamed body is read and thrown away: a proxy still sending may never see our answer. */
+/**
+ * How many bytes past its limit a streamed body is read and discarded: a proxy that still sends may miss our answer.
+ */
 const DRAINED = 32 * 1024 * 1024;
 
-/** A request's bytes, refused with `payload_too_large` past `limit`, whatever its headers claim. */
+/** The bytes of a request's body. Throws `payload_too_large` past `limit`; the bytes count, not only the headers. */
 export async function readBody(request: Request, limit: number): Promise<Uint8Array> {
   if (!request.body) return new Uint8Array();
   if (Number(request.headers.get("content-length")) > limit) throw tooLarge(limit);
@@ -21,7 +23,9 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
   return chunks.length === 1 ? chunks[0]! : joined(chunks, size);
 }
 
-/** Lets only bounded JSON through, cleaned of what no store can keep; validation reads it from there. */
+/**
+ * Lets only JSON up to `limit` bytes through, cleaned by `parseJson`. The route's validation reads the cleaned body.
+ */
 export function jsonBody(limit: number): MiddlewareHandler {
   return async (c, next) => {
     if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))

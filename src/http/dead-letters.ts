@@ -26,7 +26,7 @@ const deadLetterSchema = z
   })
   .openapi("DeadLetter");
 
-/** Registers what operators see and do of the turns and deliveries that the hub stopped trying. */
+/** Registers the list of dead letters and their retry, for operators. */
 export function addDeadLetters(app: App, options: AppOptions): void {
   const shared = { tags: ["Operation"], security: security.key };
   const list = createRoute({
@@ -35,10 +35,10 @@ export function addDeadLetters(app: App, options: AppOptions): void {
     path: "/api/dead-letters",
     summary: "List dead letters",
     description:
-      "Turns and deliveries that the hub stopped trying, in the order they began, with the reason. Holds no content.",
+      "Turns and deliveries that the hub stopped trying, oldest first, with the reason. Holds no content.",
     request: {
       query: z.object({
-        after: z.uuid().optional().openapi({ description: "The cursor of the page before." }),
+        after: z.uuid().optional().openapi({ description: "The cursor of the previous page." }),
         limit: z.coerce.number().int().min(1).max(200).default(50),
         session_id: z.uuid().optional().openapi({ description: "Only those of this session." }),
       }),
@@ -51,8 +51,8 @@ export function addDeadLetters(app: App, options: AppOptions): void {
           cursor: z
             .string()
             .nullable()
-            .openapi({ description: "Opaque: give it back as `after`; `null` where there is nothing." }),
-          more: z.boolean().openapi({ description: "Whether the next page has something now." }),
+            .openapi({ description: "Opaque: pass it as `after`. `null` if there are no dead letters." }),
+          more: z.boolean().openapi({ description: "Whether there is a next page now." }),
         }),
       ),
       ...problems("malformed", "unauthorized", "forbidden"),
@@ -74,7 +74,7 @@ export function addDeadLetters(app: App, options: AppOptions): void {
     path: "/api/dead-letters/{id}/retry",
     summary: "Try a dead letter again",
     description:
-      "Its attempts are forgotten. It is tried at once, after the answer, or when what its session does now is done.",
+      "Sets its attempts to zero. It is tried right after this answer, or after its session's running turn or delivery.",
     request: { params: z.object({ id: z.uuid() }) },
     responses: {
       200: json("It is due again.", z.object({ retried: z.literal(true) })),

@@ -33,7 +33,7 @@ const SECURITY_SCHEMES = {
     in: "header",
     name: "X-Hub-Signature-256",
     description:
-      "Each platform proves its webhooks in its own way: WhatsApp by this header (`sha256=` and the HMAC-SHA256 of the " +
+      "Each platform signs its webhooks in its own way: WhatsApp by this header (`sha256=` and the HMAC-SHA256 of the " +
       "body's bytes under the app secret, in hex), Telegram by `X-Telegram-Bot-Api-Secret-Token`.",
   },
 } as const;
@@ -41,9 +41,9 @@ const SECURITY_SCHEMES = {
 const TAGS = [
   { name: "Sessions", description: "One customer's window of talk, shared by all channels." },
   { name: "Identity", description: "How people prove who they are, and take that back." },
-  { name: "Messages", description: "What was said, on every channel, in order." },
-  { name: "Webhooks", description: "Where messages come in." },
-  { name: "Privacy", description: "What a shop owes the people it keeps data of." },
+  { name: "Messages", description: "The messages of a session, on every channel, in order." },
+  { name: "Webhooks", description: "Where platforms, kiosks and web pages post messages." },
+  { name: "Privacy", description: "A customer's data: export, erasure, the audit." },
   { name: "Operation", description: "Running and describing the hub." },
 ];
 
@@ -52,11 +52,11 @@ const INFO = {
   description:
     "One customer, one session, on Telegram, WhatsApp, kiosk and web. JSON in and out. Every error is " +
     '`{"error":{"code","message","request_id"}}`; act on `code`, which is stable. A 503 carries `Retry-After`: nothing ' +
-    "was saved, send it again. `X-Request-Id` comes back on every answer and names it in the logs.",
+    "was saved, send it again. Every answer has an `X-Request-Id`, which names the request in the logs.",
   license: { name: "MIT", identifier: "MIT" },
 };
 
-/** Registers the API description, for programs and for people, made from the schemas that check the requests. */
+/** Registers the API description, as OpenAPI and as a page. It is made from the schemas that check the requests. */
 export function addDocs(app: App, options: AppOptions): void {
   for (const [name, scheme] of Object.entries(SECURITY_SCHEMES))
     app.openAPIRegistry.registerComponent("securitySchemes", name, scheme);

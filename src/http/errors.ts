@@ -8,35 +8,36 @@ import { describe, type HttpContext, type HttpEnv } from "./request.ts";
 const MEANINGS: Record<ErrorCode, string> = {
   unauthorized: "the credentials are missing or wrong",
   forbidden: "the credentials do not open this",
-  verification_required: "who this is must be proven first: by code, password or scan; the message says how",
-  code_invalid: "the code is wrong, was used, is too old, or was guessed at too often",
+  verification_required: "the person must first be verified by code, password or scan; the message says how",
+  code_invalid: "the code is wrong, used or too old, or there were too many wrong tries",
   password_invalid: "phone and password do not belong together",
   malformed: "the request cannot be read; the message names the field",
   phone_ambiguous:
     "the phone's digits may be those of several people; write it with + and the country's prefix",
   session_not_found: "no such session, or it ended or signed out",
-  session_expired: "the session lay idle past its lifetime",
+  session_expired: "the session was not used for longer than its lifetime",
   not_found: "no such thing",
   method_not_allowed: "see the Allow header",
   version_conflict: "the session changed since the version in If-Match",
   merge_required:
-    "two people's sessions would become one: `details.sessions` names both; ask the customer, then send the same again with `merge` true or false",
+    "the sessions of two customers would become one: `details.sessions` names both; ask the customer, then send the same request again with `merge` true or false",
   payload_too_large: "the body or one of its documents is too large",
   unsupported_media_type: "the body must be application/json",
   too_many_requests: "wait as long as Retry-After says",
   rejected: "a platform refuses for good",
   internal: "a bug; give the request_id to an operator",
-  needs_database: "the memory store does not keep this: give the hub a database",
-  misconfigured: "a setting is missing or wrong; the log names it, and the message does with an admin key",
+  needs_database: "the memory store cannot do this: configure a database",
+  misconfigured:
+    "a setting is missing or wrong; the log names it, and with an admin key the message does too",
   throttled: "a dependency asks to wait as long as Retry-After says",
   unavailable: "a dependency is down or slow; nothing was saved, send it again after Retry-After",
 };
 
-/** How many unknown fields are named, and how much of each. */
+/** How many unknown fields an error names, and how many characters of each. */
 const MOST_NAMES = 10;
 const LONGEST_NAME = 64;
 
-/** What the caller can do about it. */
+/** Advice for the caller, appended to the message. */
 const HINTS: Partial<Record<ErrorCode, string>> = {
   verification_required:
     ". To prove it: a code (POST /session/verify), a password (POST /auth/login), or a scan (POST /session/link)",
@@ -47,17 +48,17 @@ const errorSchema = z
     error: z.object({
       code: z.enum(Object.keys(ERROR_CODES) as [ErrorCode, ...ErrorCode[]]),
       message: z.string().openapi({
-        description: "For people; of what was sent it holds at most the names of unknown fields.",
+        description: "For people. Of the request it holds at most the names of unknown fields.",
       }),
       request_id: z.string(),
       details: z.record(z.string(), z.unknown()).optional().openapi({
-        description: "Only with `merge_required`: what the caller has to show the customer.",
+        description: "Only with `merge_required`: what the caller must show the customer.",
       }),
     }),
   })
   .openapi("Error");
 
-/** The error answers of an operation for the API description; what any operation can answer is added. */
+/** The error answers of an operation for the API description, with those that every operation can give. */
 export function problems(...codes: readonly ErrorCode[]): Record<never, never> {
   const all = new Set<ErrorCode>([
     ...codes,
@@ -79,7 +80,7 @@ export function problems(...codes: readonly ErrorCode[]): Record<never, never> {
   );
 }
 
-/** Answers any thrown value in the one shape, with the status its code stands for. */
+/** Answers any thrown value as `{error: …}`, with the status of its code. */
 export function onError(thrown: unknown, c: HttpContext): Response {
   const error = thrown instanceof HTTPException ? fromHono(thrown) : toHubError(thrown);
   const { facts } = c.var.exchange;
@@ -100,13 +101,13 @@ export function onNotFound(c: HttpContext): Response {
   return answer(c, "not_found", "no such route");
 }
 
-/** Answers a known path called with a method it does not have. */
+/** Answers a call of a known path with a method that it does not have. */
 export function onMethodNotAllowed(c: HttpContext, methods: readonly string[]): Response {
   c.var.exchange.facts.code = "method_not_allowed";
   return answer(c, "method_not_allowed", "this route has other methods", { Allow: methods.join(", ") });
 }
 
-/** Turns failed checks into `malformed`: names unknown fields, else the first field that is wrong, and never a value. */
+/** Throws `malformed` for a failed check: it names the unknown fields, or the first wrong field; never a value. */
 export const refuseInvalid: Hook<unknown, HttpEnv, string, undefined> = (result) => {
   if (result.success) return undefined;
   const { issues } = result.error;
@@ -117,7 +118,7 @@ export const refuseInvalid: Hook<unknown, HttpEnv, string, undefined> = (result)
   throw new HubError("malformed", `${at(place, issue?.path ?? [])}: ${issue?.message ?? "not valid"}`);
 };
 
-/** A message that names what nobody reads; `what` is `field` or `parameter`. */
+/** The error message for unknown names; `what` is `field` or `parameter`. */
 export function unknownNames(place: string, what: string, names: readonly string[]): string {
   const shown = names.slice(0, MOST_NAMES).map((name) => name.slice(0, LONGEST_NAME));
   const more = names.length > shown.length ? ", …" : "";
@@ -129,7 +130,7 @@ interface Unknown {
   readonly keys: readonly string[];
 }
 
-/** The first object with unknown fields; of alternatives one in which nothing else is wrong. */
+/** The first object with unknown fields. Among alternatives: the one in which nothing else is wrong. */
 function unknownIn(
   issues: readonly z.core.$ZodIssue[],
   path: readonly PropertyKey[] = [],

@@ -15,8 +15,7 @@ const probeSchema = z.object({
   latency_ms: z.number(),
   code: z.string().optional().openapi({ description: "What is wrong." }),
   breaker: z.enum(["closed", "open", "half_open"]).optional().openapi({
-    description:
-      "Whether this isolate asks the database: `open` means that it does not, for a second or two.",
+    description: "Whether this isolate calls the database. `open`: it does not, for a second or two.",
   }),
 });
 
@@ -37,13 +36,13 @@ const cacheSchema = z.object({
 const journalSchema = z.object({
   ok: z.boolean(),
   latency_ms: z.number(),
-  depth: z.int().optional().openapi({ description: "What waits to be taken to the database, in order." }),
+  depth: z.int().optional().openapi({ description: "How many entries wait for the database." }),
   oldest_age_ms: z.number().optional(),
   quarantined: z
     .int()
     .optional()
-    .openapi({ description: "What the database refused for good; see docs/operations.md." }),
-  code: z.string().optional().openapi({ description: "Why it cannot be looked at." }),
+    .openapi({ description: "How many entries the database refused for good; see docs/operations.md." }),
+  code: z.string().optional().openapi({ description: "Why the journal does not answer." }),
 });
 
 const healthSchema = z.object({
@@ -57,15 +56,17 @@ const healthSchema = z.object({
         "Why it is `degraded`: `misconfigured`, `memory_store`, `store_writes_off`, `no_bot`; with an admin key also " +
         "`store_down`, `journal_down`, `journal_waits`. docs/operations.md says what to do.",
     }),
-  bot: z.string().optional().openapi({ description: "Who answers, as BOT names it; `none` is nobody." }),
+  bot: z.string().optional().openapi({ description: "The bot, by its name in BOT; `none` without one." }),
   misconfigured: z.string().optional().openapi({ description: "Why nothing else is served." }),
   store: probeSchema.optional(),
-  work: workSchema.optional().openapi({ description: "What is unfinished, while the store answers." }),
+  work: workSchema.optional().openapi({ description: "Unfinished work; absent while the store is down." }),
   cache: cacheSchema.optional(),
-  journal: journalSchema.optional().openapi({ description: "What came while the database was down." }),
+  journal: journalSchema.optional().openapi({ description: "Messages that wait for the database." }),
 });
 
-/** Registers `GET /health`: alive and which version; with an admin key, what the hub stands on. */
+/**
+ * Registers `GET /health`: status and version; with an admin key also the store, the cache, the journal and open work.
+ */
 export function addHealth(app: App, options: AppOptions): void {
   const route = createRoute({
     method: "get",
@@ -73,7 +74,7 @@ export function addHealth(app: App, options: AppOptions): void {
     tags: ["Operation"],
     summary: "Liveness",
     description:
-      "Always 200 while the Worker lives. An admin key adds the store, the cache, the journal and what is unfinished.",
+      "Always 200 while the Worker runs. An admin key adds the store, the cache, the journal and unfinished work.",
     security: [...security.nobody, ...security.key],
     responses: { 200: json("Alive.", healthSchema) },
   });
@@ -110,7 +111,7 @@ export function addHealth(app: App, options: AppOptions): void {
   });
 }
 
-/** What is wrong with the settings, which no probe changes. */
+/** The reasons that come from the settings. No probe changes them. */
 function standingReasons({ misconfigured, shortcomings = [], bot }: AppOptions): string[] {
   return [
     ...(misconfigured ? ["misconfigured"] : []),
@@ -146,7 +147,7 @@ function breakerOf(store: Store | undefined): { breaker?: BreakerState } {
   return store?.breaker ? { breaker: store.breaker() } : {};
 }
 
-/** What waits for the store; undefined without a journal. */
+/** The state of the journal; undefined without one. */
 async function waiting(c: HttpContext): Promise<z.infer<typeof journalSchema> | undefined> {
   const started = Date.now();
   const latency = () => ({ latency_ms: Date.now() - started });
@@ -180,7 +181,7 @@ function codeOf(thrown: unknown): { code: string } {
   return { code: reason ?? code };
 }
 
-/** What the store has still to do; undefined when it does not answer, which its probe tells. */
+/** The store's unfinished work; undefined if the store does not answer, which its probe reports. */
 async function unfinished(c: HttpContext): Promise<z.infer<typeof workSchema> | undefined> {
   try {
     const hub = c.var.exchange.hub();

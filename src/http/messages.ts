@@ -9,12 +9,12 @@ import { type App, type AppOptions, LONGEST_WAIT_S } from "./request.ts";
 import { sessionOf } from "./sessions/end.ts";
 import { messageSchema, viewMessage } from "./shapes.ts";
 
-/** Where to go on reading. */
+/** The cursor after which a page of messages starts. */
 export const cursorSchema = z
   .string()
   .regex(/^\d{1,16}$/, "must be a cursor of this hub")
   .default("0")
-  .openapi({ description: "The cursor of what came before; without it, from the beginning." });
+  .openapi({ description: "The cursor of the previous page. Without it: from the beginning." });
 
 const paging = {
   after: cursorSchema,
@@ -23,11 +23,11 @@ const paging = {
 
 const pageSchema = z.object({
   messages: z.array(messageSchema),
-  cursor: z.string().openapi({ description: "Opaque: give it back as `after`." }),
-  more: z.boolean().openapi({ description: "Whether the next page has something now." }),
+  cursor: z.string().openapi({ description: "Opaque: pass it as `after`." }),
+  more: z.boolean().openapi({ description: "Whether there is a next page now." }),
 });
 
-/** Registers a session's messages, for the device that holds its token and for operators. */
+/** Registers the routes that read a session's messages: for the device with its token, and for operators. */
 export function addMessages(app: App, options: AppOptions): void {
   const own = createRoute({
     method: "get",
@@ -35,7 +35,7 @@ export function addMessages(app: App, options: AppOptions): void {
     tags: ["Messages"],
     summary: "Read the session's messages",
     description:
-      "In order. With `wait` and nothing new, the answer comes when there is, or empty when time is up.",
+      "In order. With `wait` and no new message, the answer comes with the next message, or empty after `wait` seconds.",
     security: security.token,
     request: {
       query: z.object({ ...paging, wait: z.coerce.number().min(0).max(LONGEST_WAIT_S).default(0) }),
@@ -65,7 +65,7 @@ export function addMessages(app: App, options: AppOptions): void {
     tags: ["Messages"],
     summary: "Read any session's history",
     description:
-      "With an admin key any session, in any state; with a token its own session, also by the id of one that was merged into it.",
+      "With an admin key: any session, in any state. With a token: its own session, also by the id of a session that was merged into it.",
     security: [...security.token, { apiKey: [] }],
     request: { params: z.object({ id: z.uuid() }), query: z.object(paging) },
     responses: {

@@ -9,7 +9,7 @@ import { type Family, PROMETHEUS_TYPE, prometheusText, type Sample } from "./pro
 import type { App, AppOptions } from "./request.ts";
 import { lookupCounter, OUTCOMES } from "./sessions/lookups.ts";
 
-/** A counter of the store, by its name there; `by` is its second label with every value it takes. */
+/** A counter of the store. `by` is its second label, with every value that it takes; the first one is the channel. */
 interface Counter {
   readonly name: string;
   readonly help: string;
@@ -20,7 +20,7 @@ const COUNTERS: Readonly<Record<string, Counter>> = {
   received: { name: "hub_messages_received_total", help: "Messages of customers that were saved." },
   duplicates: {
     name: "hub_messages_duplicate_total",
-    help: "Messages of customers that came again and changed nothing.",
+    help: "Messages of customers that were delivered again and changed nothing.",
   },
   turns: {
     name: "hub_turns_total",
@@ -50,10 +50,10 @@ const HISTOGRAMS: Readonly<Record<string, Omit<Counter, "by">>> = {
   },
 };
 
-/** The upper bounds of the store's buckets; every series has them all, or sums over channels would not add up. */
+/** The upper bounds of the store's buckets. Every series has all of them, so that sums over channels are right. */
 const BOUNDS_MS = [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 300_000];
 
-/** Registers `GET /metrics` for Prometheus. The store counts, so that no figure depends on which isolate is asked. */
+/** Registers `GET /metrics` for Prometheus. The store counts, so the figures are the same in every isolate. */
 export function addMetrics(app: App, options: AppOptions): void {
   const route = createRoute({
     method: "get",
@@ -61,7 +61,7 @@ export function addMetrics(app: App, options: AppOptions): void {
     tags: ["Operation"],
     summary: "Metrics for Prometheus",
     description:
-      "Text format 0.0.4. Answers while the store is down too, then with `hub_store_up 0` and without what it counts.",
+      "Text format 0.0.4. Answers while the store is down too: then with `hub_store_up 0` and without the store's counters.",
     security: security.key,
     responses: {
       200: { description: "The metrics.", content: { "text/plain": { schema: z.string() } } },
@@ -82,15 +82,18 @@ export function addMetrics(app: App, options: AppOptions): void {
       gauge("hub_build_info", "Which version runs.", 1, { version: options.version }),
       gauge("hub_store_up", "Whether the store answers.", metrics ? 1 : 0),
       ...(waits ? [gauge("hub_journal_up", "Whether the journal answers.", journal ? 1 : 0)] : []),
-      ...(journal ? waiting(journal, now) : []),
-      ...(metrics ? told(metrics, options.channels, now) : []),
+      ...(journal ? journalFamilies(journal, now) : []),
+      ...(metrics ? storeFamilies(metrics, options.channels, now) : []),
       ...(metrics ? [lookups(metrics, await namesOf(options.keys))] : []),
     ];
     return c.text(prometheusText(families), 200, { "Content-Type": PROMETHEUS_TYPE });
   });
 }
 
-/** What is asked, or undefined where it does not answer: one that is down must not hide the other. */
+/**
+ * The result of `work`, or undefined if it fails: the store's failure must not hide the journal's figures, nor the
+ * reverse.
+ */
 async function asked<T>(facts: Record<string, unknown>, work: () => Promise<T>): Promise<T | undefined> {
   try {
     return await work();
@@ -100,19 +103,19 @@ async function asked<T>(facts: Record<string, unknown>, work: () => Promise<T>):
   }
 }
 
-function waiting({ depth, oldest_at, quarantined }: JournalDepth, now: Date): Family[] {
+function journalFamilies({ depth, oldest_at, quarantined }: JournalDepth, now: Date): Family[] {
   return [
-    gauge("hub_journal_depth", "Calls that wait in the journal for the store.", depth),
+    gauge("hub_journal_depth", "Entries that wait in the journal for the store.", depth),
     gauge("hub_journal_age_seconds", "How long the oldest of them has waited.", secondsSince(oldest_at, now)),
     gauge(
       "hub_journal_quarantined",
-      "Calls that the store refused for good, kept for an operator.",
+      "Entries that the store refused for good, kept for an operator.",
       quarantined,
     ),
   ];
 }
 
-function told(metrics: Metrics, channels: readonly string[], now: Date): Family[] {
+function storeFamilies(metrics: Metrics, channels: readonly string[], now: Date): Family[] {
   const { counters, open_turns, open_deliveries, oldest_turn_at, oldest_delivery_at } = metrics;
   return [
     ...Object.keys(COUNTERS).map((key) => counter(key, counters, channels)),
@@ -132,7 +135,7 @@ function told(metrics: Metrics, channels: readonly string[], now: Date): Family[
   ];
 }
 
-/** All series from the beginning, as zeros: Prometheus cannot see one rise that begins at 1. */
+/** One counter with all its series, with zeros from the start: Prometheus sees no rise in a series that begins at 1. */
 function counter(key: string, counters: Metrics["counters"], channels: readonly string[]): Family {
   const { name, help, by } = COUNTERS[key]!;
   const [label, ...values] = by ?? [];
@@ -147,7 +150,7 @@ function counter(key: string, counters: Metrics["counters"], channels: readonly 
   return { name, type: "counter", help, samples };
 }
 
-/** What look-ups by who somebody is came to, per API key: many `none` are somebody who tries numbers. */
+/** The outcomes of look-ups by identity, per API key. Many `none` of one key mean that its holder tries numbers. */
 function lookups({ counters }: Metrics, keys: readonly string[]): Family {
   const samples = keys.flatMap((key) =>
     OUTCOMES.map((outcome): Sample => {
@@ -158,7 +161,7 @@ function lookups({ counters }: Metrics, keys: readonly string[]): Family {
   return {
     name: "hub_lookups_total",
     type: "counter",
-    help: "Look-ups of customers with an API key, by the key's name in the audit and what came of them.",
+    help: "Look-ups of customers with an API key, by the key's name in the audit and the outcome.",
     samples,
   };
 }
@@ -183,7 +186,7 @@ function histogram(key: string, counters: Metrics["counters"], channels: readonl
   return { name, type: "histogram", help, samples };
 }
 
-/** The store's counters `key|…`, by what follows. */
+/** The store's counters `key|…`, without the prefix. */
 function under(key: string, counters: Metrics["counters"]): [string, number][] {
   const prefix = `${key}|`;
   return Object.entries(counters)
@@ -196,7 +199,7 @@ function gauge(name: string, help: string, value: number, labels?: Record<string
   return { name, type: "gauge", help, samples: [{ ...(labels && { labels }), value }] };
 }
 
-/** How long something has waited; 0 when nothing does. */
+/** How many seconds something has waited; 0 if nothing waits. */
 export function secondsSince(since: Date | undefined, now: Date): number {
   return since ? Math.max(0, (now.getTime() - since.getTime()) / 1_000) : 0;
 }

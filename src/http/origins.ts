@@ -1,10 +1,12 @@
 import type { AppOptions, HttpContext } from "./request.ts";
 
 const LOCAL = /^https?:\/\/(localhost|[^./]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/;
-/** Anybody can send any origin: an isolate logs this many different ones. */
+/** The most origins that one isolate logs, because any caller can send any origin. */
 const MOST_LOGGED = 50;
 
-/** Whether pages of this origin may read answers: those of CORS_ORIGINS, the hub's own, and a developer's. */
+/**
+ * Whether pages of this origin may read answers: those in CORS_ORIGINS, the hub's own, and local ones in development.
+ */
 export function isAllowedOrigin(
   { corsOrigins, localOrigins }: AppOptions,
   origin: string,
@@ -15,7 +17,9 @@ export function isAllowedOrigin(
   return (localOrigins ?? false) && LOCAL.test(origin);
 }
 
-/** Logs each origin that is refused once, with what an operator does about it: the browser tells nobody but its user. */
+/**
+ * Logs each refused origin once, with advice. Operators could not see it otherwise: only the browser shows the refusal.
+ */
 export function refusedOriginsLog({ log }: AppOptions): (c: HttpContext, origin: string) => void {
   const seen = new Set<string>();
   return (c, origin) => {

@@ -2,8 +2,8 @@ const FIRST_PAUSE_MS = 100;
 const LONGEST_PAUSE_MS = 1_000;
 
 /**
- * Calls `look` until it finds something, `waitMs` are over or the caller hangs up; then returns what it saw last.
- * Pauses grow to a second, so that 25 s cost under thirty calls.
+ * Calls `look` until `found` is true for its result, `waitMs` have passed or `signal` aborts. Returns the last result.
+ * The pauses grow to one second, so 25 s cost fewer than thirty calls.
  */
 export async function poll<T>(
   look: () => Promise<T>,

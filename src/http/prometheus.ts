@@ -7,7 +7,7 @@ export interface Family {
 }
 
 export interface Sample {
-  /** What a histogram's series add to the name. */
+  /** The suffix of a histogram's series, appended to the name. */
   readonly suffix?: "_bucket" | "_sum" | "_count";
   readonly labels?: Readonly<Record<string, string>>;
   readonly value: number;

@@ -7,13 +7,15 @@ export interface RateLimiter {
   limit(of: { readonly key: string }): Promise<{ readonly success: boolean }>;
 }
 
-/** How often one network may call without an API key; an absent one is off. Periods are those of wrangler.toml. */
+/** The limits on calls of one network without an API key. An absent one is off. wrangler.toml sets the same periods. */
 export interface RateLimiters {
-  /** Each route that opens or proves something, for 60 seconds. */
+  /** Calls of each route that opens a session or verifies a person, per 60 seconds. */
   readonly entry?: RateLimiter;
-  /** Each route where a session token alone writes a row, wakes a bot or opens a connection, for 60 seconds. */
+  /**
+   * Calls of each route where a session token alone writes a row, wakes a bot or opens a connection, per 60 seconds.
+   */
   readonly device?: RateLimiter;
-  /** Everything together, for 10 seconds. */
+  /** All calls together, per 10 seconds. */
   readonly caller?: RateLimiter;
 }
 
@@ -36,8 +38,8 @@ const ROUTE_PERIOD_MS = 60_000;
 const CALLER_PERIOD_MS = 10_000;
 
 /**
- * Answers `too_many_requests` to a network that calls too often. Holders of an API key and platforms, which sign what
- * they send, are not counted. A limiter that fails lets everybody through.
+ * Throws `too_many_requests` for a network that calls too often. Calls with an API key and webhooks of platforms, which
+ * are signed, are not counted. A limiter that fails lets the call through.
  */
 export function limitRate(options: AppOptions) {
   const { entry, device, caller } = options.limiters ?? {};
@@ -64,8 +66,9 @@ export function limitRate(options: AppOptions) {
 }
 
 /**
- * Where a call comes from, as Cloudflare itself saw it: an IPv4 address, or the first half of an IPv6 one, which is what
- * one line has. Headers that callers can write, such as `X-Forwarded-For`, are not read.
+ * The network that a call comes from, as Cloudflare saw it: an IPv4 address, or the first 64 bits of an IPv6 address,
+ * which one internet connection usually has for itself. Headers that callers can write, such as `X-Forwarded-For`, are
+ * not read.
  */
 export function networkOf(headers: Headers): string {
   const ip = (headers.get("cf-connecting-ip") ?? "").trim().toLowerCase().slice(0, 64);
@@ -81,7 +84,10 @@ export function networkOf(headers: Headers): string {
     .join(":");
 }
 
-/** Probes, and what platforms send: they sign it, come from few networks, and would only send it again. */
+/**
+ * Whether a call is not counted: probes, and webhooks of platforms. Those are signed, come from few networks, and
+ * repeat.
+ */
 function isFree(method: string, path: string, { postedWith }: AppOptions): boolean {
   if (path === "/health") return true;
   const channel = method === "POST" ? /^\/webhooks\/([^/]+)\/?$/.exec(path)?.[1] : undefined;
@@ -92,7 +98,7 @@ async function holdsKey(c: HttpContext, { keys }: AppOptions): Promise<boolean> 
   try {
     return (await callerOf(c.req.raw.headers, keys)).scopes !== undefined;
   } catch {
-    return false; // The route itself says what is wrong with it.
+    return false; // The route itself answers with the error.
   }
 }
 

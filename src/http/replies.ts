@@ -3,20 +3,20 @@ import type { Message, TurnState } from "../core/messages/message.ts";
 import { pause, poll } from "./poll.ts";
 
 const PAGE = 200;
-/** A redelivery of something old has many messages after it; its replies are near. */
+/** The most pages to read. After an old message there may be many more; its replies stand in the first ones. */
 const PAGES = 5;
 
-/** What came of an inbound message while somebody waited. */
+/** The replies to an inbound message, and the state of its turn. */
 interface Answered {
   readonly replies: readonly Message[];
-  /** How far its turn is; absent when that is over: the bot has answered, or stays silent. */
+  /** The state of its turn; absent once the bot has answered or stayed silent. */
   readonly turn?: TurnState;
 }
 
 /**
- * The replies to an inbound message, waited for until `waitMs` are over or the caller hangs up, or the turn has failed.
- * `answering` ends when the bot has had its turn here; without it somebody else holds the session's turn, and the store
- * is asked until then.
+ * Waits for the replies to an inbound message, until `waitMs` have passed, `signal` aborts or the turn has failed.
+ * `answering` ends when this process has finished the turn. Without it another process holds the session's turn, and
+ * the store is polled.
  */
 export async function repliesTo(
   hub: Hub,
@@ -44,7 +44,7 @@ export async function repliesTo(
   return seen;
 }
 
-/** Whether this attempt brings no reply any more. */
+/** Whether the current attempt has failed, so that no reply comes from it. */
 function hasFailed(turn: TurnState | undefined): boolean {
   return turn?.state === "retrying" || turn?.state === "dead";
 }
@@ -52,7 +52,7 @@ function hasFailed(turn: TurnState | undefined): boolean {
 async function look(hub: Hub, message: Message): Promise<Answered> {
   const replies: Message[] = [];
   let turn: TurnState | undefined;
-  // From the message itself on: its turn stands with it.
+  // Start at the message itself: its own entry holds the turn's state.
   let after = message.seq - 1;
   for (let page = 0; page < PAGES; page++) {
     const { messages, cursor, more } = await hub.store.sessions.messages(
@@ -71,10 +71,10 @@ async function look(hub: Hub, message: Message): Promise<Answered> {
   return { replies, ...(turn && { turn }) };
 }
 
-/** The message that the replies name: this one, or for a bot that takes messages together the last of its batch. */
+/** The message that the replies answer: this one, or with `BOT_BATCH` a later one of the same turn. */
 function answeredBy({ bot }: Hub, message: Message, after: readonly Message[]): string {
   const isReplyTo = (id: string) => after.some((one) => one.direction === "outbound" && one.reply_to === id);
   if (!bot.batch || isReplyTo(message.message_id)) return message.message_id;
-  const sameLine = after.filter((one) => one.direction === "inbound" && one.channel === message.channel);
-  return sameLine.find((one) => isReplyTo(one.message_id))?.message_id ?? message.message_id;
+  const sameChannel = after.filter((one) => one.direction === "inbound" && one.channel === message.channel);
+  return sameChannel.find((one) => isReplyTo(one.message_id))?.message_id ?? message.message_id;
 }

@@ -5,66 +5,68 @@ import type { Log } from "../core/log.ts";
 import type { Keys } from "./auth.ts";
 import type { RateLimiters } from "./rate-limits.ts";
 
-/** What the composition root gives the routes. */
+/** The parts and settings that `src/compose` gives the routes. */
 export interface AppOptions {
   /**
-   * The hub for one request, made when a route first needs it; `log` names the request in each of its lines, and `later`
-   * lets work go on after the answer.
+   * Makes the hub for one request, when a route first needs it. `log` adds the request's id to each line, and `later`
+   * keeps the Worker alive for work after the answer.
    */
   readonly open: (c: Context, log: Log, later: (work: Promise<unknown>) => void) => Hub;
-  /** Called once a request and everything it left running have ended. */
+  /** Called after a request and all its background work have ended. */
   readonly close?: (hub: Hub) => Promise<void>;
   readonly log: Log;
   readonly version: string;
   readonly keys: Keys;
   readonly corsOrigins: readonly string[];
-  /** Whether pages of this machine may call too, from any port. */
+  /** Whether pages of `http://localhost` and other local origins may call too, from any port. */
   readonly localOrigins?: boolean;
-  /** The Durable Objects in which open devices meet, one per session; absent when there are none. */
+  /** The Durable Objects for connected devices, one per session. Absent: no live updates. */
   readonly rooms?: DurableObjectNamespace;
-  /** The name of every channel there is, on or off: what a session's `channel` may say. */
+  /** The names of all channels, on or off: the values that a session's `channel` may have. */
   readonly channels: readonly string[];
-  /** Those of them where programs of ours post for customers, with the scope of the API keys they hold. */
+  /** The channels on which the shop's own programs post for customers, with the scope of their API keys. */
   readonly postedWith: Readonly<Record<string, "kiosk" | "web">>;
-  /** What the kiosk and web channels read, for the API description; they check it themselves. */
+  /**
+   * The schema of messages on the kiosk and web channels, for the API description. The channels check it themselves.
+   */
   readonly callerMessage?: z.ZodType;
-  /** Two letters for phones without a prefix. */
+  /** The country of phones without a prefix, as two capital letters. */
   readonly country?: string;
-  /** Whether a kiosk's API key vouches for the phone that somebody typed there. Without it, it does not. */
+  /** `trust`: a phone typed at a kiosk counts as verified. `verify`, the default: it is only claimed. */
   readonly kioskPhones?: "trust" | "verify";
   readonly limiters?: RateLimiters;
-  /** Names of what the hub stands on, for operators. */
+  /** The names of the store and the cache in use, for operators. */
   readonly backends: { readonly store: string; readonly cache: string };
-  /** Who answers, by its name in `BOT`; `none` when nobody is configured. */
+  /** The bot, by its name in `BOT`; `none` if no bot is configured. */
   readonly bot?: string;
-  /** Codes of what the hub works without though it should not. */
+  /** Codes of settings with which the hub works, but should not in production: `memory_store`, `store_writes_off`. */
   readonly shortcomings?: readonly string[];
-  /** Why nothing may be served, naming the variables. */
+  /** Why the hub serves nothing; names the wrong or missing variables. */
   readonly misconfigured?: string;
   readonly bounds?: Partial<HttpBounds>;
 }
 
 export interface HttpBounds {
-  /** Every answer comes within this time, plus the `wait` a caller asked for. */
+  /** The time limit of every answer in ms, plus the `wait` of the request. */
   readonly requestMs: number;
   readonly bodyBytes: number;
-  /** `data` and `metadata` of one call, each, as JSON. */
+  /** The limit of `data` and of `metadata` in one call, each, in bytes of JSON. */
   readonly documentBytes: number;
 }
 
-/** The most seconds a caller may ask an answer to be held. */
+/** The largest `wait` that a caller may ask for, in seconds. */
 export const LONGEST_WAIT_S = 25;
 
-/** The bounds an app works within. */
+/** The bounds of an app: those given, else the defaults. */
 export function boundsOf(options: AppOptions): HttpBounds {
   // Every answer comes within 5 s: a busy isolate is half a second late.
   return { requestMs: 4_500, bodyBytes: 1024 * 1024, documentBytes: 64 * 1024, ...options.bounds };
 }
 
-/** Other names of channels, as older frontends know them. */
+/** Other names of channels, which older frontends use. */
 export const CHANNEL_ALIASES: Readonly<Record<string, string>> = { chat: "web" };
 
-/** A `channel` that a caller names, by its own name or another one. */
+/** The schema of a `channel` in a request. It turns an alias into the channel's own name. */
 export function channelName({ channels }: AppOptions) {
   const names = [...channels, ...Object.keys(CHANNEL_ALIASES)] as [string, ...string[]];
   return z
@@ -73,13 +75,13 @@ export function channelName({ channels }: AppOptions) {
     .openapi({ example: channels[0], description: "`chat` is another name of `web`." });
 }
 
-/** One HTTP call on its way through. */
+/** The state of one HTTP request. */
 export interface Exchange {
   readonly id: string;
   readonly hub: () => Hub;
-  /** Lets work go on after the answer; what it throws is logged and harms nobody. */
+  /** Keeps the Worker alive until `work` ends, after the answer. An error is logged, and never thrown. */
   readonly later: (work: Promise<unknown>) => Promise<void>;
-  /** What the request's log line says beside the usual: ids, codes and counts. */
+  /** Further fields of the request's log line: ids, codes and counts. */
   readonly facts: Record<string, unknown>;
 }
 
@@ -87,7 +89,7 @@ export type HttpEnv = { Variables: { exchange: Exchange } };
 export type App = OpenAPIHono<HttpEnv>;
 export type HttpContext = Context<HttpEnv>;
 
-/** The exchange of one request, and a function that closes its hub when all is over. */
+/** The exchange of one request, and a function that closes its hub once all background work has ended. */
 export function exchangeOf(options: AppOptions, c: HttpContext): { exchange: Exchange; settle: () => void } {
   const waitUntil = waitUntilOf(c);
   const given = c.req.header("x-request-id");
@@ -129,7 +131,7 @@ export function exchangeOf(options: AppOptions, c: HttpContext): { exchange: Exc
   };
 }
 
-/** What a log may say of a thrown value: its name, code and place, never its message. */
+/** The fields that a log may hold about a thrown value: its name, code and place, never its message. */
 export function describe(error: unknown): Record<string, unknown> {
   if (!(error instanceof Error)) return { error: typeof error };
   const { code, reason } = error as { code?: unknown; reason?: unknown };
@@ -145,7 +147,10 @@ export function describe(error: unknown): Record<string, unknown> {
   };
 }
 
-/** Workers end what a request left behind unless told; Node lets it run, and Hono throws when asked. */
+/**
+ * The Worker's `waitUntil`. On Node there is none (Hono's `executionCtx` throws), and background work runs on by
+ * itself.
+ */
 function waitUntilOf(c: HttpContext): (work: Promise<unknown>) => void {
   try {
     const context = c.executionCtx;

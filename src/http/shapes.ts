@@ -7,12 +7,15 @@ import type { Session } from "../core/sessions/session.ts";
 /** A point in time, ISO 8601 in UTC. */
 export const instant = z.string().openapi({ format: "date-time" });
 const document = z.record(z.string(), z.unknown());
-/** What was said, by kind. Cloned, for core's schema may be older than the method `openapi`, which only new ones have. */
+/**
+ * The content of a message, by kind. Core's schema is cloned, because it may be made before zod is extended with the
+ * method `openapi`, which only later schemas have.
+ */
 export const contentShape = contentSchema.clone().openapi("Content");
 
 /**
- * A session as callers see it: every column, `null` where there is nothing. Identities of kinds that are not named here,
- * as a new channel brings them, stand beside the others.
+ * A session as callers see it: every column, `null` without a value. Identities of kinds that are not named here, which
+ * a new channel may bring, are further fields beside the others.
  */
 export const sessionSchema = z
   .object({
@@ -20,8 +23,8 @@ export const sessionSchema = z
     phone: z.string().nullable().openapi({ description: "E.164" }),
     phone_verified: z.boolean().openapi({
       description:
-        "False while the phone was only typed at a kiosk: it proves nothing then. True means that nothing is merely " +
-        "claimed, also of a session without a phone.",
+        "False while the phone is only claimed: it was typed at a kiosk. True in all other cases, also for a session " +
+        "without a phone.",
     }),
     telegram_chat_id: z.string().nullable(),
     whatsapp_user_id: z.string().nullable(),
@@ -29,12 +32,12 @@ export const sessionSchema = z
     customer_id: z
       .string()
       .nullable()
-      .openapi({ description: "The shop's own name for the customer, of all their sessions." }),
-    channel: z.string().openapi({ description: "Where it began." }),
+      .openapi({ description: "The shop's own id of the customer, the same in all their sessions." }),
+    channel: z.string().openapi({ description: "The channel on which it began." }),
     channels: z.array(z.string()).openapi({ description: "Each channel once, in order of first use." }),
     status: z.enum(["active", "logged_out", "expired", "merged"]).openapi({
       description:
-        "`logged_out`: ended on every channel. `expired`: lay idle past `expires_at`. `merged`: goes on as `merged_into`.",
+        "`logged_out`: ended on every channel. `expired`: not used until `expires_at`. `merged`: continues as `merged_into`.",
     }),
     merged_into: z.uuid().nullable(),
     previous_session_id: z
@@ -42,15 +45,15 @@ export const sessionSchema = z
       .nullable()
       .openapi({ description: "The same customer's session before this one." }),
     language: z.string().nullable(),
-    data: document.openapi({ description: "What the frontends keep, and a copy of `channels`." }),
+    data: document.openapi({ description: "The data of the frontends, and a copy of `channels`." }),
     metadata: document,
-    version: z.int().openapi({ description: "What `If-Match` is compared with; also the ETag." }),
+    version: z.int().openapi({ description: "Compared with `If-Match`; also the ETag." }),
     message_count: z.int(),
     rating: z.int().nullable().openapi({
-      description: "1 to 5. The shop's own to write, in the database; no route sets it.",
+      description: "1 to 5. The shop writes it in the database; no route sets it.",
     }),
-    feedback: z.string().nullable().openapi({ description: "What the customer said of it; as `rating`." }),
-    summary: z.string().nullable().openapi({ description: "What it was about; as `rating`." }),
+    feedback: z.string().nullable().openapi({ description: "The customer's feedback; set as `rating`." }),
+    summary: z.string().nullable().openapi({ description: "A summary of the session; set as `rating`." }),
     created_at: instant,
     updated_at: instant,
     last_activity: instant,
@@ -59,17 +62,20 @@ export const sessionSchema = z
   })
   .openapi("Session");
 
-/** How far the turn of a message is that is not answered yet. */
+/** The state of the turn of a message that is not answered. */
 export const turnSchema = z
   .object({
     state: z.enum(["waiting", "running", "retrying", "dead"]).openapi({
       description:
-        "`waiting`: the bot has not been asked yet. `running`: it is being asked. `retrying`: it failed, and is asked again " +
-        "later. `dead`: it failed for good, until an operator retries it.",
+        "`waiting`: the bot has not been asked yet. `running`: the bot is asked now. `retrying`: an attempt failed, and " +
+        "another one follows. `dead`: it failed for good, unless an operator retries it.",
     }),
-    attempt: z.int().openapi({ description: "How often the bot was asked." }),
+    attempt: z.int().openapi({ description: "How many times the bot was asked." }),
     code: z.string().optional().openapi({ description: "The hub's code of the last failure." }),
-    reason: z.string().optional().openapi({ description: "The bot's own code of it, or the hub's." }),
+    reason: z
+      .string()
+      .optional()
+      .openapi({ description: "The bot's own code of the failure, or the hub's." }),
   })
   .openapi("Turn");
 
@@ -79,7 +85,7 @@ export const messageSchema = z
     message_id: z.uuid(),
     session_id: z.uuid(),
     seq: z.int().openapi({
-      description: "The order within the session: it rises, with gaps.",
+      description: "The order within the session. It rises, with gaps.",
     }),
     channel: z.string(),
     external_id: z.string().nullable(),
@@ -89,26 +95,30 @@ export const messageSchema = z
     role: z.enum(["user", "assistant", "operator", "system"]).openapi({
       description:
         "`user`: the customer. `assistant`: the bot. `operator`: a person of the shop, in the platform's own app. `system`: the " +
-        "hub's own notices, and messages that held a link to scan.",
+        "hub's own notices, and messages with a link token.",
     }),
-    author: z.string().nullable().openapi({
-      description:
-        "Who told it, where that is not the sender itself: `key:`, the API key's scope and the beginning of its SHA-256.",
-    }),
+    author: z
+      .string()
+      .nullable()
+      .openapi({
+        description:
+          "The caller that sent it for its sender: `key:`, the API key's scope and the first 8 hex digits of its SHA-256. " +
+          "`null` if the sender sent it.",
+      }),
     kind: z.string(),
     text: z.string(),
     content: contentShape,
     reply_to: z.string().nullable().openapi({
       description:
-        "Which message it answers or reacts to: its `message_id`, or the id it came with where the hub does not know that one.",
+        "The `message_id` of the message that it answers or reacts to; the platform's id if the hub does not know that one.",
     }),
     status: z
       .enum(["pending", "sent", "delivered", "read", "played", "failed"])
       .nullable()
       .openapi({
         description:
-          "How far an outbound message has come; of several parts the slowest counts, and one that failed fails it. `null` for " +
-          "an inbound one. What a device fetches itself is `sent` at once.",
+          "The status of an outbound message. With several parts the slowest part counts, and a failed part makes the message " +
+          "`failed`. A message that a device fetches itself is `sent` at once. `null` for an inbound message.",
       }),
     sent_at: instant.nullable(),
     created_at: instant,
@@ -116,8 +126,8 @@ export const messageSchema = z
     deleted_at: instant.nullable(),
     turn: turnSchema.nullable().openapi({
       description:
-        "Of an inbound message in a history, while it is not answered, or never will be; `null` once the bot has answered " +
-        "or stayed silent.",
+        "Only in a history, for an inbound message that is not answered yet or never will be. `null` once the bot has " +
+        "answered or stayed silent.",
     }),
   })
   .openapi("Message");

@@ -4,16 +4,16 @@ import { readBody } from "./body.ts";
 import { unknownNames } from "./errors.ts";
 import type { App, HttpContext } from "./request.ts";
 
-/** A body where none is expected says nothing that takes more. */
+/** How many bytes of an unexpected body are read, to name its fields. */
 const LONGEST = 4_096;
 
 type Register = App["openapi"];
 type Route = Parameters<Register>[0];
 
 /**
- * Makes every route of the app refuse query parameters that it does not know, and a body where it takes none: a filter
- * or a field that is ignored would be taken for one that was heard. Platforms' webhooks are let be, for what
- * platforms add to their calls must not cost a message.
+ * Makes every route of the app refuse unknown query parameters, and a body if it takes none. A caller could not see
+ * that an unknown filter or field was ignored. The webhooks of platforms are exempt, because platforms may add fields
+ * at any time and no message may be lost then.
  */
 export function refuseUnknown(app: App): void {
   const register = app.openapi;

@@ -20,12 +20,12 @@ import { messageSchema, sessionSchema, turnSchema, viewMessage, viewSession } fr
 
 const anyObject = { type: "object" as const };
 
-/** A webhook may hold hundreds of messages; a log line names this many. */
+/** How many ids a log line names at most: a webhook may hold hundreds of messages. */
 const NAMED = 20;
 
 /**
- * Registers where platforms deliver, one route for each in the list of channels:
- * https://core.telegram.org/bots/api#setwebhook and WhatsApp's Cloud API webhooks among them.
+ * Registers `POST /webhooks/<name>` for each platform in the list of channels. Sources of the calls:
+ * https://core.telegram.org/bots/api#setwebhook, and WhatsApp's Cloud API webhooks.
  */
 export function addPlatformWebhooks(app: App, options: AppOptions): void {
   const { bodyBytes } = boundsOf(options);
@@ -36,7 +36,8 @@ export function addPlatformWebhooks(app: App, options: AppOptions): void {
       path: `/webhooks/${name}`,
       tags: ["Webhooks"],
       summary: `Updates from ${name}`,
-      description: "Acknowledged once everything in it is saved; otherwise the platform sends it again.",
+      description:
+        "Answers 200 once all its events are saved. On any other answer the platform delivers it again.",
       security: [{ platform: [] }],
       request: { body: { required: true, content: { "application/json": { schema: anyObject } } } },
       responses: {
@@ -58,7 +59,9 @@ export function addPlatformWebhooks(app: App, options: AppOptions): void {
   addHandshake(app, options);
 }
 
-/** A platform whose signature is refused is one whose secret here is wrong, or somebody else: an operator must see it. */
+/**
+ * Logs a refused signature as a warning: an attacker sent it, or the secret here is wrong, which an operator must see.
+ */
 function warnOfRefusal(c: HttpContext, channel: string, { code }: HubError): void {
   if (code !== "unauthorized") return;
   c.var.exchange.hub().log("warn", "webhook.refused", {
@@ -68,7 +71,10 @@ function warnOfRefusal(c: HttpContext, channel: string, { code }: HubError): voi
   });
 }
 
-/** Registers where a platform checks that the webhook is ours before it subscribes: Meta's `hub.challenge`. */
+/**
+ * Registers `GET /webhooks/<name>`, with which a platform checks the webhook before it subscribes: Meta's
+ * `hub.challenge`.
+ */
 function addHandshake(app: App, options: AppOptions): void {
   const { bodyBytes } = boundsOf(options);
   const handshake = createRoute({
@@ -105,7 +111,9 @@ function addHandshake(app: App, options: AppOptions): void {
   });
 }
 
-/** Registers where kiosks and web pages post what customers say, and may wait for the answer. */
+/**
+ * Registers `POST /webhooks/kiosk` and `/web`, with which kiosks and web pages post messages and may wait for replies.
+ */
 export function addCallerWebhooks(app: App, options: AppOptions): void {
   const { bodyBytes } = boundsOf(options);
   if (options.callerMessage) app.openAPIRegistry.register("CallerMessage", options.callerMessage.clone());
@@ -123,9 +131,9 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
       summary: `A customer's message from the ${name}`,
       description:
         `With a ${scope} key for a \`phone\` or a \`session\`, or with the session's own token. \`external_id\` makes it ` +
-        "safe to send again: the same one in the same session is stored and answered once. With `wait` the answer " +
-        "comes when the bot's replies are there, or without them when time is up; they are then in the messages. It ends " +
-        "early, without any, when the bot stays silent (`turn` is `null`) or the turn fails (`turn` says how).",
+        "safe to send again: the same id in the same session is stored and answered once. With `wait` the answer comes " +
+        "with the bot's replies, or without them after `wait` seconds; `/session/messages` has them later. The answer " +
+        "comes early, without replies, if the bot stays silent (`turn` is `null`) or the turn fails (`turn` says how).",
       security: [...security.key, ...security.token],
       request: {
         query: z.object({ wait: z.coerce.number().min(0).max(LONGEST_WAIT_S).default(0) }),
@@ -137,17 +145,17 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
           z.object({
             message: messageSchema,
             session: sessionSchema,
-            duplicate: z.boolean().openapi({ description: "It was here before; nothing changed." }),
+            duplicate: z.boolean().openapi({ description: "Stored before; nothing changed." }),
             replies: z.array(messageSchema).optional().openapi({ description: "Only with `wait`." }),
             turn: turnSchema.nullable().optional().openapi({
               description:
-                "Only with `wait`: `null` once the bot has answered or stayed silent. `retrying` and `dead` are failures.",
+                "Only with `wait`. `null` once the bot has answered or stayed silent. `retrying` and `dead` are failures.",
             }),
           }),
         ),
         202: json(
-          "The database does not answer. The message is durable in the journal; it is stored and answered once the " +
-            "database is back, and then stands in the messages. Which session and id it gets nobody knows yet.",
+          "The database does not answer. The message is durable in the journal. It is stored and answered once the " +
+            "database is back, and is then in the messages. Its session and its id are not known yet.",
           z.object({ persisted: z.literal(false) }),
         ),
         ...problems(
@@ -182,7 +190,7 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
   }
 }
 
-/** Saves a webhook and sets its turns going; `answering` ends when all of them have. */
+/** Saves a webhook and starts its turns in the background; `answering` ends when all of them have ended. */
 async function take(
   c: HttpContext,
   name: string,
@@ -197,7 +205,7 @@ async function take(
   return answers.length > 0 ? { ...accepted, answering: Promise.all(answers) } : accepted;
 }
 
-/** Resolves when the 200 has been handed over: whoever waits for it is not kept by the bot's first steps. */
+/** Resolves after the 200 has been handed over, so that the bot's first steps do not delay it. */
 function acknowledged(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -7,7 +7,6 @@ import type { Channel } from "../../src/core/channel.ts";
 import { HubError } from "../../src/core/errors.ts";
 import { kits } from "../support/channels.ts";
 import {
-  type AttendFixture,
   bytesOf,
   type CodeFixture,
   type Exchange,
@@ -16,6 +15,7 @@ import {
   plain,
   type RequestFixture,
   type SendFixture,
+  type ShowTypingFixture,
   toRequest,
 } from "../support/fixtures.ts";
 import { withPlatform } from "../support/platform.ts";
@@ -105,7 +105,7 @@ describe.each(Object.keys(kits))("%s", (name) => {
     );
   });
 
-  test.for(fixturesWith<AttendFixture>(name, "showTyping"))("attends: %s", async ([, fixture]) => {
+  test.for(fixturesWith<ShowTypingFixture>(name, "showTyping"))("attends: %s", async ([, fixture]) => {
     const { to, external_id } = fixture.showTyping;
     await exchange(
       fixture,

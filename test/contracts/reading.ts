@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { anna, desk, failure, hash, type Make, minute, rejection, reply, said } from "./given.ts";
+import { anna, ben, desk, failure, hash, type Make, minute, rejection, reply, said } from "./given.ts";
 import { begin } from "./proving.ts";
 
 const { phone, telegram_chat_id } = anna;
@@ -90,6 +90,19 @@ export function reading(make: Make): void {
       ["2", other.message.seq + 2],
       ["4", minute(2).getTime() * 1_000],
     ]);
+  });
+
+  test("messages of one webhook have one order, whatever sessions they are in", async () => {
+    const store = await desk(make);
+    const from = [ben, anna, { visitor_id: "v" }, anna].map((one) => ({ visitor_id: one.visitor_id }));
+    const kept = (before: string) =>
+      from.map((who, i) => ({ type: "message" as const, message: said("web", who, `${before}${i}`) }));
+    await store.conversations.receive(kept("a"), minute(1));
+    const heard = await store.conversations.receive(kept("b"), minute(2));
+    const seqs = heard.flatMap((one) => (one.type === "message" ? one.message.seq : []));
+    expect(seqs).toEqual([0, 10, 20, 30].map((place) => minute(2).getTime() * 1_000 + place));
+    const { turns } = await store.conversations.due(minute(10), 10);
+    expect(turns.map(({ message }) => message.external_id)).toEqual(["a0", "a1", "a2"]);
   });
 
   test("a patch of too many keys or levels is refused, and changes nothing", async () => {

@@ -2,9 +2,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { HubError } from "../../src/core/errors.ts";
 import type { Store } from "../../src/core/store.ts";
 import type { RoomEvent } from "../../src/http/live/frames.ts";
-import { GUEST_HEADER } from "../../src/http/live/room.ts";
+import { JOINING_HEADER } from "../../src/http/live/room.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
-import { PlayedPair, PlayedResponse, playedRoom } from "../support/room.ts";
+import { FakePair, FakeResponse, fakeRoom } from "../support/room.ts";
 
 const WEEK_MS = 7 * 86_400_000;
 
@@ -37,7 +37,7 @@ async function write(text: string): Promise<void> {
   await store.sessions.update({ token_hash: "a" }, { message: { text, role: "user" } }, new Date());
 }
 
-const known = () => ({ ready: true, seen: Date.now() });
+const known = () => ({ ready: true, checked_at: Date.now() });
 function waitAMinute(): void {
   vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 60_000 });
 }
@@ -47,28 +47,28 @@ const textsOf = ({ frames }: { frames: any[] }) => frames.flatMap(({ message }) 
 
 describe("a room", () => {
   test("asks the store nothing while nobody is there", async () => {
-    const { tell } = playedRoom(store);
-    await tell({ type: "messages" });
+    const { publish } = fakeRoom(store);
+    await publish({ type: "messages" });
     expect(looks()).toBe(0);
   });
 
   test("looks once for all its devices, and for many pokes at a time", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     const devices = [join(session_id, "a", known()), join(session_id, "b", known())];
     await write("one");
-    await Promise.all(Array.from({ length: 50 }, () => tell({ type: "messages" })));
+    await Promise.all(Array.from({ length: 50 }, () => publish({ type: "messages" })));
     expect(looks()).toBeLessThanOrEqual(2);
     for (const device of devices) expect(textsOf(device)).toEqual(["one"]);
   });
 
   test("tries again by alarm, later each time, while the store does not answer", async () => {
     const lines: unknown[][] = [];
-    const { room, join, tell, context } = playedRoom(store, (...line) => void lines.push(line));
+    const { room, join, publish, context } = fakeRoom(store, (...line) => void lines.push(line));
     const device = join(session_id, "a", known());
     await write("one");
     fault = new HubError("unavailable", "the database did not answer", { reason: "57P01" });
     const waits: number[] = [];
-    await tell({ type: "messages" });
+    await publish({ type: "messages" });
     for (let i = 0; i < 8; i++) {
       waits.push(Math.round((context.alarm! - Date.now()) / 1_000));
       await room.alarm();
@@ -87,7 +87,7 @@ describe("a room", () => {
   });
 
   test("finds by alarm what nobody told it: messages, and tokens that have died", async () => {
-    const { room, join, context } = playedRoom(store);
+    const { room, join, context } = fakeRoom(store);
     const devices = [join(session_id, "a"), join(session_id, "b")];
     await store.sessions.signOut("b", new Date());
     await write("unannounced");
@@ -105,11 +105,11 @@ describe("a room", () => {
   });
 
   test("keeps watch from its first device on", async () => {
-    vi.stubGlobal("WebSocketPair", PlayedPair);
-    vi.stubGlobal("Response", PlayedResponse);
-    const { room, context } = playedRoom(store);
+    vi.stubGlobal("WebSocketPair", FakePair);
+    vi.stubGlobal("Response", FakeResponse);
+    const { room, context } = fakeRoom(store);
     const headers = {
-      [GUEST_HEADER]: JSON.stringify({ session_id, token_hash: "a", after: 0, asked: true }),
+      [JOINING_HEADER]: JSON.stringify({ session_id, token_hash: "a", after: 0, asked: true }),
     };
     expect(await room.fetch(new Request("http://room/", { headers }))).toMatchObject({
       status: 101,
@@ -120,21 +120,21 @@ describe("a room", () => {
   });
 
   test("passes nothing on to a device whose token died a while ago, though nobody told it", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     const [alive, dead] = [join(session_id, "a", known()), join(session_id, "b", known())];
     await store.sessions.signOut("b", new Date());
     waitAMinute();
-    await tell({ type: "status", message_id: "m", status: "sent" });
+    await publish({ type: "status", message_id: "m", status: "sent" });
     expect([alive.frames.length, alive.closed]).toEqual([1, undefined]);
     expect([dead.frames.length, dead.closed]).toEqual([0, 4003]);
   });
 
   test("passes on no more than typing while it cannot ask whether a token lives", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     waitAMinute();
     fault = new HubError("unavailable", "the database did not answer");
-    await tell(
+    await publish(
       { type: "typing", channel: "web", seq: 0 },
       { type: "status", message_id: "m", status: "sent" },
     );
@@ -142,76 +142,76 @@ describe("a room", () => {
   });
 
   test("lets a device go at once, though it is just being sent something", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     await write("one");
-    await tell({ type: "messages" }, { type: "closed", token_hash: "a" });
+    await publish({ type: "messages" }, { type: "closed", token_hash: "a" });
     expect([device.closed, device.frames]).toEqual([4003, []]);
   });
 
   test("tells of typing after the message it is about, and not after its reply", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     await write("one");
     const [one] = (await store.sessions.messages({ session_id }, 0, 1, new Date())).messages;
     const typing = { type: "typing", channel: "web", seq: one!.seq } as const;
-    await tell(typing, { type: "messages" });
+    await publish(typing, { type: "messages" });
     expect(device.frames.map(({ type }) => type)).toEqual(["message", "typing"]);
     expect(device.frames[1]).toEqual({ type: "typing", channel: "web" });
-    await tell(typing);
+    await publish(typing);
     expect(device.frames).toHaveLength(3);
     const late = join(session_id, "a", known());
     await write("two");
-    await tell(typing);
+    await publish(typing);
     expect(late.frames.map(({ type }) => type)).toEqual(["message", "message"]);
   });
 
   test("passes on that a turn has failed", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     const turn = { state: "retrying", attempt: 1, code: "unavailable", reason: "bot_http_500" } as const;
-    await tell({ type: "turn", message_id: "m", turn });
+    await publish({ type: "turn", message_id: "m", turn });
     expect(device.frames).toEqual([{ type: "turn", message_id: "m", turn }]);
   });
 
   test("closes a connection that was let in while its device signed out", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     await store.sessions.signOut("b", new Date());
     const late = join(session_id, "b");
-    await tell({ type: "messages" });
+    await publish({ type: "messages" });
     expect([late.closed, late.frames]).toEqual([4003, []]);
   });
 
   test("sends devices on when the session that they named is now another one's", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     const devices = [join("another", "a"), join("another", "b", known())];
-    await tell({ type: "messages" });
+    await publish({ type: "messages" });
     expect(devices[0]!.closed).toBe(4001);
     expect(devices[1]!.closed).toBe(4003); // the store knows no session of that name
   });
 
   test("passes on no change of a message that a device does not have yet", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     await write("one");
     const [message] = (await store.sessions.messages({ session_id }, 0, 1, new Date())).messages;
     const notice = { type: "changed", message: JSON.parse(JSON.stringify(message)) } as RoomEvent;
     const device = join(session_id, "a", known());
-    await tell(notice);
+    await publish(notice);
     expect(device.frames).toEqual([]);
-    await tell({ type: "messages" }, notice);
+    await publish({ type: "messages" }, notice);
     expect(device.frames.map(({ type }) => type)).toEqual(["message", "changed"]);
   });
 
   test("passes on nothing that something newer has overtaken", async () => {
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     const device = join(session_id, "a", known());
     const status = (status: "sent" | "delivered" | "read") =>
       ({ type: "status", message_id: "m", status }) as const;
     const session = (version: number, updated_at: string) =>
       ({ type: "session", session: { version, updated_at } }) as RoomEvent;
-    await tell(status("sent"), status("read"), status("delivered"), status("sent"));
-    await tell(session(2, "2026-11-02T10:00:01Z"), session(2, "2026-11-02T10:00:00Z"));
-    await tell(session(1, "2026-11-02T10:00:02Z"), session(3, "2026-11-02T10:00:00Z"));
+    await publish(status("sent"), status("read"), status("delivered"), status("sent"));
+    await publish(session(2, "2026-11-02T10:00:01Z"), session(2, "2026-11-02T10:00:00Z"));
+    await publish(session(1, "2026-11-02T10:00:02Z"), session(3, "2026-11-02T10:00:00Z"));
     expect(device.frames.map((frame) => frame.status ?? frame.session.version)).toEqual([
       "sent",
       "read",

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import type { Store } from "../../src/core/store.ts";
 import { CLOSE } from "../../src/http/live/frames.ts";
-import { GUEST_HEADER } from "../../src/http/live/room.ts";
+import { JOINING_HEADER } from "../../src/http/live/room.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { begin, type TestHub, testHub } from "../support/http.ts";
 import { call } from "../support/people.ts";
-import { PlayedPair, PlayedResponse, playedRoom } from "../support/room.ts";
+import { FakePair, FakeResponse, fakeRoom } from "../support/room.ts";
 
 const WEEK_MS = 7 * 86_400_000;
 const MEBIBYTE = 1024 * 1024;
@@ -34,17 +34,17 @@ const carried = ({ frames }: { frames: any[] }) =>
   frames.reduce((sum, frame) => sum + JSON.stringify(frame).length, 0);
 
 describe("a device that opens connections without end", () => {
-  async function connect({ room, context }: ReturnType<typeof playedRoom>, token_hash: string) {
-    vi.stubGlobal("WebSocketPair", PlayedPair);
-    vi.stubGlobal("Response", PlayedResponse);
+  async function connect({ room, context }: ReturnType<typeof fakeRoom>, token_hash: string) {
+    vi.stubGlobal("WebSocketPair", FakePair);
+    vi.stubGlobal("Response", FakeResponse);
     const guest = { session_id, token_hash, after: 0, asked: true };
-    await room.fetch(new Request("http://room/", { headers: { [GUEST_HEADER]: JSON.stringify(guest) } }));
+    await room.fetch(new Request("http://room/", { headers: { [JOINING_HEADER]: JSON.stringify(guest) } }));
     vi.unstubAllGlobals();
     return context.getWebSockets(token_hash).at(-1)!;
   }
 
   test("closes its own, and no other device's", async () => {
-    const played = playedRoom(store);
+    const played = fakeRoom(store);
     const others = [await connect(played, "b"), await connect(played, "c")];
     const own = [];
     for (let i = 0; i < 100; i++) own.push(await connect(played, "a"));
@@ -54,7 +54,7 @@ describe("a device that opens connections without end", () => {
   });
 
   test("has no more than 32 with all the tokens of its session together", async () => {
-    const played = playedRoom(store);
+    const played = fakeRoom(store);
     for (let i = 0; i < 50; i++) await connect(played, "abcde"[i % 5]!);
     const open = played.context.getWebSockets().filter(({ closed }) => closed === undefined);
     expect(open).toHaveLength(32);
@@ -64,11 +64,11 @@ describe("a device that opens connections without end", () => {
 describe("a device that does not read", () => {
   test("is kept 2 MiB at most of a long history, and finds the rest by its cursor", async () => {
     await write(300, LONG);
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     const seen: number[] = [];
     for (let connections = 1, cursor = 0; ; connections++) {
       const device = join(session_id, "a", { cursor });
-      await tell({ type: "messages" });
+      await publish({ type: "messages" });
       expect(carried(device)).toBeLessThan(2 * MEBIBYTE + 2 * LONG.length);
       seen.push(...device.frames.flatMap(({ message }) => message?.seq ?? []));
       if (device.closed === undefined) break;
@@ -80,11 +80,11 @@ describe("a device that does not read", () => {
   });
 
   test("is kept no more of what comes while it is connected, either", async () => {
-    const { join, tell } = playedRoom(store);
-    const device = join(session_id, "a", { ready: true, seen: Date.now() });
+    const { join, publish } = fakeRoom(store);
+    const device = join(session_id, "a", { ready: true, checked_at: Date.now() });
     for (let i = 0; i < 200; i++) {
       await write(1, LONG);
-      await tell({ type: "messages" });
+      await publish({ type: "messages" });
     }
     expect(device.closed).toBe(CLOSE.full);
     expect(carried(device)).toBeLessThan(2 * MEBIBYTE + 2 * LONG.length);
@@ -92,16 +92,16 @@ describe("a device that does not read", () => {
 
   test("costs no reads once it is closed", async () => {
     await write(1_000, LONG);
-    const { join, tell } = playedRoom(store);
+    const { join, publish } = fakeRoom(store);
     join(session_id, "a");
-    await tell({ type: "messages" });
+    await publish({ type: "messages" });
     expect(looks()).toBeLessThanOrEqual(2);
   });
 });
 
 describe("devices that sit there", () => {
   test("cost one look a device at a check, and none between", async () => {
-    const { room, join, context } = playedRoom(store);
+    const { room, join, context } = fakeRoom(store);
     for (let i = 0; i < 32; i++) join(session_id, "abcd"[i % 4]!);
     await room.alarm();
     expect(looks()).toBe(4);
@@ -109,7 +109,7 @@ describe("devices that sit there", () => {
   });
 
   test("and talk are let go", () => {
-    const { room, join } = playedRoom(store);
+    const { room, join } = fakeRoom(store);
     const [chatty, other] = [join(session_id, "a"), join(session_id, "b")];
     for (let i = 0; i < 101; i++) room.webSocketMessage(chatty as never, "{}");
     expect([chatty.closed, other.closed]).toEqual([CLOSE.tooMuch, undefined]);

@@ -1,17 +1,17 @@
 import { hmacHex } from "../../src/core/signature.ts";
 import type { PlatformAnswer } from "./fixtures.ts";
 
-/** What a test knows about a channel that the channel itself keeps secret or takes from outside. */
+/** The parts of a channel that its tests need: its settings, its signatures, its limits. */
 export interface Kit {
-  /** A complete configuration; `apiRoot` is where the platform is played. */
+  /** A complete configuration. `apiRoot` is the address of the fake platform. */
   readonly env: (apiRoot: string) => Record<string, string>;
-  /** The settings that must come together. */
+  /** The required settings: all of them, or the channel is off. */
   readonly required: readonly string[];
-  /** The headers with which the platform sends this body. */
+  /** The headers with which the platform signs this body. */
   readonly sign: (body: Uint8Array) => Promise<Record<string, string>>;
-  /** What forgers send instead. */
+  /** Headers with forged signatures. */
   readonly forge: (body: Uint8Array) => Promise<Record<string, string>[]>;
-  /** What the platform answers when the channel asks it something while it reads. */
+  /** The platform's answer to a call that the channel makes while it reads. */
   readonly whileReading?: PlatformAnswer;
   /** The longest text that one call may carry, in UTF-16 units. */
   readonly longest: number;
@@ -74,7 +74,7 @@ export const kits: Readonly<Record<string, Kit>> = {
   },
 };
 
-/** A business connection of the configured owner's, as `getBusinessConnection` answers it. */
+/** A business connection of the configured owner, as `getBusinessConnection` returns it. */
 export function connection(more: object = {}): object {
   const user = { id: 7900800700, is_bot: false, first_name: "Olga" };
   const rights = { can_reply: true };

@@ -1,6 +1,6 @@
 import type sqlDriver from "postgres";
 
-/** What empties the hub's tables, as one statement list; all but the audit, which is only ever added to. */
+/** The SQL statements that empty all tables of the hub, except the audit, from which rows cannot be deleted. */
 export async function emptying(owner: sqlDriver.Sql, verb: "truncate" | "delete from"): Promise<string> {
   const rows = await owner`
     select format('%I', tablename) as name from pg_tables

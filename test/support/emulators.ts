@@ -8,7 +8,10 @@ interface Webhook {
   json: any;
 }
 
-/** The hub's side: keeps every webhook, answers `statuses` in turn and then 200, and echoes the challenge. */
+/**
+ * A server in the place of the hub: it keeps every webhook, answers `statuses` in turn and then 200, and echoes the
+ * challenge.
+ */
 export interface Hub {
   url: string;
   webhooks: Webhook[];
@@ -17,7 +20,7 @@ export interface Hub {
   stop(): Promise<void>;
 }
 
-/** How soon an emulator delivers again here. */
+/** Short times for redelivery in tests. */
 export const quick = { retryMs: 5, maxRetryMs: 20, maxTries: 4 };
 
 /** An answer's status and JSON. */
@@ -26,7 +29,7 @@ export async function answer(response: Promise<Response>): Promise<[number, any]
   return [status, json];
 }
 
-/** What a script asks of an emulator. */
+/** The script's calls to an emulator. */
 export function scriptOf(emulator: () => Emulator) {
   const url = (path: string) => emulator().url + path;
   return {
@@ -37,7 +40,7 @@ export function scriptOf(emulator: () => Emulator) {
   };
 }
 
-/** Starts a hub's side on a port of its own. */
+/** Starts such a server on a free port. */
 export async function startHub(): Promise<Hub> {
   const webhooks: Webhook[] = [];
   const statuses: number[] = [];

@@ -2,19 +2,19 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { WebhookRequest } from "../../src/core/channel.ts";
 
-/** A webhook and what the channel reads in it, or the code it refuses it with. */
+/** A webhook, and the events that the channel reads in it, or the error code with which it refuses it. */
 export interface RequestFixture {
-  /** `raw` is a body that is not JSON. The runner signs the body; `headers` go on top. */
+  /** `raw` is a body that is not JSON. The runner signs the body; `headers` replace its headers. */
   request: { headers?: Record<string, string>; body?: unknown; raw?: string };
   inbound?: unknown[];
   error?: { code: string };
-  /** What the platform answers when the channel asks it something while it reads, in order. */
+  /** The platform's answers to the calls that the channel makes while it reads, in order. */
   platform?: PlatformAnswer | PlatformAnswer[];
-  /** The calls that it must see meanwhile. */
+  /** The calls that the platform must get meanwhile. */
   requests?: PlatformCall[];
 }
 
-/** What a played platform answers to one call; `drop` cuts the line, `hang` never answers. */
+/** The fake platform's answer to one call. `drop` closes the connection; `hang` never answers. */
 export interface PlatformAnswer {
   status?: number;
   headers?: Record<string, string>;
@@ -24,7 +24,7 @@ export interface PlatformAnswer {
   hang?: boolean;
 }
 
-/** A call as the platform must see it: exact, but for headers not named. */
+/** A call that the platform must get: exact, except for headers that are not named. */
 export interface PlatformCall {
   method: string;
   path: string;
@@ -32,7 +32,7 @@ export interface PlatformCall {
   body?: unknown;
 }
 
-/** Calls of ours, how the platform answers them, and the error that comes of it, if any. */
+/** Calls of the channel, the platform's answers, and the resulting error, if any. */
 export interface Exchange {
   /** Answers in the order of calls. */
   platform: PlatformAnswer | PlatformAnswer[];
@@ -40,21 +40,21 @@ export interface Exchange {
   error?: { code: string; reason?: string; retryAfterMs?: number };
 }
 
-/** One `send`; it ends with an error or with an id, given or as a pattern where the channel makes one up. */
+/** One `send`. It ends with an error, with an id, or with a pattern for an id that the channel makes up. */
 export interface SendFixture extends Exchange {
   send: { to: Record<string, string>; part: { kind: "text"; text: string } };
   id?: string;
   idMatches?: string;
 }
 
-/** One `sendCode`, `hours` after the customer was last heard of; `env` is set on top of the kit's. */
+/** One `sendCode`, `hours` after the customer's last message. `env` is added to the kit's settings. */
 export interface CodeFixture extends Exchange {
   sendCode: { address: Record<string, string>; code: string; hours: number };
   env?: Record<string, string>;
 }
 
-/** One `attend`. */
-export interface AttendFixture extends Exchange {
+/** One `showTyping`. */
+export interface ShowTypingFixture extends Exchange {
   showTyping: { to: Record<string, string>; external_id: string };
 }
 
@@ -65,7 +65,7 @@ export interface HandshakeFixture {
   error?: { code: string };
 }
 
-type Fixture = RequestFixture | SendFixture | CodeFixture | AttendFixture | HandshakeFixture;
+type Fixture = RequestFixture | SendFixture | CodeFixture | ShowTypingFixture | HandshakeFixture;
 
 /** Every fixture of a channel that has `key`, with its name for `test.for`. */
 export function fixturesWith<T extends Fixture>(channel: string, key: keyof T & string): [string, T][] {
@@ -75,7 +75,7 @@ export function fixturesWith<T extends Fixture>(channel: string, key: keyof T & 
   });
 }
 
-/** Every `*.json` of a folder, parsed, by its name without the ending; none when there is no such folder. */
+/** Every `*.json` of a folder, parsed, by its name without the ending; none if there is no such folder. */
 export function jsonFiles(folder: string): [string, unknown][] {
   if (!existsSync(folder)) return [];
   return readdirSync(folder)
@@ -94,7 +94,7 @@ export function toRequest(body: Uint8Array, headers: Record<string, string> = {}
   return { method: "POST", query: new URLSearchParams(), headers: new Headers(headers), body };
 }
 
-/** What a value looks like once it is JSON: instants as text, nothing undefined. */
+/** A value after JSON: dates as text, undefined members removed. */
 export function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }

@@ -4,14 +4,14 @@ import { fixturesWith, type RequestFixture } from "./fixtures.ts";
 import { ENV } from "./http.ts";
 import { type Operation, sample } from "./openapi.ts";
 
-/** One request to be sent: where, as whom, and what was done to its body, its query and its headers. */
+/** One random request: its operation, its credentials, and the changes to its body, query and headers. */
 export interface Shot {
   readonly operation: number;
   readonly method: string | undefined;
   readonly who: number;
   readonly pick: number;
   readonly named: Readonly<Record<string, unknown>>;
-  /** Which of them it does without, as bits. */
+  /** Which optional fields it leaves out, as bits. */
   readonly drop: number;
   readonly changes: readonly Change[];
   readonly cut: number | undefined;
@@ -19,7 +19,7 @@ export interface Shot {
   readonly query: Readonly<Record<string, string>>;
 }
 
-/** One node of the body, and what stands in its place; `undefined` takes it away. */
+/** One node of the body, and its replacement; `undefined` removes it. */
 interface Change {
   readonly at: number;
   readonly value: unknown;
@@ -52,15 +52,15 @@ const word = fc.oneof(
   fc.constantFrom("", "0", "1", "-1", "true", "null", "kiosk", "web", "%", "+49151", "a,b", "1e9", "∞"),
   fc.string({ maxLength: 30 }),
 );
-/** What a header may hold at all. */
+/** The characters that a header may hold. */
 const latin = fc.stringMatching(/^[\x20-\x7e]{0,60}$/).map((text) => text.trim());
 
-/** Something once in so many times, else nothing. */
+/** The value once in `times` draws; otherwise undefined. */
 function rarely<T>(times: number, arbitrary: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> {
   return fc.oneof({ weight: times - 1, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary });
 }
 
-/** A value for a field of this name, mostly one that means something. */
+/** A value for a field, mostly one of `good`. */
 function meaning(...good: readonly unknown[]): fc.Arbitrary<unknown> {
   return fc.oneof({ weight: 8, arbitrary: fc.constantFrom<unknown>(...good) }, { weight: 1, arbitrary: odd });
 }
@@ -89,10 +89,10 @@ const named = fc.record({
   message: meaning("Hello", { text: "Hello", role: "assistant", external_id: "u1" }),
 });
 
-/** What every request has; of the others each has about half. */
+/** The fields that every request has. It has each other field in about half of all cases. */
 const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password"];
 
-/** So many random requests, each to one of so many operations; the same ones for the same seed. */
+/** `count` random requests, each to one of `operations` operations. The same seed gives the same requests. */
 export function shots(operations: number, count: number, seed: number): Shot[] {
   return fc.sample(shot(operations), { numRuns: count, seed });
 }
@@ -151,16 +151,16 @@ function shot(operations: number): fc.Arbitrary<Shot> {
   });
 }
 
-/** What a hub knows that a shot may aim at. */
+/** The data of a hub that a random request may name. */
 export interface Targets {
   readonly victim: string;
   readonly device: string;
   readonly mine: () => string;
-  /** A device of one's own. */
+  /** A device of the attacker's own session. */
   readonly own: () => string;
 }
 
-/** The shot as a request. */
+/** Makes the request. */
 export async function aim(
   shot: Shot,
   operation: Operation,
@@ -202,7 +202,7 @@ function bodyOf(shot: Shot, { body: schema, path }: Operation, aimed: Record<str
   return new TextEncoder().encode(shot.cut === undefined ? text : text.slice(0, shot.cut));
 }
 
-/** Of the two ways to say a message, and of the optional fields, only those that were drawn. */
+/** Keeps only the drawn fields: one of `text` and `content`, and some of the optional ones. */
 function ownWords(value: unknown, aimed: Record<string, unknown>): unknown {
   if (value === null || typeof value !== "object" || Array.isArray(value)) return value;
   return Object.fromEntries(
@@ -237,7 +237,7 @@ function fixture(channel: string, pick: number): unknown {
   return bodies[(pick * 7) % bodies.length];
 }
 
-/** What a platform shows with its webhook, when the caller is one. */
+/** The platform's signature headers, if the request is a platform's webhook. */
 async function signed(path: string, body: Uint8Array | undefined, credentials: Record<string, string>) {
   if (!("x-platform" in credentials)) return {};
   if (path === "/webhooks/telegram")

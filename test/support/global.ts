@@ -12,12 +12,12 @@ import { migrate } from "../../migrations/migrate.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** Where test files ask for what they share: `/server`, `/empty` and `/database`. */
+    /** The address of the shared resources for test files: `/server`, `/empty` and `/database`. */
     stack: string;
   }
 }
 
-/** One Postgres for the whole run, started when a test file first asks; each database is a copy of a template. */
+/** Offers one Postgres for the whole run. It starts at the first request; each database is a copy of a template. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   let server: Promise<Postgres> | undefined;
   let migrated: Promise<string> | undefined;

@@ -34,7 +34,7 @@ export interface Line {
   readonly fields: Readonly<Record<string, unknown>>;
 }
 
-/** A cache that remembers what it was told. */
+/** A cache that records its calls. */
 export function recordingCache(): SessionCache & { readonly calls: unknown[][] } {
   const calls: unknown[][] = [];
   return {
@@ -49,7 +49,7 @@ export function recordingCache(): SessionCache & { readonly calls: unknown[][] }
   };
 }
 
-/** The whole hub behind its routes, on the memory store, with a clock that the test moves and a log that it reads. */
+/** The whole hub with its routes, on the memory store. The test moves its clock and reads its log. */
 export function testHub(parts: Partial<Hub> = {}, options: Partial<AppOptions> = {}) {
   const lines: Line[] = [];
   const clock = { now: new Date("2026-11-02T10:00:00Z") };
@@ -97,9 +97,9 @@ export function testHub(parts: Partial<Hub> = {}, options: Partial<AppOptions> =
     cache,
     clock,
     lines,
-    /** Calls a route as Workers do. */
+    /** Calls a route as a Worker does. */
     request: async (path: string, init?: RequestInit) => app.request(path, init, {}, context as never),
-    /** Waits for what requests left running. */
+    /** Waits for the background work of all requests. */
     idle: async () => {
       for (let size = -1; size !== running.size; ) {
         size = running.size;
@@ -136,7 +136,7 @@ export async function begin(
   };
 }
 
-/** Every store method behaves as `fault` says. */
+/** A store in which every method calls `fault`. */
 export function faultyStore(fault: () => Promise<never>): Store {
   const port = new Proxy({}, { get: () => fault });
   return {

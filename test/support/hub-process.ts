@@ -1,6 +1,8 @@
 import { type NodeHubOptions, startNodeHub } from "./node-hub.ts";
 
-/** A hub in a process of its own, for tests that kill it: `node hub-process.ts <options as JSON>`; logs to stdout. */
+/**
+ * Runs a hub in a process of its own, for tests that kill it: `node hub-process.ts <options as JSON>`. Logs to stdout.
+ */
 const options = JSON.parse(process.argv[2]!) as NodeHubOptions;
 const { sweep } = await startNodeHub({
   ...options,

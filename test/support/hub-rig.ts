@@ -13,7 +13,7 @@ import { ENV } from "./http.ts";
 import { type NodeHub, type NodeHubOptions, startNodeHub } from "./node-hub.ts";
 import { createDatabase } from "./stack.ts";
 
-/** What an emulator noted of one call of ours. */
+/** An emulator's record of one call of the hub. */
 export interface SentCall {
   readonly n: number;
   readonly method: string;
@@ -23,9 +23,9 @@ export interface SentCall {
 }
 
 export interface Platform {
-  /** One call to the emulator's script side. */
+  /** One call to the emulator's script routes. */
   tell(path: string, body?: unknown): Promise<any>;
-  /** The replies it took, in order. */
+  /** The replies that it accepted, in order. */
   replies(): Promise<SentCall[]>;
 }
 
@@ -33,9 +33,9 @@ export interface Shop {
   readonly telegram: Platform;
   readonly whatsapp: Platform;
   readonly sql: postgres.Sql;
-  /** What a hub of this shop is started with. */
+  /** The options with which a hub of this shop starts. */
   readonly options: NodeHubOptions;
-  /** A call to the hub. */
+  /** Calls the hub. */
   ask(path: string, init?: RequestInit): Promise<Response>;
   /** Opens the hub in this process; it closes with the test. */
   open(over?: Partial<NodeHubOptions>): Promise<NodeHub>;
@@ -43,7 +43,7 @@ export interface Shop {
   spawn(over?: Partial<NodeHubOptions>): Promise<ChildProcess>;
 }
 
-/** A shop with a database and both platforms of its own, and no hub yet; all of it is gone when the test is. */
+/** Makes a shop with a database and both platforms, and no hub yet. Everything is removed after the test. */
 export async function createShop(delivery: Partial<DeliverySettings> = {}): Promise<Shop> {
   const [{ url: databaseUrl }, port] = await Promise.all([createDatabase(), freePort()]);
   const url = `http://127.0.0.1:${port}`;
@@ -92,7 +92,7 @@ export async function createShop(delivery: Partial<DeliverySettings> = {}): Prom
   };
 }
 
-/** Ends a process as a crash does, and waits until it is gone. */
+/** Kills a process, as a crash would, and waits for its end. */
 export async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const gone = once(child, "exit");
@@ -100,7 +100,9 @@ export async function kill(child: ChildProcess): Promise<void> {
   await gone;
 }
 
-/** A bot behind HTTP, as `docs/bots.md` has it; `answer` gets the turn and says what to answer, throws, or never ends. */
+/**
+ * Starts a bot as docs/bots.md describes it. `answer` gets the turn, and returns the replies, throws, or never ends.
+ */
 export async function startBot(answer: (turn: any) => Promise<string[]>): Promise<string> {
   const server: Server = createServer(async (request, response) => {
     let body = "";

@@ -12,7 +12,7 @@ import { startWorker } from "../../dev/worker.ts";
 import { post } from "./http.ts";
 import { createDatabase, supabase } from "./stack.ts";
 
-/** The Worker under workerd, with all that it talks to. */
+/** The Worker under workerd, with its database, its bot and its platforms. */
 export interface LiveHub {
   readonly url: string;
   readonly databaseUrl: string;
@@ -24,12 +24,12 @@ export interface LiveHub {
 
 interface Bot {
   readonly url: string;
-  /** How long it thinks. */
+  /** How long the bot takes for a reply, in ms. */
   delayMs: number;
   stop(): Promise<unknown>;
 }
 
-/** Starts a hub on Supabase's REST API, with a bot that repeats what it hears and both platforms played. */
+/** Starts a hub on Supabase's REST API, with a bot that echoes, and emulators of both platforms. */
 export async function startLiveHub(): Promise<LiveHub> {
   const [database, bot] = await Promise.all([createDatabase(), startBot()]);
   const rest = await supabase(database.url);
@@ -117,13 +117,13 @@ export async function begin(hub: string, body: object = { channel: "web" }): Pro
   return { hub, token, id: session.session_id, bearer: { authorization: `Bearer ${token}` } };
 }
 
-/** Posts a message on the device's behalf. */
+/** Posts a message for the device. */
 export async function say({ hub, bearer }: Begun, text: string): Promise<void> {
   const answer = await fetch(`${hub}/webhooks/web`, post({ external_id: text, text }, bearer));
   expect(answer.status).toBe(200);
 }
 
-/** All messages of its session, as the API has them. */
+/** All messages of the device's session, from the API. */
 export async function history({ hub, bearer }: Begun): Promise<any[]> {
   const all: any[] = [];
   for (let after = "0", more = true; more; ) {
@@ -135,7 +135,7 @@ export async function history({ hub, bearer }: Begun): Promise<any[]> {
   return all;
 }
 
-/** Lets a customer do something on a platform, and sees that the hub took it. */
+/** Lets a customer act on a platform, and checks that the hub accepted the webhook. */
 export async function play(emulator: Emulator, path: string, fields: object): Promise<any> {
   const answer = (await (await fetch(`${emulator.url}${path}`, post(fields))).json()) as any;
   expect(answer).toMatchObject({ status: 200 });

@@ -1,6 +1,6 @@
 import { type IncomingHttpHeaders, request } from "node:http";
 
-/** A device with an open connection, and all it has received. */
+/** A device with an open connection, and the frames that it has received. */
 export interface OpenDevice {
   readonly frames: any[];
   readonly protocol: string;
@@ -9,30 +9,30 @@ export interface OpenDevice {
   readonly closed: Promise<{ code: number; reason: string }>;
   /** The frames of one type. */
   of(type: string): any[];
-  /** Resolves once the frames say so. */
+  /** Resolves once `check` is true. */
   until(check: (device: OpenDevice) => boolean, ms?: number): Promise<void>;
   send(text: string): void;
   close(): Promise<void>;
 }
 
-/** What it was sent, as texts. */
+/** The texts of the messages that the device received. */
 export const textsOf = (device: OpenDevice): string[] =>
   device.of("message").map(({ message }) => message.text);
 
-/** Whether it knows everything. */
+/** Whether the device has received `ready`. */
 export const isReady = (device: OpenDevice): boolean => device.of("ready").length > 0;
 
-/** Opens `/session/live` as browsers do, with the token as a subprotocol. */
+/** Opens `/session/live` as a browser does, with the token as a subprotocol. */
 export function browse(hub: string, token: string, query = ""): Promise<OpenDevice> {
   return open(new WebSocket(address(hub, query), ["hub.v1", token]));
 }
 
-/** Opens it as programs may, with the token in a header. */
+/** Opens `/session/live` as another program may, with the token in a header. */
 export function dial(hub: string, headers: Record<string, string>, query = ""): Promise<OpenDevice> {
   return open(new WebSocket(address(hub, query), { headers } as never));
 }
 
-/** What a connection that is not let in is answered. */
+/** The answer to a refused connection. */
 export function refusal(
   hub: string,
   headers: Record<string, string>,
@@ -112,7 +112,7 @@ async function open(socket: WebSocket): Promise<OpenDevice> {
     socket.addEventListener("open", () => resolve());
     socket.addEventListener("error", () => reject(new Error("the connection was refused")));
   });
-  // A local workerd that has never heard a device lets its connection hang for seconds after both sides said goodbye.
+  // Local workerd delays the close for seconds if the device has never sent anything.
   socket.send("ping");
   return device;
 }

@@ -18,12 +18,12 @@ export interface NodeHubOptions {
   readonly databaseUrl: string;
   readonly telegramUrl: string;
   readonly whatsappUrl: string;
-  /** Asked over HTTP, unless `bot` is given. */
+  /** The URL of a bot, unless `bot` is given. */
   readonly botUrl?: string;
   readonly bot?: Bot;
-  /** A short one lets a test see what happens after somebody died. */
+  /** The lease in ms. With a short one a test sees soon what follows the death of a worker. */
   readonly leaseMs?: number;
-  /** Whether platforms' paces are kept. Default true. */
+  /** Whether the hub keeps the platforms' rate limits. Default true. */
   readonly paced?: boolean;
   readonly log?: Log;
 }
@@ -31,13 +31,15 @@ export interface NodeHubOptions {
 export interface NodeHub {
   readonly hub: Hub;
   readonly lines: readonly Line[];
-  /** Picks up what was dropped, as the cron does. */
+  /** Runs a sweep, as the cron does. */
   sweep(): Promise<void>;
-  /** Waits for what requests left running, and hangs up. */
+  /** Waits for background work, and closes all connections. */
   stop(): Promise<void>;
 }
 
-/** The hub with all its real parts on Node: HTTP on loopback, channels that call their emulators, a pool of Postgres. */
+/**
+ * The hub with its real parts on Node: HTTP on loopback, channels that call emulators, a pool of Postgres connections.
+ */
 export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
   const { port, databaseUrl, telegramUrl, whatsappUrl, botUrl, leaseMs = 60_000, paced = true } = options;
   const env = {

@@ -3,12 +3,12 @@ import type { TestHub } from "./http.ts";
 /** One operation of the API description. */
 export interface Operation {
   readonly method: string;
-  /** With `{names}` where ids go. */
+  /** The path, with `{names}` in the place of ids. */
   readonly path: string;
   readonly parameters: readonly { readonly name: string; readonly in: string; readonly schema: Schema }[];
-  /** Of its JSON body. */
+  /** The schema of its JSON body. */
   readonly body?: Schema;
-  /** The schemes of which each way in needs one. */
+  /** The alternative credentials, each as a list of schemes. */
   readonly security: readonly string[];
 }
 
@@ -29,7 +29,7 @@ export async function operationsOf(hub: TestHub): Promise<Operation[]> {
   );
 }
 
-/** A value that the schema allows, with the given ones for properties of those names. */
+/** A value that the schema allows. Properties in `named` get the given values. */
 export function sample(schema: Schema, named: Readonly<Record<string, unknown>>, pick = 0): unknown {
   const options = schema.anyOf ?? schema.oneOf ?? schema.allOf;
   if (options) return sample(options[pick % options.length], named, pick);
@@ -41,7 +41,7 @@ export function sample(schema: Schema, named: Readonly<Record<string, unknown>>,
       return Object.fromEntries(
         Object.entries<Schema>(schema.properties ?? {}).map(([name, part]) => [
           name,
-          name in named ? named[name] : sample(part, named, pick),
+          name in named && part.enum?.length !== 1 ? named[name] : sample(part, named, pick),
         ]),
       );
     case "array":
@@ -60,7 +60,7 @@ export function sample(schema: Schema, named: Readonly<Record<string, unknown>>,
   }
 }
 
-/** The path with values for its ids, and for the query parameters that have one. */
+/** The path with the given values for its ids and query parameters. */
 export function addressOf(operation: Operation, named: Readonly<Record<string, unknown>>): string {
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name) =>
     encodeURIComponent(String(named[name] ?? name).toWellFormed()),

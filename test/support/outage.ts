@@ -15,15 +15,15 @@ import { memoryJournal } from "../../src/stores/memory/journal.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { settings } from "../contracts/given.ts";
 
-/** What becomes of a call: it fails before anything happened, its answer is lost, or it never comes back. */
+/** The fault of a call: it fails before anything happened, its answer is lost, or it never returns. */
 export type Fate = "down" | "lost" | "gone";
 
-/** Decides the fate of each call of a store or journal by its name; undefined lets it through. */
+/** Returns the fault of a call of a store or journal by its name; undefined lets the call through. */
 export type Fates = (call: string) => Fate | undefined;
 
 const down = () => new HubError("unavailable", "the database did not answer", { reason: "unreachable" });
 
-/** The same port, some of whose calls have a fate. */
+/** The same port, in which some calls have a fault. */
 export function fated<T extends object>(port: T, name: string, fates: Fates): T {
   return new Proxy(port, {
     get(target, key) {
@@ -35,7 +35,7 @@ export function fated<T extends object>(port: T, name: string, fates: Fates): T 
         const fate = fates(`${name}.${String(key)}`);
         if (fate === "down") throw down();
         if (fate === "gone") return new Promise(() => {});
-        // A test may have replaced it meanwhile.
+        // A test may have replaced the method meanwhile.
         const answer = await (Reflect.get(target, key) as typeof member).apply(target, args);
         if (fate === "lost") throw down();
         return answer;
@@ -44,7 +44,7 @@ export function fated<T extends object>(port: T, name: string, fates: Fates): T 
   });
 }
 
-/** A cache in memory: what a reader outside would find, and what has died. */
+/** A cache in memory, with the copies for outside readers and the dead tokens and sessions. */
 export function memoryCache(
   now: () => Date,
 ): SessionCache & { readonly copies: ReadonlyMap<string, Session> } {
@@ -72,7 +72,7 @@ export function memoryCache(
   };
 }
 
-/** A channel whose webhooks are what they say: the JSON of what is kept. */
+/** A channel whose webhooks are the JSON of inbound events. */
 function plainChannel(sent: string[]): Channel {
   return {
     verify: async () => {},
@@ -84,7 +84,7 @@ function plainChannel(sent: string[]): Channel {
   } as Channel;
 }
 
-/** Several isolates around one store, one journal and one clock, which the test moves. */
+/** Several isolates with one store, one journal and one clock, which the test moves. */
 export function world() {
   const clock = { now: Date.UTC(2026, 10, 2, 10) };
   const now = () => new Date(clock.now);
@@ -97,7 +97,7 @@ export function world() {
   const running = new Set<Promise<unknown>>();
   let fates: Fates = () => undefined;
 
-  /** One that has just started; with parts of its own where a test says so. */
+  /** A new isolate; a test may give it parts of its own. */
   function isolate(over: { journal?: Journal } = {}): Hub {
     const noted: Fates = (call) => {
       calls.push(call);
@@ -141,23 +141,23 @@ export function world() {
     calls,
     lines,
     isolate,
-    /** From now on. */
+    /** Sets the faults of all later calls. */
     fate: (decide: Fates) => {
       fates = decide;
     },
-    /** Waits for what was left running. */
+    /** Waits for background work. */
     idle: async () => {
       while (running.size > 0) await Promise.all(running);
     },
   };
 }
 
-/** The store answers nothing. */
+/** The store does not answer. */
 export const storeDown: Fates = (call) => (call.startsWith("store.") ? "down" : undefined);
 export const allDown: Fates = () => "down";
 export const allUp: Fates = () => undefined;
 
-/** A message of a platform's customer. */
+/** A message of a customer on a platform. */
 export function from(phone: string, external_id: string): InboundEvent {
   return {
     type: "message",
@@ -173,7 +173,7 @@ export function from(phone: string, external_id: string): InboundEvent {
   };
 }
 
-/** What a device says with its token. */
+/** A message that a device posts with its token. */
 export function byToken(token_hash: string, external_id: string): InboundEvent {
   return {
     type: "message",
@@ -188,12 +188,12 @@ export function byToken(token_hash: string, external_id: string): InboundEvent {
   };
 }
 
-/** Whether a webhook stands in the journal only. */
+/** Whether a webhook is only in the journal. */
 export function isJournaled({ results }: Accepted): boolean {
   return results.length > 0 && results.every(({ type }) => type === "journaled");
 }
 
-/** A webhook of the plain channels. */
+/** A webhook for such channels. */
 export function webhook(...events: InboundEvent[]) {
   const body = new TextEncoder().encode(JSON.stringify(events));
   return { method: "POST", query: new URLSearchParams(), headers: new Headers(), body };

@@ -8,7 +8,7 @@ export const keys = {
   admin: { "x-api-key": "admin-key" },
 };
 
-/** A hub that trusts no kiosk, where customers can scan to both messengers, and the codes it has sent. */
+/** A hub that does not trust kiosks and has links to both messengers, with the codes that it has sent. */
 export function strictHub(options: Partial<AppOptions> = {}, parts: Parameters<typeof testHub>[0] = {}) {
   const hub = testHub(parts, {
     kioskPhones: "verify",
@@ -36,12 +36,12 @@ export type StrictHub = ReturnType<typeof strictHub>;
 
 let updates = 0;
 
-/** A customer writes in their private chat with the bot. */
+/** Lets a customer write in their private chat with the bot. */
 export async function onTelegram(hub: TestHub, chat_id: number, text: string): Promise<void> {
   await telegram(hub, chat_id, { text });
 }
 
-/** A customer shares their own contact card there. */
+/** Lets a customer share their own contact card there. */
 export async function sharesPhone(hub: TestHub, chat_id: number, phone: string): Promise<void> {
   await telegram(hub, chat_id, {
     contact: { phone_number: phone.slice(1), first_name: "A", user_id: chat_id },
@@ -56,7 +56,7 @@ async function telegram(hub: TestHub, id: number, what: object): Promise<void> {
   await accepted(hub, "telegram", { update_id: message_id, message }, headers);
 }
 
-/** A customer writes to our number. */
+/** Lets a customer write to the shop's WhatsApp number. */
 export async function onWhatsApp(hub: TestHub, phone: string, text: string): Promise<void> {
   const from = phone.slice(1);
   const value = {
@@ -82,7 +82,7 @@ async function accepted(hub: TestHub, channel: string, body: object, headers: Re
   await hub.idle();
 }
 
-/** What a route answers, with its status. */
+/** A route's status and answer. */
 export async function call(hub: TestHub, path: string, init?: RequestInit) {
   const response = await hub.request(path, init);
   const text = await response.text();
@@ -91,7 +91,7 @@ export async function call(hub: TestHub, path: string, init?: RequestInit) {
   return { status: response.status, body, headers: response.headers, code: body?.error?.code as string };
 }
 
-/** Asks for a code and returns the one that was sent, if one was. */
+/** Requests a code, and returns it if one was sent. */
 export async function askCode(
   hub: StrictHub,
   phone: string,
@@ -103,7 +103,7 @@ export async function askCode(
   return hub.codes[before]?.code;
 }
 
-/** A code that is not this one. */
+/** A code other than this one. */
 export function otherThan(code: string): string {
   return code === "000000" ? "000001" : "000000";
 }

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage } from "node:http";
 import type { AddressInfo } from "node:net";
 import type { PlatformAnswer } from "./fixtures.ts";
 
-/** A call that the played platform received. */
+/** A call that the fake platform received. */
 export interface SeenCall {
   method: string;
   path: string;
@@ -10,7 +10,7 @@ export interface SeenCall {
   body: unknown;
 }
 
-/** Plays a platform's API on loopback for as long as `work` runs; answers in order, the last one again and again. */
+/** Serves a fake platform on loopback while `work` runs. It gives the answers in order, and repeats the last one. */
 export async function withPlatform<T>(
   answers: readonly PlatformAnswer[],
   work: (apiRoot: string, calls: readonly SeenCall[]) => Promise<T>,

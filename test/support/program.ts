@@ -6,7 +6,7 @@ import { freePort } from "../../dev/services/ports.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
-/** The settings that move each part of the local stack. */
+/** The settings with the ports of the local stack. */
 export const PORTS = [
   "PORT",
   "POSTGRES_PORT",
@@ -17,21 +17,21 @@ export const PORTS = [
   "WHATSAPP_EMULATOR_PORT",
 ];
 
-/** An environment for a local stack of your own: free ports, and a directory that you remove. */
+/** An environment for a separate local stack: free ports, and a directory that the caller removes. */
 export async function ownEnvironment(): Promise<NodeJS.ProcessEnv & { LOCAL_DIR: string }> {
   const ports = await Promise.all(PORTS.map(async (name) => [name, String(await freePort())] as const));
   const LOCAL_DIR = await mkdtemp(join(tmpdir(), "hub-dev-"));
-  // Postgres does not run as root; its stand-in must get in.
+  // Postgres does not run as root; the user `postgres` must be able to enter the directory.
   await chmod(LOCAL_DIR, 0o711);
   return { ...process.env, ...Object.fromEntries(ports), LOCAL_DIR };
 }
 
-/** One of the project's programs, running. */
+/** A running program of the project. */
 export interface Program {
   readonly child: ChildProcess;
-  /** Everything it has printed. */
+  /** All text that it has printed. */
   output(): string;
-  /** Resolves when it has printed the text; rejects when it ends without. */
+  /** Resolves when it has printed the text; rejects if it ends before. */
   says(text: string): Promise<void>;
   readonly ended: Promise<number | null>;
 }

@@ -1,4 +1,4 @@
-/** What one metric's series say, by their labels as written between the braces, sorted: `channel="web",le="1"`. */
+/** One metric's series. The keys are the sorted labels, as written between the braces: `channel="web",le="1"`. */
 export interface ReadFamily {
   readonly type: string;
   readonly help: string;
@@ -10,8 +10,8 @@ const LABEL = /([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\\n]|\\["\\n])*)"(,|$)/y;
 const VALUE = /^(?:[+-]?Inf|NaN|[+-]?\d+(?:\.\d+)?(?:e[+-]?\d+)?)$/;
 
 /**
- * Reads Prometheus' text format 0.0.4 as strictly as its page has it, and throws at what breaks it: a series without its
- * HELP and TYPE before it, families in pieces, a series twice, a histogram whose buckets fall or miss their end.
+ * Reads Prometheus' text format 0.0.4 strictly. Throws if a series has no HELP and TYPE before it, if a family is not
+ * together, if a series appears twice, and if a histogram's buckets fall or have no `+Inf`.
  * https://prometheus.io/docs/instrumenting/exposition_formats
  */
 export function readPrometheus(text: string): Map<string, ReadFamily> {
@@ -74,7 +74,7 @@ function checkHistogram(name: string, { series }: ReadFamily): void {
   }
 }
 
-/** One series' value; `labels` by name. */
+/** The value of one series; `labels` by name. */
 export function figure(
   families: Map<string, ReadFamily>,
   name: string,

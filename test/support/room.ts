@@ -4,18 +4,18 @@ import { type Connection, connectionOf, remember } from "../../src/http/live/con
 import type { RoomEvent } from "../../src/http/live/frames.ts";
 import { liveRoom } from "../../src/http/live/room.ts";
 
-export interface PlayedSocket {
+export interface FakeSocket {
   readonly frames: any[];
   readonly closed: number | undefined;
   readonly connection: Connection;
 }
 
 /**
- * A room outside of workerd: its runtime is played, with sockets that are there from the start. What a real one does with
- * connections is for `live.test.ts`; here time and failures are in the test's hand.
+ * A room outside workerd, on a fake runtime with fake sockets. The test controls time and failures. `live.test.ts`
+ * tests real connections.
  */
-export function playedRoom(store: Partial<Store>, log: Hub["log"] = () => {}) {
-  const sockets: (WebSocket & PlayedSocket)[] = [];
+export function fakeRoom(store: Partial<Store>, log: Hub["log"] = () => {}) {
+  const sockets: (WebSocket & FakeSocket)[] = [];
   const waiting = new Set<Promise<unknown>>();
   const context = {
     id: { name: "the session" },
@@ -23,7 +23,7 @@ export function playedRoom(store: Partial<Store>, log: Hub["log"] = () => {}) {
     setWebSocketAutoResponse: () => {},
     getWebSockets: (tag?: string) =>
       sockets.filter(({ connection }) => tag === undefined || connection.token_hash === tag),
-    acceptWebSocket: (socket: WebSocket & PlayedSocket) => void sockets.push(socket),
+    acceptWebSocket: (socket: WebSocket & FakeSocket) => void sockets.push(socket),
     waitUntil: (work: Promise<unknown>) => void waiting.add(work),
     storage: {
       getAlarm: async () => context.alarm,
@@ -39,36 +39,36 @@ export function playedRoom(store: Partial<Store>, log: Hub["log"] = () => {}) {
   return {
     room,
     context,
-    /** A device that connected and knows nothing yet. */
-    join(session_id: string, token_hash: string, over: Partial<Connection> = {}): PlayedSocket {
-      const socket = playedSocket();
+    /** A device that has connected and has no messages yet. */
+    join(session_id: string, token_hash: string, over: Partial<Connection> = {}): FakeSocket {
+      const socket = fakeSocket();
       sockets.push(socket);
-      const standing = { since: 0, cursor: 0, ready: false, seen: 0, sent: 0, heard: 0 };
-      remember(socket, { session_id, token_hash, ...standing, ...over });
+      const initial = { since: 0, cursor: 0, ready: false, checked_at: 0, sent: 0, received: 0 };
+      remember(socket, { session_id, token_hash, ...initial, ...over });
       return socket;
     },
-    /** Tells the room, and waits until it has done what that takes. */
-    async tell(...events: RoomEvent[]): Promise<void> {
+    /** Publishes events to the room, and waits until it has handled them. */
+    async publish(...events: RoomEvent[]): Promise<void> {
       await room.fetch(new Request("http://room/", { method: "POST", body: JSON.stringify(events) }));
       await Promise.all(waiting);
     },
   };
 }
 
-/** In the place of `WebSocketPair`. */
-export class PlayedPair {
+/** Replaces `WebSocketPair`. */
+export class FakePair {
   readonly 0 = {};
-  readonly 1 = playedSocket();
+  readonly 1 = fakeSocket();
 }
 
-/** In the place of `Response`, which allows no 101 outside of workerd. */
-export class PlayedResponse {
+/** Replaces `Response`, which does not allow the status 101 outside workerd. */
+export class FakeResponse {
   constructor(_body: null, init: object) {
     Object.assign(this, init);
   }
 }
 
-function playedSocket(): WebSocket & PlayedSocket {
+function fakeSocket(): WebSocket & FakeSocket {
   let attachment: unknown;
   const socket = {
     frames: [] as any[],

@@ -1,9 +1,9 @@
 import type postgres from "postgres";
 
-/** Every table of the hub: how many rows it has, and a digest of all that they hold. */
+/** Every table of the hub, with the number of its rows and a digest of their content. */
 export type Tables = Readonly<Record<string, { readonly rows: number; readonly digest: string }>>;
 
-/** What a database holds, table by table. */
+/** The content of a database, table by table. */
 export async function tablesOf(owner: postgres.Sql): Promise<Tables> {
   const names = await owner<{ name: string }[]>`
     select format('%I.%I', schemaname, tablename) as name from pg_tables
@@ -18,7 +18,7 @@ export async function tablesOf(owner: postgres.Sql): Promise<Tables> {
   return tables;
 }
 
-/** How many rows there are in all tables together. */
+/** The number of rows in all tables together. */
 export function rowsIn(tables: Tables): number {
   return Object.values(tables).reduce((sum, { rows }) => sum + rows, 0);
 }

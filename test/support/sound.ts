@@ -3,7 +3,10 @@ import { normalisePhone } from "../../src/core/identity/phone.ts";
 import { contentSchema } from "../../src/core/messages/content.ts";
 import type { Inbound } from "../../src/core/messages/message.ts";
 
-/** Asserts what every store relies on, whatever a webhook held: bounded ids, somebody to answer, clean text, no extras. */
+/**
+ * Asserts what every store relies on, for any webhook: bounded ids, a sender or receiver, clean text, no unknown
+ * fields.
+ */
 export function expectSound(inbound: readonly Inbound[]): void {
   for (const item of inbound) {
     const notified = JSON.stringify(item);
@@ -43,7 +46,7 @@ export function expectSound(inbound: readonly Inbound[]): void {
   }
 }
 
-/** What a webhook says in a few words, for tables: `message text`, `message reaction, quiet`, `ignored group`. */
+/** A short name of an event, for tables: `message text`, `message reaction, quiet`, `ignored group`. */
 export function inWords(item: Inbound): string {
   switch (item.type) {
     case "message":

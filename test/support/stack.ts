@@ -4,28 +4,28 @@ import { type Redis, startRedis } from "../../dev/services/redis.ts";
 import { type Supabase, startSupabase } from "../../dev/services/supabase.ts";
 
 export interface Database {
-  /** As user `postgres`, the owner, who is no superuser. */
+  /** The address for the user `postgres`, the owner, who is no superuser. */
   readonly url: string;
-  /** As the superuser. */
+  /** The address for the superuser. */
   readonly adminUrl: string;
 }
 
-/** A database of your own with every migration applied. */
+/** A new database with all migrations applied. */
 export function createDatabase(): Promise<Database> {
   return ask("/database");
 }
 
-/** A database of your own as a fresh Supabase project has it. */
+/** A new database as in a new Supabase project. */
 export function createEmptyDatabase(): Promise<Database> {
   return ask("/empty");
 }
 
-/** Supabase's REST API before a database, until the test file ends or you stop it. */
+/** Supabase's REST API before a database, until the test file ends or the caller stops it. */
 export async function supabase(databaseUrl: string, poolSize?: number): Promise<Supabase> {
   return startSupabase({ port: await freePort(), databaseUrl, ...(poolSize ? { poolSize } : {}) });
 }
 
-/** An empty Valkey and Upstash of your own, until the test file ends or you stop it. */
+/** A new, empty Valkey with the Upstash API, until the test file ends or the caller stops it. */
 export async function redis(): Promise<Redis> {
   const [redisPort, upstashPort] = await Promise.all([freePort(), freePort()]);
   return startRedis({ redisPort, upstashPort, token: "test-upstash-token" });

@@ -1,32 +1,32 @@
 import { z } from "zod";
 
-/** A business account's connection with our bot. Its owner is configured, and it is switched on. */
+/** A connection of a Telegram Business account with our bot. A setting names its owner, and it is switched on. */
 export interface Connection {
   /** The user id of the account's owner. */
   readonly owner: number;
   readonly mayReply: boolean;
 }
 
-/** Which business connections are the shop's own. */
+/** The shop's own business connections. */
 export interface Connections {
   /**
-   * The connection, or undefined when it is not the shop's, is switched off, or is unknown to Telegram. Throws
-   * `unavailable` or `throttled` when Telegram does not say.
+   * The connection; undefined if it is not the shop's, is switched off, or is unknown to Telegram. Throws `unavailable`
+   * or `throttled` if Telegram does not answer.
    */
   find(id: string): Promise<Connection | undefined>;
-  /** Lets the next `find` ask Telegram again, for the connection has changed. */
+  /** Makes the next `find` ask Telegram again, because the connection has changed. */
   forget(id: string): void;
   /** Whether the setting names this user. */
   isOwner(user_id: number): boolean;
 }
 
 /**
- * How long an answer of Telegram's is believed. A `business_connection` update reaches one isolate only; the others learn
- * of a connection that was taken back within this time.
+ * How long an answer of Telegram is used again. A `business_connection` update reaches only one isolate; the others
+ * notice a withdrawn connection within this time.
  */
 const FRESH_MS = 60_000;
-/** Anybody may connect the bot to their account; the answers for so many connections are kept, the newest. */
-const KEPT = 1_000;
+/** The most answers to keep; the oldest is dropped. Any Telegram user may connect the bot to their account. */
+const MOST_KNOWN = 1_000;
 
 const connectionSchema = z.object({
   user: z.object({ id: z.int() }),
@@ -38,10 +38,10 @@ const connectionSchema = z.object({
 });
 
 /**
- * The connections of these owners. Anybody on Telegram may connect our bot to their account and so let us read along, and
- * answer, in their chats: only an owner whom the setting names is believed, and `lookUp` (Telegram's answer, undefined
- * when it knows no such connection) is asked, not the update. Only values are kept, never a pending call: on Workers a
- * request may not wait for another request's.
+ * The connections of these owners. Any Telegram user may connect our bot to their account, and the bot then gets their
+ * chats. So only connections of the owners in the setting count, and the owner is taken from `lookUp`, not from the
+ * update. `lookUp` returns Telegram's answer, or undefined for an unknown connection. Only finished answers are cached:
+ * on Workers one request may not wait for a call of another.
  */
 export function businessConnections(
   owners: ReadonlySet<number>,
@@ -58,7 +58,7 @@ export function businessConnections(
       known.delete(id);
       known.set(id, { connection, until: now() + FRESH_MS });
       for (const oldest of known.keys()) {
-        if (known.size <= KEPT) break;
+        if (known.size <= MOST_KNOWN) break;
         known.delete(oldest);
       }
       return connection;

@@ -13,7 +13,9 @@ import { botApi } from "./send/api.ts";
 
 const SECRET_HEADER = "x-telegram-bot-api-secret-token";
 const LONGEST_TEXT = 4096;
-/** What one bot may send in all, and the space between two messages of one chat: core.telegram.org/bots/faq. */
+/**
+ * The messages per second of one bot, and the least time between two messages in one chat: core.telegram.org/bots/faq.
+ */
 const PER_SECOND = 30;
 const SPACING_MS = 1_000;
 
@@ -48,8 +50,8 @@ const settings = z.object({
 const object = z.record(z.string(), z.unknown());
 
 /**
- * Telegram's bots: private chats with the bot, and those of the shop's own business accounts that it helps with.
- * @see https://core.telegram.org/bots/api
+ * Telegram's Bot API: private chats with the bot, and the chats of the shop's own business accounts. `undefined`
+ * without its settings, `misconfigured` with some of them. @see https://core.telegram.org/bots/api
  */
 export default function telegram(env: Env): Channel | undefined {
   const given = settingsOf("telegram", settings, env);
@@ -74,12 +76,12 @@ export default function telegram(env: Env): Channel | undefined {
     split: ({ text }) => splitText(text, LONGEST_TEXT).map((part) => ({ kind: "text", text: part })),
 
     async send(to, { text }, signal) {
-      await mustBeOurs(to);
+      await refuseWithoutRights(to);
       return api.send(to, text, signal);
     },
 
     async sendCode({ address }, code, _now, signal) {
-      // The account's owner reads along there.
+      // The owner of the business account can read this chat.
       if (address.business_connection_id !== undefined)
         throw new HubError("rejected", "a business account's chat is no place for a code", {
           reason: "business_connection",
@@ -88,7 +90,7 @@ export default function telegram(env: Env): Channel | undefined {
     },
 
     async showTyping(to, _external_id, signal) {
-      await mustBeOurs(to);
+      await refuseWithoutRights(to);
       await api.showTyping(to, signal);
     },
 
@@ -98,8 +100,8 @@ export default function telegram(env: Env): Channel | undefined {
     spacingMs: SPACING_MS,
   };
 
-  /** Throws `rejected` for a business account's chat in which the shop, or the owner, does not let us write (any more). */
-  async function mustBeOurs({ business_connection_id: id }: Address): Promise<void> {
+  /** Throws `rejected` for a chat of a business account that is not the shop's, or in which the bot may not write. */
+  async function refuseWithoutRights({ business_connection_id: id }: Address): Promise<void> {
     if (id !== undefined && !(await connections.find(id))?.mayReply)
       throw new HubError("rejected", "the business connection does not let us reply", {
         reason: "business_connection",

@@ -1,23 +1,25 @@
 import { z } from "zod";
 
-/** A field we can do without: absent, `null` and misshapen are all the same. */
+/** An optional field. `null` and a wrong shape count as absent. */
 export function lenient<T extends z.ZodType>(schema: T) {
   return schema.optional().catch(undefined);
 }
 
-/** A field that is read elsewhere, or not at all. */
+/** A field that is read elsewhere or not at all. */
 export const anything = z.unknown().optional();
 
-/** A text we can do without; an empty one says nothing either. */
+/** An optional text. An empty text counts as absent. */
 export const optionalText = lenient(z.string().min(1));
 
-/** The platform's id of a message: `wamid.…` as a rule, something else in the dashboard's tests. */
+/** The platform's id of a message: usually `wamid.…`; in the dashboard's tests it looks different. */
 export const messageId = z.string().min(1).max(512);
 
 const EARLIEST_SECONDS = Date.UTC(2009, 0) / 1000;
 const LATEST_SECONDS = Date.UTC(2100, 0) / 1000;
 
-/** An instant from seconds, as digits or number; nothing when WhatsApp cannot have lived then. */
+/**
+ * A time in Unix seconds, as digits or number. A time before WhatsApp existed (2009) or after 2100 counts as absent.
+ */
 export const instant = lenient(
   z
     .union([z.number().int(), z.string().regex(/^\d{1,12}$/)])

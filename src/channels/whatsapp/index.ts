@@ -11,7 +11,10 @@ import { sendCodeTemplate, sendText, showTyping } from "./send/api.ts";
 
 const SIGNATURE_HEADER = "x-hub-signature-256";
 const LONGEST_TEXT = 4096;
-/** How long after a customer's last message anything but a template reaches them, with a minute to spare. */
+/**
+ * How long after a customer's last message WhatsApp takes messages other than templates: 24 h, less one minute of
+ * margin.
+ */
 const WINDOW_MS = 24 * 3_600_000 - 60_000;
 
 const envSchema = z.object({
@@ -100,7 +103,7 @@ export default function whatsapp(env: Env): Channel | undefined {
 
     async sendCode({ address, used_at }, code, now, signal) {
       const to = { ...ours, ...address };
-      // Whoever owns a number that is not ours may read along there.
+      // The owner of another number can read this chat.
       if (!numbers.own.includes(to.phone_number_id))
         throw new HubError("rejected", "the address is of a number that is not ours", { reason: "not_ours" });
       const { WHATSAPP_CODE_TEMPLATE: name, WHATSAPP_CODE_LANGUAGE: language } = settings;

@@ -7,15 +7,18 @@ import { backoffMs } from "./backoff.ts";
 import { persist } from "./persist.ts";
 import type { Failure, OutboundReply, Reply, Turn } from "./turn.ts";
 
-/** Longer than a platform shows typing would be wasted; the bot is not kept waiting for it. */
+/** Time limit of one `showTyping` call. A platform shows typing for a few seconds only, so a later call is useless. */
 const TYPING_MS = 5_000;
 
-/** A turn that we were handed longer ago is left to its lease: the bot's time and ours would not fit in what is left. */
+/**
+ * After sending for longer than this, the next turn is not started. Its lease began when it was handed over, and the
+ * rest of the lease is too short for the bot and for sending. The sweep claims the turn once the lease has ended.
+ */
 const STALE_MS = 20_000;
 
 /**
- * Answers a turn and those of its session that wait behind it: asks the bot, saves its replies, delivers them. What
- * is cut off here, or left after a slow platform, is found by the sweep.
+ * Answers a turn, then the later turns of the same session: asks the bot, saves its replies, delivers them. The sweep
+ * finishes turns that are cut off here or left because a platform was slow.
  */
 export async function answer(hub: Hub, first: Turn): Promise<void> {
   const typing: Promise<void>[] = [];
@@ -27,12 +30,13 @@ export async function answer(hub: Hub, first: Turn): Promise<void> {
       turn = await answerOne(hub, turn, sentAt);
     }
   } finally {
-    // Whoever waits for us keeps them from being cut off; they hold nobody up before.
+    // The caller keeps the Worker alive until we return. Typing calls must end within that time, and delay nothing
+    // else.
     await Promise.all(typing);
   }
 }
 
-/** Shows that we are at work, beside the work: neither waits for the other, and its failure is only logged. */
+/** Shows typing while the bot works. The bot does not wait for it, and a failure is only logged. */
 async function showTyping(hub: Hub, { session, message, channel: name, address }: Turn): Promise<void> {
   hub.live.publish(session.session_id, { type: "typing", channel: name, seq: message.seq });
   const channel = hub.channels[name];
@@ -48,10 +52,12 @@ async function showTyping(hub: Hub, { session, message, channel: name, address }
   }
 }
 
-/** How a turn ended here; `unsaved` when the store did not take it, and its lease brings it back. */
+/** How a turn ended here. `unsaved`: the store did not save the result; the turn is claimed again after its lease. */
 type Ending = "done" | "failed" | "dead" | "stale" | "unsaved";
 
-/** One turn, from the bot to the last part that is ours to send; returns the session's next one. Leaves one log line. */
+/**
+ * Answers one turn: from the bot to its last claimed delivery. Returns the session's next turn. Writes one log line.
+ */
 async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | undefined> {
   const tally: Tally = { parts_sent: 0, parts_failed: 0, parts_dead: 0 };
   const times: Record<string, number> = {};
@@ -71,7 +77,7 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
     else replies = asked.replies.length;
     const completed = await timed("save_ms", () => save(hub, turn, asked));
     outcome = completed.stale ? "stale" : "replies" in asked ? "done" : asked.retryAt ? "failed" : "dead";
-    if ("failure" in asked && !completed.stale) tellOfFailure(hub, turn, asked);
+    if ("failure" in asked && !completed.stale) publishFailure(hub, turn, asked);
     if (completed.messages.length > 0)
       hub.live.publish(completed.messages[0]!.session_id, { type: "messages" });
     await timed("send_ms", () => deliver(hub, completed.deliveries, tally, sentAt));
@@ -97,12 +103,12 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
   }
 }
 
-/** What came of asking the bot. */
+/** The bot's replies, or its failure. */
 type Asked = { readonly replies: readonly OutboundReply[] } | Refused;
 
 interface Refused {
   readonly failure: Failure;
-  /** What the bot's author has to mend, in words without content. */
+  /** What the bot's author has to fix; never the content of a message. */
   readonly detail?: string;
   /** When to ask again; without it the turn is a dead letter. */
   readonly retryAt?: Date;
@@ -126,8 +132,8 @@ async function ask(hub: Hub, turn: Turn): Promise<Asked> {
   }
 }
 
-/** A device that waits for the reply must be able to tell a failure from a bot that stays silent. */
-function tellOfFailure({ live }: Hub, { attempt, message }: Turn, { failure, retryAt }: Refused): void {
+/** Publishes a failed turn, so that a waiting device can distinguish a failure from a bot that stays silent. */
+function publishFailure({ live }: Hub, { attempt, message }: Turn, { failure, retryAt }: Refused): void {
   const { session_id, message_id } = message;
   const state = retryAt ? "retrying" : "dead";
   live.publish(session_id, { type: "turn", message_id, turn: { state, attempt, ...failure } });

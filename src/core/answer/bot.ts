@@ -1,13 +1,13 @@
 import type { Reply, Turn } from "./turn.ts";
 
-/** Whatever answers. An empty list means it stays silent. */
+/** The program that answers customers. An empty list of replies means that it stays silent. */
 export interface Bot {
-  /** How many earlier messages it wants to see. */
+  /** How many earlier messages each turn holds. */
   readonly history: number;
-  /** Whether messages that came while it was busy reach it in one turn. */
+  /** Whether messages that arrive while the bot is busy are put into one turn. */
   readonly batch?: boolean;
-  /** What it wants to be told beside messages. */
+  /** Which events wake the bot besides messages. */
   readonly hears?: { readonly edits?: boolean; readonly reactions?: boolean };
-  /** Throws `HubError` or anything; the turn is tried again. */
+  /** May throw a `HubError` or any other error; the turn is tried again. A `rejected` turn is a dead letter at once. */
   reply(turn: Turn, signal: AbortSignal): Promise<Reply[]>;
 }

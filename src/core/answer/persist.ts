@@ -1,12 +1,12 @@
 import { toHubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
 
-/** Together well within a lease, and longer than a database takes to start again. */
+/** The pauses between tries: in all well within a lease, and longer than a database takes to restart. */
 const PAUSES_MS = [200, 400, 800, 1_600, 3_000, 3_000, 3_000, 3_000];
 
 /**
- * Records what has already happened outside: a bot's answer, a platform's. While the store is away it is tried again,
- * because what is not recorded has to happen a second time.
+ * Records what has already happened outside the hub: a bot's answer, or a platform's. While the store is unavailable or
+ * throttled it tries again, because the bot or the platform is called a second time for a result that is not recorded.
  */
 export async function persist<T>(hub: Hub, record: () => Promise<T>): Promise<T> {
   for (const pause of PAUSES_MS) {

@@ -3,50 +3,52 @@ import type { Content, ContentOf } from "../messages/content.ts";
 import type { Address, Message } from "../messages/message.ts";
 import type { Session } from "../sessions/session.ts";
 
-/** One inbound message and its session, claimed by us until its lease ends. */
+/** One inbound message and its session, claimed by the receiver until the lease ends. */
 export interface Turn {
   readonly turn_id: string;
   /** Counts the claims, from 1. Only the newest claim may complete or fail the turn. */
   readonly attempt: number;
   readonly session: Session;
-  /** The newest message of the turn: what the replies answer. */
+  /** The newest message of the turn. The replies answer this one. */
   readonly message: Message;
-  /** All messages of the turn in order: that one alone, unless the bot takes waiting messages together. */
+  /** All messages of the turn in order: `message` alone, unless the bot takes waiting messages in one turn. */
   readonly messages: readonly Message[];
   /** Where the reply goes. */
   readonly channel: string;
   readonly account?: string;
   readonly address: Address;
-  /** Earlier messages of the session, oldest first; as many as the bot asks for. */
+  /** Earlier messages of the session, oldest first; at most `Bot.history`. */
   readonly history: readonly Message[];
 }
 
 /** What the bot wants said. */
 export type Reply = ContentOf<"text">;
 
-/** A reply as it goes into the outbox: whole for the history, in parts for the platform. */
+/** A reply as it is saved: `content` goes into the history, each of `parts` becomes a delivery. */
 export interface OutboundReply {
   readonly content: Reply;
-  /** One delivery each, sent in this order. Empty on a channel whose customers fetch their replies themselves. */
+  /** The parts, sent in this order. Empty on a channel whose customers fetch their replies themselves. */
   readonly parts: readonly Reply[];
 }
 
-/** One part of a reply on its way, claimed by us until its lease ends. */
+/** One part of a reply on its way, claimed by the receiver until the lease ends. */
 export interface Delivery {
   readonly delivery_id: string;
   readonly message_id: string;
   readonly session_id: string;
-  /** Counts the attempts, from 1. Only the newest may settle it. */
+  /** Counts the attempts, from 1. Only the newest attempt may settle the delivery. */
   readonly attempt: number;
   readonly channel: string;
   readonly account?: string;
   readonly address: Address;
   readonly content: Content;
-  /** Not to be sent before: the platform's pace, or the wait it asked for. The lease counts from then. */
+  /**
+   * Earliest time to send: set by the platform's pace, or by the wait that it asked for. The lease counts from then.
+   */
   readonly send_at?: Date;
 }
 
-/** Why something did not work out: the hub's code for it, and the platform's or the bot's own. */
+/** Why something failed: `code` is the hub's code, `reason` the platform's or the bot's own. */
 export interface Failure {
   readonly code: ErrorCode;
   readonly reason: string;
@@ -59,9 +61,9 @@ export type Outcome = { readonly delivery_id: string; readonly attempt: number }
   | ({ readonly state: "dead" } & Failure)
 );
 
-/** A turn or delivery we stopped trying, as operators see it. */
+/** A turn or delivery that we stopped trying, as operators see it. */
 export interface DeadLetter {
-  /** Of the turn or the delivery. */
+  /** The id of the turn or the delivery. */
   readonly id: string;
   readonly type: "turn" | "delivery";
   readonly session_id: string;

@@ -6,20 +6,21 @@ import { failureOf, HubError, toHubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
 import { withTimeout } from "../timeout.ts";
 
-/** What became of the attempts so far; for a log line, so it grows while they are made. */
+/** How many attempts ended in each way. `deliver` adds to it; the caller writes it into a log line. */
 export interface Tally {
   parts_sent: number;
   parts_failed: number;
   parts_dead: number;
 }
 
-/** When each line of a session and channel was last written to, in ms. */
+/** When the last part was sent on each lane (one session, one channel), in ms since 1970. */
 export type SentAt = Map<string, number>;
 
 /**
- * Sends claimed deliveries and settles each as soon as the platform has answered, which hands over the one behind it:
- * of one session and channel only the first unsettled delivery is ever claimed, so nothing overtakes it.
- * Whoever calls several times in a row gives the same `sentAt`, so that the space a channel wants is kept between them, too.
+ * Sends claimed deliveries, and settles each as soon as the platform has answered. `settle` hands over the next
+ * delivery of the lane. Only the first unsettled delivery of a lane is ever claimed, so no delivery overtakes another.
+ * A caller that calls several times in a row passes the same `sentAt`: the channel's `spacingMs` is kept between calls
+ * too.
  */
 export async function deliver(
   hub: Hub,
@@ -51,7 +52,7 @@ async function attempt(hub: Hub, delivery: Delivery, sentAt: SentAt): Promise<Ou
       throw new HubError("unavailable", `channel ${delivery.channel} is not configured`, {
         reason: "channel_off",
       });
-    await ownPace(hub, channel, delivery, sentAt);
+    await waitForPace(hub, channel, delivery, sentAt);
     return { ...id, state: "sent", external_id: await send(hub, channel, delivery) };
   } catch (thrown) {
     const error = toHubError(thrown);
@@ -72,21 +73,21 @@ async function attempt(hub: Hub, delivery: Delivery, sentAt: SentAt): Promise<Ou
   }
 }
 
-/** Waits for the time the delivery was claimed for, and for the space its channel keeps between two to one address. */
-async function ownPace(
+/** Waits until the delivery's `send_at`, and until its channel's `spacingMs` has passed since the lane's last part. */
+async function waitForPace(
   hub: Hub,
   { spacingMs = 0 }: Channel,
   delivery: Delivery,
   sentAt: SentAt,
 ): Promise<void> {
-  const line = `${delivery.session_id} ${delivery.channel}`;
+  const lane = `${delivery.session_id} ${delivery.channel}`;
   const earliest = Math.max(
     delivery.send_at?.getTime() ?? 0,
-    (sentAt.get(line) ?? Number.NEGATIVE_INFINITY) + spacingMs,
+    (sentAt.get(lane) ?? Number.NEGATIVE_INFINITY) + spacingMs,
   );
   const wait = earliest - hub.now().getTime();
   if (wait > 0) await hub.sleep(wait);
-  sentAt.set(line, hub.now().getTime());
+  sentAt.set(lane, hub.now().getTime());
 }
 
 function send(hub: Hub, channel: Channel, { content, address }: Delivery): Promise<string> {

@@ -3,13 +3,16 @@ import type { InboundMessage } from "../messages/message.ts";
 import type { InboundEvent } from "../receive/conversations.ts";
 import { sha256Hex } from "../signature.ts";
 
-/** What `POST /session/link` makes: `link_` and 24 random bytes as base64url, which fits Telegram's start parameter. */
+/**
+ * The token that `POST /session/link` makes: `link_` and 24 random bytes as base64url. It fits Telegram's start
+ * parameter.
+ */
 const LINK_TOKEN = /(?<![\w-])link_[\w-]{32}(?![\w-])/g;
 const CUT_OUT = "link_…";
 
 /**
- * The same without link tokens, wherever they stand in it. Of a message that redeems one only the token's hash goes on,
- * and the store decides what comes of it.
+ * Returns the event with all link tokens removed, so that no token is stored. A message that redeems a token carries
+ * the token's SHA-256 as `link_hash`, and the store decides whether the link is valid.
  */
 export async function withoutLinkToken(item: InboundEvent): Promise<InboundEvent> {
   if (item.type === "message") {
@@ -24,8 +27,9 @@ export async function withoutLinkToken(item: InboundEvent): Promise<InboundEvent
 }
 
 /**
- * The token in a message that redeems it: a plain text that its sender wrote to us. Refused are a forwarded text, a text
- * that answers another message, and a chat in which others read along: there the token may be somebody else's.
+ * The token in a message that may redeem it: a plain text that its sender wrote to us. A forwarded text, a text that
+ * answers another message, and a text from a chat that others can read redeem nothing: the token may be another
+ * person's.
  */
 function redeemedBy({ content, reply_to, address_of }: InboundMessage): string | undefined {
   if (content.kind !== "text" || content.context?.forwarded || reply_to !== undefined || address_of === null)

@@ -1,17 +1,17 @@
-/** What the hub itself tells customers about who they are here, in one language. */
+/** The texts that the hub itself sends to customers about their identities, in one language. */
 export interface Notices {
-  /** To who has scanned a link. */
+  /** To a customer who has redeemed a link. */
   readonly linked: string;
-  /** To who has scanned one that is used, old, or another person's. */
+  /** To a customer whose link is unknown, used or expired, or was shown to a person who is known to be another one. */
   readonly link_failed: string;
   /**
-   * To a known customer who has scanned the code of another one's device, before the two become one: `{identity}` and
-   * `{channels}` stand for the other.
+   * To a known customer who has scanned the code of a device with another customer's session. The two merge only after
+   * a second scan. `{identity}` and `{channels}` are replaced with the other customer's masked identity and channels.
    */
   readonly merge_required: string;
-  /** To who has lost their phone number to newer proof, where they can still be reached. */
+  /** To a customer whose phone number was verified for another customer; sent where they can still be reached. */
   readonly phone_moved: string;
-  /** The same of a messenger's account. */
+  /** The same for a messenger's account. */
   readonly account_moved: string;
 }
 
@@ -26,7 +26,7 @@ export const NOTICES: Notices = {
     "One of your accounts now belongs to another conversation. Was that not you? Then please tell us.",
 };
 
-/** The message that carries a one-time code where the platform has no form of its own for it. */
+/** The text of a message with a one-time code, for platforms without a format of their own for codes. */
 export function codeText(code: string): string {
   return `${code} is your code. It is valid for 5 minutes. Give it to nobody: we never ask for it.`;
 }

@@ -1,7 +1,7 @@
 import { type CountryCode, isSupportedCountry, parsePhoneNumberFromString } from "libphonenumber-js/max";
 import { HubError } from "../errors.ts";
 
-/** A phone in E.164 with one spelling per person, or the code of why there is none. */
+/** A phone in E.164 with one spelling per person, or the error code that says why there is none. */
 export type PhoneReading =
   | { readonly phone: string }
   | { readonly phone?: undefined; readonly refused: "malformed" | "phone_ambiguous" };
@@ -12,18 +12,18 @@ const AMBIGUOUS: PhoneReading = { refused: "phone_ambiguous" };
 /** Longer than any spelling of a phone, and short enough to search. */
 const LONGEST = 200;
 const ARABIC_DIGITS = /[٠-٩۰-۹]/g;
-/** Marks that nobody sees, such as the direction marks around a number in copied contacts. */
+/** Invisible characters, such as the direction marks around a number in copied contacts. */
 const INVISIBLE = /\p{Cf}/gu;
-/** A number as RFC 3966 has it that names its country apart. */
+/** An RFC 3966 number whose country prefix stands in `phone-context`. */
 const WITH_CONTEXT = /^([\d().-]+)(?=;)(?:.*;|;)phone-context=(\+\d+)(?=;|$)/i;
-/** What else follows a number in RFC 3966, and the ways an extension is written. */
+/** Other parameters of RFC 3966 after a number, and the ways an extension is written. */
 const PARAMETERS = /(?:;[a-z][\w-]*(?:=[^;\s]*)?)+$|\s*(?:ext?\.?|x|#)\s*\d{1,7}$/i;
 /** A Brazilian trunk zero with a placeholder for the carrier's code: `0xx11`. */
 const CARRIER_PLACEHOLDER = /^((?:\+\s*55)?[\s(]*0)[\s-]*xx/i;
-/** Digits set apart in the ways that people set them apart; a line break or a second plus ends a phone. */
+/** Digits with the separators that people use. Text with a line break or a second plus is no phone. */
 const WRITTEN = /^\+?[\d ().\-/‐-―−~[\]]*$/;
 
-/** After 52: the old 1 of mobiles, and what was dialled within Mexico before a mobile or a distant number. */
+/** After 52: the old 1 of mobiles, and the prefixes dialled within Mexico before a mobile or a long-distance number. */
 const MEXICAN_PREFIX = /^(?:0?1|04[45])(?=\d{10}$)/;
 /** After 54: the 9 of mobiles, which may stand beside a trunk zero, and beside the 15 that means the same. */
 const ARGENTINE_PREFIX = /^0?9(?=\d{10,14}$)/;
@@ -31,12 +31,12 @@ const ARGENTINE_PREFIX = /^0?9(?=\d{10,14}$)/;
 /**
  * Reads a phone as people write it. Never throws. `country`, as two capital letters, is for numbers without a prefix.
  *
- * With a plus or 00 a number need only be possible, because platforms' test numbers are no more than that. Without one
- * it has two readings: dialled within `country`, and international with the plus left out. The valid one counts. Where
- * both are valid, and are different phones, the groups of digits decide if they stand as exactly one of the two is
- * printed: `(51) 98765-4321` is Brazilian, `51 987 654 321` Peruvian. Else it is `phone_ambiguous`, because a guess would
- * hand one person the other's session. Without `country` nobody knows whose reading is missing, so a valid number
- * without its plus is `phone_ambiguous` as well.
+ * A number with a plus or 00 must only be possible, not valid, because test numbers of platforms are only possible. A
+ * number without a plus has two readings: dialled within `country`, or international with the plus left out. The valid
+ * reading counts. If both are valid and differ, the groups of digits decide, when exactly one of the two is printed
+ * with these groups: `(51) 98765-4321` is Brazilian, `51 987 654 321` Peruvian. Otherwise the result is
+ * `phone_ambiguous`, because a guess could give one person the session of another. Without `country` the first reading
+ * is unknown, so a valid number without its plus is `phone_ambiguous` too.
  *
  * Brazil gains the ninth digit of mobiles, Mexico loses the old 1 after 52, Argentina loses the 9 after 54.
  */
@@ -62,12 +62,12 @@ export function readPhone(input: string, country?: string): PhoneReading {
   return found(asHome ? home : foreign);
 }
 
-/** The phone that `readPhone` reads, or `undefined` for what is no phone or may be several people's. */
+/** The phone that `readPhone` reads, or `undefined` if the text is no phone or is ambiguous. */
 export function normalisePhone(input: string, country?: string): string | undefined {
   return readPhone(input, country).phone;
 }
 
-/** The phone that a caller gave in the field `phone`. Throws `malformed` for what is none, and `phone_ambiguous`. */
+/** The phone in a caller's field `phone`. Throws `malformed` if it is no phone, and `phone_ambiguous`. */
 export function phoneOf(given: string, country: string | undefined): string {
   const read = readPhone(given, country);
   if (read.phone !== undefined) return read.phone;
@@ -82,12 +82,12 @@ export function phoneFromDigits(digits: string): string | undefined {
   return international && abroad(international);
 }
 
-/** The phone in a contact card that its platform vouches for: international, with or without plus, and set apart or not. */
+/** The phone in a contact card that its platform verified: international, with or without plus and separators. */
 export function phoneFromCard(phone: string): string | undefined {
   return normalisePhone(tidy(phone).replace(/^(?=[\d(])/, "+"));
 }
 
-/** What was written, without what says nothing about the number; a plus in brackets leads. */
+/** The text without the parts that are not the number. A plus inside brackets moves to the front. */
 function tidy(input: string): string {
   if (input.length > LONGEST) return "";
   return input
@@ -107,18 +107,18 @@ function found(phone: string | undefined): PhoneReading {
   return phone === undefined ? NONE : { phone };
 }
 
-/** The phone with these digits after the plus, when it is possible. */
+/** The phone with these digits after the plus, if it is possible. */
 function abroad(digits: string): string | undefined {
   const [, code = "", rest = ""] = /^(52|54|)(.*)$/.exec(digits) ?? [];
   const prefix = code === "52" ? MEXICAN_PREFIX : ARGENTINE_PREFIX;
   const parsed = parsePhoneNumberFromString(`+${code}${code === "" ? rest : rest.replace(prefix, "")}`);
   if (!parsed?.isPossible()) return undefined;
   const phone = oneSpelling(parsed.number);
-  // A doubled trunk zero comes off one at a time.
+  // Each pass removes one trunk zero, so a doubled one needs two passes.
   return phone === `+${digits}` ? phone : abroad(phone.slice(1));
 }
 
-/** The phone that these digits reach when dialled within the country, when it is possible. */
+/** The phone that these digits reach when dialled within the country, if it is possible. */
 function within(digits: string, country: string | undefined): string | undefined {
   if (!isCountry(country)) return undefined;
   if (country === "MX" && MEXICAN_PREFIX.test(digits)) return abroad(`52${digits}`);
@@ -131,12 +131,12 @@ function isCountry(country: string | undefined): country is CountryCode {
   return country !== undefined && isSupportedCountry(country);
 }
 
-/** Whether somebody may have this number. */
+/** Whether the number can belong to a person: its length and its prefix are in use in its country. */
 function isValid(phone: string): boolean {
   return parsePhoneNumberFromString(phone)?.isValid() === true;
 }
 
-/** Whether the groups are those that the phone's country prints; a prefix as dialled may lead. */
+/** Whether the digits are grouped as the phone's own country prints them; a dialled prefix may stand before them. */
 function isPrintedWithin(phone: string, written: string): boolean {
   const printed = groupsOf(parsePhoneNumberFromString(phone)?.formatNational() ?? "").replace(/^ 0/, " ");
   return groupsOf(written).endsWith(printed);

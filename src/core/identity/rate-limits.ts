@@ -1,21 +1,21 @@
-/** How often one of a kind may try in a window. */
+/** How many tries one key has in a window of time. */
 export interface RateLimit {
   readonly key: string;
   readonly max: number;
-  /** How long the window lasts from its first try. */
+  /** The length of the window in ms, from its first try. */
   readonly window_ms: number;
 }
 
 const QUARTER_MS = 15 * 60_000;
 const DAY_MS = 24 * 60 * 60_000;
 
-/** The most tries of one phone, network or device in a quarter of an hour, and in a day where that is less. */
+/** The maximum of tries of one phone, network or device: in a quarter of an hour, and for some in a day. */
 const MOST = {
   code: { quarter: { phone: 3, ip: 10, device: 5 }, day: { phone: 10 } },
   login: { quarter: { ip: 30, device: 15 }, day: {} },
 } as const;
 
-/** The limits on asking for codes or on logging in, from the keys of who asks (`ip:` or `device:` and a hash). */
+/** The limits for requesting codes or logging in. A key is `phone:`, `ip:` or `device:` and a hash or a phone. */
 export function rateLimitsOn(purpose: keyof typeof MOST, keys: readonly string[]): RateLimit[] {
   const quarter: Readonly<Record<string, number>> = MOST[purpose].quarter;
   const day: Readonly<Record<string, number>> = MOST[purpose].day;

@@ -3,8 +3,8 @@ import { z } from "zod";
 const LONGEST_MEDIA_ID = 512;
 
 /**
- * A file's id at its platform: letters, digits, `_`, `-`, `.` and `:`, never anything that could be taken for an address
- * or a path by whoever fetches it. A colon behind what looks like a scheme (`https:127.0.0.1`, `vbscript:x`) is refused.
+ * A file's id at its platform: letters, digits, `_`, `-`, `.` and `:`. It must not be usable as a URL or a path by the
+ * program that fetches the file, so a colon after something like a scheme (`https:127.0.0.1`, `vbscript:x`) is refused.
  */
 export const mediaId = z
   .string()
@@ -12,7 +12,7 @@ export const mediaId = z
   .max(LONGEST_MEDIA_ID)
   .regex(/^(?![A-Za-z][A-Za-z0-9.-]*:)[A-Za-z0-9_-][\w.:-]*$/, "must be an id, not a URL");
 
-/** A file at the platform: its id there, never a URL (URLs expire, and Telegram's hold the bot's token). */
+/** A file at the platform: its id there, never a URL. URLs expire, and Telegram's contain the bot's token. */
 const media = z.strictObject({
   id: mediaId,
   mime_type: z.string().optional(),
@@ -23,10 +23,10 @@ const media = z.strictObject({
 
 const captioned = { media, caption: z.string().optional() };
 
-/** What surrounds a message on its platform. */
+/** What the platform says about a message besides its content. */
 const context = z.strictObject({
   forwarded: z.boolean().optional(),
-  /** Many messages sent as one album share this id. */
+  /** All messages of one album have the same id. */
   album_id: z.string().optional(),
   /** The catalogue product the customer asks about. */
   product: z.strictObject({ catalog_id: z.string().optional(), product_id: z.string() }).optional(),
@@ -36,7 +36,7 @@ const context = z.strictObject({
 
 const shared = { context: context.optional() };
 
-/** What somebody said, by kind. Every store keeps it as it is; `textOf` turns any of it into words for a bot. */
+/** The content of a message, by kind. Every store saves it unchanged. `textOf` turns every kind into text for a bot. */
 export const contentSchema = z.discriminatedUnion("kind", [
   z.strictObject({ kind: z.literal("text"), text: z.string(), ...shared }),
   z.strictObject({ kind: z.literal("image"), ...captioned, ...shared }),
@@ -62,18 +62,20 @@ export const contentSchema = z.discriminatedUnion("kind", [
   z.strictObject({
     kind: z.literal("contact"),
     contacts: z.array(z.strictObject({ name: z.string().optional(), phones: z.array(z.string()) })),
-    /** The platform vouches that this is the sender's own card. */
+    /** Whether the platform verified that this is the sender's own card. */
     own: z.boolean(),
     ...shared,
   }),
   z.strictObject({
     kind: z.literal("interaction"),
-    /** What was used: a button, a list row, a form, a template's quick reply, a permission prompt. */
+    /**
+     * The control that the customer used: a button, a list row, a form, a template's quick reply, a permission prompt.
+     */
     interaction: z.enum(["button", "list", "form", "quick_reply", "permission"]),
     id: z.string().optional(),
     title: z.string().optional(),
     description: z.string().optional(),
-    /** A form's answers; text when the platform sent something that is not JSON. */
+    /** A form's answers; the plain text if the platform sent no JSON. */
     data: z.union([z.record(z.string(), z.unknown()), z.string()]).optional(),
     ...shared,
   }),
@@ -99,14 +101,14 @@ export const contentSchema = z.discriminatedUnion("kind", [
   }),
   z.strictObject({
     kind: z.literal("system"),
-    /** The platform's name for what happened. */
+    /** The platform's name for the event. */
     event: z.string(),
     note: z.string().optional(),
     ...shared,
   }),
   z.strictObject({
     kind: z.literal("unsupported"),
-    /** The platform's name for the thing we cannot read. */
+    /** The platform's name for the kind of message that the hub does not support. */
     type: z.string(),
     note: z.string().optional(),
     ...shared,
@@ -117,7 +119,7 @@ export type Content = z.infer<typeof contentSchema>;
 export type ContentKind = Content["kind"];
 export type ContentOf<K extends ContentKind> = Extract<Content, { kind: K }>;
 
-/** The words a bot can use, for every kind of content. */
+/** The text of any kind of content, for bots. */
 export function textOf(content: Content): string {
   switch (content.kind) {
     case "text":

@@ -3,60 +3,70 @@ import type { Identities, IdentityKind } from "../identity/identity.ts";
 import type { SessionRef } from "../sessions/session.ts";
 import type { Content, ContentKind } from "./content.ts";
 
-/** Where a channel reaches a customer: chat and topic, or number and phone. Only the channel that wrote it reads it. */
+/** Where a channel reaches a customer: chat and topic, or number and phone. Only the channel that made it reads it. */
 export type Address = Readonly<Record<string, string>>;
 
-/** What somebody said, in our terms. */
+/** One message from a customer, in the hub's own form. */
 export interface InboundMessage {
   readonly channel: string;
   /**
-   * Which of our accounts it came to (bot, phone number). `external_id` is unique within channel and account;
-   * without an account it is unique within the session, as with keys that callers choose.
+   * The account of the shop that received it (bot, phone number). `external_id` is unique within channel and account.
+   * Without an account it is unique within the session only: there the callers choose the ids.
    */
   readonly account?: string;
   readonly external_id: string;
-  /** Who sent it: everything the platform or a vouched caller proves, or the session itself. */
+  /** The sender: every identity that the platform or a trusted caller gives, or the session itself. */
   readonly from: Identities | SessionRef;
-  /** The identities are only claimed (a phone typed at a kiosk): they find or open only a session nobody has proven. */
+  /**
+   * The identities are only claimed (a phone typed at a kiosk). They find or open only a session without a verified
+   * identity.
+   */
   readonly claimed?: boolean;
-  /** SHA-256 of a link token in it, which proves that its sender is the person at the page that showed it. */
+  /**
+   * SHA-256 of the link token in the message. It proves that the sender is the person at the device that showed the
+   * link.
+   */
   readonly link_hash?: string;
   /** Where the reply goes. */
   readonly address: Address;
   /**
-   * The kind of `from` whose address it is: when that identity leaves the customer, so does the address. Absent: the
-   * strongest. `null`: the address serves this answer only, for others may read along there; it is never kept as a way to
-   * reach the customer, and no link is redeemed from it.
+   * The kind of the identity in `from` that the address belongs to. When the customer loses that identity, they lose
+   * the address too. Absent: the strongest kind. `null`: other people may read messages at the address. It is then used
+   * for this answer only, is never saved as a way to reach the customer, and redeems no link.
    */
   readonly address_of?: IdentityKind | null;
   readonly content: Content;
-  /** `external_id` of the message it answers, or reacts to. */
+  /** `external_id` of the message that this one answers or reacts to. */
   readonly reply_to?: string;
-  /** The platform's time. */
+  /** When it was sent, by the platform's clock. */
   readonly sent_at?: Date;
-  /** Whether it wakes the bot. A reaction is kept and wakes nobody. */
+  /**
+   * Whether the bot gets a turn for it. Without one it is only saved: a reaction, unless the bot asks for reactions.
+   */
   readonly wakes: boolean;
-  /** When it came, where that was before now: it has waited in the journal. */
+  /** When the hub received it; given only for a message that has waited in the journal. */
   readonly came_at?: Date;
 }
 
-/** Something a person of ours wrote from the platform's own app: kept in the customer's session, never answered. */
+/**
+ * A message that an operator wrote in the platform's own app. It is saved in the customer's session, never answered.
+ */
 export interface EchoMessage {
   readonly channel: string;
   readonly account?: string;
   readonly external_id: string;
-  /** The customer it was written to. */
+  /** The customer who received it. */
   readonly to: Identities;
   readonly content: Content;
   readonly sent_at?: Date;
 }
 
-/** How far a message of ours comes, in order; `failed` stands beside it. */
+/** The statuses of an outbound message, in order. `failed` is no step of the order. */
 export const STATUS_LADDER = ["pending", "sent", "delivered", "read", "played"] as const;
 
 export type DeliveryStatus = (typeof STATUS_LADDER)[number] | "failed";
 
-/** What became of a message of ours, as the platform tells it. */
+/** A status of an outbound message, as the platform reports it. */
 export interface Receipt {
   readonly channel: string;
   readonly account?: string;
@@ -67,33 +77,33 @@ export interface Receipt {
   readonly reason?: string;
 }
 
-/** A message that now says something else, or is gone (`content: null`). */
+/** An edited message, or a deleted one (`content: null`). */
 export interface Edit {
   readonly channel: string;
   readonly account?: string;
-  /** The original's id. */
+  /** The id of the edited message. */
   readonly external_id: string;
   readonly content: Content | null;
   readonly at?: Date;
-  /** Where a reply would go, for a bot that hears of edits; absent where none may be sent. */
+  /** Where a reply goes, for a bot that gets edits. Absent: no reply may be sent. */
   readonly address?: Address;
-  /** Whether it wakes the bot; absent means no. */
+  /** Whether the bot gets a turn for it. Absent: no. */
   readonly wakes?: boolean;
 }
 
-/** The same person under another identity of the same kind, as the platform tells it. */
+/** A person's identity was replaced with another one of the same kind, as the platform reports it. */
 export interface IdentityChange {
   readonly channel: string;
   readonly from: Identities;
   readonly to: Identities;
   /**
-   * When it happened, by the platform's clock. Whoever verified the old identity after that is its next owner, and keeps
-   * it: the news may be delivered again, or late.
+   * When it happened, by the platform's clock. A customer who verified the old identity after that time is its new
+   * owner and keeps it, because the platform may deliver the event late or twice.
    */
   readonly at?: Date;
 }
 
-/** Whether a customer may still be written to. */
+/** Whether the shop may still write to a customer. */
 export interface Reachability {
   readonly channel: string;
   readonly who: Identities;
@@ -107,7 +117,7 @@ export interface Reachability {
   readonly at?: Date;
 }
 
-/** One thing that a webhook says. What we don't handle is named, not dropped. */
+/** One event of a webhook. An event that the hub does not handle is returned as `ignored`, never dropped. */
 export type Inbound =
   | { readonly type: "message"; readonly message: InboundMessage }
   | { readonly type: "echo"; readonly echo: EchoMessage }
@@ -117,21 +127,30 @@ export type Inbound =
   | { readonly type: "reachability"; readonly reachability: Reachability }
   | Ignored;
 
-/** Something accepted and not kept. */
+/** An event that the hub accepts and does not save. */
 export interface Ignored {
   readonly type: "ignored";
   readonly reason: IgnoredReason;
   /** The platform's name for it. */
   readonly what: string;
-  /** Where the platform waits for a sign that it was seen all the same (a pressed button turns until then). */
+  /** The address and id to acknowledge, if the platform waits for it: a pressed button shows a spinner until then. */
   readonly seen?: { readonly address: Address; readonly external_id: string };
 }
 
 /**
- * Why something was accepted and not kept: `group` not a private talk, `own` written by a bot, `not_ours` a chat or
- * number of somebody whom no setting names, `no_sender` nobody to answer, `account` news about our own account, `call` a
- * phone call's progress, `history` a backfill, `foreign` another product of the platform, `test` the platform's own
- * sample, `unknown` a field or type we have no reading for, `unreadable` a shape that breaks its own platform's rules.
+ * Why an event was accepted and not saved.
+ * - `group`: not a private chat
+ * - `own`: written by a bot
+ * - `not_ours`: in a chat or at a number that no setting names
+ * - `no_sender`: has no sender to answer
+ * - `account`: about the shop's own account
+ * - `call`: the progress of a phone call
+ * - `history`: a backfill of old messages
+ * - `preferences`: a customer's choice about marketing messages
+ * - `foreign`: of another product of the platform
+ * - `test`: the platform's own sample
+ * - `unknown`: a field or type that the hub does not know
+ * - `unreadable`: breaks the platform's own rules
  */
 export type IgnoredReason =
   | "group"
@@ -147,20 +166,23 @@ export type IgnoredReason =
   | "unknown"
   | "unreadable";
 
-/** A message as it is kept: the row of `messages`. */
+/** A message as it is stored: the row of `messages`. */
 export interface Message {
   readonly message_id: string;
   readonly session_id: string;
-  /** Rises within a session, by the time of arrival in microseconds; the cursor of every page. */
+  /** Rises within a session: the time of arrival in microseconds plus the place in its webhook. The cursor of every page. */
   readonly seq: number;
   readonly channel: string;
   readonly external_id?: string;
   readonly direction: "inbound" | "outbound";
   readonly role: "user" | "assistant" | "operator" | "system";
   readonly kind: ContentKind;
-  /** The trusted caller that told it, where that is not the sender itself: `key:<scope>:<first 8 hex of the key's SHA-256>`. */
+  /**
+   * The caller that sent it for its sender: `key:<scope>:<first 8 hex of the key's SHA-256>`. Absent: the sender
+   * itself.
+   */
   readonly author?: string;
-  /** What a bot can read, for every kind; empty once deleted by its author. */
+  /** The text for bots, for every kind; empty once its author has deleted the message. */
   readonly text: string;
   readonly content: Content;
   readonly reply_to?: string;
@@ -170,17 +192,19 @@ export interface Message {
   readonly created_at: Date;
   readonly edited_at?: Date;
   readonly deleted_at?: Date;
-  /** On pages of the history, of an inbound message that has no answer yet or will get none. */
+  /** The turn's state, on pages of the history only, if the inbound message has no answer yet or will get none. */
   readonly turn?: TurnState;
 }
 
-/** How far the answer to a message has come. */
+/** The state of the turn of a message. */
 export interface TurnState {
-  /** `retrying`: an attempt has failed and another follows. `dead`: none follows by itself. */
+  /**
+   * `retrying`: an attempt has failed, and another one follows. `dead`: no attempt follows, unless an operator retries.
+   */
   readonly state: "waiting" | "running" | "retrying" | "dead";
   /** Attempts so far. */
   readonly attempt: number;
-  /** Why the last attempt failed, where one did. */
+  /** Why the last attempt failed; absent if none did. */
   readonly code?: ErrorCode;
   readonly reason?: string;
 }

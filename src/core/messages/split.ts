@@ -1,8 +1,9 @@
 const segmenter = new Intl.Segmenter(undefined, { granularity: "grapheme" });
 
 /**
- * Cuts a text into pieces of at most `limit` UTF-16 units (2 or more), in order, at a paragraph, a line, a sentence or
- * a word where one is near, and never inside a character as people see it. White space at a cut is dropped.
+ * Cuts a text into pieces of at most `limit` UTF-16 units, in order. `limit` is 2 or more. A cut is made at the end of
+ * a paragraph, a line, a sentence or a word, if one lies in the second half of the piece; never inside a character as
+ * people see it, unless the character is longer than `limit`. White space at a cut is dropped.
  */
 export function splitText(text: string, limit: number): string[] {
   const pieces: string[] = [];
@@ -30,7 +31,7 @@ function cutAt(text: string, limit: number): number {
   return graphemeCut(text, limit);
 }
 
-/** How much white space a text begins with, but for a last space that carries a combining mark. */
+/** The length of the white space at the start of a text. A last space with a combining mark on it does not count. */
 function leadingSpace(text: string): number {
   const space = text.length - text.trimStart().length;
   if (space === 0) return 0;
@@ -38,7 +39,7 @@ function leadingSpace(text: string): number {
   return last!.segment.trim() === "" ? space : space - 1;
 }
 
-/** The last boundary between characters at or before `limit`; a single character longer than that is cut by units. */
+/** The last boundary between characters at or before `limit`. A single character longer than `limit` is cut inside. */
 function graphemeCut(text: string, limit: number): number {
   let cut = 0;
   for (const { index, segment } of segmenter.segment(text.slice(0, limit + 64))) {

@@ -13,14 +13,14 @@ import { publish } from "./publish.ts";
 export interface Accepted {
   readonly results: readonly Received[];
   readonly ignored: readonly Ignored[];
-  /** Ours to answer now, outside the request. */
+  /** The turns that the caller has claimed and must answer now, after the request. */
   readonly turns: readonly Turn[];
 }
 
 /**
- * Takes one webhook in: believed, read, and everything in it saved by one call to the store, or to the journal while the
- * store is down. When this resolves it is durable and may be acknowledged. Throws `unauthorized`, `malformed`,
- * `unavailable`, or what `receive` throws.
+ * Verifies a webhook, reads it, and saves all its events by one call to the store, or to the journal while the store is
+ * down. When this resolves, the events are durable and the webhook may be acknowledged. Throws `not_found`,
+ * `unauthorized`, `malformed`, `unavailable`, or the errors of `receive`.
  */
 export async function accept(hub: Hub, name: string, request: WebhookRequest): Promise<Accepted> {
   const channel = hub.channels[name];
@@ -31,7 +31,7 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
   const ignored: Ignored[] = [];
   for (const item of inbound) {
     if (item.type === "ignored") ignored.push(item);
-    else events.push(heard(hub.bot, await withoutLinkToken(item)));
+    else events.push(withWakes(hub.bot, await withoutLinkToken(item)));
   }
   acknowledge(hub, channel, ignored);
   if (events.length === 0) return { results: [], ignored, turns: [] };
@@ -40,7 +40,7 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
   return { results, ignored, turns: results.flatMap(({ turn }) => turn ?? []) };
 }
 
-/** Shows the platform that we saw what we do not keep, where it waits for that. */
+/** Acknowledges ignored events to the platform, where it waits for that. */
 function acknowledge(hub: Hub, channel: Channel, ignored: readonly Ignored[]): void {
   for (const { seen } of ignored) {
     if (!seen) continue;
@@ -51,8 +51,8 @@ function acknowledge(hub: Hub, channel: Channel, ignored: readonly Ignored[]): v
   }
 }
 
-/** Edits and reactions wake only a bot that wants to hear of them. */
-function heard({ hears = {} }: Bot, item: InboundEvent): InboundEvent {
+/** Edits and reactions wake only a bot that asks for them in `hears`. */
+function withWakes({ hears = {} }: Bot, item: InboundEvent): InboundEvent {
   if (item.type === "edit") return { ...item, edit: { ...item.edit, wakes: hears.edits ?? false } };
   if (item.type !== "message" || item.message.content.kind !== "reaction") return item;
   return { ...item, message: { ...item.message, wakes: hears.reactions ?? false } };

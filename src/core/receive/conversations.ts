@@ -2,66 +2,70 @@ import type { Delivery, Failure, OutboundReply, Outcome, Turn } from "../answer/
 import type { DeliveryStatus, Inbound, Message } from "../messages/message.ts";
 import type { Session } from "../sessions/session.ts";
 
-/** Everything of one webhook that is kept, in its order. */
+/** One event of a webhook that is saved. */
 export type InboundEvent = Exclude<Inbound, { type: "ignored" }>;
 
-/** What a proof of who somebody is has changed beside their own session; each absent when there is nothing. */
+/** What a proof of identity has changed besides the customer's own session. A field is absent if it would be empty. */
 export interface Effects {
-  /** Sessions that it showed to be another one's, and that were merged into it. */
+  /** Sessions that the proof showed to belong to the same customer. They were merged into the customer's session. */
   readonly merged?: readonly string[];
-  /** Hashes of tokens that died: anybody may have held them before the session was somebody's. */
+  /** Hashes of tokens that died, because other people may have held them before the session had a customer. */
   readonly closed?: readonly string[];
-  /** Sessions that lost an identity, and have a message more that says so. */
+  /** Sessions that lost an identity. Each has a new message that says so. */
   readonly notified?: readonly string[];
-  /** What a trusted caller said of the customer and is not so here: nothing was changed by it. */
+  /** The fields in which a trusted caller contradicts what is known of the customer. Nothing was changed. */
   readonly conflicts?: readonly "customer_id"[];
-  /** Notices, ours to send now. */
+  /** Notices, claimed by the caller, which must send them now. */
   readonly deliveries?: readonly Delivery[];
 }
 
-/** A session as a device gets it. */
+/** A session as it is opened for a device, with the effects of the proof. */
 export type Opened = Session & Effects;
 
-/** What became of one kept thing. */
+/** The result for one inbound event. */
 export type Received = Effects &
   (
     | {
         readonly type: "message";
         readonly message: Message;
         readonly session: Session;
-        /** It was here before; nothing changed. */
+        /** The message was stored before; nothing changed. */
         readonly duplicate: boolean;
-        /** Ours to answer now: this message's turn or an earlier unfinished one of its session. */
+        /** The caller has claimed this turn and answers it now: of this message or an earlier one of its session. */
         readonly turn?: Turn;
       }
-    /** `applied` is false when what it speaks of is not known here, is newer already, or has no session. */
+    /**
+     * `applied` is false if the message or person is unknown or has no session, or if a newer event was applied before.
+     */
     | {
         readonly type: "echo" | "receipt" | "edit" | "identity_change" | "reachability";
         readonly applied: boolean;
-        /** The message that is new or has changed. */
+        /** The new or changed message. */
         readonly message?: Message;
-        /** An edit that wakes the bot. */
+        /** The claimed turn of an edit that wakes the bot. */
         readonly turn?: Turn;
       }
-    /** A message that was here and has been erased since: its platform delivered it again. Nothing is kept of it. */
+    /** The platform delivered a message again that was erased after its first delivery. Nothing was saved. */
     | { readonly type: "erased"; readonly message?: never; readonly turn?: never }
-    /** It is durable in the journal and will be stored once the store is back. Nothing more is known of it. */
+    /** The event is durable in the journal, and is stored once the store is back. Its result is not known yet. */
     | { readonly type: "journaled"; readonly message?: never; readonly turn?: never }
   );
 
-/** What follows a turn: of each line of deliveries (session and channel) the first is ours to send now. */
+/**
+ * The result of a turn. `deliveries` holds the first delivery of each lane, claimed by the caller, which sends it now.
+ */
 export interface Completed {
-  /** Somebody else has claimed or finished the turn since; nothing was saved. */
+  /** Another worker has claimed or finished the turn in the meantime; nothing was saved. */
   readonly stale: boolean;
   readonly messages: readonly Message[];
   readonly deliveries: readonly Delivery[];
-  /** The session's next turn, when one waits. */
+  /** The session's next turn, claimed, if one waits. */
   readonly next?: Turn;
 }
 
 export interface Settled {
   readonly deliveries: readonly Delivery[];
-  /** Our messages whose status has moved. */
+  /** The outbound messages whose status has moved. */
   readonly changed: readonly {
     readonly session_id: string;
     readonly message_id: string;
@@ -75,24 +79,30 @@ export interface Due {
 }
 
 /**
- * Durable conversation state. One method is one round trip. All throw `unavailable` when the store refuses, hangs
- * past its limit or dies; nothing is half done then.
+ * Durable conversation state. One method is one round trip and one transaction. All throw `unavailable` if the store
+ * refuses, exceeds its time limit or dies.
  */
 export interface Conversations {
   /**
    * For each message: resolves, opens or merges the session, saves the message once, appends the channel, slides the
-   * expiry, and claims the session's next turn when none is running. All of a webhook in one transaction, results in
-   * its order. A message with a `link_hash` joins its sender to the session that waits for it, is kept as what came of
-   * it (`linked` or `link_failed`), and is answered with a notice. Throws `session_not_found` or `session_expired` when
-   * a message names a session that is not active, and `verification_required` when it claims one it may not have.
+   * expiry, and claims the session's next turn if none is running. All events of a webhook in one transaction; the
+   * results have the order of the events.
+   *
+   * A message with a `link_hash` redeems the link: its sender and the session that shows the link become one customer.
+   * The message is saved as `linked`, `merge_required` or `link_failed`, and is answered with a notice.
+   *
+   * Throws `session_not_found` or `session_expired` if a message names a session that is not active, and
+   * `verification_required` if a message with claimed identities would get a session with verified ones.
    */
   receive(events: readonly InboundEvent[], now: Date): Promise<Received[]>;
-  /** Saves the replies with their deliveries, ends the turn, and hands over what comes next. */
+  /**
+   * Saves the replies with their deliveries, ends the turn, and claims the session's next turn and first deliveries.
+   */
   complete(turn: Turn, replies: readonly OutboundReply[], now: Date): Promise<Completed>;
-  /** Gives the turn back to be tried again at `retryAt`, or ends it as a dead letter without one. */
+  /** Releases the turn, to be tried again at `retryAt`. Without `retryAt` the turn becomes a dead letter. */
   fail(turn: Turn, failure: Failure, retryAt: Date | undefined, now: Date): Promise<Completed>;
-  /** Records how attempts ended and hands over the next delivery of each line. */
+  /** Records how attempts ended, and claims the next delivery of each lane. */
   settle(outcomes: readonly Outcome[], now: Date): Promise<Settled>;
-  /** Claims unanswered turns and due deliveries that nobody holds, at most `limit` of each, oldest first. */
+  /** Claims unanswered turns and due deliveries without a live claim, at most `limit` of each, oldest first. */
   due(now: Date, limit: number): Promise<Due>;
 }

@@ -5,8 +5,8 @@ import type { Session } from "../sessions/session.ts";
 import type { Effects, Opened } from "./conversations.ts";
 
 /**
- * Lets everybody know what a proof has changed: dead tokens open nothing any more, open devices look again, notices are
- * sent. `session_id` is the session that it was about, where that is known.
+ * Applies the effects of a proof: closes the connections of dead tokens, publishes the changes to connected devices,
+ * drops stale copies from the cache, sends notices. `session_id` is the session of the proof, if it is known.
  */
 export function applyEffects(hub: Hub, session_id: string | undefined, effects: Effects): void {
   const { merged = [], closed = [], notified = [], conflicts = [], deliveries = [] } = effects;
@@ -19,9 +19,9 @@ export function applyEffects(hub: Hub, session_id: string | undefined, effects: 
         "nothing was changed; the session's metadata.merge_conflicts holds what was told; see docs/identity.md",
     });
   const rooms = session_id === undefined ? merged : [...merged, session_id];
-  // First: a device whose token is dead has nowhere to move to.
+  // Close before `moved`: a device whose token is dead must not move to the merged session.
   for (const id of rooms) for (const token_hash of closed) live.publish(id, { type: "closed", token_hash });
-  // The survivor's devices, too, know only half of its history now.
+  // Devices of the surviving session get `moved` too: its history has gained the messages of the others.
   if (merged.length > 0) for (const id of rooms) live.publish(id, { type: "moved" });
   for (const id of notified) live.publish(id, { type: "messages" });
   const gone = { token_hashes: closed, session_ids: merged, changed: notified };
@@ -30,11 +30,14 @@ export function applyEffects(hub: Hub, session_id: string | undefined, effects: 
   if (deliveries.length > 0) runInBackground(hub, "notice.not_sent", deliver(hub, deliveries));
 }
 
-/** A session, and what a trusted caller told of its customer that contradicts what is known. */
-export type Told = Session & Pick<Effects, "conflicts">;
+/** A session, and the fields in which a trusted caller contradicts what is known of its customer. */
+export type OpenedSession = Session & Pick<Effects, "conflicts">;
 
-/** The session itself, once everybody knows what else has changed. */
-export function opened(hub: Hub, { merged, closed, notified, deliveries, ...session }: Opened): Told {
+/** Applies the effects, and returns the session. */
+export function opened(
+  hub: Hub,
+  { merged, closed, notified, deliveries, ...session }: Opened,
+): OpenedSession {
   applyEffects(hub, session.session_id, {
     ...(merged && { merged }),
     ...(closed && { closed }),
@@ -45,7 +48,7 @@ export function opened(hub: Hub, { merged, closed, notified, deliveries, ...sess
   return session;
 }
 
-/** Lets work go on behind the answer; its failure is only logged. */
+/** Lets work go on after the answer. A failure is only logged, as `event`. */
 export function runInBackground(hub: Hub, event: string, work: Promise<unknown>): void {
   const watched = work.catch((thrown) => hub.log("error", event, failureOf(toHubError(thrown))));
   hub.later?.(watched);

@@ -1,35 +1,35 @@
 import type { Received } from "./conversations.ts";
 
-/** What one replay may spend. */
+/** The limits of one replay. */
 export interface ReplayBudget {
   readonly entries: number;
-  /** At most 10 s: the replayer's lease covers no more. */
+  /** At most 10,000: the replayer's lease covers no more. */
   readonly ms: number;
 }
 
 export interface Replayed {
-  /** Entries that no longer wait: stored, or in quarantine. */
+  /** How many entries no longer wait: they are stored or in quarantine. */
   readonly taken: number;
-  /** What became of the events in them, for whoever publishes and answers. */
+  /** The results of their events, which the caller publishes and answers. */
   readonly results: readonly Received[];
-  /** Nothing waits any more. */
+  /** Whether no entry waits any more. */
   readonly empty: boolean;
 }
 
 export interface JournalDepth {
-  /** Entries that wait to be stored. */
+  /** How many entries wait to be stored. */
   readonly depth: number;
-  /** Since when the oldest of them waits. */
+  /** Since when the oldest entry waits. */
   readonly oldest_at?: Date;
-  /** Entries that the store refused for good, kept for an operator. */
+  /** How many entries are in quarantine: the store refused them for good, and an operator must look at them. */
   readonly quarantined: number;
 }
 
-/** What waits for a store that was down. */
+/** The journal's entries, which wait until the store is back. */
 export interface Backlog {
   /**
-   * Stores what waits, oldest first, within the budget; one replayer at a time. Throws nothing: what fails is logged and
-   * waits on.
+   * Stores waiting entries, oldest first, within the budget. Only one replayer works at a time. Never throws: a failure
+   * is logged, and the entry waits for the next replay.
    */
   replay(budget: ReplayBudget): Promise<Replayed>;
   /** Throws `unavailable` when the journal does not answer. */

@@ -2,7 +2,7 @@ import type { Hub } from "../hub.ts";
 import type { Received } from "./conversations.ts";
 import { applyEffects } from "./effects.ts";
 
-/** Tells everybody whom it concerns what has come, and what it has changed. */
+/** Publishes the result of one event to the connected devices, and applies its effects. */
 export function publish(hub: Hub, result: Received): void {
   const { live } = hub;
   const { message } = result;

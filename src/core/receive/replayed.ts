@@ -4,7 +4,7 @@ import type { Received } from "./conversations.ts";
 import { runInBackground } from "./effects.ts";
 import { publish } from "./publish.ts";
 
-/** Publishes what a replay has stored, and answers it in the background. */
+/** Publishes the events that a replay has stored, and answers their turns in the background. */
 export function handleReplayed(hub: Hub, results: readonly Received[]): void {
   for (const result of results) {
     publish(hub, result);

@@ -1,32 +1,35 @@
 import type { Json, JsonObject } from "../json.ts";
 
-/** A session's documents, and whose they are. */
+/** The documents of one session. */
 export interface OwnedDocuments {
   readonly session_id: string;
   readonly data: JsonObject;
   readonly metadata: JsonObject;
 }
 
-/** Where two sessions said different things: `path` as in `data.cart[sku=A].qty`, `value` what gave way. */
+/**
+ * A place where two sessions held different values: `path` as in `data.cart[sku=A].qty`; `value` is the one not kept
+ * there.
+ */
 export interface MergeConflict {
   readonly [key: string]: Json;
   readonly path: string;
   readonly value: Json;
-  /** The session that had said it. */
+  /** The session that held `value`. */
   readonly session_id: string;
 }
 
 /**
- * The documents of two sessions that become one; nothing that was in either is lost. Its twin in SQL is
- * `hub.merge_documents`.
+ * Merges the documents of two sessions; no value of either is lost. `hub.merge_documents` in SQL follows the same
+ * rules.
  *
- * - Objects merge key by key, as deep as they go.
- * - Arrays unite, the older's items first. Items are the same when they are objects with the same `id` (else `sku`), text or
- *   number, and then they merge; else when their values are equal. Equal items count: the first of one side is the
- *   first of the other, the second the second.
- * - An empty value (null, "", [] or {}) gives way to a filled one.
- * - Of two different filled values the newer stays, and the older's is added to `metadata.merge_conflicts`.
- * - The lists of earlier conflicts follow each other, the older's first.
+ * - Objects merge key by key, at every depth.
+ * - Arrays unite, the older's items first. Two objects are the same item if they have the same `id` (without one:
+ *   `sku`), a text or a number; they merge. Other items are the same if their values are equal. If an array holds equal
+ *   items, the first matches the first of the other array, the second the second.
+ * - A filled value replaces an empty one (null, "", [] or {}).
+ * - Of two different filled values the newer stays, and the older one is added to `metadata.merge_conflicts`.
+ * - The lists of earlier conflicts are joined, the older's first.
  */
 export function mergeDocuments(
   older: OwnedDocuments,
@@ -43,7 +46,7 @@ export function mergeDocuments(
   return { data, metadata: all.length > 0 ? { ...metadata, merge_conflicts: all } : metadata };
 }
 
-/** The list that `metadata.merge_conflicts` holds; a frontend may have put anything there. */
+/** The list in `metadata.merge_conflicts`. A frontend may have put any value there. */
 export function conflictsIn(kept: Json | undefined): readonly Json[] {
   if (kept === undefined || isEmpty(kept)) return [];
   return Array.isArray(kept) ? kept : [kept as Json];
@@ -83,7 +86,9 @@ function uniteArrays(path: string, older: readonly Json[], newer: readonly Json[
   return [...united, ...others.values()];
 }
 
-/** Each item with what makes it the same as one of another array: its key, and how many of that key came before. */
+/**
+ * Each item with the text that identifies it in both arrays: how many items with its key came before it, and its key.
+ */
 function nthOf(items: readonly Json[]): [string, Json][] {
   const seen = new Map<string, number>();
   return items.map((item) => {
@@ -115,7 +120,7 @@ function isEmpty(value: Json): boolean {
   return typeof value === "object" && Object.keys(value).length === 0;
 }
 
-/** JSON text in which the order of keys says nothing. */
+/** JSON text with sorted keys: equal for equal values. */
 function canonical(value: Json): string {
   return JSON.stringify(value, (_, item) =>
     isObject(item) ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1))) : item,

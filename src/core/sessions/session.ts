@@ -5,14 +5,15 @@ import type { JsonObject } from "../json.ts";
 export type SessionStatus = "active" | "logged_out" | "expired" | "merged";
 
 /**
- * One customer's window of talk, on all channels: the row of `sessions` without secrets, and what its customer is known
- * by, a key per kind of identity (`phone`, `telegram_chat_id`, …). One that is over shows what its customer holds now.
+ * One customer's window of talk, on all channels: the row of `sessions` without secrets, and the customer's identities,
+ * one key per kind (`phone`, `telegram_chat_id`, …). A session that is over shows the identities that its customer has
+ * now.
  */
 export interface Session extends Identities {
   readonly session_id: string;
-  /** The shop's own name for the customer, of all their sessions. Always text: "103" stays "103". */
+  /** The shop's own id of the customer, the same in all their sessions. Always text: "103" stays "103". */
   readonly customer_id?: string;
-  /** Where it began. */
+  /** The channel on which it began. */
   readonly channel: string;
   /** Each channel once, in order of first use. */
   readonly channels: readonly string[];
@@ -20,13 +21,16 @@ export interface Session extends Identities {
   readonly merged_into?: string;
   /** The same customer's session before this one. */
   readonly previous_session_id?: string;
-  /** There while its phone is only claimed: typed at a kiosk, and proven by nobody. */
+  /** Present only while the phone is claimed and not verified: typed at a kiosk. */
   readonly phone_verified?: false;
   readonly language?: string;
-  /** Cart and whatever the frontends keep. */
+  /** The cart, and any other data of the frontends. */
   readonly data: JsonObject;
   readonly metadata: JsonObject;
-  /** Moves with `data`, `metadata`, `language` and `status`; what `If-Match` is compared with. */
+  /**
+   * Rises with each change of `data`, `metadata`, `language`, `customer_id` or `status`, with a merge, and with a lost
+   * identity. `If-Match` is compared with it.
+   */
   readonly version: number;
   /** All messages of the session, both directions. */
   readonly message_count: number;
@@ -40,26 +44,29 @@ export interface Session extends Identities {
   readonly ended_at?: Date;
 }
 
-/** A session by something only its holder or a trusted caller knows. */
+/** Names a session by something that only its holder or a trusted caller knows. */
 export type SessionRef = { readonly token_hash: string } | { readonly session_id: string };
 
-/** Whether a session itself is meant, and not who a person is. */
+/** Whether the value names a session, not identities. */
 export function isSessionRef(who: Identities | SessionRef): who is SessionRef {
   return "token_hash" in who || "session_id" in who;
 }
 
-/** What a session's `data` and `metadata` may grow to together, in bytes of JSON. */
+/** The limit of a session's `data` and `metadata` together, in bytes of JSON. */
 export const DOCUMENT_BYTES = 262_144;
-/** Sessions that a look-up finds at most. */
+/** The most sessions that a look-up returns. */
 export const MOST_FOUND = 20;
 
-/** Throws `payload_too_large` when a session's documents would grow past 256 KiB. What merging made larger may still shrink. */
+/**
+ * Throws `payload_too_large` if a session's documents would grow past 256 KiB. Larger ones, made by a merge, may
+ * shrink.
+ */
 export function refuseGrowth(before: Documents, after: Documents): void {
   const size = sizeOf(after);
   if (size > DOCUMENT_BYTES && size > sizeOf(before)) throw new HubError("payload_too_large", TOO_LARGE);
 }
 
-/** What is said then. */
+/** The message of that error. */
 export const TOO_LARGE = `the session's data and metadata would be larger than ${DOCUMENT_BYTES} bytes together`;
 
 type Documents = Pick<Session, "data" | "metadata">;

@@ -7,12 +7,12 @@ import type { Session, SessionRef } from "./session.ts";
 export interface StartSession {
   readonly identities: Identities;
   readonly channel: string;
-  /** The shop's own name for the customer, by a trusted caller's word. It finds a customer only where no identity does. */
+  /** The shop's own id of the customer, from a trusted caller. It finds a customer only if no identity finds one. */
   readonly customer_id?: string;
   readonly data?: JsonObject;
-  /** SHA-256 of the device's new token; absent when nobody is to get one. */
+  /** SHA-256 of the device's new token. Absent: no token is made. */
   readonly token_hash?: string;
-  /** The identities are only claimed: see `InboundMessage.claimed`. Throws `verification_required`. */
+  /** The identities are only claimed: see `InboundMessage.claimed`. `start` then may throw `verification_required`. */
   readonly claimed?: boolean;
 }
 
@@ -24,7 +24,7 @@ export interface SessionChanges {
   readonly channel?: string;
   /** As `StartSession.customer_id`. */
   readonly customer_id?: string;
-  /** Kept in the history, not answered. By a token it is kept on the token's own channel. */
+  /** Saved in the history, not answered. With a token it is saved on the token's own channel. */
   readonly message?: {
     readonly text: string;
     readonly role: "user" | "assistant";
@@ -32,11 +32,11 @@ export interface SessionChanges {
     /** See `Message.author`. */
     readonly author?: string;
   };
-  /** Refused with `version_conflict` unless this is the session's version. */
+  /** `update` throws `version_conflict` unless this is the session's version. */
   readonly if_version?: number;
 }
 
-/** Whose sessions are looked for. */
+/** Which customer or session to find. */
 export type SessionQuery =
   | { readonly identities: Identities }
   | { readonly customer_id: string }
@@ -44,21 +44,24 @@ export type SessionQuery =
 
 export interface Page {
   readonly messages: readonly Message[];
-  /** Pass as `after` for what comes later; the request's own cursor when there is nothing. */
+  /** The `after` of the next page. The request's own cursor if the page is empty. */
   readonly cursor: number;
   readonly more: boolean;
 }
 
-/** The sessions that frontends hold tokens of. One method is one round trip; errors as in `Conversations`. */
+/** The sessions, for frontends with tokens. One method is one round trip; errors as in `Conversations`. */
 export interface Sessions {
-  /** The active session of any of the identities, or a new one; with the device's token attached. */
+  /** The active session of any of the identities, or a new one. The device's token is attached to it. */
   start(start: StartSession, now: Date): Promise<Opened>;
   /**
-   * Slides the session and appends the channel. Throws `session_not_found` (unknown, ended, signed out) or
-   * `session_expired`. By identities, or a customer's name where they find nobody, `token_hash` becomes the device's new
-   * token, and the name is the customer's as by `start`; by claimed
-   * identities only a session that nobody has verified is found, and `verification_required` is thrown when there is
-   * another.
+   * Finds the active session, slides its expiry and appends the channel.
+   * - By `token_hash` alone: the session of this token.
+   * - By `identities`, or by `customer_id` if no identity finds a customer: `token_hash` becomes the device's new
+   *   token. The customer gets the `customer_id` as in `start`.
+   * - By claimed identities: finds only a session without a verified identity, and throws `verification_required` if
+   *   the session has one.
+   *
+   * Throws `session_not_found` (unknown, ended, signed out) or `session_expired`.
    */
   restore(
     who: { token_hash: string; identities?: Identities; customer_id?: string; claimed?: boolean },
@@ -66,21 +69,22 @@ export interface Sessions {
     now: Date,
   ): Promise<Opened>;
   /**
-   * Sessions of one customer, the active one first, then the newest, at most 20 and none that went on as another; by its
-   * id that session alone, as it is. The strongest identity that anybody holds says whose; a phone also when it is only
-   * claimed (`phone_verified: false`). Reads and never writes: no expiry slides, no token is made. Empty when there is none.
+   * The sessions of one customer: the active one first, then the newest, at most `MOST_FOUND`, without merged ones. By
+   * `session_id`: that session alone, in any state. By identities: the strongest one that a customer holds decides; a
+   * phone also counts if it is only claimed (`phone_verified: false`). Empty if there is none. Reads and never writes:
+   * no expiry slides, no token is made.
    */
   find(who: SessionQuery, now: Date): Promise<Session[]>;
   /**
-   * Applies the changes in the database and slides the session. Throws as `restore`, `forbidden` for a message that a
-   * token tells on another channel than its own, `version_conflict`, and `payload_too_large` for documents past their
-   * limits.
+   * Applies the changes in the database and slides the session's expiry. Throws as `restore`. Throws `forbidden` for a
+   * message by a token that names another channel than the token's own, `version_conflict`, and `payload_too_large` for
+   * documents past their limits.
    */
   update(of: SessionRef, changes: SessionChanges, now: Date): Promise<Opened>;
-  /** Ends the session on every channel; its tokens die. Returns them for the cache. Throws as `restore`. */
+  /** Ends the session on every channel; its tokens die. Returns their hashes for the cache. Throws as `restore`. */
   end(token_hash: string, now: Date): Promise<{ session: Session; token_hashes: string[] }>;
-  /** The token dies, the session lives. False when it was not alive. */
+  /** Ends the token; the session lives on. False if the token was not alive. */
   signOut(token_hash: string, now: Date): Promise<boolean>;
-  /** Messages after the cursor in order, of a session in any state by id, or of a live token's session. */
+  /** Messages after the cursor, in order: of a session in any state by its id, or of a live token's session. */
   messages(of: SessionRef, after: number, limit: number, now: Date): Promise<Page & { session_id: string }>;
 }

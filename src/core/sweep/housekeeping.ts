@@ -1,26 +1,30 @@
-/** Bounded work on sessions nobody touches any more. */
+/** Expiry and retention. Each call does a bounded amount of work. */
 export interface Housekeeping {
-  /** Marks active sessions past their expiry, and forgets codes, links and rate limits that count no more. Returns how many sessions. */
+  /**
+   * Marks expired sessions, and deletes codes, links and rate limits that are over. Returns how many sessions it
+   * marked.
+   */
   expire(now: Date, limit: number): Promise<number>;
   /**
-   * Deletes sessions that died before `before`, with their messages, and what else `retention` names; at most `limit` of
-   * each. Returns how many sessions. With `retention` it leaves a line in the audit when it deleted anything.
+   * Deletes sessions that ended before `before`, with their messages, and everything that `retention` names; at most
+   * `limit` of each kind. Returns how many sessions it deleted. With `retention` it writes an audit line if it deleted
+   * anything.
    */
   purge(before: Date, limit: number, retention?: Retention): Promise<number>;
 }
 
-/** How long a dead letter waits for somebody to try it again. */
+/** How many days a dead letter is kept for an operator to retry. */
 export const DEAD_LETTER_DAYS = 30;
-/** How long an erased message is known by the hash of its platform's id, so that a redelivery opens nothing. */
+/** How many days the hash of an erased message's id is kept, so that a redelivery of it opens no session. */
 export const ERASED_DAYS = 30;
 
-/** What is deleted though its session lives. */
+/** What is deleted by age while its session is alive. */
 export interface Retention {
   readonly now: Date;
-  /** Messages said before, but for those still to be answered or sent; their count stays. */
+  /** Messages older than this, except those still to be answered or sent. `message_count` stays. */
   readonly messages_before?: Date;
-  /** Passwords that let nobody in since. */
+  /** Passwords without a log-in since. */
   readonly passwords_before?: Date;
-  /** Identities unseen since, unless their customer has an active session; then customers of whom nothing is left. */
+  /** Identities not seen since, unless their customer has an active session. Then customers that have nothing left. */
   readonly identities_before?: Date;
 }

@@ -7,24 +7,24 @@ import { publish } from "../receive/publish.ts";
 const REPLAY_MS = 10_000;
 
 export interface SweepBudget {
-  /** Turns and deliveries claimed at a time, each. */
+  /** The most turns, and the most deliveries, claimed at a time. */
   readonly batch: number;
-  /** Batches at most in one run. */
+  /** The most batches in one run. */
   readonly batches: number;
-  /** Sessions marked or purged at most in one run, each. */
+  /** The most sessions marked as expired, and the most purged, in one run. */
   readonly sessions: number;
-  /** How long a dead session is kept. */
+  /** How long a session is kept after its end. */
   readonly retentionMs: number;
-  /** How long a message is kept; absent means as long as its session. */
+  /** How long a message is kept. Absent: as long as its session. */
   readonly messageRetentionMs?: number;
-  /** How long a password is kept that lets nobody in; absent means for good. */
+  /** How long a password is kept without a log-in. Absent: for good. */
   readonly passwordRetentionMs?: number;
-  /** How long an identity is kept that nobody showed; absent means for good. */
+  /** How long an identity is kept after it was last seen. Absent: for good. */
   readonly identityRetentionMs?: number;
 }
 
 export interface Swept {
-  /** Entries of the journal that the store has now. */
+  /** How many entries of the journal were stored or moved to the quarantine. */
   readonly replayed: number;
   readonly turns: number;
   readonly deliveries: number;
@@ -33,8 +33,9 @@ export interface Swept {
 }
 
 /**
- * Picks up what was dropped: what waits in the journal, unanswered turns, due deliveries; then, once nothing waits in
- * the journal, marks and purges dead sessions. Takes up a bounded number of sessions a run, and answers each to its end.
+ * Finishes work that was dropped: entries of the journal, unanswered turns, due deliveries. Once the journal is empty
+ * it also marks expired sessions and purges old ones. One run starts a bounded number of turns and deliveries, and
+ * finishes each.
  */
 export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   const { replayed, empty } = await drain(hub, budget);
@@ -46,11 +47,12 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
     deliveries += due.deliveries.length;
     await Promise.all([
       ...due.turns.map((turn) => guarded(hub, () => answer(hub, turn))),
-      ...bySession(due.deliveries).map((line) => guarded(hub, () => deliver(hub, line))),
+      ...bySession(due.deliveries).map((deliveries) => guarded(hub, () => deliver(hub, deliveries))),
     ]);
     if (due.turns.length < budget.batch && due.deliveries.length < budget.batch) break;
   }
-  // What still waits may have come before its session expired, and would find it dead.
+  // A message in the journal may have arrived before its session expired, so no session may be marked before it is
+  // stored.
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
   const purged = empty ? await purge(hub, budget) : 0;
   const swept = { replayed, turns, deliveries, expired, purged };
@@ -58,7 +60,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   return swept;
 }
 
-/** Deletes what has been kept long enough, of each kind. */
+/** Deletes everything that is past its retention time. */
 function purge(hub: Hub, budget: SweepBudget): Promise<number> {
   const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs, sessions } = budget;
   const now = hub.now();
@@ -71,7 +73,7 @@ function purge(hub: Hub, budget: SweepBudget): Promise<number> {
   });
 }
 
-/** Stores what waits in the journal, and answers each batch before the next: an answer takes a while, and its turn has a lease. */
+/** Stores the journal's entries in batches. Each batch is answered before the next, within the leases of its turns. */
 async function drain(
   hub: Hub,
   { batch, batches }: SweepBudget,
@@ -91,7 +93,9 @@ async function drain(
   return { replayed, empty: false };
 }
 
-/** One customer's trouble must not stop the others'; the claim's lease brings the work back. */
+/**
+ * Runs work for one customer. A failure is only logged, so that it does not stop the others; the lease brings it back.
+ */
 async function guarded(hub: Hub, work: () => Promise<void>): Promise<void> {
   try {
     await work();

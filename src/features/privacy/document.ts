@@ -16,17 +16,17 @@ const addressSchema = z.object({
   used_at: instant,
 });
 
-/** Everything that is kept of a person. */
+/** All stored data of a person. */
 export const exportSchema = z
   .object({
     sessions: z.array(
       z.object({
         ...sessionSchema.shape,
-        addresses: z.array(addressSchema).openapi({ description: "Where we can write to them." }),
+        addresses: z.array(addressSchema).openapi({ description: "Where the hub can write to them." }),
         devices: z.array(
           z.object({ device_id: z.uuid(), channel: z.string(), created_at: instant, last_used_at: instant }),
         ),
-        unreachable: z.array(z.string()).openapi({ description: "Channels on which they have blocked us." }),
+        unreachable: z.array(z.string()).openapi({ description: "Channels on which they blocked the shop." }),
         has_password: z.boolean(),
       }),
     ),
@@ -35,7 +35,7 @@ export const exportSchema = z
         ...messageSchema.shape,
         revisions: z
           .array(z.object({ text: z.string(), content: contentShape, at: instant }))
-          .openapi({ description: "What it said before it was edited or deleted." }),
+          .openapi({ description: "Its content before each edit or deletion." }),
       }),
     ),
   })
@@ -43,7 +43,9 @@ export const exportSchema = z
 
 type Export = z.infer<typeof exportSchema>;
 
-/** The pages of an export as one JSON document, `{"sessions":[…],"messages":[…]}`, in a piece per page. */
+/**
+ * The pages of an export as one JSON document, `{"sessions":[…],"messages":[…]}`. Yields one piece of text per page.
+ */
 export async function* exportDocument(
   first: ExportPage,
   read: (after: string) => Promise<ExportPage>,
@@ -71,8 +73,8 @@ export async function* exportDocument(
 }
 
 /**
- * Text as it is made, in UTF-8, no faster than it is read. `ended` resolves with the last byte or a reader who
- * leaves; a failure breaks the stream off and rejects it.
+ * Pieces of text as a stream in UTF-8. A piece is made only when the reader wants it. `ended` resolves after the last
+ * byte, or when the reader cancels. A failure breaks off the stream and rejects `ended`.
  */
 export function streamed(pieces: AsyncGenerator<string>): {
   body: ReadableStream<Uint8Array>;

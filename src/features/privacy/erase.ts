@@ -3,9 +3,10 @@ import type { Hub } from "../../core/hub.ts";
 import type { CustomerRef, Erased } from "./privacy.ts";
 
 /**
- * Erases a customer in the store, in the journal's quarantine and in the cache, and closes their devices. Throws
- * `unavailable` while one of them does not answer, and nothing is erased then. Where one falls silent in the middle it
- * throws too, with reason `journal_…` or `cache_not_erased`: the store's part is done, and a log line names the sessions.
+ * Erases a customer in the store, in the journal's quarantine and in the cache, and closes their devices' connections.
+ * Throws `unavailable` if one of them does not answer at the start; nothing is erased then. If one stops answering
+ * later, it throws `unavailable` with the reason `journal_…` or `cache_not_erased`: the store's part is done then, and
+ * a log line names the sessions.
  */
 export async function erase(hub: Hub, whom: CustomerRef, actor: string): Promise<Erased> {
   await hub.cache.ping();

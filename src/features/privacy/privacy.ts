@@ -5,9 +5,9 @@ import type { Content } from "../../core/messages/content.ts";
 import type { Message } from "../../core/messages/message.ts";
 import type { Session } from "../../core/sessions/session.ts";
 
-/** What a shop owes the people it keeps data of. Each call leaves a line in the audit, without content. */
+/** Export and erasure of a customer's data. Each of these calls writes a line into the audit, without content. */
 export interface Privacy {
-  /** One page of everything kept of a customer (by `customer_id`, or one session): sessions, then messages. */
+  /** One page of all stored data of a customer (by `customer_id`), or of one session: first sessions, then messages. */
   export(
     of: CustomerRef,
     after: string | undefined,
@@ -16,28 +16,28 @@ export interface Privacy {
     now: Date,
   ): Promise<ExportPage>;
   /**
-   * Erases all sessions of the customer: content, identities, addresses, what they rated; keeps counts. A message that its
-   * platform delivers again within 30 days opens nothing. Returns what became empty, what they were known by, and the
-   * hashes of tokens that died.
+   * Erases all sessions of the customer, or one session: content, identities, addresses, ratings. The counts stay. If a
+   * platform delivers an erased message again within 30 days, it opens no session. Returns the emptied sessions, the
+   * erased identities, and the hashes of the tokens that died.
    */
   erase(of: CustomerRef, actor: string, now: Date): Promise<Erased>;
-  /** Lines in order, after the one with id `after`. */
+  /** The audit's lines in order, after the one with the id `after`. */
   audit(after: string | undefined, limit: number): Promise<AuditLine[]>;
 }
 
 export type CustomerRef = { readonly customer_id: string } | { readonly session_id: string };
 
-/** A session with all that is kept beside its row. */
+/** A session with all data that is stored outside its row. */
 export interface ExportedSession extends Session {
   readonly addresses: readonly KnownAddress[];
   readonly devices: readonly Omit<Device, "current">[];
-  /** Channels on which the customer has blocked us. */
+  /** Channels on which the customer has blocked the shop. */
   readonly unreachable: readonly string[];
   /** Whether its phone has a password. */
   readonly has_password: boolean;
 }
 
-/** A message with what it said before it was edited or deleted. */
+/** A message with its content before each edit or deletion. */
 export interface ExportedMessage extends Message {
   readonly revisions: readonly { readonly text: string; readonly content: Content; readonly at: Date }[];
 }
@@ -54,14 +54,14 @@ export interface Erased {
   readonly messages: number;
   readonly session_ids: readonly string[];
   readonly token_hashes: readonly string[];
-  /** What the customer was known by, so that caches can forget it too. */
+  /** The customer's identities, so that caches and the journal can erase them too. */
   readonly identities: readonly { readonly kind: IdentityKind; readonly value: string }[];
 }
 
 export interface AuditLine {
   readonly audit_id: string;
   readonly at: Date;
-  /** Who did it: a key's name, never the key. */
+  /** The name of the key that did it, never the key itself. */
   readonly actor: string;
   readonly action: string;
   readonly subject: string;

@@ -9,7 +9,7 @@ import type { CustomerRef } from "./privacy.ts";
 
 const PAGE = 200;
 
-/** The two ways to say whose data: people without a `customer_id` have a session at least. */
+/** The two ways to name the data: by `customer_id`, or by session for people without one. */
 const WHOSE = [
   {
     of: "customers",
@@ -30,22 +30,21 @@ const erasedSchema = z.object({
   messages: z.int(),
 });
 
-/** Registers what a shop owes the people it keeps data of: export and erasure. Both are in the audit. */
+/** Registers export, erasure and the audit of customers' data. Each export and erasure is in the audit. */
 export function addPrivacy(app: App, options: AppOptions): void {
   for (const { of, who, id, ref } of WHOSE) {
     const request = { params: z.object({ id }) };
-    const notified =
-      who === "customer" ? "every session of this `customer_id`, in any state" : "this session";
+    const scope = who === "customer" ? "every session of this `customer_id`, in any state" : "this session";
     const exporting = createRoute({
       method: "get",
       path: `/api/${of}/{id}/export`,
       tags: ["Privacy"],
       summary: `Export a ${who}'s data`,
-      description: `With an admin key: ${notified}, and all messages. Streamed; a document that ends early is not whole.`,
+      description: `With an admin key: ${scope}, and all messages. Streamed: after a failure the document ends early.`,
       security: security.key,
       request,
       responses: {
-        200: json("Everything that is kept; empty lists when nothing is.", exportSchema),
+        200: json("All stored data; empty lists if there is none.", exportSchema),
         ...problems("malformed", "unauthorized", "forbidden"),
       },
     });
@@ -57,8 +56,9 @@ export function addPrivacy(app: App, options: AppOptions): void {
       tags: ["Privacy"],
       summary: `Erase a ${who}'s data`,
       description:
-        `With an admin key: the words, identities and documents of ${notified}; its tokens die. What is left are counts. ` +
-        "It cannot be undone. 503 while one of the places that hold copies does not answer: send it again.",
+        `With an admin key: erases the messages' content, identities and documents of ${scope}; the tokens die. Only ` +
+        "counts are left. It cannot be undone. The answer is 503 while the database, the journal or the cache does not " +
+        "answer: send it again.",
       security: security.key,
       request,
       responses: {
@@ -91,7 +91,9 @@ function addAudit(app: App, options: AppOptions): void {
     .object({
       audit_id: z.string(),
       at: z.string().openapi({ format: "date-time" }),
-      actor: z.string().openapi({ description: "The API key's scope and the beginning of its SHA-256." }),
+      actor: z
+        .string()
+        .openapi({ description: "The API key's scope and the first 8 hex digits of its SHA-256." }),
       action: z.string(),
       subject: z.string(),
       details: z.record(z.string(), z.unknown()).openapi({ description: "Counts and codes, no content." }),
@@ -102,14 +104,14 @@ function addAudit(app: App, options: AppOptions): void {
     path: "/api/audit",
     tags: ["Privacy"],
     summary: "Read the audit",
-    description: "With an admin key: who exported, erased or purged what. Lines are only ever added.",
+    description: "With an admin key: all exports, erasures and purges. Lines are never changed or removed.",
     security: security.key,
     request: {
       query: z.object({
         after: z
           .uuid("must be a cursor of this hub")
           .optional()
-          .openapi({ description: "The cursor of the page before; without it, from the beginning." }),
+          .openapi({ description: "The cursor of the previous page. Without it: from the beginning." }),
         limit: z.coerce.number().int().min(1).max(200).default(50),
       }),
     },

@@ -2,7 +2,7 @@ import { type Row, toAuditLine, toExportedMessage, toExportedSession } from "../
 import type { SqlCall } from "../../stores/sql.ts";
 import type { Erased, Privacy } from "./privacy.ts";
 
-/** What a shop owes the people it keeps data of, by functions of the database. */
+/** The port `Privacy`, by functions of the database. */
 export function sqlPrivacy(ask: SqlCall): Privacy {
   return {
     async export(of, after, limit, actor, now) {

@@ -43,14 +43,14 @@ const VERBS = ["get", "post", "put", "patch", "delete"];
 const EXAMPLE = `# open an anonymous session; keep the session_token
 curl -s $HUB/session/start -H 'content-type: application/json' -d '{"channel":"web"}'
 
-# say something and wait for the bot
+# send a message and wait for the bot
 curl -s "$HUB/webhooks/web?wait=10" -H "authorization: Bearer $TOKEN" \\
   -H 'content-type: application/json' -d '{"external_id":"1","text":"Hello"}'
 
-# read everything that was said
+# read all messages
 curl -s $HUB/session/messages -H "authorization: Bearer $TOKEN"`;
 
-/** The API description as one page of HTML that needs nothing else: no script, no font, no network. */
+/** The API description as one HTML page, without scripts, fonts or other files. */
 export function page(document: object): string {
   const {
     info,

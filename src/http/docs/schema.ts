@@ -21,7 +21,7 @@ export interface Schema {
   readonly maxLength?: number;
 }
 
-/** A schema as a table of its fields, nested ones with a dotted name; or in one line where it has none. */
+/** A schema as a table of its fields; nested fields have dotted names. A schema without fields becomes one line. */
 export function fields(schema: Schema): string {
   const rows = rowsOf(schema, "");
   return rows

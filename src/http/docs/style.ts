@@ -1,4 +1,4 @@
-/** How the page of the API looks, by day and by night. */
+/** The style sheet of the API page, for light and dark mode. */
 export const style = `
 :root{color-scheme:light dark;--bg:light-dark(#fbfbfa,#15171a);--card:light-dark(#fff,#1c1f24);--line:light-dark(#e4e4e0,#2e333a);
 --ink:light-dark(#1d2024,#e6e8eb);--soft:light-dark(#5d656e,#9aa3ad);--link:light-dark(#0b5cad,#7cb7f2);--code:light-dark(#f1f1ee,#262a31);

@@ -6,12 +6,12 @@ const ENTITIES: Record<string, string> = {
   "'": "&#39;",
 };
 
-/** Text that HTML shows as it is. */
+/** The text with HTML's special characters escaped. */
 export function escapeHtml(text: string): string {
   return text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 }
 
-/** A description as HTML: `code` between backticks, paragraphs between empty lines. */
+/** A description as HTML: text between backticks becomes `<code>`, an empty line becomes `<br>`. */
 export function prose(text: string): string {
   return escapeHtml(text)
     .replace(/`([^`]+)`/g, "<code>$1</code>")

@@ -1,7 +1,7 @@
 import { toHubError } from "../../core/errors.ts";
 import type { HttpContext } from "../request.ts";
 
-/** The channel of the device that holds this token; undefined when the token opens nothing. */
+/** The channel of the device with this token; undefined if the token is not alive. */
 export async function channelOf(c: HttpContext, token_hash: string): Promise<string | undefined> {
   const hub = c.var.exchange.hub();
   try {

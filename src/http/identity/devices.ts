@@ -14,15 +14,15 @@ const deviceSchema = z
     device_id: z.uuid(),
     channel: z.string(),
     created_at: instant,
-    last_used_at: instant.openapi({ description: "To within a quarter of a minute." }),
-    current: z.boolean().openapi({ description: "It is the one that asks." }),
+    last_used_at: instant.openapi({ description: "Accurate to 15 seconds." }),
+    current: z.boolean().openapi({ description: "Whether this device makes the request." }),
   })
   .openapi("Device");
 
 const listSchema = z.object({ devices: z.array(deviceSchema) });
 const revokedSchema = z.object({ revoked: z.literal(true) });
 
-/** Registers a session's devices, to see and to sign out: for who holds one of them, and for operators. */
+/** Registers the routes that list a session's devices and sign them out: for its own devices, and for operators. */
 export function addDevices(app: App, options: AppOptions): void {
   const whose = "Each has a token of its own.";
   const own = createRoute({
@@ -44,7 +44,7 @@ export function addDevices(app: App, options: AppOptions): void {
     path: "/session/devices/{device_id}",
     tags: ["Identity"],
     summary: "Sign a device out",
-    description: "Its token dies at once, the session lives on. It may be the one that asks.",
+    description: "Its token dies at once; the session lives on. A device may sign itself out.",
     security: security.token,
     request: { params: z.object({ device_id: z.uuid() }) },
     responses: {
@@ -114,7 +114,7 @@ async function list(c: HttpContext, of: SessionRef): Promise<z.infer<typeof list
 async function revoke(c: HttpContext, of: SessionRef, id: string): Promise<z.infer<typeof revokedSchema>> {
   const { exchange } = c.var;
   const hub = exchange.hub();
-  // Asked before: afterwards the caller's own token may be the dead one.
+  // Look the session up before the revocation: the caller's own token may be dead after it.
   const session_id = await sessionOf(hub, of);
   const token_hash = await hub.store.proofs.revokeDevice(of, id.toLowerCase(), hub.now());
   if (token_hash === undefined) throw new HubError("not_found", "this session has no such device");

@@ -9,7 +9,7 @@ import { qrSvg } from "./qr.ts";
 
 const byMessenger = z.record(z.string(), z.string());
 
-/** Registers `POST /session/link`: what the customer opens or scans in a messenger, so that it joins this session. */
+/** Registers `POST /session/link`: makes links and QR codes with which a customer joins a messenger to this session. */
 export function addLink(app: App, options: AppOptions): void {
   const route = createRoute({
     method: "post",
@@ -17,26 +17,26 @@ export function addLink(app: App, options: AppOptions): void {
     tags: ["Identity"],
     summary: "Link a messenger by scanning",
     description:
-      "Links and QR codes for every messenger that is configured, good for one use within ten minutes. Whoever opens " +
-      "one and sends it joins this session: show them only to the customer who is here. A session that is somebody's " +
-      "already shows them within 15 minutes after the device got its token by code, scan, password or a key's word; else " +
-      "`verification_required`.\n\n" +
-      "The page keeps `session_token` and goes on waiting with the token it has, by `/session/messages?wait=` or " +
-      "`/session/live`. When the customer has come, that one is dead, for others may have seen it: the wait ends with " +
-      "`session_not_found`, or the socket with 4001 or 4003. Then the page goes on with `session_token`, first to " +
-      "`/session/restore`. Unless the link is used nothing changes.",
+      "Links and QR codes for every configured messenger. Each is valid for ten minutes and one use. A person who opens " +
+      "one and sends it joins this session: show them only to the customer at the device. For a session that already " +
+      "has a customer, the device must have got its token by code, scan, password or an API key within the last 15 " +
+      "minutes; otherwise the answer is `verification_required`.\n\n" +
+      "The page saves `session_token` and waits with its present token, by `/session/messages?wait=` or `/session/live`. " +
+      "When the link is used, the present token dies, because other people may have seen it: the wait ends with " +
+      "`session_not_found`, or the socket closes with 4001 or 4003. The page then continues with `session_token`, first " +
+      "with `/session/restore`. If the link is not used, nothing changes.",
     security: security.token,
     responses: {
       200: json(
-        "An absent messenger is not configured.",
+        "The links. A messenger that is not configured is absent.",
         z.object({
           links: byMessenger.openapi({ description: "By channel, to open on this device." }),
           qr: byMessenger.openapi({ description: "The same as SVG, to scan with another device." }),
           expires_at: instant,
           session_token: z.string().openapi({
             description:
-              "The device's token once the link was used; until then it opens nothing. Shown only here, and only that of " +
-              "the link that was used comes to life.",
+              "The device's token once this link is used; before that it opens nothing. It is shown only here. Of several " +
+              "links only the used one's token becomes valid.",
           }),
         }),
       ),

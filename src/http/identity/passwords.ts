@@ -16,7 +16,7 @@ import { steady } from "./steady.ts";
 const LONGEST = 1_024;
 const SHORTEST = 10;
 
-/** One spelling for what different keyboards send: https://www.rfc-editor.org/rfc/rfc8265#section-4.2 */
+/** In NFC, because keyboards encode a character differently: https://www.rfc-editor.org/rfc/rfc8265#section-4.2 */
 const given = z
   .string()
   .min(1)
@@ -27,7 +27,7 @@ const chosen = given
   .openapi({ description: "At least 10 characters of any kind; long ones are welcome.", format: "password" });
 const known = given.openapi({ format: "password" });
 
-/** Registers the password that a customer may set, the same on all channels. */
+/** Registers the password routes: sign up, change, log in. A customer has one password on all channels. */
 export function addPasswords(app: App, options: AppOptions): void {
   const middleware = jsonBody(boundsOf(options).bodyBytes);
   const body = <S extends z.ZodType>(schema: S) => ({
@@ -40,9 +40,9 @@ export function addPasswords(app: App, options: AppOptions): void {
     tags: ["Identity"],
     summary: "Set a password",
     description:
-      "The first one, or another in place of a forgotten one: for the session's phone, within 15 minutes after the device " +
-      "got its token by code, scan, password or a key's word; else `verification_required`. Who knows the old one changes " +
-      "it with `/auth/password` at any time.",
+      "Sets the first password of the session's phone, or replaces a forgotten one. The device must have got its token by " +
+      "code, scan, password or an API key within the last 15 minutes; otherwise the answer is `verification_required`. With " +
+      "the old password, `/auth/password` changes it at any time.",
     security: security.token,
     middleware,
     request: body(z.strictObject({ password: chosen })),
@@ -103,9 +103,9 @@ export function addPasswords(app: App, options: AppOptions): void {
     tags: ["Identity"],
     summary: "Log in",
     description:
-      "Restores or opens the session of the phone and appends `channel`. With the device's token an anonymous session " +
-      "goes along: its cart, say. The answer tells nothing about which phones are known; after five wrong passwords " +
-      "it takes longer each time.",
+      "Restores or opens the session of the phone and appends `channel`. With the token of an anonymous session, that " +
+      "session is merged into it, for example its cart. The answer does not show which phones are known. After five wrong " +
+      "passwords the caller must wait longer each time.",
     security: [...security.nobody, ...security.token],
     middleware,
     request: body(
@@ -113,7 +113,7 @@ export function addPasswords(app: App, options: AppOptions): void {
     ),
     responses: {
       200: json(
-        "The session, and the device's new token; the one it held is dead.",
+        "The session, and the device's new token; its old token is dead.",
         z.object({ session_token: z.string(), session: sessionSchema, conflicts }),
       ),
       ...problems(

@@ -1,18 +1,18 @@
 import type { Hub } from "../../core/hub.ts";
-import type { Told } from "../../core/receive/effects.ts";
+import type { OpenedSession } from "../../core/receive/effects.ts";
 import { mintToken } from "../auth.ts";
 import type { HttpContext } from "../request.ts";
 import { sessionOf } from "../sessions/end.ts";
 import { present } from "../sessions/present.ts";
 
 /**
- * A session for somebody who has just proven who they are, with the device's new token; `before` is the hash of the
- * token it held, which is dead afterwards, and so are its connections.
+ * The session of a customer who was just verified by `prove`, with the device's new token. `before` is the hash of the
+ * device's old token: it dies, and its connections are closed.
  */
 export async function verified(
   c: HttpContext,
   before: string | undefined,
-  prove: (hub: Hub, new_token_hash: string) => Promise<Told>,
+  prove: (hub: Hub, new_token_hash: string) => Promise<OpenedSession>,
 ) {
   const { exchange } = c.var;
   const hub = exchange.hub();

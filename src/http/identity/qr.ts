@@ -1,6 +1,6 @@
 import encodeQR from "qr";
 
-/** A text as a QR code: black on white with the quiet zone scanners want, as an SVG of any size without script or style. */
+/** A text as a QR code: a scalable SVG without script or style, black on white, with the margin that scanners need. */
 export function qrSvg(text: string): string {
   const rows = encodeQR(text, "raw", { ecc: "medium", border: 4 });
   const size = rows.length;
@@ -11,7 +11,7 @@ export function qrSvg(text: string): string {
   );
 }
 
-/** Where each stretch of dark modules begins, and how long it is. */
+/** The start and the length of each run of dark modules. */
 function runsOf(row: readonly boolean[]): [number, number][] {
   const runs: [number, number][] = [];
   row.forEach((dark, x) => {

@@ -1,11 +1,11 @@
 import type { Hub } from "../../core/hub.ts";
 
-/** Longer than what proving a phone usually takes, a slow password hash included. */
+/** Longer than it usually takes to verify a phone, including a slow password hash. */
 export const STEP_MS = 300;
 
 /**
- * Does the work and comes back a whole number of steps after it began, also when it throws: how long it took, which may
- * depend on whether a phone is known, cannot be told from outside.
+ * Does the work, and returns or throws a whole number of steps after it began. The time of the work may depend on
+ * whether a phone is known, so callers must not be able to measure it.
  */
 export async function steady<T>(
   { now, sleep }: Pick<Hub, "now" | "sleep">,

@@ -7,7 +7,7 @@ import type { App, AppOptions } from "../request.ts";
 import { present } from "../sessions/present.ts";
 import { sessionSchema } from "../shapes.ts";
 
-/** Registers `DELETE /session/identities/:kind`: a channel that the customer takes out of their session. */
+/** Registers `DELETE /session/identities/:kind`: removes an identity from the customer. */
 export function addUnlink(app: App, options: AppOptions): void {
   const route = createRoute({
     method: "delete",
@@ -15,9 +15,10 @@ export function addUnlink(app: App, options: AppOptions): void {
     tags: ["Identity"],
     summary: "Unlink an identity",
     description:
-      "It leaves the session, and we no longer write to it; what it says from now on opens another session. The " +
-      "device's token goes on. Unlinking what is not there is no error. Within 15 minutes after the device got its token " +
-      "by code, scan, password or a key's word; else `verification_required`.",
+      "Removes the identity from the customer. The hub no longer writes to it, and its next message opens another session. " +
+      "The device's token stays alive. If the customer has no such identity, nothing changes and the answer is 200. The " +
+      "device must have got its token by code, scan, password or an API key within the last 15 minutes; otherwise the " +
+      "answer is `verification_required`.",
     security: security.token,
     request: {
       params: z.object({ kind: z.string().max(64).refine(isIdentityKind, "must be a kind of identity") }),

@@ -14,7 +14,7 @@ import { verified } from "./prove.ts";
 import { limitKeys } from "./rate-limit-keys.ts";
 import { steady } from "./steady.ts";
 
-/** Registers `POST /session/verify`: a one-time code, asked for and given. */
+/** Registers `POST /session/verify`: requests a one-time code, and confirms it. */
 export function addVerify(app: App, options: AppOptions): void {
   const route = createRoute({
     method: "post",
@@ -22,13 +22,14 @@ export function addVerify(app: App, options: AppOptions): void {
     tags: ["Identity"],
     summary: "Prove a phone by a one-time code",
     description:
-      "With `phone` alone, six digits go to a messenger in which this customer has written to us before; the answer is " +
-      "the same when there is none. With `code` too, they prove the phone: its session is restored or opened, and " +
-      "an anonymous session whose token the device holds becomes one with it, and so does one of the customer who has " +
-      "this phone already. A session that is another customer's is left at a kiosk, and where the device got its token by a " +
-      "proof more than 15 minutes ago. Elsewhere the answer is `merge_required`, and the code stays good: show the customer " +
-      "both sessions of `details`, then send the same with `merge`: `true` makes them one, `false` leaves the one at hand. " +
-      "A code is good for five minutes, five attempts and one use, and a new one replaces it.",
+      "With `phone` alone: the hub sends six digits to a messenger in which this customer has written before. The answer " +
+      "is the same if there is none. A code is valid for five minutes, five tries and one use; a new code replaces it.\n\n" +
+      "With `code` too: the phone is verified, and its session is restored or opened. If the device holds the token of an " +
+      "anonymous session, or of a session whose customer already has this phone, the two sessions merge. If the device's " +
+      "session belongs to another customer, the device leaves it at a kiosk, and where its last proof is more than 15 " +
+      "minutes old. In all other cases the answer is `merge_required`, and the code stays valid: show the customer both " +
+      "sessions in `details`, then send the same request with `merge`: `true` merges them, `false` leaves the device's " +
+      "own session.",
     security: [...security.nobody, ...security.token],
     middleware: jsonBody(boundsOf(options).bodyBytes),
     request: {
@@ -43,15 +44,16 @@ export function addVerify(app: App, options: AppOptions): void {
                 .regex(/^\d{6}$/, "must be six digits")
                 .optional(),
               channel: channelName(options).optional().openapi({
-                description: "Of this device; else `kiosk` with a kiosk's key or a kiosk's token, and `web`.",
+                description:
+                  "The channel of this device. Default: `kiosk` with a kiosk's key or token, else `web`.",
               }),
               merge: z
                 .boolean()
                 .optional()
                 .openapi({
                   description:
-                    "What the customer answered to `merge_required`. Whoever shows the page may have signed in here " +
-                    "before: never send `true` unasked.",
+                    "The customer's answer to `merge_required`. Another person may have signed in on this device before, " +
+                    "so never send `true` without asking.",
                 }),
             }),
           },
@@ -60,11 +62,11 @@ export function addVerify(app: App, options: AppOptions): void {
     },
     responses: {
       200: json(
-        "With `code`: the session, and the device's new token; the one it held is dead.",
+        "With `code`: the session, and the device's new token; its old token is dead.",
         z.object({ session_token: z.string(), session: sessionSchema, conflicts }),
       ),
       202: json(
-        "Without `code`: sent, if we know where to.",
+        "Without `code`: a code was sent if the phone has an address.",
         z.object({ sent: z.literal("if_known"), expires_in: z.int().openapi({ description: "Seconds." }) }),
       ),
       ...problems(
@@ -107,7 +109,7 @@ export function addVerify(app: App, options: AppOptions): void {
   });
 }
 
-/** Whether a kiosk asks: it shows a kiosk's key, or a token that was given to one. */
+/** Whether the caller is a kiosk: it shows a kiosk's key, or a token that was made for a kiosk. */
 async function isAtKiosk(c: HttpContext, caller: Caller): Promise<boolean> {
   if (isKiosk(caller)) return true;
   if (!caller.token_hash) return false;

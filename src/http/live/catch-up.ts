@@ -1,35 +1,36 @@
 import { toHubError } from "../../core/errors.ts";
 import type { Page, Sessions } from "../../core/sessions/sessions.ts";
-import { type Connection, connectionOf, hangUp, isDoubtful, isOpen, remember, send } from "./connection.ts";
+import { type Connection, connectionOf, hangUp, isCheckDue, isOpen, remember, send } from "./connection.ts";
 import { messageFrame, readyFrame } from "./frames.ts";
 
 const PAGE = 200;
 
 /**
- * Sends every socket the messages after its cursor, in order; one read serves all that are equally far. A socket whose
- * token has died, or whose session has merged into another, is closed. Throws `unavailable`, each socket's cursor then
- * standing where it was sent to.
+ * Sends every socket the messages after its cursor, in order. Sockets with the same cursor share one read. A socket
+ * whose token has died, or whose session has merged into another, is closed. Throws `unavailable`; each socket's cursor
+ * is then at the last message that it was sent.
  */
 export async function catchUp(sockets: readonly WebSocket[], sessions: Sessions): Promise<void> {
   let behind = sockets;
   while (behind.length > 0) {
     const now = new Date();
-    const further: WebSocket[] = [];
-    for (const group of alike(behind, now)) if (await advance(group, sessions, now)) further.push(...group);
-    behind = further.filter(isOpen);
+    const unfinished: WebSocket[] = [];
+    for (const group of bySamePage(behind, now))
+      if (await advance(group, sessions, now)) unfinished.push(...group);
+    behind = unfinished.filter(isOpen);
   }
 }
 
-/** The sockets that would read the same page: equally far, and of one token where its life is in doubt. */
-function alike(sockets: readonly WebSocket[], now: Date): WebSocket[][] {
+/** Groups sockets that read the same page: the same cursor, and the same token if it must be checked again. */
+function bySamePage(sockets: readonly WebSocket[], now: Date): WebSocket[][] {
   const groups = Map.groupBy(sockets, (socket) => {
     const connection = connectionOf(socket);
-    return `${connection.cursor} ${isDoubtful(connection, now.getTime()) ? connection.token_hash : ""}`;
+    return `${connection.cursor} ${isCheckDue(connection, now.getTime()) ? connection.token_hash : ""}`;
   });
   return [...groups.values()];
 }
 
-/** Sends sockets that are alike their next page. Returns whether there is another one. */
+/** Sends a group of sockets its next page. Returns whether there is another page. */
 async function advance(group: readonly WebSocket[], sessions: Sessions, now: Date): Promise<boolean> {
   const asked = connectionOf(group[0]!);
   const page = await read(asked, sessions, now);
@@ -43,20 +44,20 @@ async function advance(group: readonly WebSocket[], sessions: Sessions, now: Dat
     const connection = connectionOf(socket);
     const isReady = connection.ready || !page.more;
     send(socket, isReady && !connection.ready ? [...frames, readyFrame(page.cursor)] : frames);
-    const seen = isDoubtful(asked, now.getTime()) ? now.getTime() : connection.seen;
-    remember(socket, { ...connectionOf(socket), cursor: page.cursor, ready: isReady, seen });
+    const checked_at = isCheckDue(asked, now.getTime()) ? now.getTime() : connection.checked_at;
+    remember(socket, { ...connectionOf(socket), cursor: page.cursor, ready: isReady, checked_at });
   }
   return page.more;
 }
 
-/** The next page: by its token where that is in doubt, which tells whether it lives. Undefined when all is over. */
+/** The next page. It is read by the token if that must be checked again. Undefined if the token or session is over. */
 async function read(
   connection: Connection,
   sessions: Sessions,
   now: Date,
 ): Promise<(Page & { session_id: string }) | undefined> {
   const { session_id, token_hash, cursor } = connection;
-  const ref = isDoubtful(connection, now.getTime()) ? { token_hash } : { session_id };
+  const ref = isCheckDue(connection, now.getTime()) ? { token_hash } : { session_id };
   try {
     return await sessions.messages(ref, cursor, PAGE, now);
   } catch (thrown) {

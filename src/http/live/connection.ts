@@ -1,55 +1,57 @@
 import { CLOSE } from "./frames.ts";
 
-/** One open connection, as the runtime keeps it for us while the room sleeps. */
+/** The state of one connection. The runtime keeps it while the room hibernates. */
 export interface Connection {
   readonly session_id: string;
   readonly token_hash: string;
-  /** When it connected, in milliseconds. */
+  /** When it connected, in ms since 1970. */
   readonly since: number;
-  /** Everything up to here was sent to it. */
+  /** The `seq` of the last message that was sent to it. */
   readonly cursor: number;
-  /** Whether it has been told that it knows everything; before that it gets messages only. */
+  /** Whether the frame `ready` was sent to it; before that it gets messages only. */
   readonly ready: boolean;
-  /** When its token was last seen alive, in milliseconds; 0 while it was not. */
-  readonly seen: number;
-  /** How many characters it was sent. */
+  /** When its token was last found alive, in ms since 1970; 0 if not checked yet. */
+  readonly checked_at: number;
+  /** How many characters were sent to it. */
   readonly sent: number;
-  /** How many messages that are no `ping` came from it. */
-  readonly heard: number;
+  /** How many messages other than `ping` came from it. */
+  readonly received: number;
 }
 
 /**
- * Characters that one connection carries at most. The runtime keeps what a device does not read, without saying how much
- * that is, so the total is bounded: the device connects again with its last cursor and misses nothing.
+ * The most characters that one connection carries. The runtime buffers everything that a device does not read, and does
+ * not show how much, so the total is bounded. The device then connects again with its last cursor and misses nothing.
  */
 const MOST_SENT = 2 * 1024 * 1024;
 
-/** What a device is sent after its token has died is what comes within this time. */
+/**
+ * How long a token counts as alive after a check. A device gets events for at most this long after its token has died.
+ */
 const TRUSTED_MS = 30_000;
 
-/** Whether its token must be looked at before it is sent anything more of its session. */
-export function isDoubtful({ seen }: Connection, now: number): boolean {
-  return seen + TRUSTED_MS <= now;
+/** Whether the token must be checked again before anything more is sent to the device. */
+export function isCheckDue({ checked_at }: Connection, now: number): boolean {
+  return checked_at + TRUSTED_MS <= now;
 }
 
-/** What the room knows of a socket. */
+/** The stored state of a socket. */
 export function connectionOf(socket: WebSocket): Connection {
   return socket.deserializeAttachment() as Connection;
 }
 
-/** Remembers it, also while the room sleeps. */
+/** Stores the state of a socket; it is kept while the room hibernates. */
 export function remember(socket: WebSocket, connection: Connection): void {
   socket.serializeAttachment(connection);
 }
 
-/** Whether anything can still be sent. */
+/** Whether the socket is open, so that frames can be sent. */
 export function isOpen(socket: WebSocket): boolean {
   return socket.readyState === WebSocket.OPEN;
 }
 
 /**
- * Sends frames to a socket that may be gone: then they are found by cursor. A socket that has carried `MOST_SENT` is closed
- * before the next frame.
+ * Sends frames to a socket. If it is closed, the device finds the messages by its cursor. A socket that has carried
+ * `MOST_SENT` is closed before the next frame.
  */
 export function send(socket: WebSocket, frames: readonly string[]): void {
   const connection = connectionOf(socket);
@@ -63,7 +65,7 @@ export function send(socket: WebSocket, frames: readonly string[]): void {
   remember(socket, { ...connection, sent });
 }
 
-/** Closes a socket that may be gone. */
+/** Closes a socket, if it is still open. */
 export function hangUp(socket: WebSocket, why: keyof typeof CLOSE): void {
   if (isOpen(socket)) socket.close(CLOSE[why], why);
 }

@@ -3,26 +3,26 @@ import type { LiveEvent } from "../../core/live.ts";
 import type { Message } from "../../core/messages/message.ts";
 import { messageSchema, sessionSchema, turnSchema, viewMessage, viewSession } from "../shapes.ts";
 
-/** The subprotocol of `/session/live`: what its frames look like. */
+/** The WebSocket subprotocol of `/session/live`: the version of its frames. */
 export const PROTOCOL = "hub.v1";
 
-/** Why the hub closes a device's connection. */
+/** The close codes with which the hub closes a connection. */
 export const CLOSE = {
-  /** The session has merged with another: read it again from its beginning, and connect again. */
+  /** The session has merged with another one: read it again from its beginning, and connect again. */
   moved: 4001,
-  /** The session has ended or expired, or the device's token has died: this token opens nothing any more. */
+  /** The session has ended or expired, or the device's token has died: the token is no longer valid. */
   closed: 4003,
-  /** The session or the device has too many connections, and this was the oldest. */
+  /** The session or the device has too many connections; the oldest is closed. */
   crowded: 4008,
-  /** The connection has carried as much as one may: connect again with the last cursor. */
+  /** The connection has carried its maximum of characters: connect again with the last cursor. */
   full: 4009,
-  /** The device says too much, though it has nothing to say but `ping`. */
+  /** The device has sent too many messages other than `ping`. */
   tooMuch: 1008,
-  /** What the device sent is too long. */
+  /** The device has sent a message that is too long. */
   tooLong: 1009,
 } as const;
 
-const cursor = z.string().openapi({ description: "Opaque: give it back as `after`." });
+const cursor = z.string().openapi({ description: "Opaque: pass it as `after`." });
 const frame = {
   message: z.object({ type: z.literal("message"), message: messageSchema, cursor }),
   ready: z.object({ type: z.literal("ready"), cursor }),
@@ -37,7 +37,7 @@ const frame = {
   session: z.object({ type: z.literal("session"), session: sessionSchema }),
 };
 
-/** What a device receives, one JSON text each. */
+/** A frame that a device receives, as one JSON text. */
 export const frameSchema = z
   .discriminatedUnion("type", [
     frame.message,
@@ -52,15 +52,15 @@ export const frameSchema = z
 
 type Frame = z.infer<typeof frameSchema>;
 
-/** A frame that goes to the devices as it comes. */
+/** A frame that is passed on to the devices without reading the store. */
 export type Notice = Extract<Frame, { type: "changed" | "status" | "typing" | "turn" | "session" }>;
 
-/** What a room is told: to look for messages, to close connections, or what to pass on. */
+/** An event for a room: read new messages, close connections, or pass a frame on. */
 export type RoomEvent =
   | Extract<LiveEvent, { type: "messages" | "moved" | "closed" | "typing" }>
   | Exclude<Notice, { type: "typing" }>;
 
-/** A live event as a room is told of it. */
+/** A live event in the form that a room receives. */
 export function toRoomEvent(event: LiveEvent): RoomEvent {
   switch (event.type) {
     case "message":
@@ -77,7 +77,7 @@ export function messageFrame(message: Message): string {
   return text({ type: "message", message: viewMessage(message), cursor: String(message.seq) });
 }
 
-/** The frame that says: up to here you know everything. */
+/** The frame that says that the device has all messages up to this cursor. */
 export function readyFrame(at: number): string {
   return text({ type: "ready", cursor: String(at) });
 }

@@ -1,10 +1,10 @@
 import type { Notice } from "./frames.ts";
 
 const STATUSES = ["pending", "sent", "delivered", "read", "played", "failed"];
-/** Messages whose last status is remembered. */
+/** How many messages' last statuses are remembered. */
 const MOST = 500;
 
-/** Tells which notices are news: one that a later one of another isolate has overtaken is not. */
+/** Returns a filter that drops a notice if a newer one of the same thing has passed: isolates publish in any order. */
 export function newest(): (notice: Notice) => boolean {
   const furthest = new Map<string, number>();
   let version = 0;

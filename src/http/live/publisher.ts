@@ -3,16 +3,16 @@ import type { Live } from "../../core/live.ts";
 import type { Log } from "../../core/log.ts";
 import { type RoomEvent, toRoomEvent } from "./frames.ts";
 
-/** A room that takes longer has failed. */
+/** The time limit of one call to a room. */
 const PUBLISH_MS = 5_000;
 
-/** The Live of a hub whose devices hold no connections: all find what is new by cursor. */
+/** For a hub without live updates: devices find new messages by cursor. */
 export const noLive: Live = { publish: () => {} };
 
 /**
- * Tells each session's room of what happens, in the background of one request. What is published while its room is
- * being told waits and goes in one call, in order. A failure is logged once and harms nothing: devices find by cursor
- * what they were not told.
+ * Publishes events to the rooms of their sessions, in the background of one request. Events that are published during a
+ * call to the room wait, and go together in the next call, in order. A failure is logged once per request; devices then
+ * find the messages by cursor.
  */
 export function liveRooms(
   rooms: DurableObjectNamespace,
@@ -22,10 +22,10 @@ export function liveRooms(
   const queues = new Map<string, RoomEvent[]>();
   let hasFailed = false;
 
-  async function tell(session_id: string, queue: RoomEvent[]): Promise<void> {
+  async function flush(session_id: string, queue: RoomEvent[]): Promise<void> {
     try {
       const room = rooms.get(rooms.idFromName(session_id));
-      await undefined; // what the same step publishes goes along
+      await undefined; // Events published in the same step go in the same call.
       while (queue.length > 0) await post(room, current(queue.splice(0)));
     } catch (thrown) {
       const { code, reason } = toHubError(thrown);
@@ -44,12 +44,12 @@ export function liveRooms(
       }
       const queue = [toRoomEvent(event)];
       queues.set(session_id, queue);
-      waitUntil(tell(session_id, queue));
+      waitUntil(flush(session_id, queue));
     },
   };
 }
 
-/** Without the typing of a bot that has answered by now. */
+/** The events without `typing` before the last `messages`: the bot has answered by then. */
 function current(events: readonly RoomEvent[]): RoomEvent[] {
   const answered = events.findLastIndex(({ type }) => type === "messages");
   return events.filter(({ type }, i) => type !== "typing" || i > answered);

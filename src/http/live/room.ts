@@ -3,54 +3,57 @@ import type { Log } from "../../core/log.ts";
 import type { Env } from "../../core/settings.ts";
 import type { Store } from "../../core/store.ts";
 import { catchUp } from "./catch-up.ts";
-import { connectionOf, hangUp, isDoubtful, isOpen, remember, send } from "./connection.ts";
+import { connectionOf, hangUp, isCheckDue, isOpen, remember, send } from "./connection.ts";
 import { type Notice, PROTOCOL, type RoomEvent } from "./frames.ts";
 import { newest } from "./newest.ts";
 
+/** The most connections of one session. */
 const MOST_CONNECTIONS = 32;
-/** Of one token: a device with many open pages closes its own, and no other device's. */
+/**
+ * The most connections of one token. A device with many pages closes its own oldest ones, not those of other devices.
+ */
 const MOST_OF_DEVICE = 8;
-/** Devices have nothing to say but `ping`, which wakes no room; all else does, and is bounded. */
+/** Limits on what a device sends. It needs only `ping`, which does not wake the room; every other message does. */
 const LONGEST_MESSAGE = 1024;
 const MOST_MESSAGES = 100;
-/** How often a room looks whether its devices' tokens live, and for what nobody told it. */
+/** How often a room checks its devices' tokens, and looks for messages that were not published to it. */
 const CHECK_MS = 5 * 60_000;
 const FIRST_RETRY_MS = 1_000;
 const LONGEST_RETRY_MS = 60_000;
 
-/** A store for one look, and how to hang up after it. */
+/** A store for one look, and a function that closes its connection. */
 interface OpenStore {
   readonly store: Store;
   readonly close: () => Promise<void>;
 }
 
-/** Who connects, as told by the Worker that has checked the token. */
-export interface Guest {
+/** A device that connects, as described by the Worker, which has checked its token. */
+export interface Joining {
   readonly session_id: string;
   readonly token_hash: string;
   readonly after: number;
-  /** Whether it asked for the subprotocol. */
+  /** Whether the device asked for the subprotocol. */
   readonly asked: boolean;
 }
 
 type Typing = Extract<RoomEvent, { type: "typing" }>;
 
-/** The header in which a room is told who connects. */
-export const GUEST_HEADER = "x-hub-guest";
+/** The header in which the Worker describes the connecting device to the room. */
+export const JOINING_HEADER = "x-hub-joining";
 
 /**
- * The Durable Object class of one session's open devices, asleep between events. Told of messages, it reads the store
- * after each device's cursor: however such news overtake each other, nothing is missed, doubled or out of order.
- * https://developers.cloudflare.com/durable-objects/best-practices/websockets/
+ * The Durable Object class for the connected devices of one session. It hibernates between events. For an event
+ * `messages` it reads the store after each device's cursor, so events may arrive in any order: no message is missed,
+ * sent twice or out of order. https://developers.cloudflare.com/durable-objects/best-practices/websockets/
  */
 export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
   return class LiveRoom {
     readonly #context: DurableObjectState;
     readonly #env: Env;
-    readonly #isNews = newest();
-    readonly #inbox: Notice[] = [];
+    readonly #isNewest = newest();
+    readonly #notices: Notice[] = [];
     #typing: Typing[] = [];
-    #poked = false;
+    #mustLook = false;
     #busy = false;
     #failures = 0;
 
@@ -61,11 +64,11 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
     }
 
     async fetch(request: Request): Promise<Response> {
-      const guest = request.headers.get(GUEST_HEADER);
-      if (guest) return this.#admit(JSON.parse(guest) as Guest);
+      const joining = request.headers.get(JOINING_HEADER);
+      if (joining) return this.#connect(JSON.parse(joining) as Joining);
       if (this.#sockets().length > 0) {
-        for (const event of (await request.json()) as RoomEvent[]) this.#heed(event);
-        this.#poked ||= this.#inbox.length > 0 && this.#sockets().some(isInDoubt);
+        for (const event of (await request.json()) as RoomEvent[]) this.#take(event);
+        this.#mustLook ||= this.#notices.length > 0 && this.#sockets().some(mustCheck);
         this.#context.waitUntil(this.#work());
       }
       return new Response(null, { status: 204 });
@@ -73,35 +76,35 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
 
     webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): void {
       const length = typeof message === "string" ? message.length : message.byteLength;
-      const heard = connectionOf(socket).heard + 1;
-      remember(socket, { ...connectionOf(socket), heard });
+      const received = connectionOf(socket).received + 1;
+      remember(socket, { ...connectionOf(socket), received });
       if (length > LONGEST_MESSAGE) hangUp(socket, "tooLong");
-      else if (heard > MOST_MESSAGES) hangUp(socket, "tooMuch");
+      else if (received > MOST_MESSAGES) hangUp(socket, "tooMuch");
     }
 
-    /** The runtime leaves it to us to answer a device that hangs up; without that it waits. */
+    /** Answers a device that closes the connection. The runtime does not, and the device would wait for the answer. */
     webSocketClose(socket: WebSocket): void {
       socket.close();
     }
 
-    /** Checks every token again, and looks for what nobody told. */
+    /** Checks every token again, and looks for messages that were not published here. */
     async alarm(): Promise<void> {
       if (this.#sockets().length === 0) return;
       await this.#context.storage.setAlarm(Date.now() + CHECK_MS * (0.8 + 0.4 * Math.random()));
-      this.#poked = true;
+      this.#mustLook = true;
       await this.#work();
     }
 
-    #admit({ session_id, token_hash, after, asked }: Guest): Response {
+    #connect({ session_id, token_hash, after, asked }: Joining): Response {
       makeRoom(this.#context.getWebSockets(token_hash).filter(isOpen), MOST_OF_DEVICE);
       makeRoom(this.#sockets(), MOST_CONNECTIONS);
       const { 0: client, 1: server } = new WebSocketPair();
       this.#context.acceptWebSocket(server, [token_hash]);
       const since = Date.now();
-      const standing = { cursor: after, ready: false, seen: 0, sent: 0, heard: 0 };
-      remember(server, { session_id, token_hash, since, ...standing });
-      this.#poked = true;
-      this.#context.waitUntil(Promise.all([this.#work(), this.#keepWatch()]));
+      const initial = { cursor: after, ready: false, checked_at: 0, sent: 0, received: 0 };
+      remember(server, { session_id, token_hash, since, ...initial });
+      this.#mustLook = true;
+      this.#context.waitUntil(Promise.all([this.#work(), this.#setAlarm()]));
       return new Response(null, {
         status: 101,
         webSocket: client,
@@ -109,30 +112,32 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       });
     }
 
-    async #keepWatch(): Promise<void> {
+    async #setAlarm(): Promise<void> {
       const { storage } = this.#context;
       if ((await storage.getAlarm()) === null) await storage.setAlarm(Date.now() + CHECK_MS);
     }
 
-    /** One at a time: what comes meanwhile waits, and many pokes make one look. */
+    /**
+     * Looks for messages and passes notices on. Only one run at a time; events that arrive during it wait for its end.
+     */
     async #work(): Promise<void> {
       if (this.#busy) return;
       this.#busy = true;
       try {
-        while (this.#poked || this.#inbox.length > 0) {
+        while (this.#mustLook || this.#notices.length > 0) {
           const typing = this.#typing.splice(0);
-          if (this.#poked) await this.#look();
+          if (this.#mustLook) await this.#look();
           for (const event of typing) this.#passTyping(event, (cursor) => cursor === event.seq);
-          for (const notice of this.#inbox.splice(0)) if (this.#isNews(notice)) this.#pass(notice);
+          for (const notice of this.#notices.splice(0)) if (this.#isNewest(notice)) this.#pass(notice);
         }
       } finally {
         this.#busy = false;
       }
     }
 
-    /** Brings all devices up to date; a store that does not answer is asked again later. */
+    /** Sends all devices the messages after their cursors. If the store does not answer, an alarm tries again later. */
     async #look(): Promise<void> {
-      this.#poked = false;
+      this.#mustLook = false;
       try {
         await this.#withStore(({ sessions }) => catchUp(this.#sockets(), sessions));
         this.#failures = 0;
@@ -153,10 +158,10 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       }
     }
 
-    #heed(event: RoomEvent): void {
+    #take(event: RoomEvent): void {
       switch (event.type) {
         case "messages":
-          this.#poked = true;
+          this.#mustLook = true;
           break;
         case "closed":
           for (const socket of this.#context.getWebSockets(event.token_hash)) hangUp(socket, "closed");
@@ -165,39 +170,42 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
           for (const socket of this.#sockets()) hangUp(socket, "moved");
           break;
         case "typing":
-          this.#heedTyping(event);
+          this.#takeTyping(event);
           break;
         default:
-          this.#inbox.push(event);
+          this.#notices.push(event);
       }
     }
 
     /**
-     * Devices that have the message are told at once: behind a look it could come after the reply that it announces.
-     * The others are told when a look has brought them the message and nothing after it, which could be the reply.
+     * Devices that have the message get `typing` at once: after a look, the reply could come before it. The others get
+     * it after the look that brings them the message, if no later message came with it, because that could be the
+     * reply.
      */
-    #heedTyping(event: Typing): void {
+    #takeTyping(event: Typing): void {
       this.#passTyping(event, (cursor) => cursor >= event.seq);
       if (this.#sockets().every((socket) => connectionOf(socket).cursor >= event.seq)) return;
       this.#typing.push(event);
-      this.#poked = true;
+      this.#mustLook = true;
     }
 
-    #passTyping({ channel }: Typing, isTold: (cursor: number) => boolean): void {
+    #passTyping({ channel }: Typing, isFor: (cursor: number) => boolean): void {
       const frame = JSON.stringify({ type: "typing", channel } satisfies Notice);
       for (const socket of this.#sockets()) {
         const { cursor, ready } = connectionOf(socket);
-        if (ready && isTold(cursor)) send(socket, [frame]);
+        if (ready && isFor(cursor)) send(socket, [frame]);
       }
     }
 
-    /** A message beyond a device's cursor comes to it as it then is; a change to it would be one of nothing. */
+    /**
+     * Passes a notice on. A `changed` message after a device's cursor is left out: the device gets that message later.
+     */
     #pass(notice: Notice): void {
       const frame = JSON.stringify(notice);
       for (const socket of this.#sockets()) {
         const { cursor, ready } = connectionOf(socket);
         if (!ready || (notice.type === "changed" && notice.message.seq > cursor)) continue;
-        if (!isInDoubt(socket)) send(socket, [frame]);
+        if (!mustCheck(socket)) send(socket, [frame]);
       }
     }
 
@@ -207,11 +215,11 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
   };
 }
 
-function isInDoubt(socket: WebSocket): boolean {
-  return isDoubtful(connectionOf(socket), Date.now());
+function mustCheck(socket: WebSocket): boolean {
+  return isCheckDue(connectionOf(socket), Date.now());
 }
 
-/** Closes the oldest of these, so that with one more there are `most`. */
+/** Closes the oldest sockets, so that with a new one there are at most `most`. */
 function makeRoom(sockets: WebSocket[], most: number): void {
   const oldest = sockets.sort((a, b) => connectionOf(a).since - connectionOf(b).since);
   for (const socket of oldest.slice(0, Math.max(0, sockets.length + 1 - most))) hangUp(socket, "crowded");

@@ -7,9 +7,9 @@ import { cursorSchema } from "../messages.ts";
 import { isAllowedOrigin } from "../origins.ts";
 import type { App, AppOptions } from "../request.ts";
 import { frameSchema, PROTOCOL } from "./frames.ts";
-import { GUEST_HEADER, type Guest } from "./room.ts";
+import { JOINING_HEADER, type Joining } from "./room.ts";
 
-/** Beyond every cursor: asks whether a token lives and for no message. */
+/** A cursor after every message: the call checks the token and reads no message. */
 const BEYOND = Number.MAX_SAFE_INTEGER;
 
 /** Registers `GET /session/live`: a session's messages and changes as they happen, over a WebSocket (RFC 6455). */
@@ -19,16 +19,16 @@ export function addLive(app: App, options: AppOptions): void {
     method: "get",
     path: "/session/live",
     tags: ["Messages"],
-    summary: "Hear of everything at once",
+    summary: "Receive messages and changes live",
     description:
-      `A WebSocket of the subprotocol \`${PROTOCOL}\`. A browser shows its token as a second subprotocol, ` +
-      `\`new WebSocket(url, ["${PROTOCOL}", session_token])\`, others also in \`Authorization\`; it never stands in a URL. ` +
-      "Every frame is one JSON text, a `LiveFrame`: first the messages after `after` in order, then `ready`, then what " +
-      "happens. Send `ping` now and then; `pong` comes back.\n\n" +
+      `A WebSocket of the subprotocol \`${PROTOCOL}\`. A browser sends its token as a second subprotocol, ` +
+      `\`new WebSocket(url, ["${PROTOCOL}", session_token])\`; other programs may use \`Authorization\`. Never put a token ` +
+      "into a URL. Every frame is one JSON text, a `LiveFrame`: first the messages after `after` in order, then `ready`, " +
+      "then messages and changes as they happen. Send `ping` from time to time; the answer is `pong`.\n\n" +
       "Closed with 4001 when the session has merged with another: read it again from its beginning and connect again. " +
-      "4003: the session has ended, or this device is signed out. 4008: too many connections, and this was the oldest. " +
-      "After any other code connect again with the last `cursor`, which misses nothing. Without a WebSocket, " +
-      "`/session/messages` with `wait` tells of the same messages.",
+      "4003: the session has ended, or this device is signed out. 4008: too many connections; this one was the oldest. " +
+      "After any other code connect again with the last `cursor`; no message is missed. Without a WebSocket, " +
+      "`/session/messages` with `wait` returns the same messages.",
     security: [...security.token, { webSocketProtocol: [] }],
     request: { query: z.object({ after: cursorSchema }) },
     responses: {
@@ -39,7 +39,7 @@ export function addLive(app: App, options: AppOptions): void {
   app.openapi(route, async (c) => {
     const { headers, url } = c.req.raw;
     const origin = headers.get("origin");
-    // Browsers name the page that a connection comes from.
+    // A browser sends the origin of the page that connects.
     if (origin !== null && !isAllowedOrigin(options, origin, url))
       throw new HubError("forbidden", "pages of this origin may not connect; see CORS_ORIGINS");
     const offered = (headers.get("sec-websocket-protocol") ?? "").split(",").map((item) => item.trim());
@@ -74,11 +74,11 @@ export function addLive(app: App, options: AppOptions): void {
   });
 }
 
-async function connect(rooms: DurableObjectNamespace, guest: Guest): Promise<WebSocket> {
+async function connect(rooms: DurableObjectNamespace, joining: Joining): Promise<WebSocket> {
   try {
-    const room = rooms.get(rooms.idFromName(guest.session_id));
+    const room = rooms.get(rooms.idFromName(joining.session_id));
     const { webSocket } = await room.fetch("http://room/", {
-      headers: { Upgrade: "websocket", [GUEST_HEADER]: JSON.stringify(guest) },
+      headers: { Upgrade: "websocket", [JOINING_HEADER]: JSON.stringify(joining) },
     });
     if (webSocket) return webSocket;
   } catch (cause) {

@@ -15,7 +15,7 @@ export function addEnd(app: App, options: AppOptions): void {
     path: "/session/end",
     tags: ["Sessions"],
     summary: "End a session",
-    description: "On every channel; all its tokens die. It stays readable in the history.",
+    description: "Ends it on every channel; all its tokens die. Its messages stay readable in the history.",
     security: security.token,
     responses: {
       200: json("The session as it ended.", z.object({ session: sessionSchema })),
@@ -43,7 +43,7 @@ export function addEnd(app: App, options: AppOptions): void {
       path,
       tags: [path === "/auth/logout" ? "Identity" : "Sessions"],
       summary: "Sign this device out",
-      description: "Its token dies, the session lives on. Signing out twice is no error.",
+      description: "Its token dies; the session lives on. A second call answers 200 too.",
       security: security.token,
       responses: {
         200: json("Whether the token was still alive.", z.object({ signed_out: z.boolean() })),
@@ -63,7 +63,7 @@ export function addEnd(app: App, options: AppOptions): void {
   }
 }
 
-/** The session in whose room a device may be; undefined when its token opens none. */
+/** The id of the session that a token or an id opens; undefined if there is none or it is over. */
 export async function sessionOf({ store, now }: Hub, of: SessionRef): Promise<string | undefined> {
   try {
     const { session_id } = await store.sessions.messages(of, Number.MAX_SAFE_INTEGER, 1, now());

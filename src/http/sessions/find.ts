@@ -8,7 +8,7 @@ import { sessionSchema, viewSession } from "../shapes.ts";
 import { identitiesIn, identityFields, phoneInQuery } from "./identities.ts";
 import { counted } from "./lookups.ts";
 
-/** Registers `GET /api/sessions`: an operator's look at a customer's sessions, which changes nothing. */
+/** Registers `GET /api/sessions`: finds a customer's sessions for an operator, and changes nothing. */
 export function addFind(app: App, options: AppOptions): void {
   const route = createRoute({
     method: "get",
@@ -17,7 +17,7 @@ export function addFind(app: App, options: AppOptions): void {
     summary: "Look a customer's sessions up",
     description:
       "With an admin key, by exactly one of the parameters. Reads only: no expiry slides, no channel is appended, no token " +
-      "is made. The active session comes first, then the newest, 20 at most; none that was merged into another.",
+      "is made. The active session comes first, then the newest; at most 20, without merged ones.",
     security: security.key,
     request: {
       query: z.object({

@@ -5,7 +5,7 @@ import { phoneOf } from "../../core/identity/phone.ts";
 import type { Caller } from "../auth.ts";
 import type { AppOptions } from "../request.ts";
 
-/** How callers write the identities they may vouch for. */
+/** The fields in which callers give identities. */
 export const identityFields = {
   phone: z.string().min(3).max(64).openapi({ example: "+493012345678" }),
   telegram_chat_id: z
@@ -20,11 +20,11 @@ export const identityFields = {
     )
     .openapi({
       example: "US.13491208655302741918",
-      description: "Of a WhatsApp user whose phone is not known.",
+      description: "WhatsApp's business-scoped user id, for a user whose phone is not known.",
     }),
 };
 
-/** The shop's own name for a customer, as text or number. */
+/** The shop's own id of a customer, as text or number. */
 export const customerId = z.union([z.string().min(1).max(128), z.int()]);
 
 /** The identities as fields of a JSON body. */
@@ -40,12 +40,12 @@ interface Given {
   readonly whatsapp_user_id?: string | null | undefined;
 }
 
-/** A phone of a query: a plus sign that nobody escaped arrives as a space. */
+/** A query with its phone corrected: an unescaped plus sign arrives as a space. */
 export function phoneInQuery<T extends Given>(query: T): T {
   return query.phone == null ? query : { ...query, phone: query.phone.replace(/^ (?=\d)/, "+") };
 }
 
-/** The identities a caller vouches for, in the spelling the store knows. Throws as `phoneOf`. */
+/** The identities that a caller gives, in the spelling of the store. Throws as `phoneOf`. */
 export function identitiesIn(given: Given, country: string | undefined): Identities {
   return {
     ...(given.phone != null && { phone: phoneOf(given.phone, country) }),
@@ -54,19 +54,19 @@ export function identitiesIn(given: Given, country: string | undefined): Identit
   };
 }
 
-/** Whether the caller is a kiosk: it holds a key that opens nothing else. */
+/** Whether the caller is a kiosk: its key opens no other scope. */
 export function isKiosk({ scopes }: Caller): boolean {
   return scopes !== undefined && !scopes.has("web");
 }
 
-/** Whether this caller's word proves nothing: it holds a kiosk's key only, and the shop does not trust that. */
+/** Whether the caller is not trusted: it holds only a kiosk's key, and KIOSK_PHONE_POLICY is not `trust`. */
 export function isUntrusted(caller: Caller, options: AppOptions): boolean {
   return isKiosk(caller) && options.kioskPhones !== "trust";
 }
 
 /**
- * Whether this caller only claims the phone it names. Throws `verification_required` for what such a caller cannot even
- * claim.
+ * Whether the caller's identities are only claimed. Throws `verification_required` for the fields that such a caller
+ * may not even claim: `telegram_chat_id`, `whatsapp_user_id` and `customer_id`.
  */
 export function onlyClaims(
   caller: Caller,
@@ -85,7 +85,7 @@ export function onlyClaims(
   return true;
 }
 
-/** Throws `verification_required` for a `customer_id` from a kiosk whose word proves nothing. */
+/** Throws `verification_required` for a `customer_id` from a caller that is not trusted. */
 export function refuseCustomerId(
   caller: Caller,
   { customer_id }: { readonly customer_id?: unknown },

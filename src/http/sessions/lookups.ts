@@ -2,18 +2,18 @@ import { toHubError } from "../../core/errors.ts";
 import type { Caller } from "../auth.ts";
 import type { HttpContext } from "../request.ts";
 
-/** What a look-up by who somebody is can come to. */
+/** The outcomes of a look-up by identity. */
 export const OUTCOMES = ["found", "none", "refused"] as const;
 type Outcome = (typeof OUTCOMES)[number];
 
-/** The store's counter of one key's look-ups. */
+/** The name of the store's counter for one key's look-ups with one outcome. */
 export function lookupCounter(actor: string, outcome: Outcome): string {
   return `lookups|${actor}|${outcome}`;
 }
 
 /**
- * Makes a look-up with an API key and counts, after the answer, what came of it: under the key's name in the audit, and
- * without whom it was about. Somebody who tries numbers with a key that leaked shows as many `none`.
+ * Makes a look-up with an API key, and counts its outcome after the answer, by the key's name in the audit. It records
+ * nothing about the person. An attacker who tries numbers with a leaked key shows as many `none`.
  */
 export async function counted<T>(
   c: HttpContext,

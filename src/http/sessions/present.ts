@@ -1,23 +1,27 @@
 import { z } from "@hono/zod-openapi";
-import type { Told } from "../../core/receive/effects.ts";
+import type { OpenedSession } from "../../core/receive/effects.ts";
 import type { HttpContext } from "../request.ts";
 import { viewSession } from "../shapes.ts";
 
-/** What of a trusted caller's word contradicts what is known. */
+/** The fields in which a trusted caller contradicts what is known of the customer. */
 export const conflicts = z
   .array(z.literal("customer_id"))
   .optional()
   .openapi({
     description:
-      "What you said of this customer and the hub did not take, for it is otherwise here: another `customer_id` is theirs, " +
-      "or this one is another customer's. It stands in `metadata.merge_conflicts`.",
+      "The fields that the hub did not take, because they contradict what it knows: this customer has another " +
+      "`customer_id`, or another customer has this one. The value is kept in `metadata.merge_conflicts`.",
   });
 
 /**
- * The session for an answer, with its version as ETag; the cache and its other devices learn of it after the answer.
- * Without a token only they do: nobody's device was given it.
+ * The session for an answer, with its version as ETag. After the answer it is published to the session's devices, and
+ * copied into the cache. Without a token the cache's copy is dropped instead: no token is known to have been used.
  */
-export function present(c: HttpContext, token_hash: string | undefined, { conflicts, ...session }: Told) {
+export function present(
+  c: HttpContext,
+  token_hash: string | undefined,
+  { conflicts, ...session }: OpenedSession,
+) {
   const { exchange } = c.var;
   exchange.facts.session_id = session.session_id;
   const { cache, live } = exchange.hub();

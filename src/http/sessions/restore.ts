@@ -22,10 +22,10 @@ import { conflicts, present } from "./present.ts";
 const DESCRIPTION =
   "By the device's token; or, with an API key, by `phone`, `telegram_chat_id`, `whatsapp_user_id` or the shop's own " +
   "`customer_id`, which gives the device a new token. Slides the expiry and appends `channel` to the session's channels. " +
-  "Unless KIOSK_PHONE_POLICY is `trust`, a kiosk's key finds only by `phone`, and only sessions that nobody has " +
-  "verified; others are `verification_required`. To look without touching, use `GET /api/sessions`.";
+  "Unless KIOSK_PHONE_POLICY is `trust`, a kiosk's key finds only by `phone`, and only sessions without a verified " +
+  "identity; for others the answer is `verification_required`. `GET /api/sessions` finds sessions without changing them.";
 
-/** Registers `/session/restore`: a session found again, by its token or by who its customer is. */
+/** Registers `/session/restore`: finds a session again, by its token or by its customer's identity. */
 export function addRestore(app: App, options: AppOptions): void {
   const shared = {
     path: "/session/restore",
@@ -33,7 +33,7 @@ export function addRestore(app: App, options: AppOptions): void {
     security: [...security.token, { apiKey: [] }],
     responses: {
       200: json(
-        "The session; with a token only where it was found without one.",
+        "The session, and a new token if it was found without one.",
         z.object({ session_token: z.string().optional(), session: sessionSchema, conflicts }),
       ),
       ...problems(
@@ -75,9 +75,7 @@ export function addRestore(app: App, options: AppOptions): void {
     ...shared,
     method: "get",
     summary: "Find a session again, by a query",
-    description:
-      `${DESCRIPTION} Prefer the POST: what stands in a URL ends up in the logs of whatever lies between the caller and ` +
-      "the hub.",
+    description: `${DESCRIPTION} Prefer the POST: the proxies between the caller and the hub write URLs into their logs.`,
     request: {
       query: z.object({
         channel: channelName(options).optional(),
@@ -119,7 +117,7 @@ async function restored(c: HttpContext, options: AppOptions, given: Given) {
   return { session_token, ...present(c, token_hash, session) };
 }
 
-/** Identities, or a `customer_id`: with both it would not be clear which of them has to find the session. */
+/** The identities or the `customer_id`. Throws `malformed` for both, because only one of them can decide. */
 function whoIn(given: Given, options: AppOptions) {
   const identities = identitiesIn(given, options.country);
   const hasIdentities = Object.keys(identities).length > 0;

@@ -13,7 +13,7 @@ import { customerId, identitiesIn, identityBody, onlyClaims } from "./identities
 import { counted } from "./lookups.ts";
 import { conflicts, present } from "./present.ts";
 
-/** Registers `POST /session/start`: a device's session and its token. */
+/** Registers `POST /session/start`: opens or restores a session, and gives the device a token. */
 export function addStart(app: App, options: AppOptions): void {
   const bounds = boundsOf(options);
   const route = createRoute({
@@ -22,13 +22,13 @@ export function addStart(app: App, options: AppOptions): void {
     tags: ["Sessions"],
     summary: "Begin a session",
     description:
-      "With an API key, `phone`, `telegram_chat_id` and `whatsapp_user_id` say who the customer is: their active session " +
-      "is restored, else a new one opens. `customer_id` is the shop's own name for them: it finds the customer where no " +
-      "identity does, and is kept for the one who was found; `conflicts` says where it contradicts what is known. " +
-      "Without a key these four are refused, and a new anonymous session opens. " +
-      "A kiosk's key vouches only where KIOSK_PHONE_POLICY is `trust`; else it opens a session for a phone that is new, " +
-      "and `verification_required` says that this phone's owner must prove it: by `/session/verify`, `/auth/login` or " +
-      "`/session/link`. Every call gives the device a token of its own.",
+      "With an API key, `phone`, `telegram_chat_id` and `whatsapp_user_id` identify the customer: their active session " +
+      "is restored, or a new one opens. `customer_id` is the shop's own id of the customer: it finds the customer if no " +
+      "identity does, and is saved for the customer who is found; `conflicts` says if it contradicts what is known. " +
+      "Without a key these four fields are refused, and a new anonymous session opens. " +
+      "A kiosk's key is trusted only if KIOSK_PHONE_POLICY is `trust`. Otherwise it can open a session for a new phone " +
+      "only; for other phones the answer is `verification_required`, and the owner must verify the phone by " +
+      "`/session/verify`, `/auth/login` or `/session/link`. Every call gives the device a token of its own.",
     security: [...security.key, ...security.nobody],
     middleware: jsonBody(bounds.bodyBytes),
     request: {
@@ -40,7 +40,7 @@ export function addStart(app: App, options: AppOptions): void {
               channel: channelName(options),
               ...identityBody,
               customer_id: customerId.nullish().openapi({
-                description: "The shop's own name for the customer, kept as text.",
+                description: "The shop's own id of the customer, stored as text.",
               }),
               data: documentSchema.nullish(),
             }),
@@ -73,7 +73,7 @@ export function addStart(app: App, options: AppOptions): void {
     if (!caller.scopes && (isTrusted || body.customer_id != null))
       throw new HubError(
         "unauthorized",
-        "phone, telegram_chat_id, whatsapp_user_id and customer_id need an API key to vouch for them",
+        "phone, telegram_chat_id, whatsapp_user_id and customer_id need an API key",
       );
     c.var.exchange.facts.channel = body.channel;
     const { session_token, token_hash } = await mintToken();
@@ -98,7 +98,7 @@ export function addStart(app: App, options: AppOptions): void {
   });
 }
 
-/** A session that this call has opened has seen nothing since. */
+/** Whether the session existed before the call. A new session has version 1 and no later activity. */
 function wasThere({ created_at, last_activity, version }: Session): "found" | "none" {
   return version === 1 && created_at.getTime() === last_activity.getTime() ? "none" : "found";
 }

@@ -30,7 +30,7 @@ const languageSchema = z
   .max(35)
   .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, "must be a language tag such as de or pt-BR");
 
-/** Registers `POST /session/update`: what a frontend changes in its session, or a trusted caller in any. */
+/** Registers `POST /session/update`: changes a frontend's own session, or for a trusted caller any session. */
 export function addUpdate(app: App, options: AppOptions): void {
   const bounds = boundsOf(options);
   const bodySchema = z.strictObject({
@@ -41,8 +41,8 @@ export function addUpdate(app: App, options: AppOptions): void {
     language: languageSchema.optional(),
     customer_id: customerId.optional().openapi({
       description:
-        "The shop's own name for the customer, to be kept; only with an API key. With a key alone and nothing else that " +
-        "names a session, the customer whose active session is changed.",
+        "The shop's own id of the customer, to be saved; only with an API key. With a key and nothing else that names a " +
+        "session: the customer whose active session is changed.",
     }),
     session_id: z.uuid().optional(),
     ...identityBody,
@@ -54,13 +54,13 @@ export function addUpdate(app: App, options: AppOptions): void {
     summary: "Change a session",
     description:
       "`data` and `metadata` are JSON merge patches (RFC 7396) of at most 64 KiB, applied in the database. `message` " +
-      "is kept in the history and wakes no bot; with an `external_id` it is kept once. With `If-Match` the change " +
-      "happens at that version or not at all.\n\n" +
+      "is saved in the history and wakes no bot; with an `external_id` it is saved once. With `If-Match` the change " +
+      "is made only at that version.\n\n" +
       "With a token its own session is changed; a `message` is then the customer's own (`user`), on the device's own " +
       "channel. With an API key and no token the session is named by exactly one of `session_id`, `phone`, " +
-      "`telegram_chat_id`, `whatsapp_user_id` and `customer_id`, and must be active. What a key tells carries its name as " +
-      "`author`; only a key can tell an `assistant`'s words. A kiosk's key needs a token beside it, unless " +
-      "KIOSK_PHONE_POLICY is `trust`.",
+      "`telegram_chat_id`, `whatsapp_user_id` and `customer_id`, and must be active. A message that a key sends has the " +
+      "key's name as `author`; only a key can send a message of the role `assistant`. A kiosk's key also needs the " +
+      "session's token, unless KIOSK_PHONE_POLICY is `trust`.",
     security: [...security.token, ...security.key],
     middleware: jsonBody(bounds.bodyBytes),
     request: {
@@ -114,11 +114,11 @@ type Body = Parameters<typeof identitiesIn>[0] & {
 
 interface Target {
   readonly of: SessionRef;
-  /** To be set. */
+  /** The id to set. */
   readonly customer_id?: string;
 }
 
-/** The session that is meant, and the `customer_id` that is to be its customer's. */
+/** The session to change, and the `customer_id` to set. */
 async function targetOf(c: HttpContext, caller: Caller, body: Body, options: AppOptions): Promise<Target> {
   const { session_id } = body;
   const customer_id = body.customer_id === undefined ? undefined : String(body.customer_id);
@@ -156,7 +156,7 @@ async function activeSession(c: HttpContext, who: SessionQuery): Promise<Session
   return { session_id: active.session_id };
 }
 
-/** Throws `forbidden` for words that are put into the bot's mouth without a key. */
+/** The message to save. Throws `forbidden` for a message of the role `assistant` without an API key. */
 function messageOf(
   given: z.output<typeof messageSchema>,
   { token_hash, actor }: Caller,
@@ -177,7 +177,9 @@ function messageOf(
   };
 }
 
-/** The version in `If-Match`: bare, quoted or weak; `*` asks for nothing. Throws `malformed`. */
+/**
+ * The version in `If-Match`: bare, quoted or weak. Undefined for `*`, which every version matches. Throws `malformed`.
+ */
 function versionOf(header: string | undefined): number | undefined {
   if (header === undefined || header.trim() === "*") return undefined;
   const version = /^(?:W\/)?("?)(\d{1,15})\1$/.exec(header.trim())?.[2];

@@ -25,8 +25,8 @@ export function memoryConversations(tables: Tables): Conversations {
       takeEffects(tables);
       const restore = kept.length > 1 && kept.some(isRefusable) ? snapshot(tables) : undefined;
       try {
-        return kept.map((item) => {
-          const result = receiveOne(tables, item, now);
+        return kept.map((item, place) => {
+          const result = receiveOne(tables, item, place, now);
           return { ...result, ...takeEffects(tables) };
         });
       } catch (error) {

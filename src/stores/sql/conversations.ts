@@ -52,12 +52,13 @@ export function toDue({ turns, deliveries }: Row): Due {
   return { turns: (turns as Row[]).map(toTurn), deliveries: (deliveries as Row[]).map(toDelivery) };
 }
 
-function toItem(kept: InboundEvent): Row {
+function toItem(kept: InboundEvent, place: number): Row {
   switch (kept.type) {
     case "message": {
       const { from, content, ...message } = kept.message;
       const sender = isSessionRef(from) ? from : { identities: from };
-      return { type: kept.type, ...message, ...sender, ...anchorOf(kept.message), ...toColumns(content) };
+      const found = { ...sender, ...anchorOf(kept.message) };
+      return { type: kept.type, ...message, ...found, ...toColumns(content), ...(place > 0 && { place }) };
     }
     case "echo": {
       const { to, content, ...echo } = kept.echo;

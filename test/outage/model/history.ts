@@ -23,8 +23,13 @@ export interface History {
   readonly shop: Shop;
   /** Whose things may have come in another order than they were acknowledged in. */
   readonly loose: ReadonlySet<string>;
-  /** Whose session was opened while a message of theirs waited: `start` and `restore` do not insist on what is older. */
-  readonly hasty: ReadonlySet<string>;
+  /** Who did something while the journal did not answer, and something waited there. */
+  readonly blind: ReadonlySet<string>;
+  /**
+   * Whose session was opened while a message of theirs waited, and when: `start` and `restore` do not insist on what is
+   * older.
+   */
+  readonly hasty: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 interface Attempt {
@@ -51,6 +56,7 @@ export async function happen(
   const shop = openShop(world);
   const { gate, bugs } = world;
   const loose = new Set<string>();
+  const blind = new Set<string>();
   const isolates: [Isolate, Isolate] = [world.isolate(), world.isolate()];
   let acks = 0;
   let blindUntil = 0;
@@ -131,7 +137,11 @@ export async function happen(
         CALM,
       );
     const isJournaled = world.journaled() > before;
-    if (clock.now < blindUntil && (waited || isJournaled)) for (const key of busy) loose.add(key);
+    if (clock.now < blindUntil && (waited || isJournaled))
+      for (const key of busy) {
+        loose.add(key);
+        blind.add(key);
+      }
     least = isJournaled ? QUIET_MS : 0;
   }
 
@@ -153,15 +163,15 @@ export async function happen(
     const deed = shop.deed({ do: "sweep", at: 1 }, end);
     await attempt([[deed!, 1]], end, CALM);
   }
-  const hasty = new Set<string>();
+  const hasty = new Map<string, Set<number>>();
   for (const one of world.overtaking) {
     const found = overtaken(one, shop);
     if (!found) continue;
-    hasty.add(found.key);
+    hasty.set(found.key, (hasty.get(found.key) ?? new Set()).add(one.at));
     // The message waited for longer than its session lives: it goes into the one that was opened meanwhile.
     if (one.at - found.since >= settings.sessionTtlMs) loose.add(found.key);
   }
-  return { world, shop, loose, hasty };
+  return { world, shop, loose, blind, hasty };
 }
 
 /** Whose session was opened before their own message that waited, and since when the oldest such message did. */
@@ -203,7 +213,7 @@ export async function happenCalmly({ world: { batch }, shop, loose, hasty }: His
     const end = acked ?? refused;
     if (!end || quarantined) return [];
     const isLoose = keys.some((key) => loose.has(key));
-    const isEarly = name.startsWith("restore of") && keys.some((key) => hasty.has(key));
+    const isEarly = name.startsWith("restore of") && keys.some((key) => hasty.get(key)?.has(end.at));
     if (!acked && (isLoose || refused!.isBlind || isEarly)) return [];
     return { ...end, deed, isLoose, why: acked ? undefined : refused!.why };
   });

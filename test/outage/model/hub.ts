@@ -42,6 +42,8 @@ export interface Deed {
   isRefusedCalmly?: boolean;
   /** Whom it cuts off from what, or connects again. */
   readonly reach?: { readonly key: string; readonly channel: string; readonly reachable: boolean };
+  /** Whether tokens die of it: of a sign-out, of an end, or of a start by which two customers may become one. */
+  readonly ends?: boolean;
 }
 
 /** Why something is refused: it may come again later, there is no such session, or it may not be claimed. */
@@ -53,9 +55,10 @@ export interface Device {
   token?: string;
 }
 
-/** A token that somebody was given, and the session they were told it opens. */
+/** A token that somebody was given by a deed, and the session they were told it opens. */
 export interface Given {
   readonly key: string;
+  readonly by: Deed;
   readonly token: string;
   readonly session_id: string;
 }
@@ -123,9 +126,10 @@ export function openShop(world: World): Shop {
       channel,
       ...(key !== undefined && { data: { [`k${key}`]: value } }),
     };
-    return opening(action.device, owner, `start of ${owner}`, step, (isolate, token_hash) =>
+    const opened = opening(action.device, owner, `start of ${owner}`, step, (isolate, token_hash) =>
       isolate.hub.store.sessions.start({ ...start_, token_hash }, isolate.hub.now()),
     );
+    return Object.assign(opened, { ends: Object.keys(identities).length > 1 });
   }
 
   /** A device gets a token, which it keeps when it is told. */
@@ -137,7 +141,7 @@ export function openShop(world: World): Shop {
     open: (isolate: Isolate, token_hash: string) => Promise<Opened>,
   ): Deed {
     let token_hash: string | undefined;
-    return made(
+    const by: Deed = made(
       {
         name,
         keys: [key],
@@ -147,12 +151,13 @@ export function openShop(world: World): Shop {
           const token = hash(++tokens);
           const { session_id } = await presented(isolate, token, open(isolate, token));
           token_hash = token;
-          given.push({ key, token, session_id });
+          given.push({ key, by, token, session_id });
           Object.assign(devices[device]!, { key, token });
         },
       },
       step,
     );
+    return by;
   }
 
   return {
@@ -286,7 +291,7 @@ export function openShop(world: World): Shop {
             hub.later!(hub.cache.drop({ token_hashes: [token] }));
           }
         };
-        return made({ name: `${action.do} at ${key}`, keys: [key], stubborn: false, ask }, step);
+        return made({ name: `${action.do} at ${key}`, keys: [key], stubborn: false, ask, ends: true }, step);
       }
       case "block": {
         const { channel, who, reachable } = action;

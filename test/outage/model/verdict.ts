@@ -55,10 +55,10 @@ const isCustomers = ({ direction, external_id }: Message) =>
  * end in the quarantine: a device's that comes while its own token dies, where nobody can tell which came first: of a
  * sign-out, of its session's end, or of a start by which two customers become one. The journal takes it by the word of
  * the cache, which the death reaches after its answer, or never where that is cut off; then the calm world refuses the
- * message too.
+ * message too. What ends a token waits for the messages before it, unless the journal does not answer.
  */
-function storedOnce({ world, shop, loose }: History, messages: readonly Message[]): void {
-  const { deeds, left, joined } = shop;
+function storedOnce({ world, shop, loose, blind }: History, messages: readonly Message[]): void {
+  const { deeds, left } = shop;
   let refused = 0;
   const count = new Map<string, number>();
   for (const { external_id } of messages.filter(isCustomers))
@@ -66,7 +66,12 @@ function storedOnce({ world, shop, loose }: History, messages: readonly Message[
   for (const { name, keys, acked, cut, messages: brought, isRefusedCalmly } of deeds)
     for (const id of brought) {
       const found = count.get(id) ?? 0;
-      const isUnclear = (key: string) => loose.has(key) && (left.has(key) || joined.has(key));
+      const isUnclear = (key: string) =>
+        loose.has(key) &&
+        deeds.some(
+          ({ ends, keys, firstStep }) =>
+            ends && keys.includes(key) && (blind.has(key) || (acked && firstStep <= acked.step)),
+        );
       const isLate = isRefusedCalmly && keys.some((key) => left.has(key));
       const mayBeRefused = name.startsWith("web") && (isLate || keys.some(isUnclear));
       if (acked && found === 0 && mayBeRefused) refused++;
@@ -186,12 +191,9 @@ const furthest = (all: readonly string[]) => STATUSES[Math.max(...all.map((one) 
  */
 async function tokensOpen({ world, shop, loose }: History, calm: World): Promise<void> {
   const now = new Date(world.clock.now);
-  for (const { key, token, session_id } of shop.given) {
+  for (const { key, by, token, session_id } of shop.given) {
     const [byToken, calmly] = await Promise.all([openedBy(world, token, now), openedBy(calm, token, now)]);
-    const wasEarly = shop.deeds.some(
-      ({ name, keys, isRefusedCalmly }) =>
-        name.startsWith("restore of") && keys.includes(key) && isRefusedCalmly,
-    );
+    const wasEarly = by.name.startsWith("restore of") && by.isRefusedCalmly;
     const mayDiffer = loose.has(key) && (shop.left.has(key) || shop.joined.has(key) || wasEarly);
     if (!mayDiffer) expect([key, byToken !== undefined]).toEqual([key, calmly !== undefined]);
     if (byToken === undefined) continue;
@@ -233,7 +235,7 @@ async function alike(
     } else {
       counted.exact++;
       const isHasty = keys.some((key) => hasty.has(key));
-      expect(exactly(one, ours, isHasty)).toEqual(exactly(other, theirs, isHasty));
+      expect(exactly(one, ours, isHasty, world)).toEqual(exactly(other, theirs, isHasty, calm));
     }
   };
   for (const [who, identities] of PEOPLE.entries())
@@ -264,6 +266,17 @@ async function opened(
   return all.find(({ session }) => session.session_id === session_id);
 }
 
+/** Conflicts name the session that lost one, by an id that each world makes itself. */
+function withoutIds(metadata: Session["metadata"], session_ids: ReadonlySet<string>): object {
+  const { merge_conflicts, ...rest } = metadata;
+  if (!Array.isArray(merge_conflicts)) return metadata;
+  const conflicts = merge_conflicts.map(({ session_id, ...conflict }) => {
+    expect(session_ids).toContain(session_id);
+    return conflict;
+  });
+  return { ...rest, merge_conflicts: conflicts };
+}
+
 /** The sessions that ended before this one, the last first. */
 function before({ session }: Talk, all: readonly Talk[]): Talk[] {
   const one = all.find((other) => other.session.session_id === session.previous_session_id);
@@ -283,7 +296,12 @@ function loosely({ session }: Talk): object {
  * All that must be the same: not ids, versions, and when the bot answered. A session that was opened before the message that
  * waited began at another time and maybe on another channel; it has the same channels.
  */
-function exactly({ session, messages }: Talk, all: readonly Talk[], isHasty: boolean): object {
+function exactly(
+  { session, messages }: Talk,
+  all: readonly Talk[],
+  isHasty: boolean,
+  { session_ids }: World,
+): object {
   const {
     session_id,
     previous_session_id,
@@ -293,6 +311,7 @@ function exactly({ session, messages }: Talk, all: readonly Talk[], isHasty: boo
     channel,
     created_at,
     message_count,
+    metadata,
     ...rest
   } = session;
   const customers = messages
@@ -307,5 +326,13 @@ function exactly({ session, messages }: Talk, all: readonly Talk[], isHasty: boo
   const said = message_count - replies.length;
   const [last] = before({ session, messages }, all);
   const began = isHasty ? { channels: channels.toSorted() } : { channels, channel, created_at };
-  return { ...rest, ...began, customers, said, answered: answered.sort(), before: last && texts(last) };
+  return {
+    ...rest,
+    ...began,
+    metadata: withoutIds(metadata, session_ids),
+    customers,
+    said,
+    answered: answered.sort(),
+    before: last && texts(last),
+  };
 }

@@ -28,7 +28,7 @@ const venue = z.object({ location, title: optionalText, address: optionalText })
 const webAppData = z.object({ data: z.string(), button_text: optionalText });
 const said = z.object({ caption: optionalText, text: optionalText });
 
-/** A contact card. Its vcard is the sender's own writing and is never read. */
+/** A contact card. Its vcard is never read, because the sender can write anything into it. */
 export const contactCard = z.object({
   phone_number: z.string(),
   first_name: optionalText,
@@ -36,7 +36,7 @@ export const contactCard = z.object({
   user_id: z.int().optional().catch(undefined),
 });
 
-/** What we name only, with what an operator or a bot would like to know of it. */
+/** Kinds of messages that are stored as `unsupported`, each with a short note for bots and operators. */
 const notes = {
   poll: z
     .object({ question: z.string(), options: z.array(z.object({ text: z.string() })).catch([]) })
@@ -56,7 +56,7 @@ const notes = {
   story: z.never(),
 } satisfies { [K in keyof Message]?: z.ZodType<string> };
 
-/** In order of precedence: an animation comes with a document beside it, a venue with a location. */
+/** The readers, in order of precedence: an animation also has the field `document`, a venue also has `location`. */
 const readers = {
   animation: reader(file, (value, message) => ({ kind: "video", ...captioned(value, message) })),
   video: reader(file, (value, message) => ({ kind: "video", ...captioned(value, message) })),
@@ -101,10 +101,10 @@ const readers = {
 
 type Reader = (value: unknown, message: object, own: boolean) => Content | undefined;
 
-/** The fields of a message that say something. */
+/** The fields that hold a message's content. */
 export type ReadableField = keyof typeof readers | keyof typeof notes;
 
-/** What the message says, or `undefined` when no field of it is one we know to say something. */
+/** The content of a message; `undefined` if it has none of the known fields. */
 export function contentOf(message: Readonly<Record<string, unknown>>, own: boolean): Content | undefined {
   for (const [type, read] of Object.entries(readers)) {
     if (message[type] === undefined) continue;
@@ -128,7 +128,7 @@ function reader<S extends z.ZodType>(
   };
 }
 
-/** What breaks its own rules is named, with the words that came with it. */
+/** The content of a message whose field breaks Telegram's rules: `unsupported`, with its caption. */
 function unreadable(type: string, message: object): Content {
   const { caption } = said.parse(message);
   return { kind: "unsupported", type, ...(caption && { note: caption }) };
@@ -160,7 +160,7 @@ function titled(title: string, items: readonly { text: string }[]): string {
   return items.length > 0 ? `${title}: ${items.map((item) => item.text).join(", ")}` : title;
 }
 
-/** A web app may send anything; JSON inside a string is cleaned and bounded like a body of its own. */
+/** The data of a web app, which may be any text. JSON in it is cleaned and limited as the body of a request. */
 function formData(data: string): Record<string, unknown> | string {
   try {
     const value = parseJson(new TextEncoder().encode(data));

@@ -9,7 +9,7 @@ import { present } from "../present.ts";
 import { contactCard, contentOf } from "./content.ts";
 import { serviceOf } from "./service.ts";
 
-/** Which update is read, and of which bot. */
+/** The update that is read, and the bot that received it. */
 export interface About {
   readonly kind: string;
   readonly update_id: number;
@@ -17,15 +17,15 @@ export interface About {
   readonly connections: Connections;
 }
 
-/** The channel's name, as core and the database know it. */
+/** The channel's name in core and in the database. */
 export const CHANNEL = "telegram";
 const END_OF_9999 = 253_402_300_799;
 
 /** A person or a bot. */
 export const user = z.object({ id: z.int(), is_bot: z.boolean().optional().catch(undefined) });
-/** A chat; its id has up to 52 bits. */
+/** A chat. Its id has up to 52 bits. */
 export const chat = z.object({ id: z.int(), type: z.string() });
-/** Unix seconds; 0 stands for unknown. */
+/** A time in Unix seconds. 0 means unknown. */
 export const instant = z
   .int()
   .min(1)
@@ -50,15 +50,15 @@ const fields = {
   reply_to_message: z.object({ message_id: z.int() }).optional().catch(undefined),
 } satisfies { [K in keyof Message]?: z.ZodType };
 
-/** What is read around a message's content; the rest stays for `contentOf` to look through. */
+/** The fields around a message's content. All other fields stay in the object, for `contentOf`. */
 export const message = z.looseObject(fields);
-/** A message of somebody's business account, which the bot helps with. */
+/** A message in a chat of a business account. */
 export const businessMessage = message.extend({ business_connection_id: z.string().min(1) });
 
 type Said = z.infer<typeof message>;
 type Place = Pick<Said, "chat" | "business_connection_id" | "message_thread_id">;
 
-/** A new message: the customer's, or an echo of what the business's owner wrote to the customer. */
+/** Reads a new message: a customer's, or an echo of a message from the business account's owner to the customer. */
 export async function readMessage(said: Said, about: About): Promise<Inbound[]> {
   const refused = refuse(said, about);
   if (refused) return refused;
@@ -81,7 +81,7 @@ export async function readMessage(said: Said, about: About): Promise<Inbound[]> 
     external_id,
     from: present({ ...customer(said), phone: card && phoneFromCard(card.phone_number) }),
     address: addressOf(said),
-    // The account's owner reads along.
+    // The owner of the business account can read this chat.
     address_of: business ? null : undefined,
     content,
     reply_to: said.reply_to_message?.message_id ? idOf(said, said.reply_to_message.message_id) : undefined,
@@ -91,7 +91,7 @@ export async function readMessage(said: Said, about: About): Promise<Inbound[]> 
   return [{ type: "message", message: present(inbound) }];
 }
 
-/** A message as it stands after an edit or a tick of a live location, whoever wrote it. */
+/** Reads an edited message, of the customer or the owner. Each new position of a live location is an edit too. */
 export async function readEdit(said: Said, about: About): Promise<Inbound[]> {
   const refused = refuse(said, about);
   if (refused) return refused;
@@ -109,13 +109,15 @@ export async function readEdit(said: Said, about: About): Promise<Inbound[]> {
   return [{ type: "edit", edit: present(edit) }];
 }
 
-/** The `external_id` of a message: Telegram's ids are unique within one chat of one account only. */
+/**
+ * The `external_id` of a message. It includes the chat and the account, because Telegram's ids are unique only there.
+ */
 export function idOf(place: Place, message_id: number): string {
   const id = `${place.chat.id}:${message_id}`;
   return place.business_connection_id === undefined ? id : `${place.business_connection_id}:${id}`;
 }
 
-/** Where a reply goes: the chat, its topic, and the business account it is written for. */
+/** The address of a reply: the chat, its topic, and the business connection. */
 export function addressOf(place: Place): Address {
   return present({
     chat_id: String(place.chat.id),
@@ -124,12 +126,12 @@ export function addressOf(place: Place): Address {
   });
 }
 
-/** Who a private chat is with. */
+/** The identity of the person in a private chat. */
 export function customer(place: Pick<Place, "chat">): Identities {
   return { telegram_chat_id: String(place.chat.id) };
 }
 
-/** The business connection that a message came through; undefined when it came to the bot itself. */
+/** The business connection of a message; undefined for a message to the bot itself. */
 export async function businessOf(
   place: Pick<Place, "business_connection_id">,
   { connections }: About,
@@ -138,14 +140,14 @@ export async function businessOf(
   return id === undefined ? undefined : ((await connections.find(id)) ?? "not_ours");
 }
 
-/** Names what is not kept, and why. */
+/** An event that is not saved: its name, and the reason. */
 export function ignored(reason: IgnoredReason, what: string): Inbound[] {
   return [{ type: "ignored", reason, what }];
 }
 
 function refuse(said: Said, about: About): Inbound[] | undefined {
   if (said.chat.type !== "private") return ignored("group", about.kind);
-  // A chat that the bot was summoned into as a guest may bear the id of another person's private chat with the bot.
+  // A guest chat, into which a user calls the bot, may have the same id as another person's private chat with the bot.
   if (said.guest_query_id !== undefined) return ignored("not_ours", about.kind);
   if (said.from?.is_bot || said.sender_business_bot !== undefined) return ignored("own", about.kind);
   const service = serviceOf(said);
@@ -154,15 +156,15 @@ function refuse(said: Said, about: About): Inbound[] | undefined {
 
 function read(said: Said, own: boolean): Content {
   const context = present({
-    // What was written by way of another bot is not the sender's own words either.
+    // A message written with the help of another bot (`via_bot`) is not the sender's own text either.
     forwarded: said.forward_origin === undefined && said.via_bot === undefined ? undefined : true,
     album_id: said.media_group_id,
   });
-  const content = contentOf(said, own) ?? { kind: "unsupported", type: unheardOf(said) };
+  const content = contentOf(said, own) ?? { kind: "unsupported", type: unknownFieldsOf(said) };
   return Object.keys(context).length > 0 ? { ...content, context } : content;
 }
 
-function unheardOf(said: Said): string {
+function unknownFieldsOf(said: Said): string {
   return (
     Object.keys(said)
       .filter((field) => !Object.hasOwn(fields, field))
@@ -171,8 +173,8 @@ function unheardOf(said: Said): string {
 }
 
 /**
- * The sender's own contact card, by which Telegram says that the phone is theirs. A forwarded one, or one in a chat
- * with somebody else's business account, or one that a bot has made, is not taken for it.
+ * The sender's own contact card: Telegram sets its `user_id`, so the phone is verified. A forwarded card and a card
+ * made by another bot do not count. The caller leaves out cards in chats of business accounts.
  */
 function ownCard(said: Said): z.infer<typeof contactCard> | undefined {
   const card = contactCard.safeParse(said.contact).data;

@@ -31,7 +31,10 @@ const SHOWN: ReadonlySet<string> = new Set([
   "voice_note",
 ] satisfies RichBlock["type"][]);
 
-/** What a rich message says, line by line; what it only shows is a line with its name, like `[photo]`. */
+/**
+ * The text of a rich message, in lines. Media in it is a line with its name, such as `[photo]`, and is listed in
+ * `shown`.
+ */
 export interface Rich {
   readonly lines: readonly string[];
   readonly shown: readonly string[];

@@ -1,12 +1,12 @@
 import type { Message } from "@grammyjs/types";
 import type { ReadableField } from "./content.ts";
 
-/** What a message carries around its content: who, where, when, in answer to what. */
+/** The fields around a message's content: sender, chat, time, the message that it answers. */
 type Surroundings = keyof Message.MediaMessage | "entities" | "suggested_post_info";
 
 type ServiceField = Exclude<keyof Message, Surroundings | ReadableField>;
 
-/** The compiler asks for the new ones when the Bot API grows. */
+/** All fields of service messages. The compiler reports a missing one when the Bot API gets new fields. */
 const SERVICE: Readonly<Record<ServiceField, true>> = {
   boost_added: true,
   channel_chat_created: true,
@@ -64,7 +64,7 @@ const SERVICE: Readonly<Record<ServiceField, true>> = {
   write_access_allowed: true,
 };
 
-/** What happened, when the message is a notice of the platform's and nobody said anything. */
+/** The name of the event, if the message is a notice of the platform and not from a person. */
 export function serviceOf(message: object): string | undefined {
   return Object.keys(message).find((field) => Object.hasOwn(SERVICE, field));
 }

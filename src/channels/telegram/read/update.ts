@@ -78,7 +78,7 @@ const readers = {
 } satisfies { [K in keyof Update]?: Reader };
 
 /**
- * What one update says, in our terms.
+ * Reads one update into inbound events.
  * @see https://core.telegram.org/bots/api#update
  */
 export async function readUpdate(
@@ -110,7 +110,10 @@ function reader<S extends z.ZodType>(
   };
 }
 
-/** The connection was made, changed or taken back. The update itself is not believed for long: it may come late, twice. */
+/**
+ * A business connection was made, changed or withdrawn. Its content is not used, because updates may come late or
+ * twice.
+ */
 function readConnection({ id, user }: z.infer<typeof connection>, about: About): Inbound[] {
   about.connections.forget(id);
   return ignored(about.connections.isOwner(user.id) ? "account" : "not_ours", about.kind);
@@ -125,7 +128,10 @@ async function readDeletion(deleted: z.infer<typeof deletion>, about: About): Pr
   }));
 }
 
-/** A button was pressed. Without a message it hangs on an inline one, and only the person's own chat is left to answer in. */
+/**
+ * Reads a pressed button. A query without a message belongs to an inline message: it is answered in the person's own
+ * chat.
+ */
 async function readCallback(query: z.infer<typeof callbackQuery>, about: About): Promise<Inbound[]> {
   const place = query.message ?? { chat: { id: query.from.id, type: "private" } };
   if (query.message?.guest_query_id !== undefined) return ignored("not_ours", about.kind);
@@ -153,7 +159,7 @@ async function readCallback(query: z.infer<typeof callbackQuery>, about: About):
   return [{ type: "message", message: present(pressed) }];
 }
 
-/** The reaction that is new; when one of several was only taken back, one that stands. */
+/** Reads a changed reaction: the new one; if one of several was only removed, one that is left. */
 function readReaction(reaction: z.infer<typeof reactions>, about: About): Inbound[] {
   if (reaction.chat.type !== "private") return ignored("group", about.kind);
   if (reaction.user?.is_bot) return ignored("own", about.kind);
@@ -174,7 +180,7 @@ function readReaction(reaction: z.infer<typeof reactions>, about: About): Inboun
   return [{ type: "message", message: present(given) }];
 }
 
-/** In a private chat the bot's membership says whether the person has blocked it. */
+/** Reads a change of the bot's membership: in a private chat it shows whether the person has blocked the bot. */
 function readMembership(
   { chat, date, new_chat_member }: z.infer<typeof membership>,
   about: About,

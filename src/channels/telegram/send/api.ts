@@ -1,17 +1,17 @@
-// Named, because Node would pick the build with node-fetch; this one uses the global fetch on Workers and on Node.
+// `grammy/web` uses the global fetch on Workers and on Node. Node would otherwise pick the build with node-fetch.
 import { Api, GrammyError } from "grammy/web";
 import { HubError } from "../../../core/errors.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { present } from "../present.ts";
 import { idOf } from "../read/message.ts";
 
-/** Telegram's number for a wait may be 0 or absent. */
+/** The shortest wait, because Telegram's `retry_after` may be 0 or absent. */
 const SHORTEST_WAIT_S = 1;
 
-/** A webhook waits for this look-up, and has to be answered within 5 s. */
+/** The time limit of the look-up: a webhook waits for it, and must be answered within 5 s. */
 const LOOK_UP_MS = 3_000;
 
-/** How Telegram's words for a refusal become a reason that stays the same and holds none of the message. */
+/** The hub's reason for each text of a refusal. A reason never changes and holds no part of the message. */
 const REASONS: readonly (readonly [RegExp, string])[] = [
   [/bot was blocked by the user/i, "blocked"],
   [/user is deactivated/i, "user_deactivated"],
@@ -34,9 +34,9 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
 export interface BotApi {
   /** One `sendMessage` as plain text; returns the message's id as the hub knows it. */
   send(to: Address, text: string, signal: AbortSignal): Promise<string>;
-  /** Stops the spinner of a pressed button, or shows typing for 5 s where something was written. */
+  /** For a pressed button: stops its spinner. For a message: shows typing for 5 s. */
   showTyping(to: Address, signal: AbortSignal): Promise<void>;
-  /** What Telegram tells of a business connection, unread; undefined when it knows no such connection. */
+  /** Telegram's answer about a business connection, unchecked; undefined for an unknown connection. */
   connection(id: string): Promise<unknown>;
 }
 
@@ -85,12 +85,14 @@ function threadOf({ message_thread_id, business_connection_id }: Address) {
   return present({ message_thread_id: thread, business_connection_id });
 }
 
-/** grammY types its signals after a polyfill of them. */
+/** Converts the type only: grammY's type of a signal comes from a polyfill. */
 function forGrammy(signal: AbortSignal) {
   return signal as unknown as Parameters<Api["sendMessage"]>[3];
 }
 
-/** Nothing of grammY's errors goes along, not even as a cause: they hold the text, the chat and the token's URL. */
+/**
+ * Throws the hub's error for one of grammY, without a cause: those hold the text, the chat and the URL with the token.
+ */
 function fail(error: unknown): never {
   if (!(error instanceof GrammyError) || !Number.isInteger(error.error_code))
     throw new HubError("unavailable", "telegram gave no readable answer", { reason: "network" });

@@ -15,7 +15,7 @@ type Card = z.infer<typeof cardSchema>;
 
 const cardsSchema = z.array(cardSchema).min(1);
 
-/** Contact cards as content. Email and postal addresses and vcards are not read. */
+/** Contact cards as content. Their email addresses, postal addresses and vcards are not read. */
 export const cards = cardsSchema.transform(
   (list): ContentOf<"contact"> => ({
     kind: "contact",
@@ -30,8 +30,8 @@ export const cards = cardsSchema.transform(
 );
 
 /**
- * The sender's own phone, when a message is the card they sent at our request. WhatsApp fills that one in; any other
- * card can say anything.
+ * The sender's own phone, if the message is a contact card that the hub's request produced. WhatsApp fills in such a
+ * card; the sender can write anything into any other card.
  */
 export function ownPhoneIn(type: string, payload: unknown): string | undefined {
   const list = type === "contacts" ? cardsSchema.safeParse(payload).data : undefined;

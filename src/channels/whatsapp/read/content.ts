@@ -16,7 +16,7 @@ const mediaSchema = z.object({
 
 const text = z.object({ body: z.string() }).transform(({ body }): Content => ({ kind: "text", text: body }));
 
-/** Some clients send coordinates as text. */
+/** A coordinate in degrees. Some clients send it as text. */
 const degrees = z.union([
   z.number(),
   z
@@ -48,7 +48,7 @@ const quickReply = z.object({ payload: optionalText, text: optionalText }).trans
     }),
 );
 
-/** Numbers come as numbers, and from some catalogues as text. */
+/** A quantity or a price. Some catalogues send it as text. */
 const amount = z.union([
   z.number(),
   z
@@ -82,7 +82,7 @@ const order = z
       }),
   );
 
-/** What a type's object says; undefined when it breaks the type's own rules. */
+/** Reads the object of a type; undefined if it breaks the type's own rules. */
 type Reader = (payload: unknown) => Content | undefined;
 
 const READERS: Readonly<Record<string, Reader>> = {
@@ -103,7 +103,7 @@ const READERS: Readonly<Record<string, Reader>> = {
   interactive: interactionOf,
 };
 
-/** The type of a message that comes without one: that of the object it carries. */
+/** The type of a message without `type`: the name of the object in it. */
 export function typeIn(message: unknown): string {
   return Object.keys(READERS).find((type) => isObject(payloadOf(message, type))) ?? "untyped";
 }
@@ -111,7 +111,7 @@ export function typeIn(message: unknown): string {
 const captionSchema = z.object({ caption: z.string().min(1) });
 const namedSchema = z.object({ type: z.string().min(1) });
 
-/** What a message says, or what little is known of it: its type, and the words that came with a file. */
+/** The content of a message. One that cannot be read becomes `unsupported`, with its type and its caption. */
 export function contentOrRest(type: string, payload: unknown): Content {
   const content = contentOf(type, payload);
   if (content) return content;
@@ -120,8 +120,8 @@ export function contentOrRest(type: string, payload: unknown): Content {
 }
 
 /**
- * What a message says, from the object that its type names. A type we do not know, or one that comes without its
- * object (the platform's own failure), is kept as `unsupported`; undefined when the object cannot be read.
+ * The content of a message, from the object that its type names. An unknown type, or a type without its object (a
+ * failure of the platform), becomes `unsupported`. Undefined if the object cannot be read.
  */
 export function contentOf(type: string, payload: unknown): Content | undefined {
   const reader = Object.hasOwn(READERS, type) ? READERS[type] : undefined;
@@ -130,7 +130,7 @@ export function contentOf(type: string, payload: unknown): Content | undefined {
   return { kind: "unsupported", type: ((type === "unsupported" && named) || type).slice(0, 64) };
 }
 
-/** The object that carries a message's content under the name of its type; never an inherited one. */
+/** The object in the field that has the name of the type; never an inherited property. */
 export function payloadOf(message: unknown, type: string): unknown {
   return Object.getOwnPropertyDescriptor(Object(message), type)?.value;
 }

@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Content } from "../../../core/messages/content.ts";
 import { lenient, messageId, optionalText, present } from "../fields.ts";
 
-/** What we keep of the ad or post behind a message. Its pictures are left out: their URLs are signed and expire. */
+/** The saved fields of the ad or post behind a message. Its pictures are left out, because their URLs expire. */
 const REFERRAL_FIELDS = [
   "source_type",
   "source_id",
@@ -39,7 +39,7 @@ export function reactedTo(reaction: unknown): string | undefined {
   return reactionSchema.safeParse(reaction).data?.message_id;
 }
 
-/** The content with what surrounds it in its message: forwarded, about a product, come from an ad. */
+/** The content with its context from the message: forwarded, about a product, from an ad. */
 export function withContext(content: Content, message: unknown): Content {
   const { context, referral } = surroundedSchema.safeParse(message).data ?? {};
   const product = context?.referred_product;

@@ -26,8 +26,8 @@ const updateSchema = z.object({
 });
 
 /**
- * What a system message says of who somebody is: a new number or user id for an old one. Other notices (a new device,
- * say) link nothing and are let go, and so is a message that contradicts itself about who has changed into whom.
+ * Reads a system message about a new number or user id of a person. Other notices, for example of a new device, are
+ * ignored. A message that names two different old or new numbers is ignored too.
  */
 export function readSystem(from: unknown, payload: unknown, at: Date | undefined): Inbound {
   const system = systemSchema.safeParse(payload).data;
@@ -41,8 +41,8 @@ export function readSystem(from: unknown, payload: unknown, at: Date | undefined
 }
 
 /**
- * What one `user_id_update` says: the id that a person's messages carry from now on. Their phone says who they are beside
- * the old id; it is not theirs by this news.
+ * Reads one `user_id_update`: the user id of a person's future messages. The phone in it only helps to find the person
+ * by the old identities; the event does not verify the phone.
  */
 export function readUserIdUpdate(raw: unknown): Inbound {
   const update = updateSchema.safeParse(raw).data;
@@ -59,7 +59,7 @@ function change(from: Identities, to: Identities, at: Date | undefined, what: st
   return { type: "identity_change", change: present({ channel: CHANNEL, from, to, at }) };
 }
 
-/** Whether the old or the new number is not the same wherever the message names it. */
+/** Whether the message names two different old numbers, or two different new ones. */
 function contradicts(
   { body, customer, wa_id, new_wa_id }: z.infer<typeof systemSchema>,
   sender: string | undefined,
@@ -75,7 +75,7 @@ function differ(numbers: readonly (string | undefined)[]): boolean {
   return new Set(named).size > 1;
 }
 
-/** Webhooks from before August 2026 name the old user id only in their sentence, whose end the platform writes. */
+/** The old user id. Webhooks before August 2026 have it only at the end of `body`, which the platform writes. */
 function userIdBefore({ body, user_id }: z.infer<typeof systemSchema>): string | undefined {
   const [, before, after] = / changed from (\S+) to (\S+)$/.exec(body ?? "") ?? [];
   return after === user_id ? before : undefined;

@@ -27,8 +27,8 @@ const interactiveSchema = z.object({
 });
 
 /**
- * What was pressed, chosen, filled in or permitted; `unsupported` for an interaction we do not know, undefined for
- * one that breaks its own rules.
+ * The pressed button, chosen row, filled form or given permission. `unsupported` for an unknown interaction; undefined
+ * for one that breaks its own rules.
  */
 export function interactionOf(payload: unknown): Content | undefined {
   const interactive = interactiveSchema.safeParse(payload).data;
@@ -58,7 +58,7 @@ function interaction(
   return used && { kind: "interaction", interaction: name, ...present(used) };
 }
 
-/** A form's answers are JSON inside JSON, and sometimes broken: then their text is kept as it came. */
+/** A form's answers. They are JSON inside JSON. If that is broken, the text is saved unchanged. */
 function answersIn(json: unknown): Interaction["data"] {
   if (typeof json !== "string") return answers.safeParse(json).data;
   try {

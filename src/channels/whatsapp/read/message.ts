@@ -2,7 +2,7 @@ import { z } from "zod";
 import type { Content } from "../../../core/messages/content.ts";
 import type { Inbound } from "../../../core/messages/message.ts";
 import { anything, instant, messageId, optionalText, present } from "../fields.ts";
-import { CHANNEL, type Line } from "./account.ts";
+import { CHANNEL, type Receiver } from "./account.ts";
 import { ownPhoneIn } from "./card.ts";
 import { contentOrRest, payloadOf, typeIn } from "./content.ts";
 import { reactedTo, repliedTo, withContext } from "./context.ts";
@@ -22,36 +22,36 @@ const messageSchema = z.object({
   to_user_id: anything,
 });
 
-/** From whom the sample message in Meta's dashboard comes. */
+/** The sender of the sample message from Meta's dashboard. */
 const SAMPLE_SENDER = "16315551181";
 
-/** What a customer's message says: something new, a change of what they said, or a change of who they are. */
-export function readMessage(raw: unknown, line: Line): Inbound {
+/** Reads a customer's message: a new one, an edit of an old one, or a change of the customer's identity. */
+export function readMessage(raw: unknown, receiver: Receiver): Inbound {
   const message = messageSchema.safeParse(raw).data;
   if (!message) return ignored("unreadable", "message");
   if (message.group_id !== undefined) return ignored("group", "message");
   const { id, type = typeIn(raw), from, from_user_id, timestamp } = message;
-  if (line.isSample && from === SAMPLE_SENDER) return ignored("test", "message");
+  if (receiver.isSample && from === SAMPLE_SENDER) return ignored("test", "message");
   const payload = payloadOf(raw, type);
   if (type === "system")
-    return line.isOurs ? readSystem(from, payload, timestamp) : ignored("not_ours", "system");
-  const sender = personOf(from, from_user_id, line.contacts, ownPhoneIn(type, payload));
+    return receiver.isOurs ? readSystem(from, payload, timestamp) : ignored("not_ours", "system");
+  const sender = personOf(from, from_user_id, receiver.contacts, ownPhoneIn(type, payload));
   if (type === "edit" || type === "revoke") {
-    const address = saysWho(sender.identities) ? addressOf(line.account, sender) : undefined;
-    return readChange(type, payload, timestamp, line, address);
+    const address = saysWho(sender.identities) ? addressOf(receiver.account, sender) : undefined;
+    return readChange(type, payload, timestamp, receiver, address);
   }
   if (!saysWho(sender.identities)) return ignored("no_sender", type);
   const content = contentOrRest(type, payload);
-  const address = addressOf(line.account, sender);
+  const address = addressOf(receiver.account, sender);
   return {
     type: "message",
     message: present({
       channel: CHANNEL,
-      account: line.account,
+      account: receiver.account,
       external_id: id,
       from: sender.identities,
       address,
-      address_of: line.isOurs ? addressKind(address, sender) : null,
+      address_of: receiver.isOurs ? addressKind(address, sender) : null,
       content: withContext(content, raw),
       reply_to: content.kind === "reaction" ? reactedTo(payload) : repliedTo(raw),
       sent_at: timestamp,
@@ -60,23 +60,23 @@ export function readMessage(raw: unknown, line: Line): Inbound {
   };
 }
 
-/** What a person of ours wrote, changed or took back in the WhatsApp Business app. */
-export function readEcho(raw: unknown, line: Line): Inbound {
+/** Reads a message that an operator wrote, edited or revoked in the WhatsApp Business app. */
+export function readEcho(raw: unknown, receiver: Receiver): Inbound {
   const message = messageSchema.safeParse(raw).data;
   if (!message) return ignored("unreadable", "echo");
   if (message.group_id !== undefined) return ignored("group", "echo");
-  if (!line.isOurs) return ignored("not_ours", "echo");
+  if (!receiver.isOurs) return ignored("not_ours", "echo");
   const { id, type = typeIn(raw), to, to_user_id, timestamp } = message;
   const payload = payloadOf(raw, type);
-  if (type === "edit" || type === "revoke") return readChange(type, payload, timestamp, line);
+  if (type === "edit" || type === "revoke") return readChange(type, payload, timestamp, receiver);
   const content = contentOrRest(type, payload);
-  const { identities } = personOf(to, to_user_id, line.contacts);
+  const { identities } = personOf(to, to_user_id, receiver.contacts);
   if (!saysWho(identities)) return ignored("no_sender", type);
   return {
     type: "echo",
     echo: present({
       channel: CHANNEL,
-      account: line.account,
+      account: receiver.account,
       external_id: id,
       to: identities,
       content: withContext(content, raw),
@@ -85,7 +85,7 @@ export function readEcho(raw: unknown, line: Line): Inbound {
   };
 }
 
-/** Reactions and permissions are kept; there is nothing in them to answer. */
+/** Whether the bot gets a turn for the content. Reactions and permissions are only saved: they need no answer. */
 function wakes(content: Content): boolean {
   return (
     content.kind !== "reaction" &&

@@ -4,7 +4,7 @@ import { phoneFromDigits } from "../../../core/identity/phone.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { lenient, optionalText, present } from "../fields.ts";
 
-/** What stands for a number and is none that anybody can be called by: at most as long as a person's id in the hub. */
+/** Digits in the place of a phone that are no possible phone. At most as long as an identity's value in the hub. */
 const DIGITS = /^\d{1,32}$/;
 
 /** A business-scoped user id: a country, perhaps `ENT`, and up to 128 letters and digits. */
@@ -14,24 +14,24 @@ const userId = lenient(z.string().regex(USER_ID));
 
 const contactSchema = z.object({ wa_id: optionalText, user_id: userId });
 
-/** What a webhook tells of a person beside their messages; names are for display and stay out. */
+/** A webhook's contact entry for a person. Names are only for display and are not read. */
 export type Contact = z.infer<typeof contactSchema>;
 
-/** Somebody on the other side of a message. */
+/** The customer of a message. */
 export interface Person {
   readonly identities: Identities;
-  /** Their phone as the platform spells it, which is how it wants to be told. */
+  /** The phone in the platform's spelling. Calls to the platform must use this spelling. */
   readonly digits?: string;
 }
 
-/** The contacts of a webhook, without those it misspells. */
+/** The contacts of a webhook, without malformed ones. */
 export function readContacts(list: readonly unknown[]): Contact[] {
   return list.flatMap((item) => contactSchema.safeParse(item).data ?? []);
 }
 
 /**
- * The person with this phone or user id, completed by their own contact wherever it stands in the list.
- * `provenPhone`, in E.164, counts where the platform itself tells no phone.
+ * The person with this phone or user id, completed from the matching entry in `contacts`. `verifiedPhone`, in E.164,
+ * is used if the platform gives no phone.
  */
 export function personOf(
   phone: unknown,
@@ -52,7 +52,7 @@ export function personOf(
   return { identities: { whatsapp_id: digits }, digits };
 }
 
-/** The proven identities in a phone's digits and a user id; neither when neither is one. */
+/** The verified identities from a phone's digits and a user id. A value that is no phone or no user id is left out. */
 export function identitiesOf(digits: string | undefined, user_id: unknown): Identities {
   return present({
     phone: digits === undefined ? undefined : phoneFromDigits(digits),
@@ -60,14 +60,14 @@ export function identitiesOf(digits: string | undefined, user_id: unknown): Iden
   });
 }
 
-/** Whether there is anything in them that says who. */
+/** Whether there is at least one identity. */
 export function saysWho(identities: Identities): boolean {
   return Object.keys(identities).length > 0;
 }
 
 /**
- * Where a person is answered: from the number they wrote to, by phone as the platform spells it, or by user id when
- * the platform hides the phone.
+ * The address for replies: from the number that the person wrote to; to their phone in the platform's spelling, or to
+ * their user id if the platform hides the phone.
  */
 export function addressOf(account: string, { digits, identities }: Person): Address {
   const { phone, whatsapp_user_id } = identities;
@@ -76,7 +76,7 @@ export function addressOf(account: string, { digits, identities }: Person): Addr
   return { phone_number_id: account, to: (digits ?? phone ?? "").replace("+", "") };
 }
 
-/** The identity that an address belongs to, where it is not the strongest. */
+/** The kind of identity that an address belongs to; undefined if it is the strongest one. */
 export function addressKind(address: Address, { identities }: Person): IdentityKind | undefined {
   const both = identities.phone !== undefined && identities.whatsapp_user_id !== undefined;
   return both && address.to !== undefined ? "phone" : undefined;

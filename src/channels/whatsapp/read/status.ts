@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { Inbound } from "../../../core/messages/message.ts";
 import { instant, lenient, messageId, optionalText, present } from "../fields.ts";
-import { CHANNEL, type Line } from "./account.ts";
+import { CHANNEL, type Receiver } from "./account.ts";
 import { ignored } from "./ignored.ts";
 
 const STATUSES = ["sent", "delivered", "read", "played", "failed"] as const;
@@ -10,14 +10,14 @@ const statusSchema = z.object({
   id: messageId,
   status: z.string(),
   timestamp: instant,
-  /** Absent for messages; calls and payments have statuses too, under ids of their own. */
+  /** Absent or `message` for messages. Calls and payments have statuses too, with ids of their own. */
   type: optionalText,
   recipient_type: optionalText,
   errors: lenient(z.array(z.object({ code: z.number() }))),
 });
 
-/** What became of a message of ours. Of a failure the platform's code is kept. */
-export function readStatus(raw: unknown, line: Line): Inbound {
+/** Reads the status of an outbound message. The reason of a failure is the platform's code. */
+export function readStatus(raw: unknown, receiver: Receiver): Inbound {
   const news = statusSchema.safeParse(raw).data;
   if (!news) return ignored("unreadable", "status");
   if (news.recipient_type === "group") return ignored("group", "status");
@@ -30,7 +30,7 @@ export function readStatus(raw: unknown, line: Line): Inbound {
     type: "receipt",
     receipt: present({
       channel: CHANNEL,
-      account: line.account,
+      account: receiver.account,
       external_id: news.id,
       status,
       at: news.timestamp,

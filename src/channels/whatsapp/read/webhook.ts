@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { IgnoredReason, Inbound } from "../../../core/messages/message.ts";
 import { anything } from "../fields.ts";
-import type { Line } from "./account.ts";
+import type { Receiver } from "./account.ts";
 import { readUserIdUpdate } from "./identity-change.ts";
 import { ignored } from "./ignored.ts";
 import { readEcho, readMessage } from "./message.ts";
@@ -9,14 +9,16 @@ import { readContacts } from "./person.ts";
 import { readStatus } from "./status.ts";
 
 const OUR_PRODUCT = "whatsapp_business_account";
-/** The business account of the samples in Meta's dashboard. */
+/** The id of the business account in samples from Meta's dashboard. */
 const SAMPLE_ACCOUNT = "0";
 
-/** The phone number ids that the settings name. */
+/** The shop's phone number ids, from the settings. */
 export interface Numbers {
-  /** The first is the one that the hub writes from. */
+  /** The hub sends from the first one. */
   readonly own: readonly string[];
-  /** Whether news of any other number is let go whole; else its customers are read, and answered from there. */
+  /**
+   * Whether changes of other numbers are ignored. If not, their customers' messages are read and answered from there.
+   */
   readonly isClosed: boolean;
 }
 
@@ -26,8 +28,8 @@ const changeSchema = z.object({ field: z.string(), value: z.record(z.string(), z
 const metadataSchema = z.object({ phone_number_id: z.string().regex(/^[\w-]{1,64}$/) });
 const errorsSchema = z.array(z.object({ code: z.number() })).min(1);
 
-/** Fields with news that is not from a customer, and why each is let go. */
-const NOT_FOR_US: readonly [RegExp, IgnoredReason][] = [
+/** Fields whose changes do not come from a customer, each with the reason for ignoring it. */
+const IGNORED_FIELDS: readonly [RegExp, IgnoredReason][] = [
   [/^calls$/, "call"],
   [/^history$/, "history"],
   [/^user_preferences$/, "preferences"],
@@ -37,9 +39,8 @@ const NOT_FOR_US: readonly [RegExp, IgnoredReason][] = [
 ];
 
 /**
- * Everything a webhook says: all messages and statuses of all changes of all entries, in their order. What it cannot
- * read becomes one `ignored` and costs its neighbours nothing. A change without a phone number id is taken to be about
- * our first number.
+ * Reads all changes of all entries of a webhook, in their order. An item that cannot be read becomes one `ignored`, and
+ * the others are read all the same. A change without a phone number id counts as one of the shop's first number.
  */
 export function readWebhook(body: unknown, numbers: Numbers): Inbound[] {
   const webhook = webhookSchema.safeParse(body).data;
@@ -63,40 +64,40 @@ function readChange(raw: unknown, { own, isClosed }: Numbers, isSample: boolean)
   const account = metadataSchema.safeParse(value.metadata).data?.phone_number_id ?? own[0]!;
   const isOurs = own.includes(account);
   if (isClosed && !isOurs) return [ignored("not_ours", field)];
-  const line: Line = {
+  const receiver: Receiver = {
     account,
     isOurs,
     isSample,
     contacts: readContacts(listOf(value.contacts)),
   };
-  const said = readField(field, value, line);
+  const said = readField(field, value, receiver);
   if (said.length > 0) return said;
-  const reason = NOT_FOR_US.find(([pattern]) => pattern.test(field))?.[1] ?? "unknown";
+  const reason = IGNORED_FIELDS.find(([pattern]) => pattern.test(field))?.[1] ?? "unknown";
   return [ignored(reason, field)];
 }
 
-function readField(field: string, value: Record<string, unknown>, line: Line): Inbound[] {
+function readField(field: string, value: Record<string, unknown>, receiver: Receiver): Inbound[] {
   switch (field) {
     case "messages": {
       const said = [
-        ...listOf(value.messages).map((message) => readMessage(message, line)),
-        ...listOf(value.statuses).map((status) => readStatus(status, line)),
+        ...listOf(value.messages).map((message) => readMessage(message, receiver)),
+        ...listOf(value.statuses).map((status) => readStatus(status, receiver)),
       ];
       const trouble = errorsSchema.safeParse(value.errors).data?.[0];
       return said.length === 0 && trouble ? [ignored("account", `error ${trouble.code}`)] : said;
     }
     case "smb_message_echoes":
-      return listOf(value.message_echoes).map((echo) => readEcho(echo, line));
+      return listOf(value.message_echoes).map((echo) => readEcho(echo, receiver));
     case "user_id_update":
       return listOf(value.user_id_update).map((update) =>
-        line.isOurs ? readUserIdUpdate(update) : ignored("not_ours", field),
+        receiver.isOurs ? readUserIdUpdate(update) : ignored("not_ours", field),
       );
     default:
       return [];
   }
 }
 
-/** A list as it is, one thing as a list of one, nothing as an empty list. */
+/** The list itself; a list of one for any other value; an empty list for undefined and null. */
 function listOf(value: unknown): unknown[] {
   if (value === undefined || value === null) return [];
   return Array.isArray(value) ? value : [value];

@@ -3,7 +3,7 @@ import { HubError } from "../../../core/errors.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { messageId } from "../fields.ts";
 
-/** Where the Graph API is and what it lets us in with. */
+/** The address, version and access token of the Graph API. */
 export interface Api {
   readonly root: string;
   readonly version: string;
@@ -18,24 +18,28 @@ const addressSchema = z.union([
 const sentSchema = z.object({ messages: z.array(z.object({ id: messageId })).min(1) });
 const refusedSchema = z.object({ error: z.object({ code: z.number().int() }) });
 
+/** Error codes that ask to wait, each with the wait in ms; undefined: the hub's own backoff. */
 const TOO_FAST: ReadonlyMap<number, number | undefined> = new Map([
-  /** The app's and the account's hourly quotas. */
+  /** The hourly quotas of the app and of the account. */
   [4, 300_000],
   [80007, 300_000],
   /** Messages per second of this number. */
   [130429, undefined],
-  /** Too many of this number's messages were blocked or reported; that takes a while to heal. */
+  /** Too many messages of this number were blocked or reported. The limit ends only after some time. */
   [131048, 900_000],
   /** Messages to this one customer. */
   [131056, 6_000],
 ]);
 
-/** Our token (0, 190), a service that is down (2, 131000, 131016, 131057), a download that failed (131053). */
+/**
+ * Error codes of failures that may pass: our token (0, 190), a service that is down (2, 131000, 131016, 131057), a failed
+ * download (131053).
+ */
 const DOWN: ReadonlySet<number> = new Set([0, 2, 190, 131000, 131016, 131053, 131057]);
 
 /**
- * Sends one text and returns its wamid. Once the platform has said yes it counts as sent, whatever else the answer
- * holds: sending again would say it twice. A made-up `unread:` id stands for one that could not be read.
+ * Sends one text and returns its wamid. A success of the platform counts as sent even if its answer cannot be read,
+ * because a second try would send the text twice. The id is then a made-up one, `unread:…`.
  */
 export async function sendText(api: Api, to: Address, body: string, signal: AbortSignal): Promise<string> {
   const { phone_number_id, ...recipient } = addressSchema.safeParse(to).data ?? nowhere();
@@ -50,7 +54,7 @@ export async function sendText(api: Api, to: Address, body: string, signal: Abor
 }
 
 /**
- * Sends a one-time code by an authentication template, whose text is Meta's own and whose button copies the code.
+ * Sends a one-time code by an authentication template. Meta writes its text, and its button copies the code.
  * https://developers.facebook.com/documentation/business-messaging/whatsapp/templates/authentication-templates
  */
 export async function sendCodeTemplate(
@@ -75,7 +79,7 @@ export async function sendCodeTemplate(
   );
 }
 
-/** Marks a customer's message as read and shows that we type, for 25 seconds or until we answer. */
+/** Marks a customer's message as read and shows typing, for 25 seconds or until the reply. */
 export async function showTyping(
   api: Api,
   to: Address,
@@ -95,7 +99,7 @@ function nowhere(): never {
   throw new HubError("rejected", "the address is not one of WhatsApp", { reason: "bad_address" });
 }
 
-/** What the Graph API answers to a call on one of our numbers; undefined when it agreed in words we cannot read. */
+/** Makes a call for one of our numbers and returns the Graph API's answer; undefined for a success that is no JSON. */
 async function post(api: Api, number: string, call: object, signal: AbortSignal): Promise<unknown> {
   const response = await fetch(`${api.root}/${api.version}/${encodeURIComponent(number)}/messages`, {
     method: "POST",
@@ -110,13 +114,15 @@ async function post(api: Api, number: string, call: object, signal: AbortSignal)
   return answer;
 }
 
-/** The cause stays here: what a runtime says of a failed request may quote its headers. */
+/** Throws `unavailable` without a cause, because a runtime's error may quote the request's headers. */
 function unreachable(signal: AbortSignal): never {
   const reason = signal.aborted ? "timeout" : "network";
   throw new HubError("unavailable", "the Graph API did not answer", { reason });
 }
 
-/** The platform's refusal in our terms. Its message may quote the customer; only its code goes on. */
+/**
+ * Throws the hub's error for a refusal. It keeps only the platform's code, because the message may quote the customer.
+ */
 function fail({ status, headers }: Response, code: number | undefined): never {
   const reason = code === undefined ? `http_${status}` : String(code);
   const message = `the Graph API refused with ${reason}`;
@@ -134,7 +140,10 @@ function fail({ status, headers }: Response, code: number | undefined): never {
   throw new HubError("rejected", message, { reason });
 }
 
-/** Redirects (the root is wrong), a token it does not know, a request that took too long, its own failures. */
+/**
+ * Whether a status may pass: redirects (a wrong root), an unknown token, a request that took too long, failures of
+ * Meta.
+ */
 function isPassing(status: number): boolean {
   return (status >= 300 && status < 400) || status === 401 || status === 408 || status >= 500;
 }

@@ -15,25 +15,25 @@ import { SECRETS, TEXT, wamid } from "./webhook.ts";
 const PATIENCE_MS = 60_000;
 const ACCOUNT = SECRETS.WHATSAPP_PHONE_NUMBER_ID;
 const REPLY = { kind: "text", text: "You said that, on whatsapp. This session has seen: whatsapp." } as const;
-/** How long the bot thinks of whoever gets slow answers. */
+/** How long the bot takes for a customer who gets slow answers. */
 export const SLOW_MS = 1_000;
 
-/** The hub without HTTP, before a platform that takes everything at once. */
-export interface Desk {
+/** The hub without HTTP, with a platform that takes every message at once. */
+export interface HubWithoutHttp {
   readonly store: Store;
-  /** One webhook with one message. Resolves when it may be acknowledged. */
+  /** Handles one webhook with one message. Resolves when it may be acknowledged. */
   write(phone: string, external_id: string): Promise<void>;
-  /** Resolves when the reply to this message has been sent, with the moment. */
+  /** Resolves when the reply to this message has been sent, with the time. */
   sent(external_id: string): Promise<number>;
-  /** Phones whose customers get slow answers. */
+  /** The phones of the customers who get slow answers. */
   readonly slow: Set<string>;
-  /** Throws unless every customer's replies came in the order of what they answer. */
+  /** Throws unless every customer's replies came in the order of the messages that they answer. */
   checkOrder(): void;
   close(): Promise<void>;
 }
 
-/** Puts one before a database. */
-export function openDesk(url: string): Desk {
+/** Opens one on a database. */
+export function openHub(url: string): HubWithoutHttp {
   const { call, close } = postgresCalls(url, { max: POOL_SIZE, timeoutMs: 30_000 });
   const store = sqlStore(call, { sessionTtlMs: 7 * 86_400_000, leaseMs: 60_000, history: 0 });
   const waiting = new Map<string, (at: number) => void>();
@@ -119,11 +119,11 @@ function messageOf(phone: string, external_id: string): InboundEvent {
   };
 }
 
-/** What a turn costs in SQL, with nothing around it. */
+/** Makes the three SQL calls of a turn, without anything around them. */
 export async function callThree(conversations: Conversations, phone: string): Promise<void> {
   const [received] = await conversations.receive([messageOf(phone, wamid())], new Date());
   const turn = received?.type === "message" ? received.turn : undefined;
-  if (!turn) return; // The one before is still running, and hands it over.
+  if (!turn) return; // An earlier turn still runs, and hands this one over.
   let next: typeof turn | undefined = turn;
   while (next) {
     const completed = await conversations.complete(next, [{ content: REPLY, parts: [REPLY] }], new Date());
