@@ -1,7 +1,8 @@
 -- What every call uses. The order in which all of them take locks stands in README.md beside this file.
 
 -- The context of a call from its argument. p: {now: ISO 8601, ttl_ms, lease_ms, patience_ms, history, batch, pace: {channel:
--- messages per second}, language, kiosk_idle_ms, notices: {name: text}}; what is absent is null, or none.
+-- messages per second}, language, kiosk_idle_ms, notices: {name: text}}; what is absent is null, or none. place is how many
+-- items of a webhook are before the one at hand: 0, unless hub_receive sets it.
 create or replace function hub.context_of(p jsonb) returns hub.context
 language sql stable as $$
   select row(
@@ -14,7 +15,8 @@ language sql stable as $$
     p -> 'pace',
     p ->> 'language',
     (p ->> 'kiosk_idle_ms')::bigint * interval '1 millisecond',
-    p -> 'notices')::hub.context
+    p -> 'notices',
+    0)::hub.context
 $$;
 
 -- Refuses a call: nothing of it stays. p_code is one of the hub's error codes; p_detail may hold retry_after_ms, and what
@@ -30,6 +32,13 @@ $$;
 create or replace function hub.uuid(p_now timestamptz) returns uuid
 language sql volatile parallel safe as $$
   select (lpad(to_hex((extract(epoch from p_now) * 1000)::bigint), 12, '0') || '7' || substr(gen_random_uuid()::text, 16))::uuid
+$$;
+
+-- As hub.uuid, and of one webhook's customers and sessions, which are made at one instant, the first one's is the smallest:
+-- p_place is how many of its items are before it.
+create or replace function hub.placed_uuid(p_now timestamptz, p_place integer) returns uuid
+language sql volatile parallel safe as $$
+  select overlay(hub.uuid(p_now)::text placing lpad(to_hex(least(p_place, 4095)), 3, '0') from 16 for 3)::uuid
 $$;
 
 -- The smallest of the UUIDs that hub.uuid makes at an instant or later.

@@ -278,6 +278,7 @@ begin
     end if;
   end if;
   v_then.now := v_at;
+  v_then.place := coalesce((p_item ->> 'place')::int, 0);
   v_found := hub.session_for(p_item, v_then);
   s := v_found.session;
   perform hub.set_reachable(s.customer_key, p_item ->> 'channel', true);

@@ -95,7 +95,7 @@ begin
       session_id, customer_key, previous_session_id, channel, channels, channels_since, language,
       created_at, updated_at, last_activity, expires_at, expiry_check_at
     ) values (
-      hub.uuid(c.now), p_customer, hub.window_of(p_customer), p_channel, '{}', '{}', c.language,
+      hub.placed_uuid(c.now, c.place), p_customer, hub.window_of(p_customer), p_channel, '{}', '{}', c.language,
       c.now, c.now, c.now, c.now + c.ttl, c.now + c.ttl
     ) returning * into s;
   end if;

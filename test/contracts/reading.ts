@@ -1,5 +1,17 @@
 import { expect, test } from "vitest";
-import { anna, ben, desk, failure, hash, type Make, minute, rejection, reply, said } from "./given.ts";
+import {
+  anna,
+  ben,
+  desk,
+  failure,
+  type Heard,
+  hash,
+  type Make,
+  minute,
+  rejection,
+  reply,
+  said,
+} from "./given.ts";
 import { begin } from "./proving.ts";
 
 const { phone, telegram_chat_id } = anna;
@@ -90,6 +102,21 @@ export function reading(make: Make): void {
       ["2", other.message.seq + 2],
       ["4", minute(2).getTime() * 1_000],
     ]);
+  });
+
+  test("of two customers of one webhook the first one is the older", async () => {
+    const store = await desk(make);
+    for (let n = 0; n < 5; n += 1) {
+      const kept = [`${n}-telegram`, `${n}-whatsapp`].map((id, i) => ({
+        type: "message" as const,
+        message: said("web", i ? { whatsapp_user_id: id } : { telegram_chat_id: id }, id),
+      }));
+      const [first, second] = await store.conversations.receive(kept, minute(n));
+      const proof = { telegram_chat_id: `${n}-telegram`, whatsapp_user_id: `${n}-whatsapp` };
+      const opened = await begin(store, n, proof, minute(n));
+      expect(opened.session_id).toBe((first as Heard).session.session_id);
+      expect(opened.merged).toEqual([(second as Heard).session.session_id]);
+    }
   });
 
   test("messages of one webhook have one order, whatever sessions they are in", async () => {
