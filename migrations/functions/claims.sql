@@ -1,14 +1,16 @@
--- Phones that are only claimed: typed at a kiosk, and verified by nobody. A claim carries nothing from one visit to the next.
+-- Phones that are only claimed: a person typed one at a kiosk, and it was never verified. A claim carries nothing from
+-- one session to the next.
 
--- Whether a claim from this channel (null: from where it began) may have an active session: it was used only where it
--- began. Its customer only claims the phone.
+-- Whether a claim from this channel may have an active session of a customer who only claims the phone: the session was
+-- used on no other channel than where it began. p_channel null stands for that channel.
 create or replace function hub.is_claimable(s public.sessions, p_channel text) returns boolean
 language sql immutable parallel safe as $$
   select s.channels <@ array[s.channel] and coalesce(p_channel, s.channel) = s.channel
 $$;
 
--- The active session that a claimed phone finds, its people held; null when there is none. Refuses verification_required
--- when the phone is verified, or its session was used elsewhere, or more than a phone is claimed.
+-- The active session that a claimed phone finds; null when there is none. The caller holds its people. Refuses
+-- verification_required when the phone is verified, when its session was used on another channel, or when more than a
+-- phone is claimed.
 create or replace function hub.find_claimed(p_identities jsonb, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -27,8 +29,8 @@ begin
 end
 $$;
 
--- The session of somebody who only claims a phone: one that was claimed the same way and used nowhere else, or a new one of
--- a new customer. Refuses as find_claimed. The identities are locked.
+-- The session for a phone that is only claimed: the session of an earlier claim that was used on no other channel, or a
+-- new one of a new customer. Refuses as find_claimed. The caller has locked the identities.
 create or replace function hub.claim(p_identities jsonb, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare

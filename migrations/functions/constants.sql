@@ -1,29 +1,30 @@
--- Numbers and lists that the TypeScript side has too; test/database/constants.test.ts compares them.
+-- Numbers and lists that TypeScript has too. test/database/constants.test.ts compares them.
 
--- The statuses of a message of ours, each after the ones that may precede it; failed stands beside them.
+-- The statuses of a sent message, in the order in which they may follow each other. failed is not in the list: see
+-- is_forward.
 create or replace function hub.status_ladder() returns text[]
 language sql immutable parallel safe as $$ select '{pending,sent,delivered,read,played}'::text[] $$;
 
--- The upper bounds of the buckets of every histogram, in milliseconds; what took longer is in "inf".
+-- The upper bounds of the buckets of every histogram, in milliseconds. Larger values are counted in "inf".
 create or replace function hub.histogram_bounds() returns bigint[]
 language sql immutable parallel safe as $$ select '{100,250,500,1000,2500,5000,10000,30000,60000,300000}'::bigint[] $$;
 
--- How much the documents of a session (data and metadata) may hold, in bytes of compact JSON.
+-- The largest size of a session's documents (data and metadata), in bytes of compact JSON.
 create or replace function hub.document_bytes() returns integer
 language sql immutable parallel safe as $$ select 262144 $$;
 
--- How many keys a merge patch may hold in all, and how deep it may nest.
+-- The largest number of keys in a merge patch, and its greatest depth.
 create or replace function hub.patch_keys() returns integer
 language sql immutable parallel safe as $$ select 10000 $$;
 
 create or replace function hub.patch_depth() returns integer
 language sql immutable parallel safe as $$ select 32 $$;
 
--- How long a device counts as just proven.
+-- How long the last proof on a device counts as recent.
 create or replace function hub.fresh_for() returns interval
 language sql immutable parallel safe as $$ select interval '15 minutes' $$;
 
--- How long a one-time code and a link live, and how many wrong tries kill a code.
+-- How long a one-time code lives, how long a link lives, and how many wrong tries end a code.
 create or replace function hub.code_lives() returns interval
 language sql immutable parallel safe as $$ select interval '5 minutes' $$;
 
@@ -40,11 +41,11 @@ language sql immutable parallel safe as $$ select 30 $$;
 create or replace function hub.dead_letter_days() returns integer
 language sql immutable parallel safe as $$ select 30 $$;
 
--- How many sessions a look-up finds at most.
+-- The largest number of sessions that a look-up returns.
 create or replace function hub.found_sessions() returns integer
 language sql immutable parallel safe as $$ select 20 $$;
 
--- All of them, by name. Durations are milliseconds.
+-- All constants of this file, by name. Durations are in milliseconds.
 create or replace function hub.constants() returns jsonb
 language sql stable as $$
   select jsonb_build_object(

@@ -1,7 +1,7 @@
--- Finding, holding and joining customers. A call locks the identities that it is about (hub.lock_identities), then holds
--- the people who have them (hub.hold_people), and only then reads and writes.
+-- Finding, locking and joining customers. A call locks the identities that it names (hub.lock_identities), then locks
+-- the people who hold them (hub.hold_people), and only then reads and writes.
 
--- What a customer is known as: verified identities, and customer_id where the frontends gave one.
+-- What is known of a customer: verified identities, and customer_id where a frontend gave one.
 create or replace function hub.known_as(p_customer uuid) returns jsonb
 language sql stable as $$
   select hub.held_identities(p_customer) || coalesce((
@@ -9,7 +9,8 @@ language sql stable as $$
     where customer_key = p_customer and customer_id is not null), '{}')
 $$;
 
--- The customer whom an identity finds: who holds it verified, or claimed with a session that lives. Null when nobody does.
+-- The customer whom an identity finds: its holder, if it is verified, or if it is claimed and the customer has an
+-- active session. Null otherwise.
 create or replace function hub.person_of(p_kind text, p_value text, p_now timestamptz) returns uuid
 language sql stable as $$
   select i.customer_key from public.identities i
@@ -17,7 +18,7 @@ language sql stable as $$
     select from public.sessions s where s.customer_key = i.customer_key and s.status = 'active' and s.expires_at > p_now))
 $$;
 
--- The customers whom any of these identities find, the oldest first.
+-- The customers whom any of these identities find, oldest first.
 create or replace function hub.people_of(p_identities jsonb, p_now timestamptz) returns uuid[]
 language sql stable as $$
   select coalesce(array_agg(k.customer_key order by k.created_at, k.customer_key), '{}')
@@ -26,7 +27,7 @@ language sql stable as $$
     select hub.person_of(e.kind, e.value, p_now) from jsonb_each_text(p_identities) as e (kind, value)))
 $$;
 
--- The session that counts for a customer now: the active one, else the one that ended last. Null when there is none.
+-- A customer's session that counts now: the active one, else the newest that was not merged. Null when there is none.
 create or replace function hub.window_of(p_customer uuid) returns uuid
 language sql stable as $$
   select coalesce(
@@ -36,7 +37,8 @@ language sql stable as $$
       order by created_at desc, session_id desc limit 1))
 $$;
 
--- Customers who hold any of these identities, have one of these names, or own one of these sessions; in order.
+-- The customers who hold any of these identities, have one of these customer_ids, or own one of these sessions. Sorted
+-- by key.
 create or replace function hub.customers_of(p_people jsonb[], p_sessions uuid[]) returns uuid[]
 language sql stable as $$
   select coalesce(array_agg(distinct u.k order by u.k), '{}')
@@ -51,8 +53,8 @@ language sql stable as $$
   where u.k is not null
 $$;
 
--- The sessions that hold_people locks, in order: all of several customers, for they may become one; of a single customer
--- the one that counts now.
+-- The sessions that hold_people locks, sorted by id. Of several customers these are all their sessions, because the
+-- customers may be joined. Of a single customer it is the one that counts now.
 create or replace function hub.windows_of(p_customers uuid[], p_sessions uuid[]) returns uuid[]
 language sql stable as $$
   select coalesce(array_agg(distinct u.id order by u.id), '{}')
@@ -66,9 +68,9 @@ language sql stable as $$
   where u.id is not null
 $$;
 
--- Locks the sessions and then the rows of the people with these identities, and of these sessions. Their identities are
--- locked by the caller. Raises serialization_failure, for the caller's client to try again, when somebody has changed
--- whose they are meanwhile: a lock taken now would be out of order.
+-- Locks the sessions and then the customers of the people with these identities, and of these sessions. The caller has
+-- locked their identities. Raises serialization_failure when another transaction has changed the holders meanwhile:
+-- further locks would then be out of order, and the client tries the call again.
 create or replace function hub.hold_people(p_people jsonb[], p_sessions uuid[] default '{}') returns void
 language plpgsql volatile as $$
 declare
@@ -83,14 +85,14 @@ begin
 end
 $$;
 
--- A new customer, of whom nothing is known yet.
+-- A new customer without identities.
 create or replace function hub.new_customer(c hub.context) returns uuid
 language sql volatile as $$
   insert into public.customers (customer_key, created_at, updated_at)
     values (hub.placed_uuid(c.now, c.place), c.now, c.now) returning customer_key
 $$;
 
--- Lets the tokens of all sessions of these customers die, active or not, but for the one to keep.
+-- Deletes the tokens of all sessions of these customers, active or not, except the one to keep.
 create or replace function hub.close_tokens(p_customers uuid[], p_keep text) returns void
 language plpgsql volatile as $$
 declare
@@ -105,7 +107,7 @@ begin
 end
 $$;
 
--- Deletes an identity with what hangs on it: its address, and the password of a phone.
+-- Deletes an identity with its address, and with the password of a phone.
 create or replace function hub.drop_identity(p_kind text, p_value text) returns void
 language plpgsql volatile as $$
 begin
@@ -116,15 +118,16 @@ begin
 end
 $$;
 
--- Lets a phone's password follow the customer to a new phone, unless that has one.
+-- Moves a phone's password to the customer's new phone, unless that phone has one.
 create or replace function hub.move_password(p_from text, p_to text, p_now timestamptz) returns void
 language sql volatile as $$
   update public.passwords set phone = p_to, updated_at = p_now
     where phone = p_from and not exists (select from public.passwords where phone = p_to)
 $$;
 
--- Takes identities from a customer whose they are no more, and tells that customer where it can still be reached. A session
--- past its expiry is marked so: the customer has none. The customer's session is held.
+-- Takes identities from a customer, because another person has verified them, and notifies the customer at their other
+-- addresses. A session past its expiry is marked as expired and does not count as active. The caller holds the
+-- customer's session.
 create or replace function hub.strip(p_customer uuid, p_identities jsonb, c hub.context) returns void
 language plpgsql volatile as $$
 declare
@@ -148,8 +151,8 @@ begin
 end
 $$;
 
--- The customers who are one person with these identities, the oldest first: the owner, and who else holds one of them and
--- is not known to be somebody else. Somebody else loses the identity, for its proof is newer.
+-- The customers who are one person with these identities, oldest first: the owner, and each other holder who is not
+-- known to be a different person. A holder who is a different person loses the identity, because its proof is newer.
 create or replace function hub.same_person(p_owner uuid, p_identities jsonb, c hub.context) returns uuid[]
 language plpgsql volatile as $$
 declare
@@ -177,8 +180,8 @@ begin
 end
 $$;
 
--- Forgets what these customers are known by and give up for new proof: other values of these kinds, and, where they turn
--- out to be somebody, a phone that was only claimed. A password follows to the new phone.
+-- Deletes the identities that these customers give up for new proofs: other values of the same kinds, and a phone that
+-- was only claimed, if the new identities belong to a person. The password moves to the new phone.
 create or replace function hub.replace_identities(p_customers uuid[], p_identities jsonb, p_now timestamptz) returns void
 language plpgsql volatile as $$
 declare
@@ -201,7 +204,7 @@ begin
 end
 $$;
 
--- Of objects with instants, [{key: instant}], each key with its newest instant.
+-- Merges objects of the form {key: instant}, given as a list. Each key keeps its newest instant.
 create or replace function hub.newest_by_key(p_objects jsonb) returns jsonb
 language sql stable as $$
   select coalesce(jsonb_object_agg(n.key, n.at), '{}')
@@ -212,9 +215,8 @@ language sql stable as $$
   ) as n
 $$;
 
--- Makes customers, of whom at most one has an active session by now, one: the first of them. Theirs are then all
--- identities, sessions and channels that cannot be reached. Of a kind that two of them hold, the older customer's value
--- stays.
+-- Joins customers into the first of the list. At most one of them has an active session by now. The first one gets all
+-- identities, sessions and unreachable channels. If two hold an identity of one kind, the older customer's stays.
 create or replace function hub.join_customers(p_customers uuid[], p_now timestamptz) returns uuid
 language plpgsql volatile as $$
 declare
@@ -243,10 +245,11 @@ begin
 end
 $$;
 
--- Gives a person verified identities: makes customers who are one person one, takes the identities from others, and writes
--- them. p_owner is the customer they come with, if one is known; p_keep is the token through which the proof came: other
--- tokens of customers who become one, or become somebody, die. Sessions past their expiry are marked so. Identities and people
--- are held by the caller. Returns the customer, or null when nobody was found.
+-- Gives a person verified identities: joins the customers who are one person, takes the identities from others, and
+-- writes them. p_owner is the customer they belong to, null if none is known yet. p_keep is the token of the device
+-- that proved them: other tokens end when customers are joined, and when a customer gets the first identity of a
+-- person. Sessions past their expiry are marked as expired. The caller holds identities and people. Returns the
+-- customer, or null when no customer was found.
 create or replace function hub.settle(p_owner uuid, p_identities jsonb, p_keep text, c hub.context) returns uuid
 language plpgsql volatile as $$
 declare
@@ -274,8 +277,8 @@ begin
 end
 $$;
 
--- The person with these verified identities: found, made one of several, or new. Identities and people are held by the
--- caller. p_owner is the customer who gets the identities where they find no one.
+-- The person with these verified identities: found, joined from several, or new. p_owner gets the identities if they
+-- find no customer. The caller holds identities and people.
 create or replace function hub.identify(p_identities jsonb, p_owner uuid, c hub.context) returns uuid
 language plpgsql volatile as $$
 declare
@@ -292,8 +295,8 @@ begin
 end
 $$;
 
--- The active session of the person with these verified identities: found, made one of several, or opened. Identities and
--- people are held by the caller; touching the session is the caller's part.
+-- The active session of the person with these verified identities: found, merged from several, or opened. The caller
+-- holds identities and people, and touches the session itself.
 create or replace function hub.resolve(p_identities jsonb, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 begin
@@ -301,10 +304,10 @@ begin
 end
 $$;
 
--- Gives a customer the frontends' name for them, by a trusted caller's word, and returns the customer: another one where the
--- name showed two to be one. A name that another person has, or a customer who has another name, is a conflict: it is
--- noted in the customer's session, opened on p_channel where there is none, and nothing else changes. p_keep: as in
--- settle. Names and people are held by the caller.
+-- Gives a customer the customer_id that a trusted caller names. Returns the customer: another one if the name showed
+-- that two are one. It is a conflict when another person has the name, or when this customer has another name. A
+-- conflict is recorded in the customer's session, which is opened on p_channel if there is none, and changes nothing
+-- else. p_keep is as in settle. The caller holds customer_ids and people.
 create or replace function hub.apply_customer_id(p_customer uuid, p_name text, p_channel text, p_keep text, c hub.context) returns uuid
 language plpgsql volatile as $$
 declare

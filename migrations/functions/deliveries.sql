@@ -1,8 +1,8 @@
--- Deliveries: the parts of replies on their way. Those of one session and channel go one after another: only the first
--- unsettled one is on its way. They are added, claimed and settled only while the row of their session is held; receipts
--- alone change them without.
+-- Deliveries: the parts of replies on their way. Those of one lane (one session and channel) are sent one after
+-- another: only the first unsettled one can be claimed. Deliveries are added, claimed and settled only while their
+-- session's row is held. Receipts alone change them without it.
 
--- A claimed delivery with what it says; send_at is when it may go, null for at once.
+-- A claimed delivery with its content. send_at is when it may be sent, null for at once.
 create or replace function hub.delivery_json(d public.deliveries, m public.messages, p_send_at timestamptz) returns jsonb
 language sql stable parallel safe as $$
   select jsonb_build_object(
@@ -11,8 +11,8 @@ language sql stable parallel safe as $$
     'kind', m.kind, 'text', coalesce(d.content ->> 'text', m.text), 'content', coalesce(d.content - 'text', m.content))
 $$;
 
--- The next free slot of a channel's account, taken; null when the channel keeps no overall pace. One that lies further
--- ahead than anybody waits for is named and not taken.
+-- The next free slot in the pace of a channel's account. Null when the channel has no pace. A slot later than the
+-- context's patience is returned but not taken.
 create or replace function hub.take_slot(p_channel text, p_account text, p_from timestamptz, c hub.context) returns timestamptz
 language plpgsql volatile as $$
 declare
@@ -34,9 +34,9 @@ begin
 end
 $$;
 
--- Claims the first unsettled delivery of a session and channel, if it is due or will be before anybody loses patience;
--- null when there is none. The session's row is held. Whoever claims several goes by channel and account, for a paced
--- channel's account is locked.
+-- Claims the first unsettled delivery of a lane, if it is due within the context's patience. Null when there is none.
+-- The caller holds the session's row. A caller that claims several goes in order of channel and account, because the
+-- pace of an account is locked.
 create or replace function hub.claim_delivery(p_session uuid, p_channel text, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -69,9 +69,9 @@ begin
 end
 $$;
 
--- Adds one part of a message to the outbox; p_content is null when it is the whole message. On a channel where the customer
--- has blocked us (p_blocked) it is a dead letter at once. Returns it claimed when nothing is before it and it may go at
--- once, else null. The session's row is held.
+-- Adds one part of a message to the outbox. p_content is null when the part is the whole message. On a channel where
+-- the customer has blocked the shop (p_blocked) the delivery is a dead letter at once. Returns the delivery claimed if
+-- it is the first of its lane and may be sent at once, else null. The caller holds the session's row.
 create or replace function hub.add_delivery(
   m public.messages, p_parts integer, p_address jsonb, p_content jsonb, p_blocked boolean, c hub.context
 ) returns jsonb
@@ -100,8 +100,8 @@ begin
 end
 $$;
 
--- The session of a delivery, its row held; null when the delivery is gone. Raises a serialization failure when the session
--- merges meanwhile: the call is to be made again.
+-- The session of a delivery, with its row locked. Null when the delivery no longer exists. Raises a serialization
+-- failure when the session was merged meanwhile: the client tries the call again.
 create or replace function hub.hold_session_of_delivery(p_delivery uuid) returns public.sessions
 language plpgsql volatile as $$
 declare

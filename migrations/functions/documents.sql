@@ -1,12 +1,12 @@
--- What frontends keep in a session, data and metadata: patched, merged and measured.
+-- The documents that frontends keep in a session (data and metadata): patched, merged and measured.
 
--- Refuses a patch that no store takes: more than 32 levels of objects and arrays, or 10,000 keys in all. Its twin is
--- mergePatch in src/core/json.ts.
+-- Refuses payload_too_large for a patch with more than 32 levels of objects and arrays, or with more than 10,000 keys.
+-- Its twin is mergePatch in src/core/json.ts.
 create or replace function hub.refuse_patch(p_patch jsonb) returns void
 language plpgsql immutable as $$
 begin
   if jsonb_path_exists(p_patch, 'strict $.**{32} ? (@.type() == "object" || @.type() == "array")', silent => true)
-    -- A key takes six characters at least, with its value eight.
+    -- A key takes at least six characters with its value, so a shorter patch need not be counted.
     or length(p_patch::text) > 60000
       and (select count(*) from jsonb_path_query(p_patch, 'strict $.** ? (@.type() == "object").keyvalue()')) > hub.patch_keys()
   then
@@ -46,13 +46,13 @@ begin
 end
 $$;
 
--- Whether a value says nothing: null, "", [] or {}.
+-- Whether a value is empty: null, "", [] or {}.
 create or replace function hub.is_empty(p_value jsonb) returns boolean
 language sql immutable parallel safe as $$
   select p_value in ('null', '""', '[]', '{}')
 $$;
 
--- The member that makes an item of an array the same as one of another: id, else sku, as text or number; null without one.
+-- The member by which an item of an array is found in another array: id, else sku, as text or number. Null without one.
 create or replace function hub.item_key(p_item jsonb) returns text
 language sql immutable parallel safe as $$
   select k from unnest('{id,sku}'::text[]) with ordinality as u (k, place)
@@ -60,8 +60,8 @@ language sql immutable parallel safe as $$
   order by place limit 1
 $$;
 
--- The items of an array, each with what makes it the same as one of another array (same) and how many of that came before
--- it (nth), and its step in a path: [sku=A], or nothing.
+-- The items of an array. same: the value by which an item is found in another array. nth: how many items with the same
+-- value came before it. step: its step in a path, [sku=A], or nothing.
 create or replace function hub.items(p_array jsonb)
 returns table (place bigint, item jsonb, same jsonb, nth bigint, step text)
 language sql immutable parallel safe as $$
@@ -74,10 +74,9 @@ language sql immutable parallel safe as $$
   ) x
 $$;
 
--- Merges a newer value into an older one, so that nothing is lost: objects key by key, arrays item by item; a filled value
--- stays over an empty one, the newer over another filled one. conflicts: [{path, value, session_id}] for the older's values
--- that gave way, those of an object by key, those of an array in the older's order. A value that is not there is null, not
--- 'null'.
+-- Merges a newer value into an older one without loss: objects key by key, arrays item by item. A filled value wins
+-- over an empty one; of two filled values the newer one wins. conflicts: [{path, value, session_id}] of the older
+-- values that lost, in objects by key, in arrays in the older one's order. An absent value is null, not 'null'.
 create or replace function hub.merge_values(
   p_path text, p_older jsonb, p_newer jsonb, p_session text, out merged jsonb, out conflicts jsonb)
 language plpgsql immutable parallel safe as $$
@@ -110,7 +109,7 @@ begin
 end
 $$;
 
--- A list of conflicts as a document holds it; a frontend may have put anything there.
+-- A document's list of conflicts; an empty list if a frontend stored something else there.
 create or replace function hub.conflict_list(p_kept jsonb) returns jsonb
 language sql immutable parallel safe as $$
   select case
@@ -119,8 +118,9 @@ language sql immutable parallel safe as $$
     else jsonb_build_array(p_kept) end
 $$;
 
--- The documents of two sessions that become one: {data, metadata} of {session_id, data, metadata}. Where they differ the
--- newer stays, and the older's value is added to metadata.merge_conflicts. Its twin is mergeDocuments in src/core.
+-- The documents of two sessions that become one. Takes and returns {data, metadata}, the arguments with session_id. On
+-- a conflict the newer value stays, and the older one is added to metadata.merge_conflicts. Its twin is mergeDocuments
+-- in src/core.
 create or replace function hub.merge_documents(p_older jsonb, p_newer jsonb) returns jsonb
 language plpgsql immutable parallel safe as $$
 declare
@@ -138,7 +138,8 @@ begin
 end
 $$;
 
--- What a session's documents come to, in bytes of compact JSON: Postgres writes a space after each comma and colon.
+-- The size of a session's documents in bytes of compact JSON. Postgres itself writes a space after each comma and
+-- colon.
 create or replace function hub.documents_size(s public.sessions) returns integer
 language plpgsql immutable as $$
 declare
@@ -152,7 +153,8 @@ begin
 end
 $$;
 
--- Refuses documents that have grown past 256 KiB. What merging made larger may still shrink. Its twin is refuseGrowth.
+-- Refuses payload_too_large for documents that have grown past 256 KiB. Documents that a merge made larger may still
+-- shrink. Its twin is refuseGrowth.
 create or replace function hub.refuse_growth(p_before integer, s public.sessions) returns void
 language plpgsql immutable as $$
 begin
@@ -162,7 +164,7 @@ begin
 end
 $$;
 
--- Adds to a session's metadata.merge_conflicts what a caller said of it and is not so, once.
+-- Adds a caller's conflicting value to a session's metadata.merge_conflicts, once.
 create or replace function hub.note_conflict(p_session uuid, p_path text, p_value jsonb, p_now timestamptz) returns void
 language sql volatile as $$
   update public.sessions

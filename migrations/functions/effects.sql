@@ -1,6 +1,6 @@
--- What a call has changed beside the session that it is about: noted while it happens, and handed to the caller in the end.
+-- The changes of a call besides its own session. They are collected while the call runs, and returned at its end.
 
--- Notes a change. p_kind: merged (session ids), closed (token hashes), notified (session ids), conflicts, deliveries.
+-- Adds a change. p_kind: merged (session ids), closed (token hashes), notified (session ids), conflicts, deliveries.
 create or replace function hub.add_effect(p_kind text, p_values jsonb) returns void
 language plpgsql volatile as $$
 declare
@@ -13,7 +13,7 @@ begin
 end
 $$;
 
--- What was noted since this was last asked in this transaction, {} for nothing.
+-- Returns the changes added since the last call of this in the transaction, {} for none.
 create or replace function hub.take_effects() returns jsonb
 language plpgsql volatile as $$
 declare

@@ -1,7 +1,8 @@
--- Sessions as frontends use them. Calls of the hub: one jsonb argument, jsonb back.
+-- The frontends' calls on sessions. Each takes one jsonb argument and returns jsonb.
 
--- The active session that a trusted caller's word finds: by identities, the strongest first, else by the customer's name. A
--- phone that was only claimed is verified by that. Nothing else is written. Refuses session_not_found. The people are held.
+-- The active session that a trusted caller names, by identities, strongest first, or by customer_id if no identity
+-- finds a customer. A claimed phone becomes verified by this; nothing else is written. Refuses session_not_found. The
+-- caller holds the people.
 create or replace function hub.find_trusted(p_identities jsonb, p_name text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -35,8 +36,8 @@ begin
 end
 $$;
 
--- The active session of the person with these verified identities, who has this name: found, made one of several, or opened.
--- The name finds a customer only where no identity does.
+-- The active session of the person with these verified identities and this customer_id: found, merged from several, or
+-- opened. The customer_id finds a customer only if no identity does.
 create or replace function hub.open_for(p_identities jsonb, p_name text, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -72,9 +73,10 @@ begin
 end
 $$;
 
--- The active session of the person with these identities, or a new one, with the device's token attached.
--- p: {now, ttl_ms, language, ..., identities, claimed, channel, customer_id, data, token_hash}. Returns {session, merged, closed,
--- notified, conflicts, deliveries}. Refuses verification_required for claimed identities, and payload_too_large.
+-- Finds the active session of the person with these identities, or opens one, and gives the device its token. p: {now,
+-- ttl_ms, language, ..., identities, claimed, channel, customer_id, data, token_hash}. Returns {session, merged,
+-- closed, notified, conflicts, deliveries}. Refuses verification_required for claimed identities, and
+-- payload_too_large.
 create or replace function public.hub_start(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -105,9 +107,9 @@ begin
 end
 $$;
 
--- Slides the session of a token, or of a person (then the token is the device's new one), and appends the channel.
--- p: {now, ttl_ms, ..., token_hash, identities, customer_id, claimed, channel}. Returns as hub_start. Refuses
--- session_not_found, session_expired, and verification_required for claimed identities.
+-- Slides the session of a token and appends the channel. With identities or customer_id the session is that person's,
+-- and the token is the device's new one. p: {now, ttl_ms, ..., token_hash, identities, customer_id, claimed, channel}.
+-- Returns as hub_start. Refuses session_not_found, session_expired, and verification_required for claimed identities.
 create or replace function public.hub_restore(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -140,9 +142,9 @@ begin
 end
 $$;
 
--- Sessions of one customer, the active one first, then the newest, at most hub.found_sessions(), without those that were merged;
--- by its id that session alone, as it is. Reads, and never writes. p: {now, identities | customer_id | session_id}. Returns
--- {sessions}.
+-- The sessions of one customer: the active one first, then newest first, at most hub.found_sessions(), without merged
+-- ones. By session_id it is that session alone, in any state. Writes nothing. p: {now, identities | customer_id |
+-- session_id}. Returns {sessions}.
 create or replace function public.hub_find(p jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -167,9 +169,9 @@ begin
 end
 $$;
 
--- Adds what a frontend tells was said to a session that is held, unless it is there already.
+-- Adds a message that a frontend reports to a session, unless it is stored already. The caller holds the session.
 -- p_message: {external_id, direction, role, author, kind, text, content, status}.
-create or replace function hub.add_told(s public.sessions, p_message jsonb, p_channel text, c hub.context) returns public.sessions
+create or replace function hub.add_reported(s public.sessions, p_message jsonb, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 begin
   if exists (
@@ -189,7 +191,7 @@ begin
 end
 $$;
 
--- The channel on which a device tells a message: its token's own. Refuses forbidden when another one is asked for.
+-- The channel of a message that a device stores: its token's own. Refuses forbidden when the call names another one.
 create or replace function hub.own_channel(p_token_hash text, p_asked text) returns text
 language plpgsql stable as $$
 declare
@@ -202,12 +204,12 @@ begin
 end
 $$;
 
--- Applies merge patches and the rest, keeps a message, and slides the session. By a token a message is kept on the token's own
--- channel.
+-- Applies merge patches and the other changes, stores a message, and slides the session. By a token the message is
+-- stored on the token's own channel.
 -- p: {now, ttl_ms, ..., token_hash | session_id, data, metadata, language, channel, customer_id, if_version, message:
--- {external_id, direction, role, author, kind, text, content, status}}. Returns as hub_start. Refuses session_not_found,
--- session_expired, version_conflict, forbidden (a message by a token on another channel than its own) and
--- payload_too_large.
+-- {external_id, direction, role, author, kind, text, content, status}}. Returns as hub_start. Refuses
+-- session_not_found, session_expired, version_conflict, forbidden (a message by a token on another channel than its
+-- own) and payload_too_large.
 create or replace function public.hub_update(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -240,14 +242,14 @@ begin
     update public.sessions set version = version + 1 where session_id = s.session_id returning * into s;
   end if;
   if p ? 'message' then
-    s := hub.add_told(s, p -> 'message', v_channel, c);
+    s := hub.add_reported(s, p -> 'message', v_channel, c);
   end if;
   return jsonb_build_object('session', hub.session_document(s)) || hub.take_effects();
 end
 $$;
 
--- Ends a session on every channel; its tokens die. p: {now, kiosk_idle_ms, token_hash}. Returns {session, token_hashes}. Refuses
--- session_not_found and session_expired.
+-- Ends a session on every channel and deletes its tokens. p: {now, kiosk_idle_ms, token_hash}. Returns {session,
+-- token_hashes}. Refuses session_not_found and session_expired.
 create or replace function public.hub_end(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -265,8 +267,8 @@ begin
 end
 $$;
 
--- How far the answer to a message has come: {state: waiting | running | retrying | dead, attempt, code, reason} of its last turn
--- that is not done; null when there is none.
+-- The state of a message's last unfinished or dead turn: {state: waiting | running | retrying | dead, attempt, code,
+-- reason}. Null when there is none.
 create or replace function hub.turn_state(m public.messages) returns jsonb
 language sql stable as $$
   select jsonb_strip_nulls(jsonb_build_object(
@@ -282,9 +284,9 @@ language sql stable as $$
   limit 1
 $$;
 
--- Messages after a cursor, in order. p: {now, kiosk_idle_ms, token_hash | session_id, after, limit}. A session is found by id in
--- any state, by token only while it lives. Returns {session_id, messages, more}; a customer's message has its turn while that
--- is not done. Refuses session_not_found and session_expired.
+-- Messages after a cursor, in order. A session_id finds a session in any state, a token only an active one. p: {now,
+-- kiosk_idle_ms, token_hash | session_id, after, limit}. Returns {session_id, messages, more}. A customer's message has
+-- its turn until that is done. Refuses session_not_found and session_expired.
 create or replace function public.hub_messages(p jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare

@@ -1,24 +1,24 @@
--- What says who a person is: kinds, their order, and who holds which. Identities are passed as {kind: value}.
+-- Identities: their kinds, the order of the kinds, and their holders. Identities are passed as {kind: value}.
 
--- The strength of a kind: 0 is the strongest. Its twin is strengthOf in src/core/identity/identity.ts.
+-- The strength of a kind; 0 is the strongest. Its twin is strengthOf in src/core/identity/identity.ts.
 create or replace function hub.identity_rank(p_kind text) returns integer
 language sql immutable parallel safe as $$
   select case p_kind when 'phone' then 1 when 'email' then 2 when 'visitor_id' then 9 else 0 end
 $$;
 
--- Whether a kind tells people apart. A browser does not: two of them may be one person's.
+-- Whether a kind belongs to one person. A browser does not count: one person may have two.
 create or replace function hub.is_personal(p_kind text) returns boolean
 language sql immutable parallel safe as $$
   select p_kind <> 'visitor_id'
 $$;
 
--- The strongest kind among identities; kinds of one strength by name. Null when there is none.
+-- The strongest kind among identities; kinds of one strength are sorted by name. Null when there is none.
 create or replace function hub.strongest(p_identities jsonb) returns text
 language sql immutable parallel safe as $$
   select k from jsonb_object_keys(p_identities) as k order by hub.identity_rank(k), k collate "C" limit 1
 $$;
 
--- Whether identities belong to a person, and not just to a browser.
+-- Whether one of the identities belongs to a person, not only to a browser.
 create or replace function hub.is_somebody(p_identities jsonb) returns boolean
 language sql immutable parallel safe as $$
   select p_identities - 'visitor_id' <> '{}'
@@ -32,7 +32,7 @@ language sql immutable parallel safe as $$
     where hub.is_personal(e.kind) and p_other ->> e.kind <> e.value)
 $$;
 
--- What a customer holds verified, as {kind: value}.
+-- A customer's verified identities, as {kind: value}.
 create or replace function hub.held_identities(p_customer uuid) returns jsonb
 language sql stable as $$
   select coalesce(jsonb_object_agg(kind, value), '{}')
@@ -40,14 +40,15 @@ language sql stable as $$
   where customer_key = p_customer and verified_at is not null
 $$;
 
--- The customer who holds an identity, verified or claimed; null when nobody does.
+-- The customer who holds an identity, verified or claimed. Null when there is none.
 create or replace function hub.holder_of(p_kind text, p_value text) returns uuid
 language sql stable as $$
   select customer_key from public.identities where kind = p_kind and value = p_value
 $$;
 
--- Lets one transaction at a time change who holds these identities. The locks are taken in one order, so that two calls
--- never wait for each other. p_people: sets of identities; the key customer_id stands for the frontends' name.
+-- Lets only one transaction at a time change the holders of these identities. The locks are taken in one order, so that
+-- two calls never deadlock. p_people: sets of identities; the key customer_id stands for the frontends' id of the
+-- customer.
 create or replace function hub.lock_identities(variadic p_people jsonb[]) returns void
 language plpgsql volatile as $$
 declare
@@ -63,7 +64,7 @@ begin
 end
 $$;
 
--- Writes identities as verified ones of a customer, who has them now. A claim of somebody else on one of them ends.
+-- Writes verified identities of a customer, who holds them from now on. Another customer's claim on one of them ends.
 create or replace function hub.give_identities(p_customer uuid, p_identities jsonb, p_now timestamptz) returns void
 language plpgsql volatile as $$
 begin
@@ -79,8 +80,8 @@ begin
 end
 $$;
 
--- Where a customer can be written to, the last used first: [{channel, account, address, used_at}]. Channels on which the
--- customer has blocked us are left out.
+-- The addresses where a customer can be written to, last used first: [{channel, account, address, used_at}]. Channels
+-- on which the customer has blocked the shop are left out.
 create or replace function hub.known_addresses(p_customer uuid) returns jsonb
 language sql stable as $$
   select coalesce(jsonb_agg(
@@ -90,7 +91,7 @@ language sql stable as $$
   where i.customer_key = p_customer and i.address is not null and not i.channel = any (k.unreachable)
 $$;
 
--- Sets whether a customer may be written to on a channel. True when that has changed.
+-- Sets whether a customer can be written to on a channel. Returns whether that changed.
 create or replace function hub.set_reachable(p_customer uuid, p_channel text, p_reachable boolean) returns boolean
 language plpgsql volatile as $$
 begin
@@ -104,11 +105,11 @@ begin
 end
 $$;
 
--- Applies a platform's news that a customer has blocked us or not. True when that has changed. p_at is when it happened, by
--- the platform's clock; null counts in any case. The news may be delivered again, or late, so it changes nothing when newer
--- news is known, and a block changes nothing when a message of the customer came on that channel at that instant or since.
--- Of two instants that are equal the customer who may be written to counts: should that be wrong, the platform refuses the
--- next reply. The customer and the session are held.
+-- Applies a platform's event that a customer blocked or unblocked the shop. Returns whether that changed. p_at is the
+-- time of the event by the platform's clock; without it the event always counts. An event may be delivered twice or
+-- late: it changes nothing when a newer one is known. A block changes nothing when the customer wrote on that channel
+-- at that time or later. Of two events at the same time the unblocking one wins: if that is wrong, the platform refuses
+-- the next reply. The caller holds the customer and the session.
 create or replace function hub.apply_reachability(
   p_customer uuid, p_channel text, p_reachable boolean, p_at timestamptz) returns boolean
 language plpgsql volatile as $$

@@ -1,12 +1,12 @@
--- Links that a device shows to be scanned with a messenger.
+-- Links that a device shows, to be scanned with a messenger.
 
--- What may be shown of an identity to somebody who may not be its owner: its last four characters.
+-- The part of an identity that another person may see: its last four characters.
 create or replace function hub.masked(p_value text) returns text
 language sql immutable parallel safe as $$
   select '…' || right(p_value, 4)
 $$;
 
--- What is asked of a known customer who has scanned the code of another one's device.
+-- The question to a known customer who has scanned the code of another customer's device.
 create or replace function hub.merge_question(s public.sessions, c hub.context) returns text
 language plpgsql stable as $$
 declare
@@ -26,10 +26,12 @@ language sql stable as $$
     where hub.is_personal(i.kind) and i.verified_at is not null and i.customer_key <> p_customer)
 $$;
 
--- Judges whether the sender of a link token and the customer at the device that showed it become one: join, ask or refuse.
+-- Judges whether the sender of a link token and the customer at the device that showed it become one: join, ask or
+-- refuse.
 -- refuse: they are known to be two people. refuse: the device is a kiosk with a messenger's account signed in, and the
--- sender is another customer, for the person signed in may have left. ask: the device's customer is somebody, any personal
--- identity of the sender is verified for another customer, and the link has not asked this sender yet. Else join.
+-- sender is another customer; the person who signed in may have left. ask: the device's customer has a verified
+-- identity of a person, a personal identity of the sender is verified for another customer, and the link has not asked
+-- this sender yet. Else join.
 create or replace function hub.judge_link(
   l public.links, t public.session_tokens, p_device uuid, p_sender uuid, p_identities jsonb) returns text
 language plpgsql stable as $$
@@ -53,11 +55,13 @@ begin
 end
 $$;
 
--- Makes the sender of a link token and the person at the device that showed it one. The device's token dies, for anybody may
--- have seen it; the one that only the page knows which asked for the link lives. event: linked, merge_required (then the
--- same token from the same sender joins within ten minutes), or link_failed when the link is unknown, used, old, its device
--- gone or the two may not become one. notice: what the sender is told, null for the text of the event. The identities are
--- locked; the people are held here.
+-- Joins the sender of a link token with the person at the device that showed it. The device's old session token ends,
+-- because other people may have seen it. The device goes on with the new token, which only the page that asked for the
+-- link knows.
+-- event: linked; merge_required: the sender is asked, and agrees by sending the same token again within ten minutes;
+-- link_failed: the link is unknown, used or expired, its device's session has ended, or the two may not become one.
+-- notice: the text for the sender, null for the text of the event. The caller has locked the identities; this locks the
+-- people.
 create or replace function hub.redeem_link(
   p_link_hash text, p_identities jsonb, c hub.context, out event text, out notice text)
 language plpgsql volatile as $$
@@ -76,7 +80,7 @@ begin
   perform hub.hold_people(array[p_identities], array[s.session_id]);
   select * into s from public.sessions where session_id = s.session_id;
   select * into l from public.links where link_hash = p_link_hash and expires_at > c.now for update;
-  -- A sign-out deletes the token without holding its session: whichever is first wins.
+  -- A sign-out deletes the token without locking the session, so the token is locked here too.
   select * into t from public.session_tokens where token_hash = l.token_hash and session_id = s.session_id for update;
   if s.status <> 'active' or s.expires_at <= c.now or t.token_hash is null then
     return;
@@ -100,8 +104,8 @@ begin
 end
 $$;
 
--- Lets a link token wait for the person at a device; of its older ones, four stay. p: {now, ttl_ms, kiosk_idle_ms, token_hash,
--- new_token_hash, link_hash}. Returns {expires_at}. Refuses as find_fresh.
+-- Adds a link token for the person at a device. Of the device's older ones the newest four stay. p: {now, ttl_ms,
+-- kiosk_idle_ms, token_hash, new_token_hash, link_hash}. Returns {expires_at}. Refuses as find_fresh.
 create or replace function public.hub_create_link(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare

@@ -1,7 +1,7 @@
--- Messages, and what platforms say of them afterwards: receipts and edits. Platforms deliver out of order, so what is said
--- of a message that is not here yet waits for it in early_events.
+-- Messages, and the receipts and edits of platforms. Platforms deliver out of order: a receipt or edit that arrives
+-- before its message waits in early_events.
 
--- The message as the outside may see it.
+-- The message as callers see it.
 create or replace function hub.message_json(m public.messages) returns json
 language sql stable parallel safe as $$
   select json_build_object(
@@ -11,20 +11,21 @@ language sql stable parallel safe as $$
     'deleted_at', m.deleted_at)
 $$;
 
--- One transaction at a time per message of a platform, held to its end: whoever keeps the message and whoever tells
--- something of it, so that neither misses the other. Always true: as an expression it costs no statement.
+-- Locks a platform's message until the end of the transaction. Calls that store the message, and calls that store a
+-- receipt or edit of it, take this lock, so that neither misses the other. Always true: an expression costs no statement.
 create or replace function hub.lock_message(p_channel text, p_account text, p_external_id text) returns boolean
 language sql volatile as $$
   select pg_advisory_xact_lock(hashtextextended(concat_ws(':', 'message', p_channel, p_account, p_external_id), 0)) is not null
 $$;
 
--- What stands for an erased message of a platform.
+-- The hash that is kept of an erased message of a platform.
 create or replace function hub.id_hash(p_channel text, p_account text, p_external_id text) returns bytea
 language sql stable parallel safe as $$
   select sha256(convert_to(p_channel || E'\n' || p_account || E'\n' || p_external_id, 'UTF8'))
 $$;
 
--- Whether a status may follow another: up the ladder only; failed ends a message that has not arrived.
+-- Whether a status may follow another. It may only move up the ladder. failed may follow only until the message has
+-- been delivered.
 create or replace function hub.is_forward(p_from text, p_to text) returns boolean
 language sql immutable parallel safe as $$
   select case
@@ -34,8 +35,8 @@ language sql immutable parallel safe as $$
   end
 $$;
 
--- Gives a message of ours the status of its slowest part; one failed part fails it. Returns the message when that has
--- moved, else null.
+-- Sets the status of a sent message: that of its slowest part, or failed if one part failed. Returns the message if its
+-- status changed, else null.
 create or replace function hub.refresh_status(p_message uuid) returns public.messages
 language plpgsql volatile as $$
 declare
@@ -55,7 +56,7 @@ begin
 end
 $$;
 
--- The message of a platform, locked; null when it is not here.
+-- A platform's message, with its row locked. Null when it is not stored.
 create or replace function hub.hold_message(p_channel text, p_account text, p_external_id text) returns public.messages
 language plpgsql volatile as $$
 declare
@@ -68,8 +69,8 @@ begin
 end
 $$;
 
--- Keeps what was said of a message that is not here, in place of what was kept before if that is older. Of an erased
--- message nothing is kept.
+-- Keeps a receipt or edit whose message is not stored yet, in place of an older one. Keeps nothing of an erased
+-- message.
 create or replace function hub.keep_early(p_type text, p_event jsonb, p_now timestamptz) returns void
 language plpgsql volatile as $$
 begin
@@ -89,7 +90,7 @@ begin
 end
 $$;
 
--- Moves the status of a message of ours forward. p_receipt: {channel, account, external_id, status, reason}. Returns
+-- Moves the status of a sent message forward. p_receipt: {channel, account, external_id, status, reason}. Returns
 -- {applied, message}.
 create or replace function hub.apply_receipt(p_receipt jsonb, p_now timestamptz) returns jsonb
 language plpgsql volatile as $$
@@ -135,8 +136,8 @@ begin
 end
 $$;
 
--- Changes what a message says and keeps what it said. p_edit: {channel, account, external_id, at, kind, text, content},
--- without kind for a deletion. Returns {applied, message}.
+-- Changes a message's content and keeps the old one as a revision. p_edit: {channel, account, external_id, at, kind,
+-- text, content}, without kind for a deletion. Returns {applied, message}.
 create or replace function hub.apply_edit(p_edit jsonb, p_now timestamptz) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -169,8 +170,8 @@ begin
 end
 $$;
 
--- Applies what was said about a message before it was here, and counts its receipts. The message is locked by
--- hub.lock_message. Returns whether there was anything.
+-- Applies the receipt and the edit that arrived before the message itself, and counts the receipt. The caller has
+-- locked the message with hub.lock_message. Returns whether there was one.
 create or replace function hub.apply_early(p_channel text, p_account text, p_external_id text, p_now timestamptz) returns boolean
 language plpgsql volatile as $$
 declare
@@ -194,9 +195,9 @@ begin
 end
 $$;
 
--- Adds a message to a session whose row is held; the caller keeps the session's message_count and last_seq, which is p_seq.
--- p_message: {channel, account, external_id, direction, role, author, kind, text, content, reply_to, status, sent_at}.
--- p_came_at is when it came, if that was before now.
+-- Adds a message to a session. p_message: {channel, account, external_id, direction, role, author, kind, text, content,
+-- reply_to, status, sent_at}. p_came_at is the time of arrival, if that was before now. The caller holds the session's
+-- row, and updates its message_count and last_seq; last_seq becomes p_seq.
 create or replace function hub.add_message(
   p_session uuid, p_seq bigint, p_message jsonb, p_now timestamptz, p_came_at timestamptz default null
 ) returns public.messages
@@ -215,7 +216,7 @@ begin
 end
 $$;
 
--- The message that was just added, with what was said of it before.
+-- The message that was just added, after the receipts and edits that arrived before it.
 create or replace function hub.meet_early(m public.messages, p_now timestamptz) returns public.messages
 language plpgsql volatile as $$
 begin
@@ -230,7 +231,8 @@ begin
 end
 $$;
 
--- The message that this one answers or reacts to: our id where we know it, else the platform's.
+-- The id of the message that this one answers or reacts to: the hub's id if that message is stored, else the
+-- platform's.
 create or replace function hub.reply_target(p_message jsonb, p_session uuid) returns text
 language sql stable as $$
   select coalesce(

@@ -1,5 +1,5 @@
--- What /metrics tells. A call that counts appends a row to counted, which has no index: that is cheap, and two calls never
--- wait for each other. The sweep folds these rows into counters, one row per key.
+-- The figures of /metrics. A call that counts appends a row to counted. That is cheap, for counted has no index, and
+-- calls never wait for each other. The sweep adds these rows up in counters, one row per key.
 
 -- Counts each key once.
 create or replace function hub.count(p_keys text[]) returns void
@@ -13,15 +13,15 @@ begin
 end
 $$;
 
--- The key under which a histogram counts what took so long.
+-- The key of the histogram bucket for a duration in ms.
 create or replace function hub.bucket(p_name text, p_label text, p_ms bigint) returns text
 language sql immutable parallel safe as $$
   select p_name || '.le|' || p_label || '|' || coalesce(
     (hub.histogram_bounds())[width_bucket(p_ms - 1, hub.histogram_bounds()) + 1]::text, 'inf')
 $$;
 
--- Folds what was counted into counters, at most a hundred thousand rows of it. One call at a time folds; others leave it
--- to that one.
+-- Adds rows of counted to counters and deletes them, at most 100,000 rows. Only one call at a time does so; others
+-- return at once.
 create or replace function hub.fold_counts() returns void
 language plpgsql volatile as $$
 begin
@@ -37,10 +37,10 @@ begin
 end
 $$;
 
--- What was counted and what is open. p: {}. Returns {counters: {key: value}, open_turns, open_deliveries, oldest_turn_at,
+-- The counters and the open work. p: {}. Returns {counters: {key: value}, open_turns, open_deliveries, oldest_turn_at,
 -- oldest_delivery_at}. Keys: received|channel, duplicates|channel, turns|channel|done, failed or dead,
--- deliveries|channel|sent, failed or dead, receipts|channel|status; answer_ms and deliver_ms as histograms, whose buckets are
--- name.le|channel|bound and whose sums are name.sum|channel.
+-- deliveries|channel|sent, failed or dead, receipts|channel|status; and the histograms answer_ms and deliver_ms, whose
+-- buckets are name.le|channel|bound and whose sums are name.sum|channel.
 create or replace function public.hub_metrics(p jsonb) returns jsonb
 language sql stable security definer set search_path = '' as $$
   with every as (
@@ -60,7 +60,7 @@ language sql stable security definer set search_path = '' as $$
         union all
         select name || '.sum|' || label, total_ms from timed
         union all
-        -- Each of these is timed: to count them as well would be one write more.
+        -- These keys are taken from the histograms: counting them too would be one more write per message.
         select case name when 'answer_ms' then 'turns|' || label || '|done' else 'deliveries|' || label || '|sent' end, value from timed
       ) c),
     'open_turns', (select count(*) from public.turns where state in ('pending', 'running')),

@@ -1,6 +1,6 @@
--- What the sweep picks up, and what operators see and set right. Calls of the hub: one jsonb argument, jsonb back.
+-- The calls of the sweep and of operators. Each takes one jsonb argument and returns jsonb.
 
--- Claims turns that are due and that nobody holds, oldest first. Sessions that somebody has in hand are left to them.
+-- Claims due turns that are not claimed by another call, oldest first. Sessions whose rows are locked are skipped.
 create or replace function hub.due_turns(p_limit integer, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -29,9 +29,9 @@ begin
 end
 $$;
 
--- Claims deliveries that are due, or will be before anybody loses patience, and that nobody holds, oldest first. Sessions
--- that somebody has in hand are left to them. p_held are sessions that this call holds already: theirs come first, for
--- sweeps at the same time can claim nothing of them.
+-- Claims deliveries that are due within the context's patience and not claimed by another call, oldest first. Sessions
+-- whose rows are locked are skipped. p_held are sessions that this call has locked already: theirs come first, because
+-- other sweeps cannot claim from them.
 create or replace function hub.due_deliveries(p_limit integer, p_held uuid[], c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -53,7 +53,7 @@ begin
   loop
     v_found := v_found || jsonb_build_object('session_id', r.session_id, 'channel', r.channel, 'account', r.account);
   end loop;
-  -- A paced channel's account is locked with the claim: all callers take these in one order.
+  -- A claim locks the pace of the channel's account: all callers lock these in one order.
   for r in
     select f ->> 'session_id' as session_id, f ->> 'channel' as channel
     from jsonb_array_elements(v_found) with ordinality as u (f, place)
@@ -68,8 +68,8 @@ begin
 end
 $$;
 
--- Claims turns and deliveries that are due and that nobody holds, at most limit of each. p: {now, lease_ms, patience_ms,
--- history, batch, pace, limit}. Returns {turns, deliveries}.
+-- Claims due turns and deliveries, at most limit of each. p: {now, lease_ms, patience_ms, history, batch, pace, limit}.
+-- Returns {turns, deliveries}.
 create or replace function public.hub_due(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
@@ -81,8 +81,8 @@ begin
 end
 $$;
 
--- Dead letters in the order they came to be, of one session where it is named. p: {after, limit, session_id}. Returns
--- {dead_letters: [{id, type, session_id, message_id, channel, attempt, code, reason, created_at}]}.
+-- Dead letters, sorted by id, all or of one session. p: {after, limit, session_id}. Returns {dead_letters: [{id, type,
+-- session_id, message_id, channel, attempt, code, reason, created_at}]}.
 create or replace function public.hub_dead_letters(p jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' as $$
 declare
@@ -109,8 +109,8 @@ begin
 end
 $$;
 
--- Makes a dead letter due again with its attempts forgotten, and claims it when it is first in line.
--- p: {now, lease_ms, patience_ms, history, batch, pace, id}. Returns {found, turns, deliveries}.
+-- Makes a dead letter due again with attempt 0, and claims it if it is the first of its session or lane. p: {now,
+-- lease_ms, patience_ms, history, batch, pace, id}. Returns {found, turns, deliveries}.
 create or replace function public.hub_retry(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare

@@ -1,6 +1,7 @@
--- Passwords belong to a verified phone, and go where it goes. TypeScript hands over their SHA-256; bcrypt is done here.
+-- Passwords. A password belongs to a verified phone and moves with it. TypeScript passes the password's SHA-256; bcrypt
+-- is done here.
 
--- Postgres finds pgcrypto wherever it was put.
+-- check_password is made with the schema in which pgcrypto is installed, which differs between databases.
 do $$
 declare
   v_schema constant text := (
@@ -10,7 +11,7 @@ begin
     create or replace function hub.hash_password(p_password text) returns text
     language sql volatile as 'select %1$I.crypt(p_password, %1$I.gen_salt(''bf'', 10))'
   $sql$, v_schema);
-  -- Without a hash it takes as long, and is false.
+  -- Without a hash check_password takes as long, and returns false.
   execute format($sql$
     create or replace function hub.check_password(p_password text, p_hash text) returns boolean
     language sql volatile as
@@ -20,13 +21,13 @@ begin
 end
 $$;
 
--- Under which key wrong passwords of a phone are counted, known or not.
+-- The key under which wrong passwords of a phone are counted; the phone may be unknown.
 create or replace function hub.failure_key(p_phone text) returns text
 language sql immutable parallel safe as $$
   select 'password:' || encode(sha256(convert_to(p_phone, 'UTF8')), 'hex')
 $$;
 
--- Refuses too_many_requests while a phone is locked. Its failure key is locked.
+-- Refuses too_many_requests while a phone is locked. The caller has locked its failure key.
 create or replace function hub.refuse_locked(p_phone text, p_now timestamptz) returns void
 language plpgsql volatile as $$
 begin
@@ -34,8 +35,9 @@ begin
 end
 $$;
 
--- Whether phone and password belong together; an unknown phone takes as long as a wrong password. A wrong one is counted: five
--- lock the phone for a minute, each further one twice as long, an hour at most. The failure key is locked.
+-- Whether the password is the phone's. An unknown phone takes as long as a wrong password. A wrong one is counted: the
+-- fifth locks the phone for a minute, each further one for twice as long, at most for an hour. The caller has locked
+-- the failure key.
 create or replace function hub.passes(p_phone text, p_password text, p_now timestamptz) returns boolean
 language plpgsql volatile as $$
 declare
@@ -58,7 +60,8 @@ begin
 end
 $$;
 
--- The phone of a device's session, with its failure key locked before the session is; null when there is none.
+-- The phone of a device's session; null when there is none. Its failure key is locked, before the caller locks the
+-- session.
 create or replace function hub.hold_failures(p_token_hash text, c hub.context) returns text
 language plpgsql volatile as $$
 declare
@@ -71,7 +74,7 @@ begin
 end
 $$;
 
--- Refuses verification_required unless a session's customer has this verified phone.
+-- Refuses verification_required unless the session's customer has this verified phone.
 create or replace function hub.refuse_other_phone(s public.sessions, p_phone text) returns void
 language plpgsql stable as $$
 begin
@@ -81,9 +84,9 @@ begin
 end
 $$;
 
--- Sets the password of the verified phone of a device's session. p: {now, ttl_ms, kiosk_idle_ms, token_hash, password}. Returns
--- {}. Refuses as find_fresh, and verification_required without a verified phone. The slow hash is made before any lock is
--- taken, and for no token that opens nothing.
+-- Sets the password of the verified phone of a device's session. The slow hash is computed before any lock is taken,
+-- and only for a live token. p: {now, ttl_ms, kiosk_idle_ms, token_hash, password}. Returns {}. Refuses as find_fresh,
+-- and verification_required without a verified phone.
 create or replace function public.hub_sign_up(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -102,9 +105,9 @@ begin
 end
 $$;
 
--- Sets another password. p: {now, ttl_ms, kiosk_idle_ms, token_hash, password, new_password}. Returns {}; or {error:
--- password_invalid}, which is no refusal, for the wrong try is counted. Refuses as find_live, verification_required without a
--- verified phone, and too_many_requests.
+-- Replaces a password. p: {now, ttl_ms, kiosk_idle_ms, token_hash, password, new_password}. Returns {}. A wrong
+-- password returns {error: password_invalid} instead of raising, because its try is counted. Refuses as find_live,
+-- verification_required without a verified phone, and too_many_requests.
 create or replace function public.hub_change_password(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -123,8 +126,9 @@ begin
 end
 $$;
 
--- Proves a phone by its password. p: {now, ttl_ms, ..., phone, password, token_hash, new_token_hash, channel, limits}. Returns as
--- prove_phone; or {error: password_invalid}, which is no refusal, for the wrong try is counted. Refuses too_many_requests.
+-- Proves a phone by its password. p: {now, ttl_ms, ..., phone, password, token_hash, new_token_hash, channel, limits}.
+-- Returns as prove_phone. A wrong password returns {error: password_invalid} instead of raising, because its try is
+-- counted. Refuses too_many_requests.
 create or replace function public.hub_log_in(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare

@@ -1,7 +1,7 @@
--- What a shop owes the people it keeps data of. Calls of the hub: one jsonb argument, jsonb back. {customer_id} or
--- {session_id} says whose data; an erased or merged session says it too.
+-- Export, erasure and audit. Each call takes one jsonb argument and returns jsonb. {customer_id} or {session_id} names
+-- the customer; the session may also be erased or merged.
 
--- The customer whose data it is about; null when there is none.
+-- The customer who is named; null when there is none.
 create or replace function hub.customer_of(p_of jsonb) returns uuid
 language sql stable as $$
   select coalesce(
@@ -9,7 +9,7 @@ language sql stable as $$
     (select customer_key from public.sessions where session_id = (p_of ->> 'session_id')::uuid))
 $$;
 
--- All sessions of a customer, in order.
+-- All sessions of a customer, sorted by id.
 create or replace function hub.sessions_of(p_customer uuid) returns uuid[]
 language sql stable as $$
   select array(
@@ -28,7 +28,7 @@ begin
 end
 $$;
 
--- Keeps the audit as it is.
+-- Refuses every change of the audit.
 create or replace function hub.refuse_change() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -46,7 +46,7 @@ language sql immutable parallel safe as $$
   select coalesce('customer:' || (p_of ->> 'customer_id'), 'session:' || (p_of ->> 'session_id'))
 $$;
 
--- A session with all that is kept beside its row. Addresses, what cannot be reached and the password are its customer's.
+-- A session with what is stored besides its row. Addresses, unreachable channels and the password are its customer's.
 create or replace function hub.exported_session(s public.sessions) returns jsonb
 language sql stable as $$
   select hub.session_document(s) || jsonb_build_object(
@@ -66,15 +66,15 @@ language sql stable as $$
       where i.customer_key = s.customer_key and i.kind = 'phone' and i.verified_at is not null))
 $$;
 
--- A message with what it said before.
+-- A message with its revisions.
 create or replace function hub.exported_message(m public.messages) returns jsonb
 language sql stable as $$
   select hub.message_json(m)::jsonb || jsonb_build_object('revisions', coalesce(m.revisions, '[]'))
 $$;
 
--- One page of everything kept of somebody: sessions, then messages with what they said before. The first page leaves a
--- line in the audit. p: {now, actor, customer_id | session_id, after, limit}. Returns {sessions, messages, after}; after is
--- null on the last page.
+-- One page of everything that is stored of a customer: sessions, then messages with their revisions. The first page
+-- adds a line to the audit. p: {now, actor, customer_id | session_id, after, limit}. Returns {sessions, messages,
+-- after}; after is null on the last page.
 create or replace function public.hub_export(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -124,8 +124,8 @@ begin
 end
 $$;
 
--- Locks all sessions of a customer, then the customer. Raises a serialization failure when one was opened or joined
--- meanwhile: the call is to be made again.
+-- Locks all sessions of a customer, then the customer. Raises a serialization failure when a session was opened or
+-- joined meanwhile: the client tries the call again.
 create or replace function hub.hold_customer(p_customer uuid) returns uuid[]
 language plpgsql volatile as $$
 declare
@@ -140,8 +140,8 @@ begin
 end
 $$;
 
--- Forgets a customer: what they are known by, with codes, passwords and links, and the customer. The customer is held.
--- Returns the identities: [{kind, value}], the strongest first.
+-- Deletes a customer with their identities, codes, passwords and links. The caller holds the customer. Returns the
+-- identities: [{kind, value}], strongest first.
 create or replace function hub.erase_identities(p_customer uuid) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -162,7 +162,7 @@ begin
 end
 $$;
 
--- Lets what is at work for these sessions, whose rows are held, come to nothing.
+-- Ends the unfinished turns and deliveries of these sessions. The caller holds the sessions' rows.
 create or replace function hub.erase_work(p_sessions uuid[]) returns void
 language plpgsql volatile as $$
 begin
@@ -183,8 +183,8 @@ begin
 end
 $$;
 
--- Empties the messages of these sessions, whose rows are held, and keeps hashes of their platforms' ids, so that a
--- redelivery opens nothing. Returns how many it emptied.
+-- Empties the messages of these sessions, and keeps hashes of their platforms' ids, so that a redelivery opens no
+-- session. The caller holds the sessions' rows. Returns the number of emptied messages.
 create or replace function hub.erase_messages(p_sessions uuid[], p_now timestamptz) returns integer
 language plpgsql volatile as $$
 declare
@@ -209,8 +209,9 @@ begin
 end
 $$;
 
--- Erases content and identities of somebody and ends their sessions; counts stay. p: {now, actor, customer_id |
--- session_id}. Returns {sessions, messages, session_ids, token_hashes, identities: [{kind, value}]}.
+-- Erases a customer's content and identities and ends their sessions. The rows stay, so that counts stay right. p:
+-- {now, actor, customer_id | session_id}. Returns {sessions, messages, session_ids, token_hashes, identities: [{kind,
+-- value}]}.
 create or replace function public.hub_erase(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare

@@ -1,6 +1,6 @@
--- Proofs of a phone, by code and by password, and giving an identity up.
+-- Proofs of a phone, by code and by password, and giving up an identity.
 
--- What may be told of a session's customer to somebody who may be another: {session_id, channels, identities}, masked.
+-- What another person may see of a session's customer: {session_id, channels, identities}, masked.
 create or replace function hub.masked_session(s public.sessions, p_customer uuid) returns jsonb
 language sql stable as $$
   select case when s.session_id is null then '{}'
@@ -9,8 +9,8 @@ language sql stable as $$
       select jsonb_object_agg(kind, hub.masked(value)) from jsonb_each_text(hub.held_identities(p_customer)) as e (kind, value)), '{}'))
 $$;
 
--- Refuses merge_required, naming both: the device's session, and the session or identities of the customer who has verified
--- the phone; the phone alone where that is nobody.
+-- Refuses merge_required and names both sides: the device's session, and the session or the identities of the customer
+-- who has verified the phone. If no customer has, the phone alone.
 create or replace function hub.ask_to_merge(s public.sessions, p_phone text, p_now timestamptz) returns void
 language plpgsql volatile as $$
 declare
@@ -27,9 +27,10 @@ begin
 end
 $$;
 
--- Whether the device's session and a phone that was just proven become one: when the session is nobody's, or its customer
--- has the phone already; at a kiosk, after long, and by password never else, for another person may stand there; by code when
--- the device agrees (p_merge). Without its answer it is asked: refuses merge_required.
+-- Whether the device's session is joined with the owner of a phone that was just proven. It is joined if its customer
+-- has no identity of a person, or has this phone already. Otherwise it is never joined by password, at a kiosk, or long
+-- after the last proof, because another person may be at the device. By code it is joined if the device agrees
+-- (p_merge). Refuses merge_required while p_merge is null.
 create or replace function hub.joins_phone(
   s public.sessions, t public.session_tokens, p_phone text, p_by text, p_merge boolean, p_now timestamptz) returns boolean
 language plpgsql volatile as $$
@@ -49,15 +50,17 @@ begin
 end
 $$;
 
--- Gives a device the session of the owner of a phone that was just proven, and a new token; the device's session goes along
--- where hub.joins_phone says so. p_by: code or password. p: {now, ttl_ms, ..., phone, token_hash, new_token_hash, channel,
--- merge}. Returns {session, merged, closed, notified, deliveries}. Refuses merge_required.
+-- Gives a device the session of the owner of a phone that was just proven, and a new token. The device's own session is
+-- merged with that session if hub.joins_phone allows it. p_by: code or password. p: {now, ttl_ms, ..., phone,
+-- token_hash, new_token_hash, channel, merge}. Returns {session, merged, closed, notified, deliveries}. Refuses
+-- merge_required.
 create or replace function hub.prove_phone(p jsonb, p_by text, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
   v_phone constant jsonb := jsonb_build_object('phone', p -> 'phone');
   v_token constant text := p ->> 'token_hash';
-  -- A device in a public room goes on dying without use, whatever it calls itself, and also after it has died so.
+  -- A token that came from a kiosk stays a kiosk's, even if the caller names another channel or the token was idle too
+  -- long: so the new token still ends when it is not used.
   v_kiosk constant boolean := exists (select from public.session_tokens where token_hash = v_token and channel = 'kiosk');
   v_session uuid;
   v_held jsonb;
@@ -89,8 +92,8 @@ begin
 end
 $$;
 
--- Makes a phone's one live code. p: {now, phone, code_hash, limits: [{key, max, window_ms}]}. Returns {addresses}: where it can
--- be sent, nowhere for an unknown phone. Refuses too_many_requests with {retry_after_ms}.
+-- Stores a phone's code; an earlier one ends. p: {now, phone, code_hash, limits: [{key, max, window_ms}]}. Returns
+-- {addresses}: where the code can be sent, empty for an unknown phone. Refuses too_many_requests with {retry_after_ms}.
 create or replace function public.hub_request_code(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -107,9 +110,9 @@ begin
 end
 $$;
 
--- Proves a phone by its code. p: {now, ttl_ms, ..., phone, code_hash, token_hash, new_token_hash, channel, merge}. Returns as
--- prove_phone; or {error: code_invalid}, which is no refusal, for the wrong try is counted. Refuses merge_required, and then
--- the code stays valid.
+-- Proves a phone by its code. p: {now, ttl_ms, ..., phone, code_hash, token_hash, new_token_hash, channel, merge}.
+-- Returns as prove_phone. A wrong code returns {error: code_invalid} instead of raising, because its try is counted.
+-- Refuses merge_required; the code then stays valid.
 create or replace function public.hub_confirm_code(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -131,8 +134,8 @@ begin
 end
 $$;
 
--- Takes an identity from the customer of a device's session. p: {now, ttl_ms, kiosk_idle_ms, token_hash, kind}. Returns {session,
--- removed: {kind, value} | null}. Refuses as find_fresh.
+-- Takes an identity from the customer of a device's session. p: {now, ttl_ms, kiosk_idle_ms, token_hash, kind}. Returns
+-- {session, removed: {kind, value} | null}. Refuses as find_fresh.
 create or replace function public.hub_unlink(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare

@@ -1,6 +1,6 @@
--- How often something may be tried. A refused try writes nothing. Keys are locked before everything else, in one order.
+-- Rate limits. A refused try writes nothing. Their keys are locked before everything else, in one order.
 
--- Lets one transaction at a time count under these keys.
+-- Lets only one transaction at a time count under these keys.
 create or replace function hub.lock_keys(p_keys text[]) returns void
 language plpgsql volatile as $$
 declare
@@ -18,7 +18,7 @@ language sql immutable parallel safe as $$
   select coalesce(array_agg(l ->> 'key'), '{}') from jsonb_array_elements(p_limits) as l
 $$;
 
--- Refuses too_many_requests, with {retry_after_ms}, until an instant; null refuses nothing.
+-- Refuses too_many_requests, with {retry_after_ms}, until an instant. Null refuses nothing.
 create or replace function hub.refuse_until(p_until timestamptz, p_now timestamptz) returns void
 language plpgsql immutable as $$
 begin
@@ -29,8 +29,8 @@ begin
 end
 $$;
 
--- Counts a try against each of these limits ([{key, max, window_ms}]), or refuses too_many_requests when one is reached. The
--- keys are locked.
+-- Counts a try against each of these limits ([{key, max, window_ms}]), or refuses too_many_requests when one is
+-- reached. The caller has locked the keys.
 create or replace function hub.take_limits(p_limits jsonb, p_now timestamptz) returns void
 language plpgsql volatile as $$
 begin

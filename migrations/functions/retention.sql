@@ -1,7 +1,7 @@
--- What dies of age. Calls of the hub: one jsonb argument, jsonb back. Whatever somebody has in hand is left for the next
--- sweep: nothing here waits for a session or a customer.
+-- Expiry and retention. Each call takes one jsonb argument and returns jsonb. No call here waits for the lock of a
+-- session or customer: locked rows are left to the next sweep.
 
--- Marks active sessions past their expiry. Returns how many.
+-- Marks active sessions past their expiry as expired. Returns how many.
 create or replace function hub.expire_sessions(p_limit integer, p_now timestamptz) returns integer
 language plpgsql volatile as $$
 declare
@@ -28,8 +28,8 @@ begin
 end
 $$;
 
--- Marks active sessions past their expiry, deletes codes, links and rate limits that count no more, and folds the counts.
--- p: {now, limit}. Returns {expired}: how many sessions.
+-- Marks active sessions past their expiry as expired, deletes codes, links and rate limits that no longer count, and
+-- folds the counts. p: {now, limit}. Returns {expired}: the number of sessions.
 create or replace function public.hub_expire(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -48,7 +48,8 @@ begin
 end
 $$;
 
--- Deletes everything of these sessions, whose rows are held. Deliveries go before messages, as receipts take them.
+-- Deletes these sessions with everything of theirs. The caller holds their rows. Deliveries go before messages, in the
+-- order in which receipts lock them.
 create or replace function hub.delete_sessions(p_sessions uuid[]) returns void
 language plpgsql volatile as $$
 begin
@@ -61,7 +62,7 @@ begin
 end
 $$;
 
--- Deletes messages said before an instant, but for those still to be answered or sent. Returns how many.
+-- Deletes messages that arrived before an instant, except those still to be answered or sent. Returns how many.
 create or replace function hub.purge_messages(p_before timestamptz, p_limit integer) returns integer
 language plpgsql volatile as $$
 declare
@@ -75,7 +76,7 @@ begin
     from (select message_id, session_id from public.messages x where created_at < p_before and hub.is_done(x) limit p_limit) m;
   v_sessions := array(
     select session_id from public.sessions where session_id = any (v_sessions) order by session_id for update skip locked);
-  -- Again, now that their sessions are held.
+  -- Checked again, now that their sessions are locked.
   v_messages := array(
     select message_id from public.messages m where message_id = any (v_messages) and session_id = any (v_sessions) and hub.is_done(m));
   delete from public.deliveries where message_id = any (v_messages);
@@ -94,7 +95,7 @@ language sql stable as $$
       select 1 from public.deliveries d where d.message_id = m.message_id and d.state in ('pending', 'sending'))
 $$;
 
--- Deletes dead letters that came to be before an instant, at most so many turns and deliveries; the statuses of their
+-- Deletes dead letters created before an instant, at most p_limit turns and p_limit deliveries. The statuses of their
 -- messages stay.
 create or replace function hub.purge_dead_letters(p_before timestamptz, p_limit integer) returns void
 language plpgsql volatile as $$
@@ -110,8 +111,8 @@ begin
 end
 $$;
 
--- Deletes identities unseen since an instant, unless their customer has an active session; a phone's password goes with
--- it. Returns the customers who had them, one for each identity.
+-- Deletes identities last seen before an instant, with the password of a phone, unless their customer has an active
+-- session. Returns the customers who held them, one for each identity.
 create or replace function hub.purge_identities(p_before timestamptz, p_limit integer) returns uuid[]
 language plpgsql volatile as $$
 declare
@@ -127,7 +128,7 @@ begin
     where x.last_seen_at < p_before and not exists (
       select from public.sessions s where s.customer_key = x.customer_key and s.status = 'active')
     order by x.last_seen_at limit p_limit);
-  -- Whoever opens a session holds its customer first.
+  -- Every call that opens a session locks its customer first.
   v_customers := array(
     select customer_key from public.customers where customer_key = any (v_customers) order by customer_key for update skip locked);
   for i in
@@ -143,7 +144,7 @@ begin
 end
 $$;
 
--- Deletes those of these customers whom nothing needs: without a session, a customer_id or an identity but browsers.
+-- Deletes those of these customers who have no session, no customer_id and no identity except browsers.
 create or replace function hub.purge_customers(p_customers uuid[]) returns void
 language plpgsql volatile as $$
 declare
@@ -154,7 +155,7 @@ declare
     for update skip locked);
   v_unneeded uuid[];
 begin
-  -- Only now: whoever gives them a session or an identity holds them first.
+  -- Checked only after the lock: every call that gives a customer a session or an identity locks the customer first.
   v_unneeded := array(
     select k from unnest(v_customers) as k
     where not exists (select from public.sessions where customer_key = k)
@@ -164,11 +165,11 @@ begin
 end
 $$;
 
--- Deletes sessions that ended before an instant, with everything of theirs, events that no message came for, hashes of
--- erased messages and dead letters that are too old, and customers of whom nothing is left. What p names besides: messages
--- said before, passwords that let nobody in since, identities unseen since. Leaves a line in the audit when something
--- went. p: {before, limit, now, messages_before, passwords_before, identities_before}. Returns {purged}: how many
--- sessions.
+-- Deletes sessions that ended before an instant with everything of theirs; receipts and edits whose message never came;
+-- hashes of erased messages and dead letters that are too old; and customers without data. Optional in p: messages that
+-- arrived before messages_before, passwords last used before passwords_before, identities last seen before
+-- identities_before. Adds a line to the audit when rows were deleted. p: {before, limit, now, messages_before,
+-- passwords_before, identities_before}. Returns {purged}: the number of sessions.
 create or replace function public.hub_purge(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare

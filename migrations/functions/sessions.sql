@@ -1,13 +1,13 @@
--- Sessions: looking them up, opening, touching and joining them. The calls of frontends are in frontends.sql.
+-- Sessions: finding, opening, touching and joining them. The frontends' calls are in frontends.sql.
 
--- A session's row without what never leaves the database.
+-- A session's row without the columns that never leave the database.
 create or replace function hub.session_row(p_row jsonb) returns jsonb
 language sql immutable parallel safe as $$
   select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at}'::text[]
 $$;
 
--- What a customer is known by, as a session document shows it: {kind: value}, with customer_id, and phone_verified false
--- while the phone is only claimed.
+-- A customer's identities as a session document shows them: {kind: value}, with customer_id, and with phone_verified
+-- false while the phone is only claimed.
 create or replace function hub.shown_identities(p_customer uuid) returns jsonb
 language sql stable as $$
   select coalesce(h.held, '{}') || case when h.claimed then '{"phone_verified": false}' else '{}'::jsonb end
@@ -19,7 +19,7 @@ language sql stable as $$
     from public.identities where customer_key = p_customer) h
 $$;
 
--- The session as the outside may see it: its row, and what its customer is known by now.
+-- The session as callers see it: its row, with the customer's present identities.
 create or replace function hub.session_document(s public.sessions) returns jsonb
 language sql stable as $$
   select hub.session_row(to_jsonb(s)) || hub.shown_identities(s.customer_key)
@@ -51,7 +51,7 @@ begin
 end
 $$;
 
--- The session under this id, or the one it was merged into, locked; null when there is none.
+-- The session, or the one it was merged into, with its row locked. Null when there is none.
 create or replace function hub.hold_session(p_session uuid) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -67,7 +67,8 @@ begin
 end
 $$;
 
--- The active session of a customer who is held; null when there is none. One past its expiry is marked so.
+-- The customer's active session; null when there is none. A session past its expiry is marked as expired. The caller
+-- holds the customer.
 create or replace function hub.active_session(p_customer uuid, p_now timestamptz) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -84,7 +85,7 @@ begin
 end
 $$;
 
--- The active session of a customer who is held: that which is there, else a new one, which knows the one before it.
+-- The customer's active session, or a new one with its previous_session_id. The caller holds the customer.
 create or replace function hub.current_session(p_customer uuid, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -103,8 +104,8 @@ begin
 end
 $$;
 
--- Marks a session, whose row is held, as used on a channel now, with so many messages more. What comes late, from the
--- journal, moves nothing back. p_channel null: wherever it was used last.
+-- Marks a session as used on a channel now. p_channel null adds no channel. An event that comes late, from the journal,
+-- never moves a time back. The caller holds the session's row.
 create or replace function hub.touch(s public.sessions, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 begin
@@ -124,7 +125,7 @@ begin
 end
 $$;
 
--- The channels of two sessions in the order of first use, and since when.
+-- The channels of two sessions in the order of first use, with the times of first use.
 create or replace function hub.unite_channels(
   p_older public.sessions, p_younger public.sessions, out channels text[], out since timestamptz[])
 language sql immutable as $$
@@ -140,9 +141,9 @@ language sql immutable as $$
   ) f
 $$;
 
--- Moves all that belongs to one session to another. Messages keep their order of arrival; where two would have one seq, the
--- other session's moves up. A caller's id that both sessions know keeps its own session's scope, so that both messages
--- stay. Both sessions are held.
+-- Moves everything of one session to another. Messages keep their order of arrival. If two messages have the same seq,
+-- the other session's moves up. If both sessions have a message with the same id of a caller, the moved one keeps its
+-- own session as the id's scope, so that both messages stay. The caller holds both sessions.
 create or replace function hub.move_belongings(p_from uuid, p_into uuid) returns void
 language plpgsql volatile as $$
 begin
@@ -167,8 +168,8 @@ begin
 end
 $$;
 
--- Makes the seqs of two sessions' messages one rising order: each is its own or one more than the one before it, and
--- where two are the same the first session's comes first. Turns follow their messages.
+-- Makes the seqs of two sessions' messages one rising order. Each seq stays, or becomes one more than the one before
+-- it. Of two equal seqs the first session's comes first. Turns get the seqs of their messages.
 create or replace function hub.spread_seqs(p_first uuid, p_second uuid) returns void
 language sql volatile as $$
   with placed as (
@@ -184,8 +185,9 @@ language sql volatile as $$
   where t.session_id = s.session_id and t.message_id = s.message_id and s.new_seq <> s.seq
 $$;
 
--- Merges the younger session into the older one. p_weak: sessions that are merely claimed; their documents and values
--- stand behind the other's. Both are held. Nothing is deleted, and the younger one's row keeps its documents.
+-- Merges the younger session into the older one. p_weak: sessions whose customer only claims a phone; on a conflict the
+-- other session's documents and values stay. Deletes nothing; the younger one's row keeps its documents. The caller
+-- holds both.
 create or replace function hub.merge_sessions(p_older uuid, p_younger uuid, p_weak uuid[], p_now timestamptz) returns void
 language plpgsql volatile as $$
 declare
@@ -230,8 +232,8 @@ begin
 end
 $$;
 
--- Makes the active sessions of customers one, the oldest of them. A session whose customer only claims a phone stands behind
--- the others, unless the proof came with that customer (p_owner). The customers are held.
+-- Merges the active sessions of customers into the oldest. A session whose customer only claims a phone is weak, unless
+-- it is the customer who brought the proof (p_owner). The caller holds the customers.
 create or replace function hub.join_sessions(p_customers uuid[], p_owner uuid, p_now timestamptz) returns void
 language plpgsql volatile as $$
 declare
@@ -252,8 +254,9 @@ begin
 end
 $$;
 
--- Says something to a customer in the hub's own name: once at each of these addresses ([{channel, account, address}]), or,
--- when there is none, in the history, where their devices find it. The session is held.
+-- Sends a customer a notice of the hub: one message to each of these addresses ([{channel, account, address}]). Without
+-- addresses the notice is only saved in the history, where the customer's devices read it. The caller holds the
+-- session.
 create or replace function hub.tell(p_session uuid, p_text text, p_addresses jsonb, c hub.context) returns void
 language plpgsql volatile as $$
 declare

@@ -1,15 +1,15 @@
 -- The devices that hold a session, by their tokens.
 
--- The session that a living token opens; null when there is no such token, or it was left lying at a kiosk.
+-- The session of a live token. Null when there is no such token, or when it is a kiosk's that was idle too long.
 create or replace function hub.token_session(p_token_hash text, c hub.context) returns uuid
 language sql stable as $$
   select session_id from public.session_tokens
   where token_hash = p_token_hash and (channel <> 'kiosk' or c.kiosk_idle is null or last_used_at + c.kiosk_idle > c.now)
 $$;
 
--- The active session that a token or an id stands for, locked; a token is used by it. With p_then the context's instant is an
--- earlier one: a session that was marked expired since was alive until it expired. Refuses session_not_found and
--- session_expired.
+-- The active session that a token or an id stands for, with its row locked. The use of the token is recorded. With
+-- p_then the context's instant is an earlier one, and a session that was marked as expired since counts as active until
+-- its expiry. Refuses session_not_found and session_expired.
 create or replace function hub.find_live(p_token_hash text, p_session uuid, c hub.context, p_then boolean default false)
 returns public.sessions
 language plpgsql volatile as $$
@@ -27,7 +27,7 @@ begin
     perform hub.refuse('session_not_found');
   end if;
   if p_token_hash is not null then
-    -- While the session was waited for, the token may have died: of a sign-out, or of somebody else's proof.
+    -- While this call waited for the session's lock, a sign-out or another proof may have ended the token.
     select * into t from public.session_tokens where token_hash = p_token_hash;
     if t.session_id is distinct from s.session_id then
       perform hub.refuse('session_not_found');
@@ -40,14 +40,14 @@ begin
 end
 $$;
 
--- Whether the device has proven lately who it is: only then it may do what outlasts its token.
+-- Whether the last proof on the device is recent. Only then may the device make changes that outlast its token.
 create or replace function hub.is_fresh(t public.session_tokens, p_now timestamptz) returns boolean
 language sql stable as $$
   select t.confirmed_at + hub.fresh_for() > p_now
 $$;
 
--- As find_live, by a token. Refuses verification_required for a session that is somebody's, unless the device has proven lately
--- who it is.
+-- As find_live, by a token. Refuses verification_required if the session's customer has a verified identity of a person
+-- and the last proof on the device is not recent.
 create or replace function hub.find_fresh(p_token_hash text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -62,8 +62,8 @@ begin
 end
 $$;
 
--- Gives a device its token; one that is known comes to be this session's. A device gets a token for somebody's session only
--- by a proof, or by a trusted caller's word.
+-- Gives a device a token for this session; a known token moves to this session. If the session's customer has verified
+-- identities, call it only after a proof, or for a trusted caller.
 create or replace function hub.give_token(p_token_hash text, s public.sessions, p_channel text, p_now timestamptz) returns void
 language sql volatile as $$
   insert into public.session_tokens (token_hash, session_id, channel, created_at, last_used_at, confirmed_at)
@@ -73,7 +73,7 @@ language sql volatile as $$
           confirmed_at = excluded.confirmed_at
 $$;
 
--- Gives the device that holds one token another in its place. What was shown with the old one dies with it.
+-- Replaces a device's token by a new one. Link tokens that were made with the old one are deleted.
 create or replace function hub.exchange_token(p_token_hash text, p_new_token_hash text) returns void
 language plpgsql volatile as $$
 begin
@@ -84,8 +84,8 @@ begin
 end
 $$;
 
--- The devices of a session, the oldest first. p: {now, kiosk_idle_ms, token_hash | session_id}. Returns {devices: [{device_id,
--- channel, created_at, last_used_at, current}]}. Refuses session_not_found and session_expired.
+-- The devices of a session, oldest first. p: {now, kiosk_idle_ms, token_hash | session_id}. Returns {devices:
+-- [{device_id, channel, created_at, last_used_at, current}]}. Refuses session_not_found and session_expired.
 create or replace function public.hub_devices(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -101,8 +101,8 @@ begin
 end
 $$;
 
--- Lets a device's token die. p: {now, kiosk_idle_ms, token_hash | session_id, device_id}. Returns {token_hash}, null when there
--- is no such device. Refuses session_not_found and session_expired.
+-- Deletes a device's token. p: {now, kiosk_idle_ms, token_hash | session_id, device_id}. Returns {token_hash}, null
+-- when there is no such device. Refuses session_not_found and session_expired.
 create or replace function public.hub_revoke_device(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -116,7 +116,8 @@ begin
 end
 $$;
 
--- Lets one device's token die; the session lives. p: {token_hash}. Returns {signed_out}: whether it was alive.
+-- Deletes one device's token; the session stays active. p: {token_hash}. Returns {signed_out}: whether there was such a
+-- token.
 create or replace function public.hub_sign_out(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 begin

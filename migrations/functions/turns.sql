@@ -1,7 +1,7 @@
--- Turns: inbound messages that are still to be answered. A turn is added, claimed and ended only while the row of its
--- session is held.
+-- Turns: inbound messages that are still to be answered. A turn is added, claimed and ended only while its session's
+-- row is held.
 
--- The messages before a turn's own that a bot wants to see, oldest first. p_seq is that message's.
+-- The messages before a turn that the bot gets as history, oldest first. p_seq is the seq of the turn's own message.
 create or replace function hub.history(p_session uuid, p_seq bigint, c hub.context) returns jsonb
 language plpgsql stable as $$
 begin
@@ -29,7 +29,8 @@ begin
 end
 $$;
 
--- Claims with a turn those that wait right behind it from the same address, with nothing else in between.
+-- Claims, together with a turn, the turns right after it that are from the same address, up to the first from another
+-- one.
 create or replace function hub.claim_followers(t public.turns) returns void
 language plpgsql volatile as $$
 begin
@@ -54,8 +55,9 @@ language sql stable as $$
       select message_id from public.turns where session_id = t.session_id and state = 'running' and leader = t.turn_id)
 $$;
 
--- Claims the session's next turn: the earliest unfinished one, if it is due and no other is running. Returns it with its
--- session, its messages and, as message, the newest of them; null when there is none. The session's row is held.
+-- Claims the session's next turn: the earliest unfinished one, if it is due and no other turn is running. Returns it
+-- with its session, its messages and, as message, the newest of them. Null when there is none. The caller holds the
+-- session's row.
 create or replace function hub.claim_turn(p_session uuid, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -70,7 +72,7 @@ begin
   if not found or t.due_at > c.now then
     return null;
   end if;
-  -- A merge may have put it before one that runs.
+  -- A merge may have put this turn before one that is running.
   if exists (
     select 1 from public.turns
     where session_id = p_session and state in ('pending', 'running') and state = 'running' and due_at > c.now
@@ -82,7 +84,7 @@ begin
     where turn_id = t.turn_id
     returning * into t;
   if t.attempt > 1 then
-    -- Since the last attempt a merge may have put something between it and those that were to be answered with it.
+    -- The batch is formed again: a merge since the last attempt may have put other turns between its turns.
     update public.turns set state = 'pending', leader = null
       where session_id = p_session and state = 'running' and leader = t.turn_id;
   end if;
@@ -99,8 +101,9 @@ begin
 end
 $$;
 
--- Adds a turn to a session whose row is held, and claims the session's next one: this, unless another waits or runs. This
--- one comes back without its session and message, which the caller has. p_address is where the reply goes.
+-- Adds a turn, then claims the session's next turn: this one, unless another waits or runs. This turn is returned
+-- without its session and message, which the caller has. p_address is where the reply goes. The caller holds the
+-- session's row.
 create or replace function hub.add_turn(s public.sessions, m public.messages, p_address jsonb, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -127,8 +130,8 @@ begin
 end
 $$;
 
--- The session of a turn, its row held; null when the turn is gone. Raises a serialization failure when the session merges
--- meanwhile: the call is to be made again.
+-- The session of a turn, with its row locked. Null when the turn no longer exists. Raises a serialization failure when
+-- the session was merged meanwhile: the client tries the call again.
 create or replace function hub.hold_session_of_turn(p_turn uuid) returns public.sessions
 language plpgsql volatile as $$
 declare

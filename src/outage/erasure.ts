@@ -1,12 +1,12 @@
 import type { InboundEvent } from "../core/receive/conversations.ts";
 import type { Erasure, JournalEntry } from "./journal.ts";
 
-/** Shorter values are not looked for in text that cannot be read: they stand everywhere. */
+/** The shortest value searched for in an unreadable entry. A shorter one would match entries of other people. */
 const SHORTEST = 5;
 
 /**
- * The stored text of an entry without somebody's events; the same text when none are theirs, and an empty one when all
- * are. An entry that cannot be read is theirs when it names them anywhere.
+ * Removes a person's events from the stored text of an entry. Returns the same text when no event is theirs, and an
+ * empty text when all are. An unreadable entry is removed whole when it holds one of the person's values anywhere.
  */
 export function without(text: string, entry: JournalEntry | undefined, whom: Erasure): string {
   const values = valuesOf(whom);
@@ -19,14 +19,14 @@ export function without(text: string, entry: JournalEntry | undefined, whom: Era
   return left.length > 0 ? JSON.stringify({ ...entry, events: left }) : "";
 }
 
-/** Whether somebody sent or received what an event tells, by any of their values. What a message says does not count. */
+/** Whether the person sent or received the event, by any of their values. The content of a message is not searched. */
 function isTheirs(event: InboundEvent, values: ReadonlySet<string>): boolean {
   return peopleIn(event).some((part) =>
     Object.values(part ?? {}).some((value) => typeof value === "string" && values.has(value)),
   );
 }
 
-/** The parts of an event that say who it is about. */
+/** The parts of an event that name people. */
 function peopleIn(event: InboundEvent): readonly (object | undefined)[] {
   switch (event.type) {
     case "message":
@@ -44,7 +44,7 @@ function peopleIn(event: InboundEvent): readonly (object | undefined)[] {
   }
 }
 
-/** Everything by which somebody is named; addresses hold phones without a plus. */
+/** All values that name the person. Phones are included without their plus too, because some addresses hold them so. */
 function valuesOf({ identities, token_hashes, session_ids }: Erasure): ReadonlySet<string> {
   return new Set([
     ...identities,

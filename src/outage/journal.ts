@@ -2,7 +2,7 @@ import type { HubError } from "../core/errors.ts";
 import type { InboundEvent } from "../core/receive/conversations.ts";
 import type { JournalDepth } from "../core/receive/journal.ts";
 
-/** One call of `Conversations.receive` that the store could not take. `at` is when it came. */
+/** One call of `Conversations.receive` that the store could not take. `at` is the time of the call. */
 export interface JournalEntry {
   readonly type: "receive";
   readonly at: Date;
@@ -11,11 +11,11 @@ export interface JournalEntry {
 
 export interface WaitingEntry {
   readonly id: string;
-  /** Absent when it cannot be read. */
+  /** Absent when the stored text cannot be read. */
   readonly entry?: JournalEntry;
 }
 
-/** By what somebody's events are found: all values of the identities, hashes of tokens and ids of sessions they had. */
+/** How a person's events are found: by the values of their identities, their token hashes and their session ids. */
 export interface Erasure {
   readonly identities: readonly string[];
   readonly token_hashes: readonly string[];
@@ -23,14 +23,15 @@ export interface Erasure {
 }
 
 /**
- * What waits for the store, in the order it came. It holds what customers wrote, so it is emptied as soon as possible.
- * One method is one round trip, but for `forget`; all throw `unavailable` when the journal does not answer.
+ * The entries that wait for the store, in the order they were appended. They hold what customers wrote, so they are
+ * stored and removed as soon as possible. Every method but `forget` is one round trip. All throw `unavailable` when the
+ * journal does not answer.
  */
 export interface Journal {
   /**
-   * Appends the entry. With `behind` it does so only while something waits already, and returns false when nothing
-   * does. Throws `unavailable` with reason `journal_full` past its limit, of which callers of ours may fill half:
-   * platforms send again what is refused, and must not find the journal full of frontends' messages.
+   * Appends the entry. With `behind` it appends only while other entries wait, and returns false otherwise. Throws
+   * `unavailable` with reason `journal_full` when the journal has reached its limit. Entries of frontends are refused
+   * at half of the limit already: so they leave room for platforms.
    */
   append(entry: JournalEntry, options: { behind: boolean }): Promise<boolean>;
   /** The oldest `limit` entries, in order. */
@@ -38,24 +39,24 @@ export interface Journal {
   remove(ids: readonly string[]): Promise<void>;
   depth(): Promise<JournalDepth>;
   /**
-   * Makes the caller the only one who replays, for `ms`. Returns a function that gives the lease back sooner, or
-   * undefined while somebody else holds it.
+   * Makes the caller the only replayer for `ms`. Returns a function that gives the lease back earlier, or undefined
+   * while another replayer holds it.
    */
   lease(ms: number): Promise<(() => Promise<void>) | undefined>;
-  /** Counts that the store refused an entry though it answered otherwise. Returns how often by now. */
+  /** Counts a failure of an entry that the store refuses while it answers other calls. Returns the count. */
   countFailure(id: string): Promise<number>;
-  /** Moves an entry to the quarantine, where it holds up nobody and an operator finds it with the reason. */
+  /** Moves an entry to the quarantine, with the reason for the operator. There it delays no other entry. */
   quarantine(id: string, reason: string): Promise<void>;
-  /** Deletes somebody's events from the quarantine. Returns from how many entries. */
+  /** Deletes a person's events from the quarantine. Returns the number of changed entries. */
   forget(whom: Erasure): Promise<number>;
 }
 
-/** Whether an error says that a dependency is down or slow: what was asked may work later. */
+/** Whether an error means that a dependency is down or slow. The same call may succeed later. */
 export function isOutage({ code }: HubError): boolean {
   return code === "unavailable" || code === "throttled";
 }
 
-/** Whether a caller of ours brought it: platforms name the account that was written to. */
+/** Whether a frontend posted the entry: an event from a platform names the account that received it. */
 export function isCallers({ events }: JournalEntry): boolean {
   return events.every((event) => event.type === "message" && event.message.account === undefined);
 }

@@ -9,9 +9,9 @@ import { isOutage, type Journal, type JournalEntry, type WaitingEntry } from "./
 const PAGE = 50;
 /** Events stored in one call. */
 const TOGETHER = 25;
-/** Longer than a replay may take with the store call it is in, so that two never replay at once. */
+/** Lease of a replay, longer than a replay with its last store call: so two never replay at the same time. */
 const LEASE_MS = 20_000;
-/** Refusals by a store that answers otherwise, before an entry stops holding up the others. */
+/** An entry that fails this often, while the store answers other calls, is moved to the quarantine. */
 const MAX_FAILURES = 5;
 
 /** What a replay works with. */
@@ -23,9 +23,10 @@ export interface ReplayParts {
 }
 
 /**
- * Stores the journal's entries, oldest first and by one replayer at a time, until it is empty or the budget is spent. An
- * entry is removed only once the store has it; stored twice it changes nothing. An entry that the store refuses for good
- * goes to the quarantine and holds up nobody. Throws nothing: what fails is logged and waits on.
+ * Stores the journal's entries, oldest first, until the journal is empty or the budget is spent. Only one replayer
+ * works at a time. An entry is removed only after the store has it; storing it twice changes nothing. An entry that the
+ * store refuses for good is moved to the quarantine, so that it does not delay the others. Never throws: a failure is
+ * logged, and the entry stays.
  */
 export async function replay(parts: ReplayParts, budget: ReplayBudget): Promise<Replayed> {
   const { journal, log, now } = parts;
@@ -53,7 +54,7 @@ export async function replay(parts: ReplayParts, budget: ReplayBudget): Promise<
   return { taken, results, empty: false };
 }
 
-/** Stores entries, then removes them. Throws an error that says that the store or the journal is down. */
+/** Stores entries, then removes them. Throws when the store or the journal is down. */
 async function settle(
   parts: ReplayParts,
   group: readonly WaitingEntry[],
@@ -71,7 +72,7 @@ async function settle(
   await parts.journal.remove(group.map(({ id }) => id));
 }
 
-/** Moves an entry that will never be stored to the quarantine. Throws when it is the store that is down. */
+/** Moves an entry to the quarantine when it will never be stored. Throws when the store is down instead. */
 async function refuse(
   { store, journal, log }: ReplayParts,
   { id, entry }: WaitingEntry,
@@ -95,7 +96,7 @@ function take({ store, now }: ReplayParts, group: readonly WaitingEntry[]): Prom
   return store.conversations.receive(events, time);
 }
 
-/** The events with the time of their arrival; a clock that was ahead must not extend a session. */
+/** Gives each message the time of its arrival. A time in the future becomes `now`: it must not extend a session. */
 function arrived({ events, at }: JournalEntry, now: Date): InboundEvent[] {
   const came_at = at < now ? at : now;
   return events.map((event) =>
@@ -103,13 +104,13 @@ function arrived({ events, at }: JournalEntry, now: Date): InboundEvent[] {
   );
 }
 
-/** Entries by arrival: a request that waited for a slow store is journaled after requests that arrived later. */
+/** Sorts entries by arrival: a request that waited for a slow store is journaled after requests that arrived later. */
 function byArrival(waiting: readonly WaitingEntry[]): WaitingEntry[] {
   const at = ({ entry }: WaitingEntry) => entry?.at.getTime() ?? 0;
   return waiting.toSorted((a, b) => at(a) - at(b));
 }
 
-/** Entries in their order, grouped so that one call stores few events. An entry that cannot be read stands alone. */
+/** Groups entries in their order, at most `TOGETHER` events to a call. An unreadable entry is a group of its own. */
 function together(waiting: readonly WaitingEntry[]): WaitingEntry[][] {
   const groups: WaitingEntry[][] = [];
   let room = 0;

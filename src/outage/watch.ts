@@ -2,44 +2,45 @@ import { failureOf, toHubError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { Journal } from "./journal.ts";
 
-/** How long a journal that was empty is taken to be empty. */
+/** How long the journal counts as empty after it was found empty. */
 const QUIET_MS = 3_000;
-/** How long a journal that did not answer is not asked again. */
+/** How long the journal is not asked again after it did not answer. */
 const SILENT_MS = 10_000;
-/** How long a journal that does not answer is taken to hold what was seen in it. */
+/** How long a journal that does not answer counts as holding the entries last seen in it. */
 const SURE_MS = 60_000;
-/** How long the journal is asked each time after trouble: other isolates may still find the store down. */
+/** How long the journal is asked before every call, after the store failed: it may still be down for other isolates. */
 const WATCH_MS = 10_000;
-/** After this a request that began to replay was cut off, for its lease is over. */
+/** After this a request that began a replay counts as cut off, for its lease has ended. */
 const REPLAY_MS = 20_000;
 
 /** What one isolate knows of the journal. */
 export interface Watch {
   /**
-   * Whether something waits in the journal, which nothing new may overtake. With `ask` the journal is asked, whatever is
-   * known.
+   * Whether entries wait in the journal; no new event may overtake them. With `ask` the journal is always asked, even
+   * within the time in which it counts as empty.
    */
   isWaiting(log: Log, options?: { readonly ask?: boolean }): Promise<boolean>;
-  /** The store has failed: the journal is asked each time from now on. */
+  /** Records that the store has failed: for the next 10 s the journal is asked every time. */
   storeFailed(): void;
-  /** Something was appended: should the journal fall silent, nothing may overtake that. */
+  /** Records that an entry was appended: for 60 s it counts as waiting, even if the journal stops answering. */
   appended(): void;
-  /** Whether the caller may replay in the background: no other request of this isolate does. */
+  /** Whether the caller may replay in the background. Only one request of the isolate may at a time. */
   beginReplay(): boolean;
   endReplay(): void;
 }
 
 /**
- * Watches the journal for one isolate, which asks it at most every 3 s while all is well. Two windows remain.
- * - Another isolate cannot reach the store and this one can, or an outage begins and ends between two questions: a
- *   message may be stored up to 3 s too early.
- * - The journal itself does not answer. An isolate that saw something wait there within a minute says so, and callers
- *   are told to come again. An isolate that saw nothing cannot know, and asks the store.
+ * Watches the journal for one isolate. While all is well the isolate asks it at most every 3 s. Two gaps remain, in
+ * which a message can be stored before older ones:
+ * - Another isolate cannot reach the store while this one can, or an outage begins and ends between two questions. A
+ *   message may then be stored up to 3 s too early.
+ * - The journal does not answer. An isolate that saw entries there within the last minute treats them as waiting, and
+ *   callers are asked to try again. An isolate that saw none cannot know of any, and calls the store.
  *
- * What is stored out of order is still stored once and answered once.
+ * A message that is stored out of order is still stored once and answered once.
  */
 export function watchJournal(journal: Journal, now: () => Date): Watch {
-  /** All in Unix ms. */
+  // All in ms since 1970.
   let quietUntil = 0;
   let watchUntil = 0;
   let sureUntil = 0;

@@ -10,22 +10,25 @@ import { isOutage, type Journal } from "./journal.ts";
 import { replay } from "./replay.ts";
 import type { Watch } from "./watch.ts";
 
-/** What the store may take, with the replay of older entries, before the journal is the better place. */
+/** Time limit of the store, with the replay of older entries. After it, events go to the journal. */
 const STORE_MS = 3_000;
-/** What a request stores of what waits before it is answered. */
+/** What a request replays before it is answered. */
 const IN_A_REQUEST = { entries: 25, ms: 2_000 };
-/** What it stores after its answer: each entry's answer takes several calls more, and a request has not many. */
+/**
+ * What a request replays after its answer. Answering an entry takes several more calls, and a request has a limit of
+ * them.
+ */
 const AFTER_A_REQUEST = { entries: 100, ms: 10_000 };
-/** Why a call does not go to the store though the store may be up. */
+/** The reason of `unavailable` when older entries wait in the journal; the store itself may be up. */
 const WAITS = "journal_waits";
 
-/** By what a session is opened. */
+/** The names by which a call opens a session. */
 interface Named {
   readonly identities?: Identities;
   readonly customer_id?: string;
 }
 
-/** What the decorator works with beside the store. */
+/** What the decorator needs besides the store. */
 export interface JournalParts {
   readonly journal: Journal;
   /** One per isolate. */
@@ -33,27 +36,29 @@ export interface JournalParts {
   readonly cache: Pick<SessionCache, "knows">;
   readonly log: Log;
   readonly now: () => Date;
-  /** Lets work go on after the answer. It never rejects. */
+  /** Keeps work running after the answer. The work must not reject. */
   readonly later: (work: Promise<unknown>) => void;
-  /** Publishes and answers what a replay has stored. */
+  /** Publishes and answers the events that a replay has stored. */
   readonly replayed: (results: readonly Received[]) => void;
 }
 
 /**
- * The same store with a journal before it, in which `receive` waits while the store is down.
- * - `receive` asks the store first. While the store is down, or while older entries wait, the journal takes the events,
- *   and each result is `{type: "journaled"}`. The journal takes only what the store will take later: see `mayWait`.
- * - Calls that end something (a session, a token, an identity, a person's data), and messages that an update tells, are
- *   made only after everything older is stored. Until then they throw `unavailable` with reason `journal_waits`. A call
- *   that names a customer by two identities, or by `customer_id` too, is such: where it joins two customers, tokens die.
- * - Every other `start` and `restore` stores some of what waits first, so that a session is as the customer's messages
- *   have made it. They do not insist.
- * - Every other call goes straight to the store, and throws `unavailable` while the store is down.
+ * The same store, with a journal for the events of `receive` while the store is down.
+ * - `receive` calls the store first. While the store is down, or while older entries wait, the events go to the
+ *   journal, and each result is `{type: "journaled"}`. The journal takes only events that the store will accept later:
+ *   see `mayWait`.
+ * - Some calls are made only after everything older is stored; until then they throw `unavailable` with reason
+ *   `journal_waits`. These are: calls that end a session, a token, an identity or a person's data; updates with a
+ *   message or a `customer_id`; and a `start` or `restore` with two names, which may join two customers and so end
+ *   tokens.
+ * - Every other `start` and `restore` first stores some of the waiting entries, so that the session holds the
+ *   customer's latest messages. It is made even if entries are left.
+ * - Every other call goes to the store directly, and throws `unavailable` while the store is down.
  */
 export function withJournal(store: Store, parts: JournalParts): Store {
   const { journal, watch, cache, log, now, later, replayed } = parts;
 
-  /** Stores some of what waits, when something does. Returns whether nothing is left. */
+  /** Replays some entries, if any wait. Returns whether the journal is empty. */
   async function catchUp(options?: { readonly ask: boolean }): Promise<boolean> {
     if (!(await watch.isWaiting(log, options))) return true;
     const { results, empty } = await replay({ store, journal, log, now }, IN_A_REQUEST);
@@ -62,8 +67,8 @@ export function withJournal(store: Store, parts: JournalParts): Store {
   }
 
   /**
-   * Stores what waits, in the background. One request of an isolate does so at a time, and the others do not even ask for
-   * the lease: while hundreds come a second, their questions would hold up the one that replays.
+   * Replays entries in the background. Only one request of an isolate does so at a time. The others do not ask for the
+   * lease: at hundreds of requests a second, asking would slow down the replay.
    */
   async function takeAlong(): Promise<void> {
     if (store.breaker?.() === "open" || !watch.beginReplay()) return;
@@ -72,20 +77,20 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     replayed(results);
   }
 
-  /** Runs `work` for as long as the store may take. Work that takes longer goes on after the answer. */
+  /** Runs `work` with the store's time limit. Work that takes longer continues after the answer. */
   async function inTime<T>(work: () => Promise<T>): Promise<T> {
     const working = work();
     try {
       return await withTimeout(STORE_MS, "store_timeout", () => working);
     } catch (thrown) {
-      // It may be replaying: let it end and give the lease back.
+      // The work may be a replay: it must end, and give the lease back.
       later(Promise.allSettled([working]));
       throw thrown;
     }
   }
 
   async function storeFirst(events: readonly InboundEvent[], at: Date): Promise<Received[]> {
-    // With an open breaker the store is not asked at all, so that the journal need not be asked either.
+    // With an open breaker the store call fails at once, so the journal need not be asked first.
     if (store.breaker?.() !== "open" && (await watch.isWaiting(log))) throw waits();
     return store.conversations.receive(events, at);
   }
@@ -108,38 +113,41 @@ export function withJournal(store: Store, parts: JournalParts): Store {
       return events.map(() => ({ type: "journaled" }));
     }
     if (!behind) throw why;
-    // The store is up. Either nothing waits any more, or these events may not wait, and then they must not overtake what
-    // somebody else is replaying.
+    // The store is up. Either no entries wait any more, or these events must not go to the journal. The latter must not
+    // overtake entries that another request is replaying.
     const empty = await catchUp({ ask: true });
     if (!may && !empty) throw why;
     return store.conversations.receive(events, at);
   }
 
-  /** Makes a call once everything that came before it is stored. The journal is asked for sure, or as often as for `receive`. */
+  /**
+   * Makes a call once everything older is stored; else throws. With `ask` the journal is always asked, otherwise as
+   * often as for `receive`.
+   */
   async function afterOlder<T>(call: () => Promise<T>, options = { ask: true }): Promise<T> {
     if (store.breaker?.() !== "open" && !(await inTime(() => catchUp(options)))) throw waits();
     return call();
   }
 
-  /** Makes a call once what came before is stored as far as that is quick: a session that opens late is no less right. */
+  /** Replays some older entries, then makes the call even if entries are left: the session is then only less recent. */
   async function afterSome<T>(call: () => Promise<T>): Promise<T> {
     if (store.breaker?.() !== "open") await inTime(() => catchUp());
     return call();
   }
 
-  /** How a session is opened: by two names of a customer it may join two, and then tokens of theirs die. */
+  /** How to make a call that opens a session. With two names it may join two customers, which ends tokens of theirs. */
   function opening({ identities = {}, customer_id }: Named): <T>(call: () => Promise<T>) => Promise<T> {
     const names = Object.keys(identities).length + (customer_id === undefined ? 0 : 1);
     return names > 1 ? afterOlder : afterSome;
   }
 
-  /** `afterOlder` for all calls of a kind. */
+  /** The same function, made only after everything older is stored. */
   function ordered<A extends unknown[], T>(call: (...args: A) => Promise<T>): (...args: A) => Promise<T> {
     return (...args) => afterOlder(() => call(...args));
   }
 
   async function erase(...args: Parameters<Store["privacy"]["erase"]>) {
-    // Throws while the journal does not answer: an erasure that cannot reach every copy is not begun.
+    // Throws while the journal does not answer: an erasure that cannot reach every copy must not begin.
     await journal.depth();
     const erased = await afterOlder(() => store.privacy.erase(...args));
     const identities = erased.identities.map(({ value }) => value);
@@ -187,9 +195,9 @@ export function withJournal(store: Store, parts: JournalParts): Store {
 }
 
 /**
- * Whether the store will take these events when it is back. What platforms tell and what verified identities say it
- * always takes. A token or a session may have died, so it must be known here to be alive. What is only claimed the store
- * alone can judge.
+ * Whether the store will accept these events once it is up again. It always accepts events from platforms and messages
+ * of verified identities. A token or a session may have ended, so the cache must know it to be alive. A message of a
+ * claimed identity is never journaled: only the store can judge it.
  */
 async function mayWait(
   events: readonly InboundEvent[],

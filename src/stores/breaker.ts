@@ -5,14 +5,17 @@ import type { SqlCall } from "./sql.ts";
 
 const FAILURES = 3;
 const OPEN_MS = 1_000;
-/** Longer than a call may take: by then whoever tried has come back, or never will (a cancelled request). */
+/**
+ * How long other calls wait for the one that tries the database again. It is longer than a call may take: after it, the
+ * call has ended, or its request was cancelled and it never will.
+ */
 const PROBE_MS = 6_000;
 /** SQLSTATEs of a database that is going down, out of something or too slow: https://www.postgresql.org/docs/17/errcodes-appendix.html */
 const DOWN = /^(08|53|57|58)/;
 
-/** Keeps a dead database from costing its time limit again and again. */
+/** Stops calls to a database that is down, so that not every call waits for its whole time limit. */
 export interface Breaker {
-  /** The same calls; they fail at once with reason `breaker_open` while it is open. */
+  /** The same calls. While the breaker is open they throw `unavailable` at once, with reason `breaker_open`. */
   wrap(call: SqlCall): SqlCall;
   state(): BreakerState;
 }
@@ -24,8 +27,9 @@ interface BreakerOptions {
 }
 
 /**
- * Opens after three calls in a row that found no database, for one to two seconds; then one call may try, and closes it
- * when it is answered. One per isolate. An error that the database itself reports is an answer.
+ * Opens after three calls in a row that the database did not answer, for one to two seconds. Then one call may try; its
+ * answer closes the breaker. An error about the call itself, not about the state of the database, counts as an answer.
+ * There is one breaker per isolate.
  */
 export function circuitBreaker({ log, now = Date.now, random = Math.random }: BreakerOptions): Breaker {
   let failures = 0;

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import type { JournalEntry, WaitingEntry } from "../outage/journal.ts";
 
-/** Identities, a reference to a session, or an address. */
+/** The shape of identities, of a reference to a session, and of an address. */
 const strings = z.record(z.string(), z.string());
 const content = z.looseObject({ kind: z.string() });
 const known = { channel: z.string(), external_id: z.string() };
@@ -51,8 +51,9 @@ const event = z.discriminatedUnion("type", [
 const schema = z.object({ type: z.literal("receive"), at: z.coerce.date(), events: z.array(event) });
 
 /**
- * An entry from its stored text. One that was never ours, or that another version of the hub wrote in another shape, has
- * no `entry`: whoever replays moves it to the quarantine at once, before it fails the store again and again.
+ * Reads an entry from its stored text. A text without the shape of an entry gives no `entry`: the hub did not write it,
+ * or another version of the hub did. The replay moves it to the quarantine at once, for the store would refuse it every
+ * time.
  */
 export function toWaiting(id: string, text: string): WaitingEntry {
   try {

@@ -7,9 +7,9 @@ import { toWaiting } from "./journal-entry.ts";
 interface JournalOptions {
   readonly url: string;
   readonly token: string;
-  /** How many entries may wait. */
+  /** The largest number of waiting entries. */
   readonly limit?: number;
-  /** How long a call may take. */
+  /** Time limit of a call, in ms. */
   readonly timeoutMs?: number;
 }
 
@@ -17,14 +17,17 @@ const STREAM = "journal";
 const QUARANTINE = "journal:quarantine";
 const LEASE = "journal:lease";
 const FAILURES = "journal:failures";
-/** The quarantine is kept this long after the last entry came there: it holds what customers wrote. */
+/** The quarantine is deleted this long after its newest entry came, because it holds what customers wrote. */
 const QUARANTINE_SECONDS = 30 * 86_400;
-/** The longest entry, in characters. A webhook of 1 MiB is shorter; a longer one is not ours, and is never transferred. */
+/**
+ * The longest entry, in characters. An entry of a 1 MiB webhook is shorter. A longer one is not the hub's: it is not
+ * read.
+ */
 const LONGEST = 8_000_000;
-/** Quarantined entries looked at in one call. */
+/** Quarantined entries read in one call. */
 const PAGE = 50;
 
-// Scripts, since each is one step and is answered by the primary; a replica may be behind.
+// Every script runs as one step, and on the primary: a read from a replica may be out of date.
 // https://upstash.com/docs/redis/features/consistency
 const append = `
 local depth = redis.call("XLEN", KEYS[1])
@@ -58,7 +61,7 @@ if found[1] then
 end
 redis.call("HDEL", KEYS[3], ARGV[1])
 return redis.call("XDEL", KEYS[1], ARGV[1])`;
-// Puts what is left of an entry in its place, at the end of the quarantine.
+// Deletes a quarantined entry. What is left of it, if anything, is added at the end of the quarantine.
 const replace = `
 local found = redis.call("XRANGE", KEYS[1], ARGV[1], ARGV[1])
 if found[1] and ARGV[2] ~= "" then
@@ -68,7 +71,7 @@ if found[1] and ARGV[2] ~= "" then
 end
 return redis.call("XDEL", KEYS[1], ARGV[1])`;
 
-/** The journal as a stream in Upstash Redis. */
+/** The journal, kept as a stream in Upstash Redis. */
 export function upstashJournal({ url, token, limit = 100_000, timeoutMs = 1_000 }: JournalOptions): Journal {
   const redis = new Redis({
     url,

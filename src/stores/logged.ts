@@ -4,10 +4,10 @@ import type { Row } from "./rows.ts";
 import { isFailure } from "./sql/refusals.ts";
 import { COLLISIONS, type SqlCall, type SqlFunction } from "./sql.ts";
 
-/** Of a call's argument, what says which rows it was about: ids of ours, and how much it held. */
+/** The fields of a call's argument that are logged: ids of the hub, and counts. */
 const IDS = ["turn_id", "session_id", "id", "attempt", "limit"];
 
-/** What operators do about an error, by its SQLSTATE or PostgREST code. */
+/** What an operator can do about an error, by its SQLSTATE, PostgREST code or HTTP status. */
 const ADVICE: Readonly<Record<string, string>> = {
   "25006": "the database is read-only: is its disk full?",
   "28000": "the connection string's user or password is wrong",
@@ -25,8 +25,9 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * The same calls, with a log line for each that fails (a refusal is an answer): the function, the codes, the ids of what it was about and, for a
- * bad schema, what is wrong with it. Nothing of what the rows hold.
+ * The same calls, with a log line for each that fails. A refusal is an answer and is not logged. The line holds the
+ * function, the codes, the ids in the argument and, for a schema that does not match, the database's message. It never
+ * holds content of rows.
  */
 export function loggedCall(call: SqlCall, log: Log): SqlCall {
   return async (name, argument) => {
@@ -68,12 +69,14 @@ function notified(error: unknown, name: SqlFunction): Row {
   };
 }
 
-/** Whether an error's words speak of tables, columns and functions only; those of other errors may quote a row. */
+/**
+ * Whether an error's message names only tables, columns and functions. The message of another error may quote a row.
+ */
 function aboutSchema(reason: string): boolean {
   return /^(42|3F)|^PGRST2/.test(reason);
 }
 
-/** The functions and lines of Postgres' context, which may quote a row too. */
+/** The functions and line numbers in Postgres' error context. The rest of the context may quote a row. */
 function placesIn(where: unknown): string[] | undefined {
   if (typeof where !== "string") return undefined;
   return [...where.matchAll(/function (?:public\.|hub\.)?(\w+)\([^)]*\)(?: line (\d+))?/g)].map(

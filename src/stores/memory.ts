@@ -7,7 +7,10 @@ import { memoryProofs } from "./memory/proofs.ts";
 import { memorySessions } from "./memory/sessions.ts";
 import { newTables } from "./memory/tables.ts";
 
-/** The executable specification of a store: everything in this process, gone with it. */
+/**
+ * The store in memory: all data is lost with the process. It is the executable specification that the SQL store is
+ * tested against.
+ */
 export function memoryStore(settings: StoreSettings): Store {
   const tables = newTables(settings);
   return {

@@ -8,24 +8,24 @@ import type { SqlCall } from "./sql.ts";
 
 export interface PostgresCalls {
   readonly call: SqlCall;
-  /** Lets calls under way finish, then hangs up. */
+  /** Waits at most 5 s for running calls, then closes all connections. */
   close(): Promise<void>;
 }
 
 interface PostgresOptions {
-  /** Connections at most. One is right behind Hyperdrive, where a connection belongs to its request. */
+  /** The largest number of connections. Use 1 behind Hyperdrive, where each request has its own connection. */
   readonly max: number;
-  /** How long a call may take. */
+  /** Time limit of a call, in ms. */
   readonly timeoutMs?: number;
 }
 
-/** What stands in a statement as it is: only a name of a function of ours may. */
+/** The allowed function names: the name is put into the statement without quoting. */
 const FUNCTION = /^hub_[a-z_]+$/;
 
 /**
  * Calls over a direct connection to Postgres: a pool under Node, the `HYPERDRIVE` binding's string on Workers. A
- * connection has one call at a time. A call that has waited for one half of its time is not sent any more: its caller is
- * told that it failed.
+ * connection runs one call at a time. A call that has waited for a connection for half of its time limit is not sent:
+ * it throws `unavailable` with reason `store_busy`. A call past its limit throws it with reason `store_timeout`.
  */
 export function postgresCalls(
   connectionString: string,
@@ -37,14 +37,14 @@ export function postgresCalls(
       fetch_types: false,
       connect_timeout: Math.ceil(timeoutMs / 1000),
       idle_timeout: 60,
-      // Whoever calls decides when to try again; a driver that waits up to 20 s would make callers wait for a database
-      // that is back.
+      // The caller decides when to try again. With its own backoff the driver waits up to 20 s before it connects, also
+      // to a database that is up again.
       backoff: false,
       onnotice: () => {},
       connection: { application_name: "session-hub", statement_timeout: timeoutMs },
     });
   let pool = connect();
-  // The driver would send further calls behind one that hangs, on the same connection, where nothing stops them.
+  // Without slots the driver sends further calls on the connection of a call that hangs. Those cannot be cancelled.
   const connections = slots(max);
 
   async function ask(sql: postgres.Sql, name: string, argument: Row): Promise<Row> {
@@ -56,7 +56,10 @@ export function postgresCalls(
     return row!.answer;
   }
 
-  /** Puts new connections in the place of silent ones. Calls under way keep their own limit, and end before the next ones do. */
+  /**
+   * Replaces a pool in which a call timed out. Its running calls keep their own time limits; the old connections are
+   * closed once those are over.
+   */
   function replace(silent: postgres.Sql): void {
     if (silent !== pool) return;
     pool = connect();

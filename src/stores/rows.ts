@@ -7,7 +7,7 @@ import type { Effects, Opened } from "../core/receive/conversations.ts";
 import type { Session } from "../core/sessions/session.ts";
 import type { AuditLine, ExportedMessage, ExportedSession } from "../features/privacy/privacy.ts";
 
-/** A row as the database's functions return it: instants as text, nothing as null. */
+/** A row as the database's functions return it: instants as text, absent values as null. */
 export type Row = Record<string, unknown>;
 
 const INSTANTS = new Set([
@@ -27,7 +27,7 @@ const INSTANTS = new Set([
   "at",
 ]);
 
-/** Content as its three columns: its kind, the words a bot reads, and the typed rest. */
+/** Content as its three columns: `kind`, the `text` that a bot reads, and the other fields in `content`. */
 export function toColumns(content: Content): { kind: string; text: string; content: Row } {
   const { kind, ...rest } = content;
   if (content.kind !== "text") return { kind, text: textOf(content), content: rest };
@@ -39,12 +39,12 @@ export function toSession(row: Row): Session {
   return plain(row) as unknown as Session;
 }
 
-/** A session that a call gave to a device, with what else the call has changed. */
+/** A session that a call opened for a device, with the other changes of the call. */
 export function toOpened(row: Row): Opened {
   return { ...toSession(row.session as Row), ...toEffects(row) };
 }
 
-/** What a call has changed beside the session it was about. */
+/** What a call changed besides its own session. */
 export function toEffects({ merged, closed, notified, conflicts, deliveries }: Row): Effects {
   return {
     ...(merged != null && { merged: merged as string[] }),
@@ -92,7 +92,7 @@ export function toTurn(row: Row): Turn {
   return toTurnOf(row, toSession(row.session as Row), toMessage(row.message as Row));
 }
 
-/** A turn whose row comes without its session and message, which are known. */
+/** Reads a turn whose row holds neither session nor message; the caller passes both. */
 export function toTurnOf({ messages, history, ...row }: Row, session: Session, message: Message): Turn {
   return {
     ...(plain(row) as unknown as Turn),

@@ -1,12 +1,12 @@
-/** A few of something to share, the first come first. */
+/** A fixed number of slots, given out in the order of the calls. */
 export interface Slots {
-  /** Waits for a slot and returns how to give it back. Rejects with the signal's reason when that comes before. */
+  /** Waits for a slot; returns a function that gives it back. An abort before that rejects with the signal's reason. */
   take(signal: AbortSignal): Promise<() => void>;
-  /** Takes all slots back, for those who wait: what they stood for has been replaced. */
+  /** Makes all slots free again, because what they stand for has been replaced. Slots taken before count no more. */
   renew(): void;
 }
 
-/** This many slots. */
+/** Creates `count` free slots. */
 export function slots(count: number): Slots {
   let free = count;
   let generation = 0;

@@ -11,9 +11,9 @@ import { returnedRefusal } from "./sql/refusals.ts";
 import { sqlSessions } from "./sql/sessions.ts";
 
 /**
- * One way to the database: calls a function of `migrations/` by name with its one jsonb argument, in one statement
- * and one round trip. Throws what the function refuses with, else `unavailable` or `throttled` with the SQLSTATE as `reason`
- * where there is one.
+ * One transport to the database: calls a function of `migrations/` by name, with its one jsonb argument, in one
+ * statement and one round trip. Throws the function's refusal as its `HubError`. Every other failure is `unavailable`
+ * or `throttled`, with the SQLSTATE as `reason` where there is one.
  */
 export type SqlCall = (name: SqlFunction, argument: Row) => Promise<Row>;
 
@@ -51,14 +51,14 @@ export type SqlFunction =
   | "hub_purge";
 
 /**
- * Two transactions in each other's way (unique violation, serialisation, deadlock): nothing happened, so again, at a
- * random moment so that the two do not meet once more.
+ * SQLSTATEs of a collision of two transactions: unique violation, serialization failure, deadlock. The transaction was
+ * rolled back, so the call is made again. It waits a random time first, so that the two do not collide again.
  */
 export const COLLISIONS = new Set(["23505", "40001", "40P01"]);
 const TRIES = 10;
 const PAUSE_MS = 10;
 
-/** The store whose every state change is a Postgres function, over whatever transport `call` is. */
+/** The store in Postgres. Every method calls one SQL function over the transport `call`. */
 export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
   const ask = async (name: SqlFunction, argument: Row): Promise<Row> => {
     const row = await tryAgain(() => call(name, argument));
@@ -84,7 +84,9 @@ export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
   };
 }
 
-/** What no table can hold (SQLSTATE classes 22 and 54) will not get better by asking again. */
+/**
+ * Turns an error about the data itself (SQLSTATE classes 22 and 54) into `malformed`: another try fails the same way.
+ */
 function unkept(error: unknown): unknown {
   if (!(error instanceof HubError) || !/^(22|54)\w{3}$/.test(error.reason ?? "")) return error;
   const { reason, cause } = error;

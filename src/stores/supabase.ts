@@ -6,9 +6,9 @@ import type { SqlCall } from "./sql.ts";
 
 interface SupabaseOptions {
   readonly url: string;
-  /** The service role's key: the only one that may call the hub's functions. */
+  /** The service role's key. No other key may call the hub's functions. */
   readonly key: string;
-  /** How long a call may take. */
+  /** Time limit of a call, in ms. */
   readonly timeoutMs?: number;
 }
 

@@ -7,22 +7,24 @@ import type { Session } from "../core/sessions/session.ts";
 interface UpstashOptions {
   readonly url: string;
   readonly token: string;
-  /** How long an entry lives after its last use, in seconds. */
+  /** How long a session's entry lives after its last write, in seconds. */
   readonly ttlSeconds: number;
-  /** How long a token lives without use, where it may be a kiosk's. */
+  /** How long a token's entry lives after its last write, in ms, where the token may be a kiosk's. */
   readonly kioskIdleMs?: number;
   readonly log: Log;
-  /** How long a call may take. */
+  /** Time limit of a call, in ms. */
   readonly timeoutMs?: number;
-  /** The clock that sessions expire by. */
+  /** The clock by which sessions expire, in ms since 1970. */
   readonly now?: () => number;
 }
 
-/** How late an answer from before a death may still be put here. */
+/** Death marks outlive every entry by this long: an answer from before a death may be put this late. */
 const LATEST_S = 60;
 
-// A script, so that an answer from before a session or token died cannot come between the question and the write.
-// KEYS: session, its death mark, token, its death mark. ARGV: document, its ms, session_id, the token's ms.
+// Writes a session and its token, unless they are marked as dead. Check and write are one script: otherwise a death
+// between the two would leave a dead session in the cache.
+// KEYS: session, its death mark, token, its death mark. ARGV: document, its lifetime in ms, session_id, the token's
+// lifetime in ms.
 const put = `
 if redis.call("EXISTS", KEYS[2]) == 1 then return 0 end
 if tonumber(ARGV[4]) <= 0 then return 0 end
@@ -32,13 +34,14 @@ if redis.call("EXISTS", KEYS[4]) == 0 then
 end
 return 1`;
 
-// KEYS: what goes, then the death marks. ARGV: how many go, how long a mark stays.
+// Deletes entries and sets death marks.
+// KEYS: the entries, then the death marks. ARGV: the number of entries, the lifetime of a mark in seconds.
 const drop = `
 redis.call("DEL", unpack(KEYS, 1, tonumber(ARGV[1])))
 for i = ARGV[1] + 1, #KEYS do redis.call("SET", KEYS[i], "dead", "EX", ARGV[2]) end
 return 1`;
 
-/** Sessions in Upstash Redis. A cache that does not answer is logged and fails nothing but `ping`. */
+/** The session cache in Upstash Redis. A call that fails is logged; only `ping` throws. */
 export function upstashCache({
   url,
   token,
@@ -63,7 +66,10 @@ export function upstashCache({
       return false;
     }
   };
-  /** How long a copy of the session lives, and a token of it, which may be a kiosk's where it has been at a kiosk. */
+  /**
+   * The lifetimes of the session's entry and of its token's entry, in ms. A session that has been used at a kiosk may
+   * have a kiosk's token, which lives shorter.
+   */
   const livesOf = ({ channels, expires_at }: Session): [number, number] => {
     const ms = Math.floor(Math.min(ttlSeconds * 1_000, expires_at.getTime() - now()));
     return [ms, channels.includes("kiosk") ? Math.min(ms, kioskIdleMs) : ms];
@@ -100,7 +106,7 @@ export function upstashCache({
   };
 }
 
-/** The cache of a hub without one. */
+/** Stands for the cache where none is configured: it keeps nothing. */
 export const noCache: SessionCache = {
   put: async () => {},
   drop: async () => true,
@@ -116,7 +122,7 @@ function sessionName(session_id: string): string {
   return `session:${session_id}`;
 }
 
-/** What says that a token or session died, for longer than an entry of it can live. */
+/** The key of a death mark: the token or session died. A mark lives longer than any entry of it can. */
 function deadName(name: string): string {
   return `dead:${name}`;
 }

@@ -5,9 +5,9 @@ import { anna, day, desk, failure, type Make, minute, rejection, reply, said, te
 const { phone } = anna;
 const ids = (turn: Turn | undefined) => turn?.messages.map(({ external_id }) => external_id);
 
-/** What a bot that takes waiting messages together is handed, and one that hears of edits. */
+/** Turns of a bot with `batch`, and of a bot that hears edits. */
 export function batches(make: Make): void {
-  test("messages that waited behind a turn are answered in one, from the same address", async () => {
+  test("waiting messages from the same address are answered in one turn", async () => {
     const store = await desk(make, { batch: true });
     const one = await store.ask(said("whatsapp", { phone }, "1"), minute(0));
     expect(ids(one)).toEqual(["1"]);
@@ -28,7 +28,7 @@ export function batches(make: Make): void {
     expect((await store.operations.metrics(minute(1))).open_turns).toBe(0);
   });
 
-  test("one from another place of the same channel is not answered with them", async () => {
+  test("a message from another address of the channel is not in the batch", async () => {
     const store = await desk(make, { batch: true });
     const one = await store.ask(said("telegram", { phone }, "1"), minute(0));
     await store.hear(said("telegram", { phone }, "2"), minute(0.1));
@@ -42,7 +42,7 @@ export function batches(make: Make): void {
     expect(batches).toEqual([["2"], ["3"], ["4"]]);
   });
 
-  test("a batch that fails is tried again with what has come since, and dies as one", async () => {
+  test("a failed batch is tried again with newer messages, and becomes a dead letter as a whole", async () => {
     const store = await desk(make, { batch: true });
     const one = await store.ask(said("whatsapp", { phone }, "1"), minute(0));
     for (const id of ["2", "3"]) await store.hear(said("whatsapp", { phone }, id), minute(Number(id) / 20));
@@ -81,7 +81,7 @@ export function batches(make: Make): void {
     expect([ids(between), ids(last)]).toEqual([["t"], ["3"]]);
   });
 
-  test("a batch whose lease is over is claimed as one, and its first claim is stale", async () => {
+  test("a batch whose lease has ended is claimed as a whole, and its first claim is stale", async () => {
     const store = await desk(make, { batch: true });
     const one = await store.ask(said("whatsapp", { phone }, "1"), minute(0));
     for (const id of ["2", "3"]) await store.hear(said("whatsapp", { phone }, id), minute(Number(id) / 20));
@@ -93,7 +93,7 @@ export function batches(make: Make): void {
     expect((await store.operations.metrics(minute(2))).open_turns).toBe(0);
   });
 
-  test("an edit wakes a bot that hears of edits, once, and not while its message waits anyway", async () => {
+  test("an edit wakes a bot that hears edits once, and not while the message's turn waits", async () => {
     const store = await desk(make);
     const at = {
       channel: "telegram",

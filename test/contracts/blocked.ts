@@ -9,9 +9,9 @@ const told = (reachable: boolean, at: Date) =>
     reachability: { channel: "telegram", who: { telegram_chat_id }, reachable, at },
   }) as const;
 
-/** Customers who want nothing from us on a channel. */
+/** Customers who have blocked the shop on a channel. */
 export function blocked(make: Make): void {
-  test("a customer who blocked us gets no more replies there until they write again", async () => {
+  test("a customer who blocked the shop gets no more replies there until they write again", async () => {
     const store = await desk(make);
     const one = await store.answered(said("telegram", { phone }, "1"), [reply("one")], minute(0));
     await store.settleAs(one, { state: "dead", ...rejection("blocked") }, minute(0));
@@ -32,7 +32,7 @@ export function blocked(make: Make): void {
     expect(back.content).toEqual({ kind: "text", text: "welcome back" });
   });
 
-  test("a reply to a customer who blocked us meanwhile is a dead letter", async () => {
+  test("a reply to a customer who blocked the shop meanwhile is a dead letter", async () => {
     const store = await desk(make);
     const turn = await store.ask(said("telegram", { phone }, "1"), minute(0));
     const reachability = { channel: "telegram", who: { phone }, reachable: false };
@@ -48,7 +48,7 @@ export function blocked(make: Make): void {
     const { counters } = await store.operations.metrics(minute(1));
     expect(counters["deliveries|telegram|dead"]).toBe(2);
   });
-  /** Each step is at a minute by the platform's clock, and all of it reaches us in an hour, in this order. */
+  /** Each step happens at a minute of the platform's clock. All reach the hub an hour later, in this order. */
   type Step = readonly [is: "blocks" | "unblocks" | "writes" | "writes elsewhere", at: number];
   test.for<[string, Step[], boolean[], "gets replies" | "gets none"]>([
     [
@@ -152,7 +152,7 @@ export function blocked(make: Make): void {
     expect([applied, deliveries.length > 0]).toEqual([changed, then === "gets replies"]);
   });
 
-  test("customers who become one keep the newest that is known of each", async () => {
+  test("joined customers keep the newest event of each channel", async () => {
     const store = await desk(make);
     await store.hear(said("whatsapp", { phone }, "older"), minute(0));
     await store.hear(said("telegram", { telegram_chat_id }, "younger"), minute(1));
@@ -163,7 +163,7 @@ export function blocked(make: Make): void {
     expect(await store.tell(told(false, minute(6)), minute(60))).toBe(true);
   });
 
-  test("the end of a block that only a refused reply told of counts, whenever it was", async () => {
+  test("an unblock counts at any time when the block was known only from a refused reply", async () => {
     const store = await desk(make);
     const one = await store.answered(said("telegram", { telegram_chat_id }, "1"), [reply("one")], minute(2));
     await store.settleAs(one, { state: "dead", ...rejection("blocked") }, minute(2));

@@ -41,7 +41,7 @@ function open(over: Partial<Parameters<typeof upstashCache>[0]> = {}): SessionCa
 const ID = "019b8b74-1801-7000-8000-000000000001";
 const OTHER = "019b8b74-1801-7000-8000-000000000002";
 
-/** A session as the store gives it. */
+/** A session as the store returns it. */
 function cached(over: Partial<Session> = {}): Session {
   return {
     session_id: ID,
@@ -65,7 +65,7 @@ function cached(over: Partial<Session> = {}): Session {
   };
 }
 
-/** What a reader outside finds by a token, as docs/operations.md says. */
+/** The session that an outside reader finds by a token, as docs/operations.md describes. */
 async function found(token: number): Promise<unknown> {
   const session_id = await client.get<string>(`token:${hash(token)}`);
   return session_id === null ? undefined : ((await client.get(`session:${session_id}`)) ?? undefined);
@@ -73,7 +73,7 @@ async function found(token: number): Promise<unknown> {
 
 const document = (session: Session): unknown => JSON.parse(JSON.stringify(session));
 
-test("a reader outside finds the session by each of its tokens, as it was put last", async () => {
+test("an outside reader finds the last put session by each of its tokens", async () => {
   const cache = open();
   await cache.put(hash(1), cached());
   await cache.put(hash(2), cached({ version: 4 }));
@@ -82,12 +82,12 @@ test("a reader outside finds the session by each of its tokens, as it was put la
   expect(await found(3)).toBeUndefined();
 });
 
-test("nothing leads to a session but its id and its tokens, and no key tells whose it is", async () => {
+test("only a session's id and tokens lead to it, and no key names a person", async () => {
   await open().put(hash(1), cached());
   expect((await client.keys("*")).sort()).toEqual([`session:${ID}`, `token:${hash(1)}`]);
 });
 
-test("a token or session is known from when it is put until it is dropped", async () => {
+test("a token or session is known from put until drop", async () => {
   const cache = open();
   expect(await cache.knows({ token_hash: hash(1) })).toBe(false);
   expect(await cache.knows({ session_id: ID })).toBe(false);
@@ -99,7 +99,7 @@ test("a token or session is known from when it is put until it is dropped", asyn
   expect(await cache.knows({ session_id: ID })).toBe(false);
 });
 
-test("a token that died finds nothing, and the others of its session still do", async () => {
+test("a dropped token finds nothing, and the others of its session still do", async () => {
   const cache = open();
   await cache.put(hash(1), cached());
   await cache.put(hash(2), cached());
@@ -109,7 +109,7 @@ test("a token that died finds nothing, and the others of its session still do", 
   expect(await cache.drop({})).toBe(true);
 });
 
-test("a token that died stays dead, also when an answer from before comes late", async () => {
+test("a dropped token stays dropped, also after a late put", async () => {
   const cache = open();
   await cache.put(hash(1), cached());
   await cache.drop({ token_hashes: [hash(1), hash(2)] });
@@ -120,7 +120,7 @@ test("a token that died stays dead, also when an answer from before comes late",
   expect(await found(3)).toEqual(document(cached()));
 });
 
-test("a session that died leaves no copy, also when an answer from before comes late", async () => {
+test("a dropped session has no copy, also after a late put", async () => {
   const cache = open();
   await cache.put(hash(1), cached());
   await cache.drop({ token_hashes: [hash(1)], session_ids: [ID] });
@@ -130,7 +130,7 @@ test("a session that died leaves no copy, also when an answer from before comes 
   expect(await found(3)).toEqual(document(cached({ session_id: OTHER })));
 });
 
-test("a session that changed leaves no copy until it is put again", async () => {
+test("a changed session has no copy until the next put", async () => {
   const cache = open();
   await cache.put(hash(1), cached());
   await cache.drop({ changed: [ID] });
@@ -140,13 +140,13 @@ test("a session that changed leaves no copy until it is put again", async () => 
   expect(await found(1)).toEqual(document(without));
 });
 
-/** How long each entry still lives, in seconds. */
+/** The remaining lifetime of each entry, in seconds. */
 async function lives(): Promise<number[]> {
   const keys = await client.keys("*");
   return Promise.all(keys.map((key) => client.ttl(key)));
 }
 
-test("every entry lives as long as it is told, and again as long with each use", async () => {
+test("every entry lives for its configured time, again from each put", async () => {
   const cache = open();
   await cache.put(hash(1), cached());
   const fresh = await lives();
@@ -158,7 +158,7 @@ test("every entry lives as long as it is told, and again as long with each use",
   for (const seconds of await lives()) expect(seconds).toBeGreaterThan(3590);
 });
 
-test("a copy lives no longer than its session, and a token no longer than a kiosk's may lie unused", async () => {
+test("a copy lives no longer than its session, and a token no longer than the kiosk's idle time", async () => {
   const ttl = () => client.ttl(`token:${hash(1)}`);
   await open().put(hash(1), cached({ expires_at: new Date(day(1).getTime() + 60_000) }));
   expect(await ttl()).toBeLessThanOrEqual(60);
@@ -170,7 +170,7 @@ test("a copy lives no longer than its session, and a token no longer than a kios
   expect(await client.keys("*")).toEqual([]);
 });
 
-test("what says that something died names nobody and outlives every copy of it", async () => {
+test("a death mark names no person and outlives every copy", async () => {
   const cache = open();
   await cache.put(hash(1), cached());
   await cache.drop({ token_hashes: [hash(1)], session_ids: [ID] });
@@ -178,7 +178,7 @@ test("what says that something died names nobody and outlives every copy of it",
   for (const seconds of await lives()) expect(seconds).toBeGreaterThan(3600);
 });
 
-/** Every call of a cache, which may do no more than take its time. */
+/** Makes every call of a cache. None may throw. */
 async function use(cache: SessionCache): Promise<{ answers: unknown[]; ms: number }> {
   const start = performance.now();
   await cache.put(hash(1), cached());
@@ -200,22 +200,22 @@ function expectOnlyCodes(): void {
   for (const secret of [hash(1), anna.phone, redis.token]) expect(logged).not.toContain(secret);
 }
 
-test("a cache that answers is well", async () => {
+test("a cache that answers resolves its ping", async () => {
   expect((await use(open())).answers).toEqual([true, true, undefined]);
   expect(lines).toEqual([]);
 });
 
-test("a cache that is not there knows nothing, and its absence is logged", async () => {
+test("an unreachable cache knows nothing, and that is logged", async () => {
   expect((await use(open({ url: `http://127.0.0.1:${await freePort()}` }))).answers).toEqual(SILENT);
   expectOnlyCodes();
 });
 
-test("a cache that does not take our token knows nothing", async () => {
+test("a cache that refuses the token knows nothing", async () => {
   expect((await use(open({ token: "wrong" }))).answers).toEqual(SILENT);
   expectOnlyCodes();
 });
 
-test("a cache that never answers costs no more than its limit", async () => {
+test("a cache that never answers takes no longer than its limit", async () => {
   const server = createServer(() => {});
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -228,7 +228,7 @@ test("a cache that never answers costs no more than its limit", async () => {
   server.close();
 });
 
-test("a cache that answers half and stalls, or answers rubbish, fails nothing", async () => {
+test("a cache with half or invalid answers throws nothing", async () => {
   for (const answer of ['{"result":', "<html>no</html>", "[]"]) {
     const server = createServer((_, response) => {
       response.writeHead(200, { "content-type": "application/json" }).write(answer);

@@ -7,9 +7,9 @@ import { annasSession, begin, expectToken, typeIn } from "./proving.ts";
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 const required = { code: "verification_required" };
 
-/** Phones that somebody typed at a kiosk, and nobody has proven. */
+/** Phones that are only claimed: typed at a kiosk, and never verified. */
 export function claims(make: Make): void {
-  test("a fresh phone starts at once, and says that it is only claimed", async () => {
+  test("an unknown claimed phone starts a session at once, and the session says that it is only claimed", async () => {
     const store = await desk(make);
     const session = await typeIn(store, 1, phone, minute(0));
     expect(session).toMatchObject({ phone, phone_verified: false, channels: ["kiosk"], status: "active" });
@@ -22,7 +22,7 @@ export function claims(make: Make): void {
     await expectToken(store, hash(1), session.session_id, minute(2));
   });
 
-  test("typed again it finds what was typed before, by start, restore and message", async () => {
+  test("the same claim finds its session again, by start, restore and message", async () => {
     const store = await desk(make);
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     expect((await typeIn(store, 2, phone, minute(1))).session_id).toBe(session_id);
@@ -31,7 +31,7 @@ export function claims(make: Make): void {
     await expectToken(store, hash(1), session_id, minute(3));
   });
 
-  test("it does not open what a proven phone holds, and changes nothing of it", async () => {
+  test("a claim of a verified phone is refused, and changes nothing", async () => {
     const store = await desk(make);
     const { session } = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     await expect(typeIn(store, 1, phone, minute(1))).rejects.toMatchObject(required);
@@ -44,7 +44,7 @@ export function claims(make: Make): void {
     expect(after).toMatchObject({ channels: ["whatsapp"], message_count: 2, version: session.version });
   });
 
-  test("it does not open a claimed session that went on elsewhere", async () => {
+  test("a claim does not open a claimed session that was used on another channel", async () => {
     const store = await desk(make);
     await typeIn(store, 1, phone, minute(0));
     await store.sessions.restore({ token_hash: hash(1) }, "web", minute(1));
@@ -62,7 +62,7 @@ export function claims(make: Make): void {
       ).rejects.toMatchObject(required);
   });
 
-  test("a webhook with one claim too many is kept not at all", async () => {
+  test("a webhook with one refused claim stores none of its events", async () => {
     const store = await desk(make);
     await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     const kept = [
@@ -74,7 +74,7 @@ export function claims(make: Make): void {
     expect(session.message_count).toBe(1);
   });
 
-  test("a claim finds nothing of a claim that ended or expired, and opens nothing once the phone is somebody's", async () => {
+  test("a claim finds no ended or expired claimed session, and is refused once the phone is verified", async () => {
     const store = await desk(make);
     const ended = await typeIn(store, 1, phone, minute(0));
     await store.sessions.end(hash(1), minute(1));
@@ -92,8 +92,8 @@ export function claims(make: Make): void {
 
   const proofs: [string, (store: Desk) => Promise<Opened>][] = [
     ["a message of its owner", (store) => heard(store, said("whatsapp", { whatsapp_user_id, phone }, "1"))],
-    ["a message with nothing but the phone", (store) => heard(store, said("whatsapp", { phone }, "1"))],
-    ["a message that a caller vouches for", (store) => heard(store, said("web", { phone }, "1"))],
+    ["a platform's message with only the phone", (store) => heard(store, said("whatsapp", { phone }, "1"))],
+    ["a message of a trusted caller", (store) => heard(store, said("web", { phone }, "1"))],
     ["a caller's word", (store) => begin(store, 3, { phone }, minute(3))],
     [
       "a caller's word for what is there",
@@ -105,21 +105,29 @@ export function claims(make: Make): void {
     await begin(store, 3, { phone }, minute(3));
     return { ...session, ...(closed.length > 0 && { closed }) };
   }
-  test.for(proofs)("%s takes a claimed session over: the same one, and dead tokens", async ([, prove]) => {
-    const store = await desk(make);
-    const { session_id } = await typeIn(store, 1, phone, minute(0));
-    await typeIn(store, 2, phone, minute(1));
-    await store.sessions.update({ token_hash: hash(1) }, { data: { cart: ["bread"] } }, minute(2));
-    const after = await prove(store);
-    expect(after).toMatchObject({ session_id, phone, data: { cart: ["bread"] }, closed: [hash(1), hash(2)] });
-    expect(after.phone_verified).toBeUndefined();
-    for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(4));
-    await expectToken(store, hash(3), session_id, minute(4));
-    await expect(typeIn(store, 4, phone, minute(4))).rejects.toMatchObject(required);
-    expect((await prove(store)).closed).toBeUndefined();
-  });
+  test.for(proofs)(
+    "%s verifies a claimed session: the session stays and its tokens end",
+    async ([, prove]) => {
+      const store = await desk(make);
+      const { session_id } = await typeIn(store, 1, phone, minute(0));
+      await typeIn(store, 2, phone, minute(1));
+      await store.sessions.update({ token_hash: hash(1) }, { data: { cart: ["bread"] } }, minute(2));
+      const after = await prove(store);
+      expect(after).toMatchObject({
+        session_id,
+        phone,
+        data: { cart: ["bread"] },
+        closed: [hash(1), hash(2)],
+      });
+      expect(after.phone_verified).toBeUndefined();
+      for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(4));
+      await expectToken(store, hash(3), session_id, minute(4));
+      await expect(typeIn(store, 4, phone, minute(4))).rejects.toMatchObject(required);
+      expect((await prove(store)).closed).toBeUndefined();
+    },
+  );
 
-  test("what somebody put into a claimed session does not overwrite its owner's", async () => {
+  test("data of a claimed session does not overwrite the owner's earlier data", async () => {
     const store = await desk(make);
     const older = { address: "mine", kept: true };
     await begin(store, 1, { whatsapp_user_id }, minute(0), { customer_id: "103", data: older });
@@ -141,7 +149,7 @@ export function claims(make: Make): void {
     expect(closed).toEqual([hash(1), hash(2)]);
   });
 
-  test("nor what its owner began later", async () => {
+  test("data of a claimed session does not overwrite the owner's later data", async () => {
     const store = await desk(make);
     const claimed = await begin(store, 1, { phone }, minute(0), {
       channel: "kiosk",
@@ -167,7 +175,7 @@ export function claims(make: Make): void {
     for (const seed of [1, 2]) await expectToken(store, hash(seed), undefined, minute(4));
   });
 
-  test("who is only spoken of is not found by a claim", async () => {
+  test("an echo to a claimed phone finds no session", async () => {
     const store = await desk(make);
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     const content = { kind: "text", text: "We have your parcel" } as const;
@@ -180,7 +188,7 @@ export function claims(make: Make): void {
     expect(await store.history(session_id)).toEqual([]);
   });
 
-  test("a token that dies while somebody else proves the phone opens nothing in between", async () => {
+  test("a token that ends while another person proves the phone opens nothing meanwhile", async () => {
     const store = await desk(make);
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     const [, update] = await Promise.allSettled([
@@ -193,7 +201,7 @@ export function claims(make: Make): void {
     expect(session.data.planted).toBe(update.status === "fulfilled" ? true : undefined);
   });
 
-  test("the last address of each identity is known, and those of strangers are not", async () => {
+  test("the last address of each identity is exported, and a message without an address changes none", async () => {
     const store = await desk(make);
     await annasSession(store);
     await store.hear(

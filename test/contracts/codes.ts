@@ -18,7 +18,7 @@ const invalid = { code: "code_invalid" };
 
 /** One-time codes. */
 export function codes(make: Make): void {
-  test("a code can go where its owner was heard of, the last place first", async () => {
+  test("a code can be sent to the owner's addresses, last used first", async () => {
     const store = await desk(make);
     await annasSession(store);
     const addresses = await askCode(store, phone, "123456", minute(0));
@@ -31,7 +31,7 @@ export function codes(make: Make): void {
     expect(await askCode(store, phone, "123456", minute(1))).toMatchObject([{ channel: "whatsapp" }]);
   });
 
-  test("after a merge it can go wherever either of the two was heard of, to each identity's last address", async () => {
+  test("after a merge it can be sent to both customers' addresses, the last of each identity", async () => {
     const store = await desk(make);
     const heard = (channel: string, from: Identities, id: string, at: number) =>
       store.hear(said(channel, from, id, { address: { to: id } }), minute(at));
@@ -46,7 +46,7 @@ export function codes(make: Make): void {
     ]);
   });
 
-  test("it never goes to an address that serves one answer only, for others may read along there", async () => {
+  test("it is never sent to an address that serves one answer only, where others may read along", async () => {
     const store = await desk(make);
     const inShop = (id: string) =>
       said("telegram", { telegram_chat_id }, id, { address: { to: "a business's chat" }, address_of: null });
@@ -66,7 +66,7 @@ export function codes(make: Make): void {
     expect(await askCode(store, ben.phone, "123456", minute(5))).toEqual([]);
   });
 
-  test("it goes nowhere for a stranger or a claim, and to its owner also when their session is over", async () => {
+  test("it has no address for an unknown or claimed phone, and the owner's after the session ended", async () => {
     const store = await desk(make);
     expect(await askCode(store, ben.phone, "123456", minute(0))).toEqual([]);
     await typeIn(store, 1, ben.phone, minute(0));
@@ -87,7 +87,7 @@ export function codes(make: Make): void {
     await expectToken(store, hash(901), session.session_id, minute(2));
   });
 
-  test("confirmed for a phone nobody holds it opens a session", async () => {
+  test("confirmed for an unknown phone it opens a session", async () => {
     const store = await desk(make);
     await askCode(store, phone, "123456", minute(0));
     const session = await giveCode(store, phone, "123456", 1, minute(1));
@@ -95,7 +95,7 @@ export function codes(make: Make): void {
     expect(session.phone_verified).toBeUndefined();
   });
 
-  test("with the token of an anonymous session that one joins, and all other tokens of both die", async () => {
+  test("with an anonymous session's token it merges that session, and all other tokens of both end", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     await begin(store, 1, { visitor_id: "v" }, minute(0), { data: { cart: ["new"] } });
@@ -112,7 +112,7 @@ export function codes(make: Make): void {
     await expectToken(store, hash(3), mine.session_id, minute(3));
   });
 
-  test("the device stays the same one under its new token", async () => {
+  test("the device keeps its id under its new token", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: "v" }, minute(0));
     const [before] = await store.proofs.devices({ token_hash: hash(1) }, minute(0));
@@ -123,7 +123,7 @@ export function codes(make: Make): void {
     ]);
   });
 
-  test("a claimed session is proven by it, and the kiosk goes on with what was gathered", async () => {
+  test("it verifies a claimed session, and the kiosk keeps the session's data", async () => {
     const store = await desk(make);
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     await typeIn(store, 2, phone, minute(0));
@@ -136,7 +136,7 @@ export function codes(make: Make): void {
     expect(mine.phone_verified).toBeUndefined();
   });
 
-  test("a dead token is none: the code still opens the phone's session", async () => {
+  test("with an ended token the code still opens the phone's session", async () => {
     const store = await desk(make, { kioskIdleMs: 60_000 });
     await begin(store, 1, { visitor_id: "v" }, minute(0), { channel: "kiosk" });
     await askCode(store, phone, "123456", minute(1));
@@ -145,7 +145,7 @@ export function codes(make: Make): void {
     expect(mine.visitor_id).toBeUndefined();
   });
 
-  test("whoever confirms one at a kiosk where somebody else is known joins nobody", async () => {
+  test("a code confirmed at a kiosk of another customer joins nobody", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     await begin(store, 1, { telegram_chat_id: "8888" }, minute(0), { channel: "kiosk" });
@@ -160,7 +160,7 @@ export function codes(make: Make): void {
     expect(other.session.session_id).not.toBe(mine.session_id);
   });
 
-  test("a phone whose owner is known to be another person comes along without their session", async () => {
+  test("a phone moves without its owner's session when the two are known to be different people", async () => {
     const store = await desk(make);
     const { session: annas } = await annasSession(store);
     const bens = await bensSession(store);
@@ -191,7 +191,7 @@ export function codes(make: Make): void {
     },
   );
 
-  test("a code is for one use, and a new one replaces it", async () => {
+  test("a code works once, and a new one replaces it", async () => {
     const store = await desk(make);
     await askCode(store, phone, "111111", minute(0));
     await askCode(store, phone, "222222", minute(1));
@@ -201,14 +201,14 @@ export function codes(make: Make): void {
     await expect(giveCode(store, ben.phone, "222222", 2, minute(2))).rejects.toMatchObject(invalid);
   });
 
-  test("of two who give it at once one gets in", async () => {
+  test("of two confirmations at once one succeeds", async () => {
     const store = await desk(make);
     await askCode(store, phone, "123456", minute(0));
     const calls = [1, 2, 3].map((seed) => giveCode(store, phone, "123456", seed, minute(1)));
     expect(await succeeded(calls)).toBe(1);
   });
 
-  test("it dies after five minutes, and after five wrong ones", async () => {
+  test("a code ends after five minutes, and after five wrong tries", async () => {
     const store = await desk(make);
     await askCode(store, phone, "123456", minute(0));
     await expect(giveCode(store, phone, "123456", 1, minute(5))).rejects.toMatchObject(invalid);
@@ -222,7 +222,7 @@ export function codes(make: Make): void {
     await expect(giveCode(store, phone, "123456", 1, minute(8))).rejects.toMatchObject(invalid);
   });
 
-  test("three may be asked for in a quarter of an hour for a phone, known or not", async () => {
+  test("a phone, known or not, gets three codes in 15 minutes", async () => {
     const store = await desk(make);
     for (const at of [0, 1, 2]) await askCode(store, phone, "123456", minute(at));
     await expect(askCode(store, phone, "999999", minute(5))).rejects.toMatchObject({
@@ -234,7 +234,7 @@ export function codes(make: Make): void {
     await giveCode(store, phone, "777777", 1, minute(15));
   });
 
-  test("ten may be asked for in a day for a phone, known or not", async () => {
+  test("a phone, known or not, gets ten codes in a day", async () => {
     const store = await desk(make);
     for (let i = 0; i < 10; i++) await askCode(store, phone, "123456", minute(i * 20));
     await expect(askCode(store, phone, "999999", minute(200))).rejects.toMatchObject({
@@ -245,7 +245,7 @@ export function codes(make: Make): void {
     await askCode(store, phone, "123456", day(1));
   });
 
-  test("who asks too often is refused before the phone is counted", async () => {
+  test("a caller over its own limit is refused without a count for the phone", async () => {
     const store = await desk(make);
     const phones = [...Array(6).keys()].map((i) => `+49151123457${i}0`);
     const keys = [`ip:${hash(1)}`, `device:${hash(2)}`];
@@ -256,7 +256,7 @@ export function codes(make: Make): void {
     await expect(askCode(store, phones[5]!, "123456", minute(2), [keys[0]!])).rejects.toMatchObject(refused);
   });
 
-  test("codes, links and limits are forgotten once they count no more", async () => {
+  test("codes, links and limits are deleted once they no longer count", async () => {
     const store = await desk(make);
     await askCode(store, phone, "123456", minute(0));
     await store.housekeeping.expire(day(2), 10);

@@ -7,7 +7,7 @@ const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 const LINK = hash(500);
 const NEXT = hash(700);
 
-/** Two customers become one only where the person at hand has said so, knowing both. */
+/** Two known customers are joined only if the person at the device agrees, after both are named. */
 export function consent(make: Make): void {
   test("a code at a device of another customer asks first, names both, and stays valid", async () => {
     const store = await desk(make);
@@ -46,7 +46,7 @@ export function consent(make: Make): void {
     ).toMatchObject({ session_id: bens.session_id });
   });
 
-  test("agreed to, two sessions of nothing different become one, and only the device's token lives", async () => {
+  test("after consent the two sessions merge, and only the device's token stays", async () => {
     const store = await desk(make);
     const known = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "w"), minute(0));
     await begin(store, 1, { phone }, minute(0));
@@ -64,7 +64,7 @@ export function consent(make: Make): void {
     await expectToken(store, hash(4), joint.session_id, minute(4));
   });
 
-  test("a phone that nobody has is asked about, too, and agreed to it signs the other devices out", async () => {
+  test("an unknown phone is asked about too, and consent signs the other devices out", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { telegram_chat_id }, minute(0));
     await begin(store, 2, { telegram_chat_id }, minute(0));
@@ -82,7 +82,7 @@ export function consent(make: Make): void {
     expect(await given({ merge: true })).toMatchObject({ session_id, phone, closed: [hash(2), hash(1)] });
   });
 
-  test("a customer without a session is named by what they hold", async () => {
+  test("a customer without a session is named by their identities", async () => {
     const store = await desk(make);
     await annasSession(store);
     await begin(store, 1, { telegram_chat_id: ben.telegram_chat_id }, day(9));
@@ -111,7 +111,7 @@ export function consent(make: Make): void {
     }
   });
 
-  test("a phone that is only claimed is named alone", async () => {
+  test("a claimed phone is named alone", async () => {
     const store = await desk(make);
     await typeIn(store, 1, phone, minute(0));
     await begin(store, 2, { telegram_chat_id: ben.telegram_chat_id }, minute(1));
@@ -125,7 +125,7 @@ export function consent(make: Make): void {
     expect(error.details.sessions[1]).not.toHaveProperty("session_id");
   });
 
-  test("nobody is asked about their own phone, or from a session that is nobody's", async () => {
+  test("no question for the customer's own phone or from an anonymous session", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     await askCode(store, phone, "111111", minute(0));
@@ -140,7 +140,7 @@ export function consent(make: Make): void {
   const show = (store: Parameters<typeof scan>[0], seed: number, now: Date) =>
     store.proofs.createLink({ token_hash: hash(seed), link_hash: LINK, new_token_hash: NEXT }, now);
 
-  test("a known customer who scans another one's code is asked, and joins by sending it again", async () => {
+  test("a known customer who scans another customer's code is asked, and agrees by sending it again", async () => {
     const store = await desk(make);
     const known = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "w0"), minute(-5));
     await begin(store, 9, { phone }, minute(-4));
@@ -172,7 +172,7 @@ export function consent(make: Make): void {
     );
   });
 
-  test("only the same sender agrees, and only within ten minutes", async () => {
+  test("only the same sender can agree, and only within ten minutes", async () => {
     const store = await desk(make);
     await store.hear(said("whatsapp", { whatsapp_user_id }, "w0"), minute(-5));
     await store.hear(said("viber", { viber_user_id: "v" }, "v0"), minute(-5));
@@ -186,7 +186,7 @@ export function consent(make: Make): void {
     expect(await text({ whatsapp_user_id }, "w3", 13)).toBe("link_failed");
   });
 
-  test("a customer known by any of their identities is asked, also from an account never heard of", async () => {
+  test("a customer known by any identity is asked, also from an unknown account", async () => {
     const store = await desk(make);
     const known = await store.hear(said("kiosk", { phone }, "k0"), minute(-5));
     await begin(store, 1, { telegram_chat_id: "4471002" }, minute(0));
@@ -198,7 +198,7 @@ export function consent(make: Make): void {
     });
   });
 
-  test("a scanner never heard of joins at once, and so does a known one with a page that is nobody's", async () => {
+  test("an unknown sender joins at once, and so does a known one at an anonymous page", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0));
     await show(store, 1, minute(0));

@@ -5,9 +5,9 @@ import { actorOf, begin, expectToken } from "./proving.ts";
 const { phone, telegram_chat_id, whatsapp_user_id, visitor_id } = anna;
 const missing = { code: "session_not_found" };
 
-/** The shop's own names for its customers, by a trusted caller's word. */
+/** The shop's own ids of its customers, given by trusted callers. */
 export function customerIds(make: Make): void {
-  test("a name is the customer's, of all their sessions, and not the session's", async () => {
+  test("a customer_id belongs to the customer and shows in all their sessions", async () => {
     const store = await desk(make);
     const first = await begin(store, 1, { phone }, minute(0), { customer_id: "103" });
     expect(first).toMatchObject({ customer_id: "103", version: 1 });
@@ -16,7 +16,7 @@ export function customerIds(make: Make): void {
     expect(session).toMatchObject({ customer_id: "103", previous_session_id: first.session_id });
   });
 
-  test("it finds a customer where no identity does, and opens their next session", async () => {
+  test("it finds a customer when no identity does, and opens their next session", async () => {
     const store = await desk(make);
     const first = await begin(store, 1, { phone }, minute(0), { customer_id: "103" });
     expect(await begin(store, 2, {}, minute(1), { customer_id: "103" })).toMatchObject({
@@ -31,7 +31,7 @@ export function customerIds(make: Make): void {
     expect(fresh.session_id).not.toBe(next.session_id);
   });
 
-  test("a session is restored by it, with a token for the device, and by one that nobody has it is not", async () => {
+  test("a session is restored by a known customer_id with a token for the device, and not by an unknown one", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0), { customer_id: "103" });
     const restored = await store.sessions.restore(
@@ -48,7 +48,7 @@ export function customerIds(make: Make): void {
     await expect(store.sessions.restore(ended, "web", minute(4))).rejects.toMatchObject(missing);
   });
 
-  test("it opens no session for somebody who turns out to have one under their name", async () => {
+  test("a start with a known customer_id finds the customer's session instead of opening one", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
     const named = await begin(store, 2, {}, day(7), { customer_id: "103" });
@@ -57,7 +57,7 @@ export function customerIds(make: Make): void {
     expect(opened.merged).toBeUndefined();
   });
 
-  test("nor by the name of another one than the identities find", async () => {
+  test("a restore whose identities find a customer ignores the customer_id of another one", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
     await begin(store, 2, {}, day(8), { customer_id: "103" });
@@ -81,7 +81,7 @@ export function customerIds(make: Make): void {
     expect((await store.sessions.restore(who, "web", minute(1))).session_id).toBe(session.session_id);
   });
 
-  test("two sessions become one when the name says so, and all other tokens die", async () => {
+  test("two sessions merge when the customer_id is the same, and all other tokens end", async () => {
     const store = await desk(make);
     const known = await begin(store, 1, { phone }, minute(0), { customer_id: "103", data: { a: 1 } });
     const chat = await begin(store, 2, { telegram_chat_id }, minute(1), { data: { b: 2 } });
@@ -99,7 +99,7 @@ export function customerIds(make: Make): void {
     await expectToken(store, hash(2), known.session_id, minute(3));
   });
 
-  test("told by the session's id, every token dies", async () => {
+  test("when a call by session_id joins two customers, every token ends", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0), { customer_id: "103" });
     const { session_id } = await begin(store, 2, { telegram_chat_id }, minute(1));
@@ -107,7 +107,7 @@ export function customerIds(make: Make): void {
     expect(named.closed).toEqual([hash(1), hash(2)]);
   });
 
-  test("the same name again changes nothing, and a first one moves the version", async () => {
+  test("a repeated customer_id changes nothing, and a first one moves the version", async () => {
     const store = await desk(make);
     const { session_id, version } = await begin(store, 1, { phone }, minute(0));
     const named = await store.sessions.update({ session_id }, { customer_id: "103" }, minute(1));
@@ -122,7 +122,7 @@ export function customerIds(make: Make): void {
     conflicts: ["customer_id"],
   };
 
-  test("another name for the same phone is a conflict: told, noted once, and nothing is relabelled", async () => {
+  test("another customer_id for the same phone is a conflict: reported, recorded once, and not stored", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0), { customer_id: "103" });
     const started = await begin(store, 2, { phone }, minute(1), { customer_id: "104" });
@@ -136,7 +136,7 @@ export function customerIds(make: Make): void {
     expect(quiet).not.toHaveProperty("conflicts");
   });
 
-  test("a restore tells the conflict as well, and finds by the identity", async () => {
+  test("a restore reports the conflict too, and finds the session by the identity", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0), { customer_id: "103" });
     const who = { token_hash: hash(2), identities: { phone }, customer_id: "104" };
@@ -144,7 +144,7 @@ export function customerIds(make: Make): void {
     expect(restored).toMatchObject({ session_id, customer_id: "103", ...conflicting });
   });
 
-  test("so is the name of a customer who differs in something, and both stay who they are", async () => {
+  test("a customer_id of a customer with a different identity is a conflict, and both stay unchanged", async () => {
     const store = await desk(make);
     const bens = await begin(store, 1, { phone: ben.phone }, minute(0), { customer_id: "104" });
     const annas = await begin(store, 2, { phone }, minute(1));
@@ -161,7 +161,7 @@ export function customerIds(make: Make): void {
     ]);
   });
 
-  test("customers of two names are two people: newer proof moves only the identity", async () => {
+  test("customers with two customer_ids are two people: newer proof moves only the identity", async () => {
     const store = await desk(make);
     const annas = await begin(store, 1, { phone }, minute(0), { customer_id: "103" });
     const bens = await begin(store, 2, { telegram_chat_id: ben.telegram_chat_id }, minute(1), {
@@ -176,7 +176,7 @@ export function customerIds(make: Make): void {
     await expectToken(store, hash(1), annas.session_id, minute(3));
   });
 
-  test("identities that another customer loses find no one, so the name does, and no session is opened between", async () => {
+  test("when all identities are taken from another customer, the customer_id finds the customer, and no extra session is opened", async () => {
     const store = await desk(make);
     const named = await begin(store, 1, { telegram_chat_id }, minute(0), { customer_id: "103" });
     const loser = await begin(store, 2, { phone, whatsapp_user_id: ben.whatsapp_user_id }, minute(1));
@@ -193,7 +193,7 @@ export function customerIds(make: Make): void {
     for (const key of ["merged", "closed"]) expect(back).not.toHaveProperty(key);
   });
 
-  test("a claim brings no name", async () => {
+  test("a claim stores no customer_id", async () => {
     const store = await desk(make);
     const known = await begin(store, 1, { telegram_chat_id }, minute(0), { customer_id: "103" });
     const over = { channel: "kiosk", claimed: true, customer_id: "103" };
@@ -235,7 +235,7 @@ export function customerIds(make: Make): void {
     expect(page.sessions).toHaveLength(3);
   });
 
-  test("find shows a phone that is only claimed as such, and of many sessions the newest twenty", async () => {
+  test("find marks a claimed phone, and returns the newest twenty of many sessions", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0), { channel: "kiosk", claimed: true });
     expect(await store.sessions.find({ identities: { phone } }, minute(1))).toMatchObject([

@@ -5,7 +5,7 @@ import { anna, day, desk, failure, type Make, minute, rejection, reply, said } f
 const { phone, telegram_chat_id } = anna;
 
 export function deliveries(make: Make): void {
-  test("a reply is saved with its delivery, and the first of the line is ours to send", async () => {
+  test("a reply is saved with its delivery, and the first of the lane is claimed", async () => {
     const store = await desk(make);
     const turn = await store.ask(said("telegram", { telegram_chat_id }, "1"), minute(0));
     const completed = await store.conversations.complete(turn, [reply("one"), reply("two")], minute(0.5));
@@ -30,7 +30,7 @@ export function deliveries(make: Make): void {
     expect(session).toMatchObject({ message_count: 3, updated_at: minute(0.5), last_activity: minute(0) });
   });
 
-  test("a settled delivery hands over the next of its line, and the message is sent with it", async () => {
+  test("settling a delivery claims the next of its lane, and the message is sent", async () => {
     const store = await desk(make);
     const message = said("telegram", { phone }, "1");
     const one = await store.answered(message, [reply("one"), reply("two")], minute(0));
@@ -47,7 +47,7 @@ export function deliveries(make: Make): void {
     expect(await store.conversations.due(day(1), 10)).toEqual({ turns: [], deliveries: [] });
   });
 
-  test("a reply that was saved by a faster clock is handed over by a slower one", async () => {
+  test("a reply saved by a fast clock is claimed by a slow one", async () => {
     const store = await desk(make);
     const one = await store.answered(said("telegram", { phone }, "1"), [reply("one")], minute(0));
     const turn = await store.ask(said("telegram", { phone }, "2"), minute(0.1));
@@ -55,7 +55,7 @@ export function deliveries(make: Make): void {
     expect(await store.settleAs(one, {}, minute(0.4))).toMatchObject([{ content: { text: "two" } }]);
   });
 
-  test("the parts of a reply go one after the other; it is sent when the last one is", async () => {
+  test("the parts of a reply are sent one after another, and it is sent when the last one is", async () => {
     const store = await desk(make);
     const message = said("whatsapp", { phone }, "1");
     let part: Delivery | undefined = await store.answered(
@@ -76,7 +76,7 @@ export function deliveries(make: Make): void {
     expect((await store.history(session_id)).at(-1)?.text).toBe("abc");
   });
 
-  test("one dead part fails the reply, and the rest still goes out", async () => {
+  test("one dead part fails the reply, and the other parts are still sent", async () => {
     const store = await desk(make);
     const a = await store.answered(said("whatsapp", { phone }, "1"), [reply("ab", ["a", "b"])], minute(0));
     const [b] = await store.settleAs(a, { state: "dead", ...rejection("131026") }, minute(0));
@@ -85,7 +85,7 @@ export function deliveries(make: Make): void {
     expect((await store.history(a.session_id)).at(-1)?.status).toBe("failed");
   });
 
-  test("a reply without parts is there for its customer to fetch", async () => {
+  test("a reply without parts is saved for its customer to fetch", async () => {
     const store = await desk(make);
     const turn = await store.ask(said("web", { phone }, "1"), minute(0));
     const { messages, deliveries } = await store.conversations.complete(turn, [reply("here", [])], minute(0));
@@ -93,7 +93,7 @@ export function deliveries(make: Make): void {
     expect(messages).toMatchObject([{ status: "sent", text: "here" }]);
   });
 
-  test("lines of different channels don't wait for each other", async () => {
+  test("lanes of different channels don't wait for each other", async () => {
     const store = await desk(make);
     const telegram = await store.answered(
       said("telegram", { phone }, "1"),
@@ -130,7 +130,7 @@ export function deliveries(make: Make): void {
     expect(two?.content).toEqual({ kind: "text", text: "two" });
   });
 
-  test("one to be tried again at once is handed over at once", async () => {
+  test("a delivery to be retried at once is claimed at once", async () => {
     const store = await desk(make);
     const one = await store.answered(said("telegram", { phone }, "1"), [reply("one")], minute(0));
     const outcome = { state: "pending", retry_at: minute(0), ...failure("429") } as const;
@@ -139,7 +139,7 @@ export function deliveries(make: Make): void {
     ]);
   });
 
-  test("the next answer takes an earlier reply along whose time has come", async () => {
+  test("completing a turn claims an earlier reply that is due", async () => {
     const store = await desk(make);
     const one = await store.answered(said("telegram", { phone }, "1"), [reply("one")], minute(0));
     const outcome = { state: "pending", retry_at: minute(1), ...failure("429") } as const;
@@ -149,7 +149,7 @@ export function deliveries(make: Make): void {
     expect(deliveries).toMatchObject([{ content: { text: "one" }, attempt: 2 }]);
   });
 
-  test("a delivery whose lease is over is sent again, and the first attempt's outcome is stale", async () => {
+  test("a delivery whose lease has ended is claimed again, and the first attempt's outcome is stale", async () => {
     const store = await desk(make);
     const first = await store.answered(
       said("telegram", { phone }, "1"),
@@ -164,7 +164,7 @@ export function deliveries(make: Make): void {
     expect(await store.settleAs(deliveries[0]!, { external_id: "t1b" }, minute(1))).toEqual([]);
   });
 
-  test("an outcome of something unknown changes nothing", async () => {
+  test("an outcome of an unknown delivery changes nothing", async () => {
     const store = await desk(make);
     const unknown = { delivery_id: "00000000-0000-4000-8000-000000000000", attempt: 1 };
     const nothing = { deliveries: [], changed: [] };
@@ -172,7 +172,7 @@ export function deliveries(make: Make): void {
     expect(await store.conversations.settle([], minute(0))).toEqual(nothing);
   });
 
-  test("a platform that gives one id twice holds up nobody", async () => {
+  test("a platform that gives one id twice does not stop the lane", async () => {
     const store = await desk(make);
     const [one, two] = [reply("one"), reply("two")];
     const first = await store.answered(said("telegram", { phone }, "1"), [one, two], minute(0));
@@ -184,7 +184,7 @@ export function deliveries(make: Make): void {
     expect(kept.map(({ status }) => status)).toEqual([undefined, "sent", "read"]);
   });
 
-  test("a sweep claims at most what it asks for, oldest first, the head of each line", async () => {
+  test("a sweep claims at most its limit, oldest first, the first of each lane", async () => {
     const store = await desk(make);
     for (const [i, id] of ["b", "a", "c"].entries())
       await store.answered(said("telegram", { visitor_id: id }, id), [reply(id), reply("behind")], minute(i));
@@ -207,7 +207,7 @@ export function deliveries(make: Make): void {
     expect(deliveries).toMatchObject([{ content: { text: "b" } }]);
   });
 
-  test("what several outcomes make room for comes by channel, and then in their order", async () => {
+  test("deliveries claimed by several outcomes are sorted by channel and then by outcome", async () => {
     const store = await desk(make);
     const sent = [];
     for (const [channel, id] of [
@@ -227,7 +227,7 @@ export function deliveries(make: Make): void {
     expect(deliveries.map(({ content }) => (content as { text: string }).text)).toEqual(["c", "a", "b"]);
   });
 
-  test("replies keep what surrounds their words", async () => {
+  test("replies keep all fields of their content", async () => {
     const store = await desk(make);
     const content = { kind: "text", text: "whole", context: { forwarded: true } } as const;
     const turn = await store.ask(said("telegram", { phone }, "1"), minute(0));

@@ -5,9 +5,9 @@ import { annasSession, askCode, begin, expectToken } from "./proving.ts";
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 const gone = { code: "session_not_found" };
 
-/** The devices of a session, and the identities it lets go. */
+/** The devices of a session, and unlinking identities. */
 export function devices(make: Make): void {
-  test("each is listed with its channel and its use, to its owner and to operators", async () => {
+  test("each device is listed with its channel and last use, for its owner and for operators", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0));
     await begin(store, 2, { phone }, minute(1), { channel: "kiosk" });
@@ -35,7 +35,7 @@ export function devices(make: Make): void {
     await expect(store.proofs.devices({ token_hash: hash(9) }, minute(5))).rejects.toMatchObject(gone);
   });
 
-  test("the last use is kept to a quarter of a minute, at a kiosk to a second", async () => {
+  test("the last use is recorded to 15 seconds, at a kiosk to a second", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
     await begin(store, 2, { phone }, minute(0), { channel: "kiosk" });
@@ -55,7 +55,7 @@ export function devices(make: Make): void {
     expect(await seconds(15)).toEqual({ web: 15, kiosk: 15 });
   });
 
-  test("one lets another's token die, or its own, and only of its session", async () => {
+  test("a device revokes another device of its session, or itself, and no device of another session", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
     await begin(store, 2, { phone }, minute(1));
@@ -73,7 +73,7 @@ export function devices(make: Make): void {
     expect(session.status).toBe("active");
   });
 
-  test("a kiosk's token dies when it is left lying, however often it is only looked through", async () => {
+  test("a kiosk's token ends without use, and reading is no use", async () => {
     const store = await desk(make, { kioskIdleMs: 120_000 });
     const { session_id } = await begin(store, 1, { phone }, minute(0), { channel: "kiosk" });
     await begin(store, 2, { phone }, minute(0));
@@ -93,7 +93,7 @@ export function devices(make: Make): void {
     await expectToken(store, hash(2), session_id, minute(60));
   });
 
-  test("the tokens of sessions that became one by a message all die: each device proves again who it is", async () => {
+  test("when a message merges sessions, all their tokens end and each device must prove again", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
     await begin(store, 2, { telegram_chat_id }, minute(1));
@@ -102,7 +102,7 @@ export function devices(make: Make): void {
     expect(await store.proofs.devices({ session_id: session.session_id }, minute(3))).toEqual([]);
   });
 
-  test("an unlinked identity opens another session, and is written to no more", async () => {
+  test("an unlinked identity opens another session, and gets no more messages of the first", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     const { session: unlinked, removed } = await store.proofs.unlink(
@@ -122,7 +122,7 @@ export function devices(make: Make): void {
     expect(again.removed).toBeUndefined();
   });
 
-  test("the last identity may go, too, and a claimed one", async () => {
+  test("the last identity can be unlinked, and so can a claimed one", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0), { channel: "kiosk", claimed: true });
     const { session: bare } = await store.proofs.unlink(hash(1), "phone", minute(1));

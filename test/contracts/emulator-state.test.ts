@@ -49,7 +49,7 @@ afterEach(async () => {
   await rm(dir, { recursive: true });
 });
 
-test("Telegram knows chats, messages, files, blocks and what was sent after a restart, and goes on counting", async () => {
+test("after a restart Telegram keeps chats, messages, files, blocks, sent messages and counters", async () => {
   emulator = await telegram();
   const photo = [{ file_id: "AgACphotophoto", file_unique_id: "u", width: 1, height: 1 }];
   const first = await script.post("/_customer/message", { chat, photo });
@@ -79,7 +79,7 @@ test("Telegram knows chats, messages, files, blocks and what was sent after a re
   expect(await script.get("/_sent")).toEqual({ last: 2, sent: [] });
 });
 
-test("WhatsApp knows customers by both names, their window, messages and media after a restart", async () => {
+test("after a restart WhatsApp keeps customers by both ids, their window, messages and media", async () => {
   emulator = await whatsapp();
   const image = { id: "9001", mime_type: "image/png" };
   const written = await script.post("/_customer/message", {
@@ -128,7 +128,7 @@ test.each([
   expect((await script.get("/_delivery")).stats).toMatchObject({ pending: 0, attempts: 0 });
 });
 
-test("a kill loses no send that was answered, and a torn line is left out", { timeout: 60_000 }, async () => {
+test("a kill loses no answered send, and a half-written line is ignored", { timeout: 60_000 }, async () => {
   const port = await freePort();
   const program = `
     import { startTelegramEmulator } from "./dev/emulators/telegram.ts";

@@ -54,7 +54,7 @@ test("a customer's message reaches the webhook as a whole update with the secret
   });
 });
 
-test("grammY talks to it, and what it sends is listed in order", async () => {
+test("grammY can use it, and sent messages are listed in order", async () => {
   await start();
   const { message_id } = await post("/_customer/message", { chat: { id: 7 }, text: "hello" });
   expect(await api.getMe()).toMatchObject({ is_bot: true, username: "hub_bot" });
@@ -94,7 +94,7 @@ test.for([
   ["an open star", { text: "a *b", parse_mode: "Markdown" }, `${parse}Can't find end of the entity starting`],
   ["a missing reply", { reply_parameters: { message_id: 1 } }, "message to be replied not found"],
   ["66 bytes of callback data", { reply_markup: keyboard }, "BUTTON_DATA_INVALID"],
-] as const)("refuses %s in Telegram's words", async ([, params, words]) => {
+] as const)("refuses %s with Telegram's error", async ([, params, words]) => {
   await start();
   await post("/_customer/message", { chat: { id: 7 }, text: "hello" });
   const [status, body] = await call("sendMessage", { chat_id: 7, text: "x", ...params });
@@ -102,7 +102,7 @@ test.for([
   expect(body.description.slice(0, 13 + words.length)).toBe(`Bad Request: ${words}`);
 });
 
-test("counts the limit of 4096 after the markup is read", async () => {
+test("counts the limit of 4096 after parsing the markup", async () => {
   await start({ strict: false });
   await api.sendMessage(7, `<b>${"&amp;".repeat(4096)}</b>`, { parse_mode: "HTML" });
 });
@@ -150,7 +150,7 @@ test("a callback is answered once asked, and a block shows on both sides", async
   expect(hub.webhooks[2]?.json.my_chat_member.new_chat_member.status).toBe("kicked");
 });
 
-test("a shared contact is the customer's own, unless it is not", async () => {
+test("a shared contact has the customer's user_id only if it is their own", async () => {
   await start();
   await post("/_customer/contact", { chat: 7, phone_number: "447700900123" });
   await post("/_customer/contact", { chat: 7, phone_number: "447700900124", own: false, user_id: 8 });
@@ -176,7 +176,7 @@ test("an edit keeps its message_id, and a raw update is delivered as given and c
   await api.sendMessage(chat.id, "hi", { reply_parameters: { message_id: 11 } });
 });
 
-test("a refused update is redelivered the same, before the chat's next one, and given up in the end", async () => {
+test("a refused update is redelivered unchanged before the chat's next one, and given up in the end", async () => {
   await start({ delivery: { ...quick, retryMs: 30 } });
   hub.statuses.push(503, 500);
   const first = await post("/_customer/message", { chat: 7, text: "one" });
@@ -221,7 +221,7 @@ test("setWebhook moves the deliveries and the secret", async () => {
   );
 });
 
-test("faults hit the calls they name as often as they say", async () => {
+test("faults apply to the named calls the given number of times", async () => {
   await start({ strict: false });
   await post("/_faults", {
     kind: "status",
@@ -254,7 +254,7 @@ test("faults hit the calls they name as often as they say", async () => {
   ).toMatchObject([400, { error: expect.stringContaining("kind") }]);
 });
 
-test("with limits on, a chat gets five at once and then one a second; a group twenty", async () => {
+test("with limits on, a chat gets five messages at once and then one a second, a group twenty", async () => {
   await start({ strict: false, limits: true });
   for (let i = 0; i < 5; i++) await api.sendMessage(7, `${i}`);
   const error = await api.sendMessage(7, "sixth").catch((e: GrammyError) => e);
@@ -270,7 +270,7 @@ test("with limits on, a chat gets five at once and then one a second; a group tw
   await api.sendMessage(7, "sixth");
 });
 
-test("a long poll wakes for what it waits for, and the log keeps only its newest", async () => {
+test("a long poll returns on the entry it waits for, and the log keeps only its newest entries", async () => {
   await start({ strict: false, keep: 3 });
   const poll = get("/_sent?chat_id=7&method=sendMessage&wait=5&count=2");
   await api.sendChatAction(7, "typing");
@@ -319,7 +319,7 @@ const refusalOf = (sending: Promise<unknown>) =>
     (error: GrammyError) => `${error.error_code} ${error.description}`,
   );
 
-test("a user connects the bot to their own account, and whoever writes there reaches it as business messages", async () => {
+test("a user connects the bot to their account, and messages to that account reach it as business messages", async () => {
   await start();
   const { business_connection_id } = await post("/_customer/business/connect", { user: owner });
   const about = { business_connection_id, chat: { id: 7, first_name: "Ana" } };
@@ -365,7 +365,7 @@ test("a user connects the bot to their own account, and whoever writes there rea
   });
 });
 
-test("the bot answers in a connected account in its owner's name, and its own chats are others", async () => {
+test("the bot answers in a connected account in its owner's name, apart from its own chats", async () => {
   await start();
   const { business_connection_id } = await post("/_customer/business/connect", { user: owner });
   await post("/_customer/business/message", { business_connection_id, chat: { id: 7 }, text: "open?" });
@@ -385,7 +385,7 @@ test("the bot answers in a connected account in its owner's name, and its own ch
   expect(await refusalOf(api.sendMessage(7, "hello"))).toBe("400 Bad Request: chat not found");
 });
 
-test("a connection that is unknown, disabled or without the right to reply sends nothing, nor to chats that did not write", async () => {
+test("an unknown or disabled connection, or one without the right to reply, sends nothing, and none sends to chats that did not write", async () => {
   await start();
   const send = (chat: number, business_connection_id: string) =>
     refusalOf(api.sendMessage(chat, "hello", { business_connection_id }));
@@ -411,7 +411,7 @@ test("a connection that is unknown, disabled or without the right to reply sends
   expect(await post("/_customer/business/message", { ...about, chat: { id: 7 } })).toHaveProperty("error");
 });
 
-test("a channel's post and an inline query reach the bot as what they are", async () => {
+test("a channel's post and an inline query reach the bot as such", async () => {
   await start();
   await post("/_customer/channel_post", { chat: { id: -1001, title: "News" }, text: "sale" });
   await post("/_customer/inline", { from: { id: 7 }, query: "coffee" });

@@ -119,7 +119,7 @@ test("a batch carries several customers in one webhook, and one of them has no p
   ).toMatchObject([200, { contacts: [{ input: "IN.ab12", user_id: "IN.ab12" }] }]);
 });
 
-test("the handshake wants the challenge back", async () => {
+test("the handshake expects its challenge back", async () => {
   await start();
   expect(await post("/_subscribe", {})).toMatchObject({ ok: true, status: 200 });
   expect(await post("/_subscribe", { verify_token: "wrong" })).toMatchObject({ ok: false, status: 403 });
@@ -176,7 +176,7 @@ test.for([
   ["21 characters on a button", buttons("x".repeat(21)), 131009, "Parameter value is not valid"],
   ["four buttons", buttons("a", "b", "c", "d"), 131009, "Parameter value is not valid"],
   ["a stranger", { to: "447700900999" }, 131047, "Re-engagement message"],
-] as const)("refuses %s in the platform's words", async ([, payload, code, words]) => {
+] as const)("refuses %s with the platform's error", async ([, payload, code, words]) => {
   await start();
   await post("/_customer/message", { from: CUSTOMER, text: "hello" });
   const [status, body] = await send({ ...text("x"), ...payload });
@@ -208,7 +208,7 @@ test("wrong tokens, numbers and versions are refused", async () => {
   expect(await answer(fetch(`${emulator.url}/nowhere`))).toMatchObject([404, { error: { code: 803 } }]);
 });
 
-test("after 24 hours of silence only a template goes through, and the error can come as a status", async () => {
+test("24 hours after the customer's last message only a template is sent, and the error can come as a status", async () => {
   await start();
   await post("/_customer/silence", { from: CUSTOMER });
   expect(await send(text("x"))).toMatchObject([
@@ -223,7 +223,7 @@ test("after 24 hours of silence only a template goes through, and the error can 
   expect(status).toMatchObject({ status: "failed", errors: [{ code: 131047 }] });
 });
 
-test("with limits on, one customer gets 45 at once and everybody 80", async () => {
+test("with limits on, one customer gets 45 messages at once and all customers together 80", async () => {
   await start({ strict: false, limits: true });
   for (let i = 0; i < 45; i++) await send(text(`${i}`));
   expect(await send(text("x"))).toMatchObject([400, { error: { code: 131056 } }]);
@@ -252,7 +252,7 @@ test("a message is marked read, with typing, and its media downloaded with the b
   expect((await (await fetch(media.url, { headers })).arrayBuffer()).byteLength).toBe(media.file_size);
 });
 
-test("faults speak the platform's errors, and an accepted message can lose its answer", async () => {
+test("faults answer with the platform's errors, and the answer to an accepted message can be lost", async () => {
   await start({ strict: false });
   await post("/_faults", { kind: "status", code: 131048, method: "text", chat_id: CUSTOMER });
   expect(await send(text("x"))).toMatchObject([400, { error: { code: 131048 } }]);

@@ -5,14 +5,14 @@ import { askCode, begin, expectToken, giveCode, scan, typeIn } from "./proving.t
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 const LINK = hash(500);
 
-/** What becomes of the token of a device whose link is scanned: others may have seen it. */
+/** The token of a device whose link is redeemed: it is replaced, because others may have seen it. */
 export function exchange(make: Make): void {
-  /** The token with which a device goes on once its link was scanned. */
+  /** The device's new token after its link is redeemed. */
   const next = (seed: number) => hash(700 + seed);
   const show = (store: Desk, seed: number, now: Date, link_hash = LINK, new_token_hash = next(seed)) =>
     store.proofs.createLink({ token_hash: hash(seed), link_hash, new_token_hash }, now);
 
-  test("until then the device's token goes on, and the new one opens nothing", async () => {
+  test("before that the device's token works, and the new one opens nothing", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { visitor_id: "v" }, minute(0));
     await show(store, 1, minute(1));
@@ -25,7 +25,7 @@ export function exchange(make: Make): void {
     ]);
   });
 
-  test("the token of a session that is somebody's dies as well", async () => {
+  test("the token of a known customer's session ends too", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0));
     await begin(store, 2, { phone }, minute(0));
@@ -36,7 +36,7 @@ export function exchange(make: Make): void {
     for (const alive of [next(1), hash(2)]) await expectToken(store, alive, session_id, minute(3));
   });
 
-  test("a kiosk that waited goes on as if it had just been used", async () => {
+  test("a kiosk that waited counts as just used", async () => {
     const store = await desk(make, { kioskIdleMs: 120_000 });
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     await show(store, 1, minute(0));
@@ -60,7 +60,7 @@ export function exchange(make: Make): void {
         await giveCode(store, phone, "123456", 801, minute(2), { token_hash: hash(1) });
       },
     ],
-  ])("a device's links are worth nothing once %s", async ([, prove]) => {
+  ])("a device's links end once %s", async ([, prove]) => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: "v" }, minute(0));
     await show(store, 1, minute(1));
@@ -72,7 +72,7 @@ export function exchange(make: Make): void {
     await expectToken(store, next(1), undefined, minute(4));
   });
 
-  test("at a kiosk where somebody's messenger is linked nobody else's is, and theirs may be again", async () => {
+  test("at a kiosk with a linked messenger no other messenger is linked, but the same one may be again", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { visitor_id: "v" }, minute(0), { channel: "kiosk" });
     await show(store, 1, minute(0));
@@ -87,7 +87,7 @@ export function exchange(make: Make): void {
     expect(again.session.phone).toBeUndefined();
   });
 
-  test("at a kiosk whose word for a phone was taken a messenger is linked to it", async () => {
+  test("at a kiosk a messenger is linked to the session of a phone that a trusted caller named", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0), { channel: "kiosk" });
     await show(store, 1, minute(0));

@@ -4,12 +4,12 @@ import { actorOf, annasSession, askCode, auditOf, begin, expectToken } from "./p
 
 const { phone, telegram_chat_id, whatsapp_user_id, visitor_id } = anna;
 
-/** What is forgotten of a person: all at once when they are erased, and in time what nobody shows any more. */
+/** Deleting a person's data: at once by erasure, and after a time for identities that are not seen any more. */
 export function forgetting(make: Make): void {
   const erase = (store: Desk, session_id: string, now: Date) =>
     store.privacy.erase({ session_id }, actorOf(), now);
 
-  test("a message of an erased customer that is delivered again opens nothing, for thirty days", async () => {
+  test("a redelivered message of an erased customer opens no session for thirty days", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     await erase(store, session.session_id, minute(0));
@@ -25,7 +25,7 @@ export function forgetting(make: Make): void {
     ]);
   });
 
-  test("an edit of an erased message, and what staff wrote to the customer, are kept nowhere", async () => {
+  test("an edit of an erased message and an echo to an erased customer are not stored", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     const content = { kind: "text", text: "from the phone" } as const;
@@ -39,7 +39,7 @@ export function forgetting(make: Make): void {
     expect(await store.history(back.session_id)).toEqual([]);
   });
 
-  test("an erased customer is nobody's past: who comes again is new", async () => {
+  test("an erased customer who writes again is a new customer", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     await store.sessions.update({ token_hash: hash(901) }, { customer_id: "103", language: "de" }, minute(0));
@@ -60,7 +60,7 @@ export function forgetting(make: Make): void {
         expect(row).not.toHaveProperty(key);
   });
 
-  test("of a merged session's id the whole customer is erased, with every device", async () => {
+  test("by a merged session's id the whole customer is erased, with every device", async () => {
     const store = await desk(make);
     const one = await begin(store, 1, { phone }, minute(0));
     await store.sessions.end(hash(1), minute(0));
@@ -76,7 +76,7 @@ export function forgetting(make: Make): void {
     expect((await erase(store, three.session_id, minute(6))).identities).toEqual([]);
   });
 
-  test("identities that nobody showed for long are forgotten, with the password of the phone", async () => {
+  test("identities that were not seen for long are deleted, with the password of the phone", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone, telegram_chat_id }, day(0));
     await store.proofs.signUp({ token_hash: hash(1), password: "long enough" }, day(0));
@@ -100,7 +100,7 @@ export function forgetting(make: Make): void {
     expect(back.session).not.toHaveProperty("phone");
   });
 
-  test("those of a customer whose session is active stay", async () => {
+  test("identities of a customer with an active session stay", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone, telegram_chat_id }, day(0));
     await store.housekeeping.purge(day(-30), 10, { now: day(6), identities_before: day(5) });
@@ -108,7 +108,7 @@ export function forgetting(make: Make): void {
     expect(back.session).toMatchObject({ phone });
   });
 
-  test("an identity that was shown since is not forgotten", async () => {
+  test("an identity that was seen since is not deleted", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, day(0));
     await store.hear(said("whatsapp", { phone }, "1"), day(5));
@@ -117,7 +117,7 @@ export function forgetting(make: Make): void {
     expect(await store.sessions.find({ identities: { phone } }, day(9))).toHaveLength(1);
   });
 
-  test("a customer of whom only a browser is left goes with their last session", async () => {
+  test("a customer with only a browser left is deleted with their last session", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id }, day(0));
     await store.sessions.end(hash(1), day(0));
@@ -131,7 +131,7 @@ export function forgetting(make: Make): void {
     expect(await store.sessions.find({ customer_id: "103" }, day(3))).toMatchObject([{ visitor_id }]);
   });
 
-  test("dead letters go after thirty days, and only with retention", async () => {
+  test("dead letters are deleted after thirty days, and only with retention", async () => {
     const store = await desk(make);
     const turn = await store.ask(said("telegram", { telegram_chat_id }, "1"), day(0));
     await store.conversations.fail(turn, rejection("bot_400"), undefined, day(0));

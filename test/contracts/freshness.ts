@@ -6,7 +6,7 @@ const { phone, telegram_chat_id } = anna;
 const PASSWORD = "correct horse battery";
 const required = { code: "verification_required" };
 
-/** What outlasts a token: only a device that has proven lately who it is may do it in a person's session. */
+/** Changes that outlast a token: in a person's session they need a recent proof on the device. */
 export function freshness(make: Make): void {
   const signUp = (store: Desk, seed: number, now: Date, password = PASSWORD) =>
     store.proofs.signUp({ token_hash: hash(seed), password }, now);
@@ -15,7 +15,7 @@ export function freshness(make: Make): void {
       { phone, password, new_token_hash: hash(seed), channel: "web", rate_limit_keys: [] },
       now,
     );
-  /** A device goes on with the next token once this is scanned. */
+  /** Makes a link; once it is redeemed the device goes on with the next token. */
   const show = (store: Desk, seed: number, next: number, now: Date) =>
     store.proofs.createLink(
       { token_hash: hash(seed), link_hash: hash(500 + next), new_token_hash: hash(next) },
@@ -23,7 +23,7 @@ export function freshness(make: Make): void {
     );
 
   const gone = { code: "session_not_found" };
-  /** With what the device answers that was signed in long before. */
+  /** What a device gets whose last proof was long ago. */
   const proofs: [string, (store: Desk) => Promise<unknown>, { code: string }?][] = [
     [
       "a code",
@@ -76,7 +76,7 @@ export function freshness(make: Make): void {
     },
   );
 
-  test("using a session is no proof of who uses it", async () => {
+  test("using a session does not count as a proof", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
     await store.sessions.restore({ token_hash: hash(1) }, "web", minute(14));
@@ -84,7 +84,7 @@ export function freshness(make: Make): void {
     await expect(signUp(store, 1, minute(15))).rejects.toMatchObject(required);
   });
 
-  test("a link is shown in a person's session within fifteen minutes of a proof, and in nobody's at any time", async () => {
+  test("a link is made in a person's session within 15 minutes of a proof, and in an anonymous one at any time", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: "v" }, minute(-60));
     await show(store, 1, 2, minute(0));
@@ -97,7 +97,7 @@ export function freshness(make: Make): void {
     await expect(show(store, 3, 5, minute(35))).rejects.toMatchObject(required);
   });
 
-  test("an identity is unlinked from a person's session within them, and from nobody's at any time", async () => {
+  test("an identity is unlinked from a person's session within 15 minutes of a proof, and from an anonymous one at any time", async () => {
     const store = await desk(make);
     await annasSession(store);
     for (const kind of ["phone", "telegram_chat_id", "visitor_id"] as const)
@@ -107,7 +107,7 @@ export function freshness(make: Make): void {
     expect((await store.proofs.unlink(hash(1), "visitor_id", minute(60))).session.visitor_id).toBeUndefined();
   });
 
-  test("a code that is given later leads out of the session, into the phone's", async () => {
+  test("a code confirmed later leaves the session and opens the phone's own", async () => {
     const store = await desk(make);
     const bens = await bensSession(store);
     await askCode(store, phone, "123456", minute(8));

@@ -6,13 +6,13 @@ import type { InboundEvent, Received } from "../../src/core/receive/conversation
 import type { SessionRef } from "../../src/core/sessions/session.ts";
 import type { Store, StoreSettings } from "../../src/core/store.ts";
 
-/** An empty store with the settings below, and those that are given. */
+/** Makes an empty store with the settings below, changed by those given. */
 export type Make = (over?: Partial<StoreSettings>) => Promise<Store>;
 
 export const MINUTE = 60_000;
 export const DAY = 24 * 60 * MINUTE;
 
-/** What every store under contract is made with: a week's life, a minute's lease, three messages of history. */
+/** The settings of every store under contract: sessions of a week, leases of a minute, three messages of history. */
 export const settings: StoreSettings = {
   sessionTtlMs: 7 * DAY,
   leaseMs: MINUTE,
@@ -37,13 +37,13 @@ export const ben = {
   visitor_id: "visit-ben",
 } as const;
 
-/** A token's hash, in the shape that the hub makes them. */
+/** A token's hash, in the hub's format. */
 export const hash = (seed: number): string => seed.toString(16).padStart(64, "0");
 
-/** The accounts that each channel's messages come to; a caller's channel has none. */
+/** The account of each platform's messages. A frontend's channel has none. */
 export const ACCOUNTS: Record<string, string | undefined> = { telegram: "bot-1", whatsapp: "number-1" };
 
-/** A text on a channel, woken up for. As WhatsApp's do, its address is a phone where there is one. */
+/** A text message that wakes the bot. Its address is the phone if there is one, as on WhatsApp. */
 export function said(
   channel: string,
   from: Identities | SessionRef,
@@ -69,7 +69,7 @@ export const rejection = (reason: string): Failure => ({ code: "rejected", reaso
 
 export const text = (words: string): { kind: "text"; text: string } => ({ kind: "text", text: words });
 
-/** A reply whose parts are sent one after the other; none for a channel that fetches. */
+/** A reply with its parts, which are sent one after another. No parts for a channel whose customers fetch. */
 export const reply = (whole: string, parts: readonly string[] = [whole]): OutboundReply => ({
   content: text(whole),
   parts: parts.map(text),
@@ -77,17 +77,17 @@ export const reply = (whole: string, parts: readonly string[] = [whole]): Outbou
 
 export type Heard = Extract<Received, { type: "message" }>;
 
-/** A store with the calls that the contract makes again and again. */
+/** A store with shortcuts for frequent calls. */
 export interface Desk extends Store {
   /** Receives one message. */
   hear(message: InboundMessage, now: Date): Promise<Heard>;
-  /** Receives one message whose turn is ours, and returns that turn. */
+  /** Receives one message and returns its claimed turn. */
   ask(message: InboundMessage, now: Date): Promise<Turn>;
-  /** Receives one thing that is no message; whether it changed anything. */
+  /** Receives one event that is no message. Returns whether it changed anything. */
   tell(item: Exclude<InboundEvent, { type: "message" }>, now: Date): Promise<boolean>;
-  /** Hears a message, answers it and returns the delivery that is ours to send. */
+  /** Receives a message, answers it and returns the claimed delivery. */
   answered(message: InboundMessage, replies: readonly OutboundReply[], now: Date): Promise<Delivery>;
-  /** Settles one delivery (as sent, unless told otherwise), and returns what is ours to send next. */
+  /** Settles one delivery, as sent by default, and returns the next claimed ones. */
   settleAs(delivery: Delivery, outcome: Partial<Outcome>, now: Date): Promise<readonly Delivery[]>;
   /** All messages of a session, without the state of their turns. */
   history(session_id: string): Promise<readonly Message[]>;

@@ -37,7 +37,7 @@ export function history(make: Make): void {
     ]);
   });
 
-  test("by id messages are there in any state, by token only while the session lives", async () => {
+  test("messages are read by session_id in any state, by token only while the session is active", async () => {
     const store = await desk(make);
     const token_hash = hash(1);
     const identities = { visitor_id };

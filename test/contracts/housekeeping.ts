@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { anna, ben, day, desk, hash, type Make, reply, said } from "./given.ts";
 
 export function housekeeping(make: Make): void {
-  test("a session past its expiry is marked so, once", async () => {
+  test("a session past its expiry is marked as expired once", async () => {
     const store = await desk(make);
     const one = await store.hear(said("web", { phone: anna.phone }, "1"), day(0));
     await store.hear(said("web", { phone: ben.phone }, "2"), day(1));
@@ -21,7 +21,7 @@ export function housekeeping(make: Make): void {
     });
   });
 
-  test("a session that was used since is not marked, however often it is looked at", async () => {
+  test("a session that was used since is not marked as expired by any sweep", async () => {
     const store = await desk(make);
     const { phone } = anna;
     for (const n of [0, 3, 6, 12]) await store.hear(said("web", { phone }, `${n}`), day(n));
@@ -29,7 +29,7 @@ export function housekeeping(make: Make): void {
     expect(await store.housekeeping.expire(day(19), 10)).toBe(1);
   });
 
-  test("marking is bounded per run, and runs get through", async () => {
+  test("marking is bounded per run, and several runs mark all", async () => {
     const store = await desk(make);
     for (let i = 0; i < 5; i++) await store.hear(said("web", { visitor_id: `${i}` }, "1"), day(0));
     for (let i = 5; i < 8; i++) {
@@ -42,7 +42,7 @@ export function housekeeping(make: Make): void {
     expect(runs.reduce((a, b) => a + b)).toBe(5);
   });
 
-  test("what ended long ago is deleted with everything of its own, oldest first and bounded", async () => {
+  test("sessions that ended long ago are deleted with all their rows, oldest first and bounded", async () => {
     const store = await desk(make);
     const sessions: string[] = [];
     for (const n of [2, 0, 1]) {
@@ -69,7 +69,7 @@ export function housekeeping(make: Make): void {
     expect(again.duplicate).toBe(false);
   });
 
-  test("a living session is never deleted, nor the messages it got by a merge", async () => {
+  test("an active session is never deleted, nor messages that it got by a merge", async () => {
     const store = await desk(make);
     const { phone, telegram_chat_id } = anna;
     await store.hear(said("web", { phone }, "1"), day(0));
@@ -83,7 +83,7 @@ export function housekeeping(make: Make): void {
     expect(await store.housekeeping.purge(day(60), 10)).toBe(0);
   });
 
-  test("what was told of messages that never came is forgotten in time", async () => {
+  test("receipts and edits of messages that never came are deleted in time", async () => {
     const store = await desk(make);
     const edit = (external_id: string) =>
       ({
@@ -99,7 +99,7 @@ export function housekeeping(make: Make): void {
     expect(await hear("recent")).toBe("new");
   });
 
-  test("a store that is there says so", async () => {
+  test("a store that is up answers a ping", async () => {
     const store = await desk(make);
     await expect(store.ping()).resolves.toBeUndefined();
   });

@@ -25,7 +25,7 @@ journalContract("memory", async (limit) =>
 journalContract("Upstash", emptied);
 
 describe("the journal in Upstash", () => {
-  test("leases itself anew when the one before has died, and that one cannot give back what is not its own", async () => {
+  test("gives a new lease when the old one has ended, and the old holder cannot release it", async () => {
     const journal = await emptied();
     const dead = await journal.lease(50);
     await expect.poll(() => journal.lease(30_000), { interval: 20 }).toBeDefined();
@@ -33,7 +33,7 @@ describe("the journal in Upstash", () => {
     expect(await journal.lease(30_000)).toBeUndefined();
   });
 
-  test("hands out what it cannot read without its content, so that it can be set aside", async () => {
+  test("returns an unreadable entry without content, so that it can be quarantined", async () => {
     const journal = await emptied();
     const entry = (over: object) => JSON.stringify({ ...heard("x"), ...over });
     const event = (over: object) => entry({ events: [{ type: "message", message: over }] });
@@ -65,7 +65,7 @@ describe("the journal in Upstash", () => {
     expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: planted.length + 1 });
   });
 
-  test("keeps what is set aside for an operator, with the reason, for a month", async () => {
+  test("keeps quarantined entries with the reason for a month", async () => {
     const journal = await emptied();
     await journal.append(heard("bad"), { behind: false });
     const [{ id } = { id: "" }] = await journal.read(1);
@@ -79,7 +79,7 @@ describe("the journal in Upstash", () => {
     expect(await redis.ttl("journal:quarantine")).toBeGreaterThan(29 * 86_400);
   });
 
-  test("reads as much as fits into one answer, and never nothing", async () => {
+  test("reads as many entries as fit into one answer, at least one", async () => {
     const journal = await emptied();
     const long = (id: string) => heard(id, { content: { kind: "text", text: "x".repeat(400_000) } });
     for (const id of ["one", "two", "three"]) await journal.append(long(id), { behind: false });
@@ -92,7 +92,7 @@ describe("the journal in Upstash", () => {
     expect(await journal.read(9)).toHaveLength(1);
   });
 
-  test("never transfers an entry that is too long to be its own, and sets it aside", async () => {
+  test("never reads an entry that is too long, and lets it be quarantined", async () => {
     const journal = await emptied();
     await redis.eval(`redis.call("XADD", KEYS[1], "*", "entry", string.rep("x", 9000000))`, ["journal"], []);
     await journal.append(heard("one"), { behind: true });
@@ -106,7 +106,7 @@ describe("the journal in Upstash", () => {
     });
   });
 
-  test("forgets what it cannot read when it names somebody", async () => {
+  test("deletes an unreadable quarantined entry that names the person", async () => {
     const journal = await emptied();
     for (const text of ["{not json +4915112345601", "{not json +4915112345602"])
       await redis.xadd("journal", "*", { entry: text });
@@ -117,7 +117,7 @@ describe("the journal in Upstash", () => {
     expect((await journal.depth()).quarantined).toBe(1);
   });
 
-  test("names nobody in its keys", async () => {
+  test("has no personal data in its keys", async () => {
     const journal = await emptied();
     await journal.append(heard("one"), { behind: false });
     const [{ id } = { id: "" }] = await journal.read(1);

@@ -9,7 +9,7 @@ export type MakeJournal = (limit?: number) => Promise<Journal>;
 const at = new Date("2026-11-02T10:00:00.123Z");
 const ahead = { behind: false };
 
-/** A webhook's message, as it is journaled. */
+/** A platform's message as the journal holds it. */
 export function heard(
   external_id: string,
   over: Partial<Extract<InboundEvent, { type: "message" }>["message"]> = {},
@@ -27,7 +27,7 @@ export function heard(
   return { type: "receive", events: [{ type: "message", message }], at } satisfies JournalEntry;
 }
 
-/** A message that a caller of ours brought. */
+/** A frontend's message. */
 const callers = (external_id: string): JournalEntry => {
   const { account: _, ...message } = heard(external_id).events[0]!.message;
   return { type: "receive", at, events: [{ type: "message", message }] };
@@ -69,17 +69,17 @@ const everyKind: JournalEntry[] = [
 const entriesOf = (waiting: readonly WaitingEntry[]) => waiting.map(({ entry }) => entry);
 const idsOf = (waiting: readonly WaitingEntry[]) => waiting.map(({ id }) => id);
 
-/** What every journal promises, wherever it lies. */
+/** The promises of every journal, in memory and in Upstash. */
 export function journalContract(name: string, make: MakeJournal): void {
   describe(name, () => {
-    test("gives back everything as it was, instants as instants, oldest first", async () => {
+    test("returns entries unchanged, instants as dates, oldest first", async () => {
       const journal = await make();
       for (const entry of everyKind) await journal.append(entry, ahead);
       expect(entriesOf(await journal.read(10))).toEqual(everyKind);
       expect(entriesOf(await journal.read(2))).toEqual(everyKind.slice(0, 2));
     });
 
-    test("keeps the order, whether something waits already or not", async () => {
+    test("keeps the order, empty or not", async () => {
       const journal = await make();
       const ids = Array.from({ length: 30 }, (_, i) => `m${i}`);
       for (const id of ids.slice(0, 10)) await journal.append(heard(id), ahead);
@@ -88,7 +88,7 @@ export function journalContract(name: string, make: MakeJournal): void {
       expect(entriesOf(await journal.read(100))).toEqual(ids.map((id) => heard(id)));
     });
 
-    test("forgets what is removed, and only that; removing twice is no error", async () => {
+    test("removes only the named entries, and removing twice is no error", async () => {
       const journal = await make();
       for (const id of ["one", "two", "three"]) await journal.append(heard(id), ahead);
       const [, second] = idsOf(await journal.read(3));
@@ -98,7 +98,7 @@ export function journalContract(name: string, make: MakeJournal): void {
       expect(entriesOf(await journal.read(3))).toEqual([heard("one"), heard("three")]);
     });
 
-    test("tells how many wait, and since when the oldest does", async () => {
+    test("reports how many entries wait, and since when the oldest does", async () => {
       const journal = await make();
       expect(await journal.depth()).toEqual({ depth: 0, quarantined: 0 });
       const before = Date.now();
@@ -111,7 +111,7 @@ export function journalContract(name: string, make: MakeJournal): void {
       expect(await journal.depth()).toEqual({ depth: 0, quarantined: 0 });
     });
 
-    test("takes what is to wait behind others only while others wait", async () => {
+    test("appends with behind only while other entries wait", async () => {
       const journal = await make();
       expect(await journal.append(heard("alone"), { behind: true })).toBe(false);
       expect((await journal.depth()).depth).toBe(0);
@@ -120,7 +120,7 @@ export function journalContract(name: string, make: MakeJournal): void {
       expect(entriesOf(await journal.read(9))).toEqual([heard("one"), heard("two")]);
     });
 
-    test("refuses what is too much, and keeps half for platforms", async () => {
+    test("refuses entries past its limit, and keeps half for platforms", async () => {
       const journal = await make(4);
       const full = { code: "unavailable", reason: "journal_full" };
       for (const id of ["one", "two"]) await journal.append(callers(id), ahead);
@@ -131,7 +131,7 @@ export function journalContract(name: string, make: MakeJournal): void {
       expect((await journal.depth()).depth).toBe(4);
     });
 
-    test("is leased to one at a time, until that one gives it back", async () => {
+    test("is leased to one replayer at a time, until that one releases it", async () => {
       const journal = await make();
       const leases = await Promise.all([1, 2, 3].map(() => journal.lease(30_000)));
       const [release, ...others] = leases.filter((lease) => lease !== undefined);
@@ -140,7 +140,7 @@ export function journalContract(name: string, make: MakeJournal): void {
       expect(await journal.lease(30_000)).toBeDefined();
     });
 
-    test("sets aside what the store refuses, out of everybody's way", async () => {
+    test("moves an entry to the quarantine, out of the queue", async () => {
       const journal = await make();
       for (const id of ["bad", "good"]) await journal.append(heard(id), ahead);
       const [bad] = idsOf(await journal.read(1));
@@ -151,7 +151,7 @@ export function journalContract(name: string, make: MakeJournal): void {
       expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 1 });
     });
 
-    test("forgets somebody's events in the quarantine, and nobody else's", async () => {
+    test("deletes a person's events from the quarantine, and no other events", async () => {
       const journal = await make();
       const token_hash = hash(1);
       const session_id = "019b8b74-1801-7000-8000-000000000001";

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
 import { anna, DAY, day, desk, hash, type Make, MINUTE, minute, reply, said } from "./given.ts";
 
-/** What a store does with what waited in a journal: it came earlier. */
+/** How a store takes messages from the journal, which arrived earlier. */
 export function journaled(make: Make): void {
-  test("a message keeps when it came, and its turn is ours from now on", async () => {
+  test("a message keeps its time of arrival, and its turn's lease begins now", async () => {
     const store = await desk(make);
     const late = { came_at: minute(1) };
     const { message, session, turn } = await store.hear(
@@ -33,7 +33,7 @@ export function journaled(make: Make): void {
     }
   });
 
-  test("a message that came before its session expired is part of it also when it was marked so since", async () => {
+  test("a message that came before its session expired is part of it even if it was marked as expired since", async () => {
     const store = await desk(make);
     const { phone } = anna;
     const web = { identities: { phone }, channel: "web" };
@@ -67,7 +67,7 @@ export function journaled(make: Make): void {
     });
   });
 
-  test("what comes late moves nothing back", async () => {
+  test("a late message moves no time back", async () => {
     const store = await desk(make);
     const { sessions } = store;
     await sessions.start(
@@ -91,7 +91,7 @@ export function journaled(make: Make): void {
     expect(heard.session).toMatchObject({ last_activity, expires_at });
   });
 
-  test("all of a webhook that waited goes in together, each with its own time", async () => {
+  test("all messages of a waiting webhook are stored together, each with its own time", async () => {
     const store = await desk(make);
     const results = await store.conversations.receive(
       ["w1", "w2", "w1"].map((id, i) => ({

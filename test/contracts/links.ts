@@ -6,14 +6,14 @@ import { annasSession, begin, expectToken, scan, succeeded, typeIn } from "./pro
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 const LINK = hash(500);
 
-/** Links that a device shows, and a messenger brings back. */
+/** Links that a device shows and a messenger redeems. */
 export function links(make: Make): void {
-  /** The token with which a device goes on once its link was scanned. */
+  /** The device's new token after its link is redeemed. */
   const next = (seed: number) => hash(700 + seed);
   const show = (store: Desk, seed: number, now: Date, link_hash = LINK, new_token_hash = next(seed)) =>
     store.proofs.createLink({ token_hash: hash(seed), link_hash, new_token_hash }, now);
 
-  test("who scans it is the person at the device: one session, and the device goes on with a new token", async () => {
+  test("the sender is joined with the person at the device: one session, and a new token for the device", async () => {
     const store = await desk(make);
     const { session: known } = await annasSession(store);
     const waiting = await begin(store, 1, { visitor_id: "v" }, minute(0), { data: { seen: true } });
@@ -32,7 +32,7 @@ export function links(make: Make): void {
     for (const dead of [1, 2, 901]) await expectToken(store, hash(dead), undefined, minute(3));
   });
 
-  test("a turn that its message wakes has the session as it is after the answer", async () => {
+  test("a turn of the link's message has the session as it is after the merge", async () => {
     const store = await desk(make);
     await store.ask(said("telegram", { telegram_chat_id }, "t1"), minute(0));
     const heard = await scan(store, { telegram_chat_id }, LINK, "t2", minute(3), { wakes: true });
@@ -41,7 +41,7 @@ export function links(make: Make): void {
     expect(heard.turn).toMatchObject({ message: { external_id: "t1" }, session: heard.session });
   });
 
-  test("it is answered where it was scanned, through the outbox", async () => {
+  test("the notice goes to the messenger that scanned, through the outbox", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: "v" }, minute(0));
     await show(store, 1, minute(0));
@@ -68,7 +68,7 @@ export function links(make: Make): void {
     expect((await store.history(session_id))[1]).toMatchObject({ status: "sent" });
   });
 
-  test("a stranger who scans it joins the waiting session, whatever messenger they use", async () => {
+  test("an unknown sender joins the waiting session, on any messenger", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { visitor_id: "v" }, minute(0));
     await show(store, 1, minute(0));
@@ -76,7 +76,7 @@ export function links(make: Make): void {
     expect(session).toMatchObject({ session_id, whatsapp_user_id, phone, channels: ["web", "whatsapp"] });
   });
 
-  test("its own message again is a duplicate and changes nothing", async () => {
+  test("the same message again is a duplicate and changes nothing", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: "v" }, minute(0));
     await show(store, 1, minute(0));
@@ -92,15 +92,18 @@ export function links(make: Make): void {
     ["of a session that ended", (store) => store.sessions.end(hash(1), minute(1))],
     ["of a device that signed out", (store) => store.sessions.signOut(hash(1), minute(1))],
   ];
-  test.for(happens)("one %s connects nobody, wakes nobody, and its sender is told", async ([, happen]) => {
-    const store = await desk(make);
-    const waiting = await begin(store, 1, { visitor_id: "v" }, minute(0));
-    await show(store, 1, minute(0));
-    await happen(store);
-    await expectFailure(store, waiting.session_id, minute(2));
-  });
+  test.for(happens)(
+    "a link %s joins nobody, wakes no bot, and its sender is notified",
+    async ([, happen]) => {
+      const store = await desk(make);
+      const waiting = await begin(store, 1, { visitor_id: "v" }, minute(0));
+      await show(store, 1, minute(0));
+      await happen(store);
+      await expectFailure(store, waiting.session_id, minute(2));
+    },
+  );
 
-  test("one that is old or was never made connects nobody", async () => {
+  test("an expired or unknown link joins nobody", async () => {
     const store = await desk(make);
     const waiting = await begin(store, 1, { visitor_id: "v" }, minute(0));
     await show(store, 1, minute(0));
@@ -118,7 +121,7 @@ export function links(make: Make): void {
     expect(texts.at(-1)).toBe(NOTICES.link_failed);
   }
 
-  test("of two who scan it at once one is connected", async () => {
+  test("of two senders at once one is joined", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: "v" }, minute(0));
     await show(store, 1, minute(0));
@@ -134,19 +137,22 @@ export function links(make: Make): void {
   test.for([
     ["another Telegram", { telegram_chat_id: "9" }, { telegram_chat_id }],
     ["another phone", { phone: ben.phone }, { whatsapp_user_id, phone }],
-  ] as const)("a session that holds %s is not joined, and the link stays good", async ([, holds, sender]) => {
-    const store = await desk(make);
-    const waiting = await begin(store, 1, holds, minute(0));
-    await show(store, 1, minute(0));
-    const heard = await scan(store, sender, LINK, "t1", minute(1));
-    expect(heard).toMatchObject({ message: { text: "link_failed" } });
-    expect(heard.session.session_id).not.toBe(waiting.session_id);
-    await expectToken(store, hash(1), waiting.session_id, minute(2));
-    const own = "phone" in holds ? { telegram_chat_id: "77" } : holds;
-    expect((await scan(store, own, LINK, "t2", minute(3))).message.text).toBe("linked");
-  });
+  ] as const)(
+    "a session that holds %s is not joined, and the link stays valid",
+    async ([, holds, sender]) => {
+      const store = await desk(make);
+      const waiting = await begin(store, 1, holds, minute(0));
+      await show(store, 1, minute(0));
+      const heard = await scan(store, sender, LINK, "t1", minute(1));
+      expect(heard).toMatchObject({ message: { text: "link_failed" } });
+      expect(heard.session.session_id).not.toBe(waiting.session_id);
+      await expectToken(store, hash(1), waiting.session_id, minute(2));
+      const own = "phone" in holds ? { telegram_chat_id: "77" } : holds;
+      expect((await scan(store, own, LINK, "t2", minute(3))).message.text).toBe("linked");
+    },
+  );
 
-  test("a sender who is known to be another person is not joined", async () => {
+  test("a sender who is known to be a different person is not joined", async () => {
     const store = await desk(make);
     await annasSession(store);
     const waiting = await begin(store, 1, { phone: ben.phone }, minute(0));
@@ -156,7 +162,7 @@ export function links(make: Make): void {
     expect(heard.session.session_id).not.toBe(waiting.session_id);
   });
 
-  test("a phone that was only claimed at the kiosk does not come along", async () => {
+  test("a phone that was only claimed at the kiosk is not joined", async () => {
     const store = await desk(make);
     await typeIn(store, 1, ben.phone, minute(0));
     await typeIn(store, 2, ben.phone, minute(0));
@@ -169,7 +175,7 @@ export function links(make: Make): void {
     expect(bens.session.session_id).not.toBe(heard.session.session_id);
   });
 
-  test("the claimed phone is proven when its own WhatsApp scans", async () => {
+  test("the claimed phone is verified when its own WhatsApp scans", async () => {
     const store = await desk(make);
     const { session_id } = await typeIn(store, 1, phone, minute(0));
     await show(store, 1, minute(0));
@@ -179,7 +185,7 @@ export function links(make: Make): void {
     await expectToken(store, next(1), session_id, minute(2));
   });
 
-  test("sent by who holds a token it proves nothing, and is not used up", async () => {
+  test("a link token sent with a session token joins nobody, and stays valid", async () => {
     const store = await desk(make);
     const mine = await begin(store, 1, { visitor_id: "v" }, minute(0));
     const other = await begin(store, 2, { visitor_id: "w" }, minute(0));
@@ -195,7 +201,7 @@ export function links(make: Make): void {
     expect(session.session_id).toBe(mine.session_id);
   });
 
-  test("a session that merges while it waits loses its token, and the link with it", async () => {
+  test("a session that merges before the scan loses its token and its link", async () => {
     const store = await desk(make);
     await store.hear(said("whatsapp", { phone }, "w1"), minute(0));
     await begin(store, 1, { telegram_chat_id: "9" }, minute(1));
@@ -205,7 +211,7 @@ export function links(make: Make): void {
     expect(heard.message.text).toBe("link_failed");
   });
 
-  test("a device may show five, and a sixth makes the first useless", async () => {
+  test("a device has five links, and a sixth ends the first", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: "v" }, minute(0));
     for (let i = 0; i < 6; i++) await show(store, 1, minute(i), hash(600 + i));
@@ -215,7 +221,7 @@ export function links(make: Make): void {
     expect(second.message.text).toBe("linked");
   });
 
-  test("a token that opens nothing shows none", async () => {
+  test("an ended token makes no link", async () => {
     const store = await desk(make);
     await expect(show(store, 1, minute(0))).rejects.toMatchObject({ code: "session_not_found" });
     const calls = [1, 2].map((seed) => begin(store, seed, { visitor_id: "v" }, minute(0)));

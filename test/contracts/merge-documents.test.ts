@@ -11,7 +11,7 @@ const newer = (documents: Documents) => ({ session_id: "newer", ...documents });
 const merged = (a: Documents, b: Documents) => mergeDocuments(older(a), newer(b));
 const ofData = (a: JsonObject, b: JsonObject) => merged({ data: a, metadata: {} }, { data: b, metadata: {} });
 
-/** Small documents whose keys and values meet often: carts, and whatever else frontends keep. */
+/** Small documents with few keys and values, so that conflicts are frequent: carts and other data. */
 const scalar = fc.constantFrom<Json>(null, true, false, 0, 1, 2.5, "", "x", "Ü 👋");
 const { value, object } = fc.letrec<{ value: Json; object: JsonObject; item: Json }>((tie) => ({
   object: fc.dictionary(fc.constantFrom("cart", "a", "b", "id", "sku", "qty", ""), tie("value"), {
@@ -41,14 +41,14 @@ const documents: fc.Arbitrary<Documents> = fc.record({
     .map(([rest, merge_conflicts]) => (merge_conflicts === undefined ? rest : { ...rest, merge_conflicts })),
 });
 
-/** Every filled scalar in a value, with those of all that it holds. */
+/** Every filled scalar in a value, at any depth. */
 function scalarsOf(value: Json): Json[] {
   if (value === null || value === "") return [];
   return typeof value === "object" ? Object.values(value).flatMap(scalarsOf) : [value];
 }
 
 describe("two documents that become one", () => {
-  test("hold every filled scalar that was in either, or tell it as a conflict", () => {
+  test("hold every filled scalar of both, or list it as a conflict", () => {
     fc.assert(
       fc.property(documents, documents, (a, b) => {
         const kept = scalarsOf(merged(a, b) as unknown as Json);
@@ -58,7 +58,7 @@ describe("two documents that become one", () => {
     );
   });
 
-  test("lose no item of an array, however often it stands there", () => {
+  test("lose no item of an array, even a repeated one", () => {
     const items = fc.array(scalar, { maxLength: 5 });
     fc.assert(
       fc.property(items, items, (a, b) => {
@@ -71,7 +71,7 @@ describe("two documents that become one", () => {
     );
   });
 
-  test("are the same as either when the two are the same, or one is empty", () => {
+  test("are unchanged when both are the same or one is empty", () => {
     fc.assert(
       fc.property(object, (data) => {
         for (const [a, b] of [
@@ -152,7 +152,7 @@ describe("two documents that become one", () => {
     expect(ofData(a, b)).toEqual({ data, metadata: told.length > 0 ? { merge_conflicts: told } : {} });
   });
 
-  test("keep the conflicts that each had, the older's first", () => {
+  test("keep the conflicts of both, the older's first", () => {
     const note = (value: string): MergeConflict => ({ path: "data.x", value, session_id: "earlier" });
     const { metadata } = merged(
       { data: { n: 1 }, metadata: { merge_conflicts: [note("1")] } },

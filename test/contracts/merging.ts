@@ -6,7 +6,7 @@ import { begin, expectToken } from "./proving.ts";
 const { phone, telegram_chat_id, whatsapp_user_id, visitor_id } = anna;
 
 export function merging(make: Make): void {
-  test("a message that proves two identities makes one session of theirs: the older one", async () => {
+  test("a message that proves two identities merges their sessions into the older one", async () => {
     const store = await desk(make);
     const old = await store.sessions.start(
       {
@@ -63,7 +63,7 @@ export function merging(make: Make): void {
     expect(named.session.session_id).toBe(old.session_id);
   });
 
-  test("whoever brings sessions together is told which ones are no more, once", async () => {
+  test("a call that merges sessions returns the merged ids once", async () => {
     const store = await desk(make);
     const started = [{ telegram_chat_id }, { phone }, { whatsapp_user_id }].map((identities, i) =>
       store.sessions.start({ identities, channel: "kiosk", token_hash: hash(i) }, minute(i)),
@@ -79,7 +79,7 @@ export function merging(make: Make): void {
     expect(await store.hear(joint, minute(5))).not.toHaveProperty("merged");
   });
 
-  test("turns move along and are answered one at a time, oldest first", async () => {
+  test("turns move to the surviving session and are answered one at a time, oldest first", async () => {
     const store = await desk(make);
     const one = await store.ask(said("kiosk", { phone }, "k1"), minute(0));
     const two = await store.ask(said("telegram", { telegram_chat_id }, "t1"), minute(0.1));
@@ -101,7 +101,7 @@ export function merging(make: Make): void {
     expect(last.next).toMatchObject({ message: { external_id: "t3" } });
   });
 
-  test("a turn whose lease is over waits while one of the other session's is being answered", async () => {
+  test("a turn whose lease has ended waits while a turn of the other session runs", async () => {
     const store = await desk(make);
     const one = await store.ask(said("kiosk", { phone }, "k1"), minute(0));
     const two = await store.ask(said("telegram", { telegram_chat_id }, "t1"), minute(0.9));
@@ -112,7 +112,7 @@ export function merging(make: Make): void {
     expect(next).toMatchObject({ turn_id: one.turn_id, attempt: 2 });
   });
 
-  test("deliveries move along, in one line with those of the survivor", async () => {
+  test("deliveries move into one lane with those of the survivor", async () => {
     const store = await desk(make);
     const one = await store.answered(
       said("telegram", { telegram_chat_id }, "t1"),
@@ -135,7 +135,7 @@ export function merging(make: Make): void {
     expect(sent).toEqual(["2", "4"]);
   });
 
-  test("a caller's id that both sessions know stays two messages", async () => {
+  test("two messages with the same id of a caller stay two after a merge", async () => {
     const store = await desk(make);
     const old = await store.hear(said("web", { visitor_id }, "1"), minute(0));
     const young = await store.hear(said("web", { phone }, "1"), minute(1));
@@ -168,7 +168,7 @@ export function merging(make: Make): void {
     expect(session).toMatchObject({ ...anna, message_count: 4, created_at: minute(0), version: 3 });
   });
 
-  test("the merged session lives as long as the longer-lived of the two", async () => {
+  test("the merged session has the later expiry of the two", async () => {
     const store = await desk(make);
     const old = await store.hear(said("whatsapp", { whatsapp_user_id }, "1"), day(0));
     await store.hear(said("whatsapp", { whatsapp_user_id: "DE.new" }, "2"), day(5));
@@ -179,7 +179,7 @@ export function merging(make: Make): void {
     expect(await store.housekeeping.expire(day(17), 10)).toBe(0);
   });
 
-  test("a recycled phone leaves its old owner's session and comes to the new one's", async () => {
+  test("a recycled phone moves from its old owner's session to the new one's", async () => {
     const store = await desk(make);
     const first = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     const second = await store.hear(
@@ -220,7 +220,7 @@ export function merging(make: Make): void {
     expect(await store.texts(two.session.session_id)).toHaveLength(3);
   });
 
-  test("tokens of sessions that are over die, too, when two customers become one", async () => {
+  test("tokens of ended sessions are deleted too when two customers are joined", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, day(0));
     expect(await store.housekeeping.expire(day(8), 10)).toBe(1);
@@ -233,7 +233,7 @@ export function merging(make: Make): void {
     });
   });
 
-  test("an ended session takes no part", async () => {
+  test("an ended session is not merged", async () => {
     const store = await desk(make);
     const token_hash = hash(1);
     const ended = await store.sessions.start(

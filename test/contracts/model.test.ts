@@ -34,7 +34,7 @@ afterAll(async () => {
   await owner.end();
 });
 
-/** The shortest run of calls that still tells the two apart (with `MODEL_SHRINK=no` the first), one call a line. */
+/** Prints the shortest run on which the two stores differ (the first one with `MODEL_SHRINK=no`), one call a line. */
 function reporter(details: fc.RunDetails<[Run]>): void {
   if (!details.failed) return;
   const lines = details.counterexample?.[0].steps.map((step, i) => `${i} ${JSON.stringify(step)}`) ?? [];

@@ -5,9 +5,9 @@ import { annasSession, askCode, begin } from "./proving.ts";
 
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 
-/** Identities that come to belong to another person. */
+/** Identities that move to another person. */
 export function moves(make: Make): void {
-  test("the old owner of a phone is told where they can still be reached, and nowhere else", async () => {
+  test("the old owner of a phone is notified at their remaining addresses only", async () => {
     const store = await desk(make);
     const { session: annas } = await annasSession(store);
     const message = said("whatsapp", { whatsapp_user_id: ben.whatsapp_user_id, phone }, "b1");
@@ -32,7 +32,7 @@ export function moves(make: Make): void {
     ]);
   });
 
-  test("who can be reached nowhere finds it in the history", async () => {
+  test("without an address the notice is saved in the history", async () => {
     const store = await desk(make);
     const { session } = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     const other = said("whatsapp", { whatsapp_user_id: ben.whatsapp_user_id, phone }, "2");
@@ -47,7 +47,7 @@ export function moves(make: Make): void {
     expect(after.session.message_count).toBe(3);
   });
 
-  test("who has blocked us there is not written to", async () => {
+  test("no notice is sent on a channel that the customer has blocked", async () => {
     const store = await desk(make);
     await annasSession(store);
     const reachability = { channel: "telegram", who: { telegram_chat_id }, reachable: false };
@@ -56,7 +56,7 @@ export function moves(make: Make): void {
     expect((await store.hear(message, minute(1))).deliveries).toBeUndefined();
   });
 
-  test("a notice waits its turn behind what is being sent", async () => {
+  test("a notice waits behind deliveries that are being sent", async () => {
     const store = await desk(make);
     await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1", { wakes: false }), minute(0));
     const asked = said("telegram", { telegram_chat_id, phone }, "2");
@@ -67,7 +67,7 @@ export function moves(make: Make): void {
     expect(next).toMatchObject([{ channel: "telegram", content: { text: NOTICES.phone_moved } }]);
   });
 
-  test("a WhatsApp id that changes its number keeps its session, and its old number is nobody's", async () => {
+  test("a WhatsApp user who changes number keeps their session, and the old number has no holder", async () => {
     const store = await desk(make);
     const { session } = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     await begin(store, 1, { phone }, minute(1));

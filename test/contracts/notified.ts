@@ -51,7 +51,7 @@ export function notified(make: Make): void {
     expect((await store.history(sent.session_id)).at(-1)?.status).toBe("failed");
   });
 
-  test("a reply in parts is as far as its slowest part", async () => {
+  test("a reply in parts has the status of its slowest part", async () => {
     const store = await desk(make);
     const a = await store.answered(said("whatsapp", { phone }, "1"), [reply("ab", ["a", "b"])], minute(0));
     const [b] = await store.settleAs(a, { external_id: "wa" }, minute(0));
@@ -64,7 +64,7 @@ export function notified(make: Make): void {
     expect(await status()).toBe("delivered");
   });
 
-  test("a receipt that overtakes our own record is kept for it, the furthest one", async () => {
+  test("a receipt that comes before the delivery is settled is kept; of several the furthest status", async () => {
     const store = await desk(make);
     const sent = await store.answered(said("whatsapp", { phone }, "1"), [reply("one")], minute(0));
     for (const status of ["sent", "read", "delivered"] as const)
@@ -78,14 +78,14 @@ export function notified(make: Make): void {
     expect(counters["receipts|whatsapp|delivered"]).toBe(1);
   });
 
-  test("a receipt for what the customer wrote changes nothing", async () => {
+  test("a receipt for a customer's message changes nothing", async () => {
     const store = await desk(make);
     const { message } = await store.hear(said("whatsapp", { phone }, "1"), minute(0));
     expect(await store.tell(receipt("1", "read"), minute(1))).toBe(false);
     expect(await store.history(message.session_id)).toEqual([message]);
   });
 
-  test("receipts and edits of another account or channel are not ours", async () => {
+  test("receipts and edits of another account or channel change nothing", async () => {
     const store = await desk(make);
     const { message } = await store.hear(said("whatsapp", { phone }, "1"), minute(0));
     const { edit: change } = edit("1", "not this one");
@@ -94,7 +94,7 @@ export function notified(make: Make): void {
     expect(await store.history(message.session_id)).toEqual([message]);
   });
 
-  test("an edit changes what the original says, and wakes and slides nothing", async () => {
+  test("an edit changes the message's content, wakes no bot and slides no expiry", async () => {
     const store = await desk(make);
     const { message, session } = await store.hear(said("whatsapp", { phone }, "1"), minute(0));
     expect(await store.tell(edit("1", "better words", minute(2)), minute(3))).toBe(true);
@@ -104,7 +104,7 @@ export function notified(make: Make): void {
     expect((await store.hear(said("whatsapp", { phone }, "1"), minute(0.1))).session).toEqual(session);
   });
 
-  test("an edit that says the same, or is older than the last one, changes nothing", async () => {
+  test("an edit with the same content, or older than the last one, changes nothing", async () => {
     const store = await desk(make);
     const { message } = await store.hear(said("whatsapp", { phone }, "1"), minute(0));
     expect(await store.tell(edit("1", message.text), minute(1))).toBe(false);
@@ -113,7 +113,7 @@ export function notified(make: Make): void {
     expect(await store.texts(message.session_id)).toEqual(["second"]);
   });
 
-  test("a deleted message says nothing any more, whatever is told of it later", async () => {
+  test("a deleted message stays empty, whatever edits follow", async () => {
     const store = await desk(make);
     const { message } = await store.hear(said("whatsapp", { phone }, "1"), minute(0));
     expect(await store.tell(edit("1", null), minute(1))).toBe(true);
@@ -130,7 +130,7 @@ export function notified(make: Make): void {
     ]);
   });
 
-  test("an edit that overtakes its message is kept for it, the newest one", async () => {
+  test("an edit that arrives before its message is kept; of several the newest", async () => {
     const store = await desk(make);
     for (const [words, when] of [
       ["second", 2],
@@ -143,7 +143,7 @@ export function notified(make: Make): void {
     expect(turn?.message).toEqual(message);
   });
 
-  test("a deletion that overtakes its message is not undone by an edit", async () => {
+  test("a deletion that arrives before its message is not undone by an edit", async () => {
     const store = await desk(make);
     await store.tell(edit("1", null, minute(2)), minute(2));
     await store.tell(edit("1", "from before", minute(1)), minute(3));
@@ -151,7 +151,7 @@ export function notified(make: Make): void {
     expect(message).toMatchObject({ text: "", deleted_at: minute(2) });
   });
 
-  test("what staff wrote from the platform's app is in the customer's history, once, and wakes nobody", async () => {
+  test("an echo is in the customer's history once, and wakes no bot", async () => {
     const store = await desk(make);
     const { session } = await store.hear(said("whatsapp", { phone, whatsapp_user_id }, "1"), minute(0));
     expect(await store.tell(echo("e1", { whatsapp_user_id }), minute(1))).toBe(true);
@@ -176,16 +176,16 @@ export function notified(make: Make): void {
     });
   });
 
-  test("an echo to a customer whose session is over opens none", async () => {
+  test("an echo to a customer without an active session opens none", async () => {
     const store = await desk(make);
     const { session } = await store.hear(said("whatsapp", { phone }, "1"), day(0));
     expect(await store.tell(echo("e1", { phone }), day(8))).toBe(false);
     expect(await store.texts(session.session_id)).toHaveLength(1);
-    // Marking it is the sweep's part.
+    // Only the sweep marks it as expired.
     expect(await store.housekeeping.expire(day(8), 10)).toBe(1);
   });
 
-  test("a person under a new id of the platform stays in their session", async () => {
+  test("a person who gets a new id of the platform keeps their session", async () => {
     const store = await desk(make);
     const { session } = await store.hear(said("whatsapp", { whatsapp_user_id }, "1"), minute(0));
     const change = { channel: "whatsapp", from: { whatsapp_user_id }, to: { whatsapp_user_id: "DE.new" } };
@@ -197,7 +197,7 @@ export function notified(make: Make): void {
     expect(other.session.session_id).not.toBe(session.session_id);
   });
 
-  test("a person whose new id wrote before we heard of the change has one session after it", async () => {
+  test("a person whose new id wrote before the identity change has one session after it", async () => {
     const store = await desk(make);
     const old = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     const young = await store.hear(said("whatsapp", { whatsapp_user_id: "DE.new" }, "2"), minute(1));
@@ -208,7 +208,7 @@ export function notified(make: Make): void {
     expect(await store.texts(young.session.session_id)).toHaveLength(3);
   });
 
-  test("reachability changes once, and only of somebody with a session", async () => {
+  test("reachability changes once, and only for a known customer", async () => {
     const store = await desk(make);
     const tell = (reachable: boolean, who: object = { phone }) =>
       store.tell({ type: "reachability", reachability: { channel: "telegram", who, reachable } }, minute(1));

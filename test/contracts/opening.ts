@@ -4,7 +4,7 @@ import { anna, ben, DAY, day, desk, hash, type Make, minute, said, sentence } fr
 import { begin } from "./proving.ts";
 
 export function opening(make: Make): void {
-  test("a first message opens a session with everything that it proves", async () => {
+  test("a first message opens a session with all identities that it proves", async () => {
     const store = await desk(make);
     const { phone, whatsapp_user_id } = anna;
     const { session, message, duplicate, turn } = await store.hear(
@@ -56,7 +56,7 @@ export function opening(make: Make): void {
     });
   });
 
-  test("every channel that proves the same identity is in the same session, each named once in order", async () => {
+  test("all channels of the same identity share a session, each listed once in order", async () => {
     const store = await desk(make);
     const { phone, telegram_chat_id } = anna;
     const first = await store.hear(said("web", { phone }, "1"), minute(0));
@@ -79,7 +79,7 @@ export function opening(make: Make): void {
     );
   });
 
-  test("expiry slides with each message; after a week of silence the next one opens a new session", async () => {
+  test("expiry slides with each message, and the first message after a week opens a new session", async () => {
     const store = await desk(make);
     const { phone } = anna;
     const token_hash = hash(1);
@@ -101,7 +101,7 @@ export function opening(make: Make): void {
     });
   });
 
-  test("a session lives to its last millisecond", async () => {
+  test("a session is active until its last millisecond", async () => {
     const store = await desk(make);
     const { phone } = anna;
     const { session } = await store.hear(said("web", { phone }, "1"), day(0));
@@ -112,7 +112,7 @@ export function opening(make: Make): void {
     });
   });
 
-  test("strangers never share a session", async () => {
+  test("different identities never share a session", async () => {
     const store = await desk(make);
     const one = await store.hear(said("web", { visitor_id: anna.visitor_id }, "same id"), minute(0));
     const two = await store.hear(said("web", { visitor_id: ben.visitor_id }, "same id"), minute(0));
@@ -120,7 +120,7 @@ export function opening(make: Make): void {
     expect(two.session.session_id).not.toBe(one.session.session_id);
   });
 
-  test("a webhook of several people is taken in at once, answers in its order", async () => {
+  test("a webhook of several people is stored at once, with results in its order", async () => {
     const store = await desk(make);
     const results = await store.conversations.receive(
       [
@@ -143,12 +143,12 @@ export function opening(make: Make): void {
     expect(results.map((result) => "turn" in result)).toEqual([true, true, false, false]);
   });
 
-  test("nothing in it is nothing done", async () => {
+  test("an empty webhook changes nothing", async () => {
     const store = await desk(make);
     expect(await store.conversations.receive([], minute(0))).toEqual([]);
   });
 
-  test("a message can name its session by id or by a token that holds it", async () => {
+  test("a message can name its session by id or by token", async () => {
     const store = await desk(make);
     const token_hash = hash(1);
     const identities = { visitor_id: anna.visitor_id };
@@ -159,7 +159,7 @@ export function opening(make: Make): void {
     expect(byId.session).toMatchObject({ session_id, channels: ["web", "kiosk"], message_count: 2 });
   });
 
-  test("a message that names no living session is refused, and everything that came with it", async () => {
+  test("a message that names no active session is refused, with its whole webhook", async () => {
     const store = await desk(make);
     const nobody = { session_id: "00000000-0000-4000-8000-000000000000" };
     await expect(store.hear(said("web", nobody, "1"), minute(0))).rejects.toMatchObject({
@@ -180,14 +180,14 @@ export function opening(make: Make): void {
     expect((await store.hear(both[0]!, day(0))).duplicate).toBe(false);
   });
 
-  test("a redelivered message of a session that is over is still the same message", async () => {
+  test("a redelivered message of an ended session is still a duplicate", async () => {
     const store = await desk(make);
     const { session, message } = await store.hear(said("telegram", { phone: anna.phone }, "1"), day(0));
     const again = await store.hear(said("telegram", { session_id: session.session_id }, "1"), day(8));
     expect(again).toMatchObject({ duplicate: true, message: { message_id: message.message_id } });
   });
 
-  test("a message is judged by what came before it in its webhook", async () => {
+  test("a message sees the effect of earlier events of its webhook", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: anna.visitor_id }, minute(0));
     const proof = said("whatsapp", { visitor_id: anna.visitor_id, phone: anna.phone }, "1");
@@ -201,7 +201,7 @@ export function opening(make: Make): void {
     expect((await store.hear(proof, minute(2))).duplicate).toBe(false);
   });
 
-  test("every kind of content comes back as it was, with words for a bot", async () => {
+  test("every kind of content is returned unchanged, with text for a bot", async () => {
     const store = await desk(make);
     for (const [i, content] of sentence.entries()) {
       const { message } = await store.hear(
@@ -216,7 +216,7 @@ export function opening(make: Make): void {
     expect(kept.slice(0, -1).map((message) => message.content)).toEqual(sentence);
   });
 
-  test("any script, emoji and 64 KB of it are kept to the letter", async () => {
+  test("text of any script, emoji and 64 KB is stored unchanged", async () => {
     const store = await desk(make);
     const words = `${"Grüße, 世界 👩‍👩‍👧 שלום \u{10FFFF} \t\r\n\\u0041 ' \" $1 %s ".repeat(1300)}end`;
     const content = { kind: "text", text: words } as const;
@@ -229,7 +229,7 @@ export function opening(make: Make): void {
     expect(kept?.content).toEqual(content);
   });
 
-  test("what wakes nobody is kept and has no turn", async () => {
+  test("a message that wakes no bot is stored without a turn", async () => {
     const store = await desk(make);
     const quiet = await store.hear(said("telegram", { phone: anna.phone }, "1", { wakes: false }), minute(0));
     expect(quiet.turn).toBeUndefined();
@@ -237,7 +237,7 @@ export function opening(make: Make): void {
     expect(await store.conversations.due(day(1), 10)).toEqual({ turns: [], deliveries: [] });
   });
 
-  test("a message that answers one we know points to it; else to the platform's own id", async () => {
+  test("an answer holds the id of a stored message, else the platform's id", async () => {
     const store = await desk(make);
     const { phone } = anna;
     const delivery = await store.answered(

@@ -26,7 +26,7 @@ async function bury(store: Desk): Promise<{ session_id: string; messages: string
 }
 
 export function operations(make: Make): void {
-  test("dead letters are told in the order they came to be, page by page, with their reasons", async () => {
+  test("dead letters are listed in order, page by page, with their reasons", async () => {
     const store = await desk(make);
     const { session_id, messages } = await bury(store);
     const all = await store.operations.deadLetters(undefined, 10);
@@ -55,7 +55,7 @@ export function operations(make: Make): void {
     expect(await store.operations.deadLetters(all[1]?.id, 1)).toEqual([]);
   });
 
-  test("a retried turn is ours to answer, its attempts forgotten", async () => {
+  test("a retried turn is claimed, with its attempts reset", async () => {
     const store = await desk(make);
     await bury(store);
     const [dead] = await store.operations.deadLetters(undefined, 1);
@@ -69,7 +69,7 @@ export function operations(make: Make): void {
     expect(await store.operations.deadLetters(undefined, 10)).toMatchObject([{ type: "delivery" }]);
   });
 
-  test("a retried delivery is ours to send, and its message on its way again", async () => {
+  test("a retried delivery is claimed, and its message is pending again", async () => {
     const store = await desk(make);
     const { session_id } = await bury(store);
     const [, dead] = await store.operations.deadLetters(undefined, 10);
@@ -85,7 +85,7 @@ export function operations(make: Make): void {
     expect(await store.operations.deadLetters(undefined, 10)).toMatchObject([{ type: "turn" }]);
   });
 
-  test("a retried delivery forgets the id under which it failed", async () => {
+  test("a retried delivery loses the platform's id under which it failed", async () => {
     const store = await desk(make);
     const sent = await store.answered(said("whatsapp", { phone }, "1"), [reply("one")], minute(0));
     await store.settleAs(sent, { external_id: "w1" }, minute(0));
@@ -101,7 +101,7 @@ export function operations(make: Make): void {
     expect((await store.history(sent.session_id)).at(-1)?.status).toBe("sent");
   });
 
-  test("a retried turn waits for one of its session that runs", async () => {
+  test("a retried turn waits for a running turn of its session", async () => {
     const store = await desk(make);
     await bury(store);
     const running = await store.ask(said("web", { phone }, "3"), minute(5));
@@ -123,7 +123,7 @@ export function operations(make: Make): void {
     expect(await store.operations.retry(nobody, minute(9))).toEqual({ found: false });
   });
 
-  test("what came in, was answered and was sent is counted, and what is open is told", async () => {
+  test("metrics count received, answered and sent messages, and report open work", async () => {
     const store = await desk(make);
     expect(await store.operations.metrics(minute(0))).toEqual({
       counters: {},

@@ -4,16 +4,16 @@ import { type Desk, desk, failure, type Make, minute, reply, said } from "./give
 const ms = (count: number) => new Date(minute(0).getTime() + count);
 const paced = { pace: { telegram: 4 }, patienceMs: 500 };
 
-/** Has a customer of their own answered; the delivery, when it is ours. */
+/** Receives a message of a new customer and answers it. Returns the claimed delivery, if any. */
 async function answer(store: Desk, who: string, now: Date) {
   const turn = await store.ask(said("telegram", { visitor_id: who }, `t-${who}`), now);
   const { deliveries } = await store.conversations.complete(turn, [reply(who), reply(`${who} too`)], now);
   return deliveries[0];
 }
 
-/** Channels that take only so many messages a second, and callers who wait for a slot that is near. */
+/** Channels with a pace in messages per second, and callers with the patience to wait for a near slot. */
 export function pace(make: Make): void {
-  test("deliveries of a paced channel are handed out with the time of their slot, as far as patience goes", async () => {
+  test("deliveries of a paced channel are claimed with the time of their slot, up to the patience", async () => {
     const store = await desk(make, paced);
     expect((await answer(store, "a", ms(0)))?.send_at).toBeUndefined();
     expect((await answer(store, "b", ms(0)))?.send_at).toEqual(ms(250));
@@ -27,7 +27,7 @@ export function pace(make: Make): void {
     ]);
   });
 
-  test("other channels and other accounts keep a pace of their own, or none", async () => {
+  test("each channel and account has its own pace, or none", async () => {
     const store = await desk(make, paced);
     await answer(store, "a", ms(0));
     const message = (channel: string, id: string, account: string) =>
@@ -47,7 +47,7 @@ export function pace(make: Make): void {
     expect(await ids(ms(60_250))).toContain(late!.delivery_id);
   });
 
-  test("one that is to be tried again soon is handed to whoever has the patience", async () => {
+  test("a delivery due within the patience is claimed before its time", async () => {
     const store = await desk(make, { patienceMs: 500 });
     const one = await store.answered(said("telegram", { visitor_id: "a" }, "1"), [reply("1")], ms(0));
     const again = { state: "pending", retry_at: ms(400), ...failure("429") } as const;

@@ -7,7 +7,7 @@ const PASSWORD = "correct horse battery";
 const wrong = { code: "password_invalid" };
 const required = { code: "verification_required" };
 
-/** Passwords, which are the phone's, and whoever's the phone is. */
+/** Passwords: a password belongs to a verified phone and moves with it. */
 export function passwords(make: Make): void {
   const signUp = (store: Desk, seed: number, now: Date, password = PASSWORD) =>
     store.proofs.signUp({ token_hash: hash(seed), password }, now);
@@ -22,7 +22,7 @@ export function passwords(make: Make): void {
     return store.proofs.logIn({ ...login, ...over }, now);
   };
 
-  test("set by who has proven the phone, it lets them in anywhere", async () => {
+  test("a password set after proof of the phone logs in on any device", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     await signUp(store, 901, minute(0));
@@ -35,7 +35,7 @@ export function passwords(make: Make): void {
     expect(later.session_id).not.toBe(session.session_id);
   });
 
-  test("it needs a proven phone", async () => {
+  test("a password needs a verified phone", async () => {
     const store = await desk(make);
     await begin(store, 1, { visitor_id: "v" }, minute(0));
     await expect(signUp(store, 1, minute(0))).rejects.toMatchObject(required);
@@ -46,7 +46,7 @@ export function passwords(make: Make): void {
     await expect(signUp(store, 3, minute(0))).rejects.toMatchObject({ code: "session_not_found" });
   });
 
-  test("it is changed by who knows it", async () => {
+  test("it is changed only with the old password", async () => {
     const store = await desk(make);
     await annasSession(store);
     await signUp(store, 901, minute(0));
@@ -81,7 +81,7 @@ export function passwords(make: Make): void {
     await logIn(store, 2, minute(4));
   });
 
-  test("whoever tries many phones is refused", async () => {
+  test("a caller that tries many phones is refused", async () => {
     const store = await desk(make);
     const rate_limit_keys = [`device:${hash(1)}`];
     const tries = [...Array(16).keys()].map((i) => ({ phone: `+4915112346${i + 100}`, rate_limit_keys }));
@@ -93,7 +93,7 @@ export function passwords(make: Make): void {
     });
   });
 
-  test("an anonymous session goes along, and all other tokens of both die", async () => {
+  test("a login merges an anonymous session, and all other tokens of both end", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     await signUp(store, 901, minute(0));
@@ -107,7 +107,7 @@ export function passwords(make: Make): void {
     for (const seed of [1, 901]) await expectToken(store, hash(seed), undefined, minute(3));
   });
 
-  test("the session of who was here before is left, not joined", async () => {
+  test("a login leaves the session of another customer and does not merge it", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     await signUp(store, 901, minute(0));
@@ -122,7 +122,7 @@ export function passwords(make: Make): void {
     expect(still).toMatchObject({ session_id: bens.session_id, data: { cart: ["ben's"] } });
   });
 
-  test("it dies when another person proves the phone", async () => {
+  test("it is deleted when another person proves the phone", async () => {
     const store = await desk(make);
     await annasSession(store);
     await signUp(store, 901, minute(0));
@@ -132,7 +132,7 @@ export function passwords(make: Make): void {
     expect(session.data).toEqual({});
   });
 
-  test("it dies, too, when the old owner's session is long over", async () => {
+  test("it is deleted too when the old owner's session ended long ago", async () => {
     const store = await desk(make);
     await annasSession(store);
     await signUp(store, 901, minute(0));
@@ -141,7 +141,7 @@ export function passwords(make: Make): void {
     await expect(logIn(store, 1, day(30))).rejects.toMatchObject(wrong);
   });
 
-  test("it dies, too, when all that tells the two apart came after it was set", async () => {
+  test("it is deleted too when the identities that differ were added after it was set", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, minute(0));
     await signUp(store, 1, minute(0));
@@ -151,7 +151,7 @@ export function passwords(make: Make): void {
     await expect(logIn(store, 3, day(30))).rejects.toMatchObject(wrong);
   });
 
-  test("it follows its owner to a new phone", async () => {
+  test("it moves to its owner's new phone", async () => {
     const store = await desk(make);
     await annasSession(store);
     await signUp(store, 901, minute(0));
@@ -162,7 +162,7 @@ export function passwords(make: Make): void {
     await logIn(store, 1, minute(2), { phone: moved });
   });
 
-  test("it goes when its phone is unlinked", async () => {
+  test("it is deleted when its phone is unlinked", async () => {
     const store = await desk(make);
     await annasSession(store);
     await signUp(store, 901, minute(0));
@@ -170,7 +170,7 @@ export function passwords(make: Make): void {
     await expect(logIn(store, 1, minute(2))).rejects.toMatchObject(wrong);
   });
 
-  test("all of a long one counts", async () => {
+  test("every character of a long password counts", async () => {
     const store = await desk(make);
     await annasSession(store);
     const long = `${"x".repeat(80)}1\0${"ü".repeat(40)}`;

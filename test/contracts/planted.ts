@@ -12,13 +12,13 @@ const LINK = hash(500);
 const PASSWORD = "correct horse battery";
 
 /**
- * A page that an attacker left signed in, seen from every way in which two customers may become one: the attacker kept a token
- * of the session that the page shows, and must not read with it what the victim says there afterwards.
+ * A page that an attacker left signed in, tested with every way in which two customers can be joined. The attacker kept a token
+ * of the page's session, and must not read with it what the victim writes there later.
  */
 export function planted(make: Make): void {
   interface Way {
     readonly how: string;
-    /** Where the page stands; a web page unless told otherwise. */
+    /** The page's channel, `web` by default. */
     readonly channel?: string;
     readonly prove: (store: Desk) => Promise<unknown>;
   }
@@ -122,7 +122,7 @@ export function planted(make: Make): void {
     },
   );
 
-  test("nor does a page that was nobody's, once the victim proves there who they are", async () => {
+  test("a token of an anonymous page reads nothing once the victim has proven an identity there", async () => {
     for (const prove of [() => code, () => show] as const) {
       const store = await desk(make);
       await begin(store, 9, { phone, telegram_chat_id }, minute(0));

@@ -6,9 +6,9 @@ import { actorOf, askCode, auditOf, begin, bensSession, expectToken, giveCode } 
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 const CUSTOMER = "103";
 
-/** What a shop owes the people it keeps data of. */
+/** Export, erasure and audit. */
 export function privacy(make: Make): void {
-  /** Everything, page by page. */
+  /** Exports all pages. */
   async function exportAll(store: Desk, of: CustomerRef, limit: number, actor = actorOf()) {
     const sessions: ExportedSession[] = [];
     const messages: ExportedMessage[] = [];
@@ -42,7 +42,7 @@ export function privacy(make: Make): void {
     return { first, second };
   }
 
-  test("an export has everything of a customer, whatever the size of its pages", async () => {
+  test("an export holds everything of a customer, with any page size", async () => {
     const store = await desk(make);
     const { first, second } = await customersData(store);
     await store.proofs.signUp({ token_hash: hash(2), password: "long enough" }, minute(8));
@@ -79,7 +79,7 @@ export function privacy(make: Make): void {
     }
   });
 
-  test("one session is exported with all that was merged with it, and an unknown one is empty", async () => {
+  test("by session_id the whole customer is exported, and an unknown one is empty", async () => {
     const store = await desk(make);
     const { first } = await customersData(store);
     const { sessions } = await exportAll(store, { session_id: first.session_id }, 100);
@@ -92,7 +92,7 @@ export function privacy(make: Make): void {
     expect(await exportAll(store, { session_id: crypto.randomUUID() }, 9)).toMatchObject({ sessions: [] });
   });
 
-  test("erased content and identities are nowhere, and counts stay", async () => {
+  test("erased content and identities are in no table, and counts stay", async () => {
     const store = await desk(make);
     const { first, second } = await customersData(store);
     const ids = (await exportAll(store, { customer_id: CUSTOMER }, 100)).sessions.map(
@@ -114,7 +114,7 @@ export function privacy(make: Make): void {
     const left = await exportAll(store, { session_id: first.session_id }, 100);
     const again = await exportAll(store, { session_id: second.session_id }, 100);
     const kept = JSON.stringify([left, again]);
-    // Quoted, for ids may hold any digits.
+    // Quoted, because ids may hold the same digits.
     const values = [phone, telegram_chat_id, whatsapp_user_id, CUSTOMER].map((value) =>
       JSON.stringify(value),
     );
@@ -140,7 +140,7 @@ export function privacy(make: Make): void {
     expect(once).toMatchObject({ sessions: 3, messages: 0 });
   });
 
-  test("whoever writes again after it begins anew", async () => {
+  test("a customer who writes again after an erasure is new", async () => {
     const store = await desk(make);
     const { second } = await customersData(store);
     await store.proofs.signUp({ token_hash: hash(2), password: "long enough" }, minute(8));
@@ -162,7 +162,7 @@ export function privacy(make: Make): void {
     await expect(store.proofs.logIn(login, minute(11))).rejects.toMatchObject({ code: "password_invalid" });
   });
 
-  test("what was at work for them comes to nothing", async () => {
+  test("unfinished work of an erased customer ends", async () => {
     const store = await desk(make);
     const asked = said("telegram", { telegram_chat_id }, "t1");
     const turn = await store.ask(asked, minute(0));
@@ -190,7 +190,7 @@ export function privacy(make: Make): void {
     expect(dead).toMatchObject([{ reason: "erased" }, { reason: "erased" }]);
   });
 
-  test("a number that is another person's by now keeps its code and password", async () => {
+  test("a number that has moved to another person keeps its code and password", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone, whatsapp_user_id }, minute(0));
     await store.sessions.end(hash(1), minute(1));

@@ -6,7 +6,7 @@ import type { StartSession } from "../../src/core/sessions/sessions.ts";
 import type { AuditLine } from "../../src/features/privacy/privacy.ts";
 import { anna, ben, type Desk, type Heard, hash, minute, said } from "./given.ts";
 
-/** Starts a session on the web unless told otherwise; the token is `hash(seed)`. */
+/** Starts a session, on the web by default. The token is `hash(seed)`. */
 export function begin(
   store: Desk,
   seed: number,
@@ -17,15 +17,15 @@ export function begin(
   return store.sessions.start({ identities, channel: "web", token_hash: hash(seed), ...over }, now);
 }
 
-/** Types a phone at a kiosk. */
+/** Claims a phone at a kiosk. */
 export function typeIn(store: Desk, seed: number, phone: string, now: Date): Promise<Opened> {
   return begin(store, seed, { phone }, now, { channel: "kiosk", claimed: true });
 }
 
-/** The hash under which the digits are kept, whatever makes it. */
+/** A code's hash. The store accepts any. */
 export const codeHash = (digits: string): string => hash(1_000_000 + Number(digits));
 
-/** Asks for a code and returns where it can be sent. */
+/** Requests a code and returns the addresses for it. */
 export function askCode(
   store: Desk,
   phone: string,
@@ -36,7 +36,7 @@ export function askCode(
   return store.proofs.requestCode({ phone, code_hash: codeHash(digits), rate_limit_keys }, now);
 }
 
-/** Gives a code; the device's new token is `hash(seed)`. */
+/** Confirms a code. The device's new token is `hash(seed)`. */
 export function giveCode(
   store: Desk,
   phone: string,
@@ -65,7 +65,7 @@ export async function bensSession(store: Desk): Promise<Opened> {
   });
 }
 
-/** Scans what a device shows, with a messenger. */
+/** Sends a link token from a messenger. */
 export function scan(
   store: Desk,
   from: Identities,
@@ -79,20 +79,20 @@ export function scan(
   return store.hear(said(channel, from, external_id, { link_hash, content, wakes: false, ...over }), now);
 }
 
-/** That a token opens this session, or none. */
+/** Expects that a token opens this session, or none. */
 export async function expectToken(store: Desk, token_hash: string, opens: string | undefined, now: Date) {
   const page = store.sessions.messages({ token_hash }, 0, 1, now);
   if (opens === undefined) await expect(page).rejects.toMatchObject({ code: "session_not_found" });
   else expect((await page).session_id).toBe(opens);
 }
 
-/** How many of several calls made at once succeeded. */
+/** Runs calls at once and returns how many succeeded. */
 export async function succeeded(calls: readonly Promise<unknown>[]): Promise<number> {
   const outcomes = await Promise.allSettled(calls);
   return outcomes.filter(({ status }) => status === "fulfilled").length;
 }
 
-/** The audit outlives a test: each has an actor of its own. */
+/** A new actor. Each test has its own, because the audit is never cleared. */
 export const actorOf = (): string => `admin:${crypto.randomUUID()}`;
 
 /** All lines of the audit that an actor left. */

@@ -16,9 +16,9 @@ import { begin } from "./proving.ts";
 
 const { phone, telegram_chat_id } = anna;
 
-/** What operators and devices read of a session's messages beside their words, and what keys write. */
+/** What operators and devices read of a session's messages besides text, and what callers with keys write. */
 export function reading(make: Make): void {
-  test("history tells how far the answer to a message has come", async () => {
+  test("history shows the state of a message's turn", async () => {
     const store = await desk(make);
     const first = await store.ask(said("web", { phone }, "1"), minute(0));
     await store.hear(said("web", { phone }, "2"), minute(0.1));
@@ -45,7 +45,7 @@ export function reading(make: Make): void {
     expect((await states())[0]).toEqual({ state: "running", attempt: 1 });
   });
 
-  test("dead letters are listed of one session, also by an id that leads to it", async () => {
+  test("dead letters are listed of one session, also by the id of a session merged into it", async () => {
     const store = await desk(make);
     const bury = async (channel: string, from: object, now: Date) => {
       const turn = await store.ask(said(channel, from, channel), now);
@@ -67,7 +67,7 @@ export function reading(make: Make): void {
     expect(await store.operations.deadLetters(undefined, 9)).toHaveLength(3);
   });
 
-  test("a session is updated by its id, and a message that a key tells of bears its author", async () => {
+  test("a session is updated by its id, and a message by a key has its author", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0));
     const author = "key:web:0123abcd";

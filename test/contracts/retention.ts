@@ -4,9 +4,9 @@ import { auditOf, begin } from "./proving.ts";
 
 const { phone, telegram_chat_id } = anna;
 
-/** What goes though its session lives. */
+/** Data that retention deletes from active sessions. */
 export function retention(make: Make): void {
-  test("retention takes old messages of living sessions, but none at work, and keeps their count", async () => {
+  test("retention deletes old messages of active sessions, but no unfinished ones, and keeps the count", async () => {
     const store = await desk(make);
     const turn = await store.ask(said("telegram", { telegram_chat_id }, "t1"), day(0));
     await store.conversations.complete(turn, [], day(0));
@@ -32,7 +32,7 @@ export function retention(make: Make): void {
     ).toHaveLength(2);
   });
 
-  test("a password that let nobody in for long is forgotten", async () => {
+  test("a password that was not used for long is deleted", async () => {
     const store = await desk(make);
     const login = {
       phone,

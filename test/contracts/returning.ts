@@ -4,7 +4,7 @@ import { annasSession, askCode, begin, expectToken, giveCode, typeIn } from "./p
 
 const { phone, telegram_chat_id, whatsapp_user_id, visitor_id } = anna;
 
-/** People outlive their sessions: after end or expiry any verified identity finds the same customer. */
+/** Customers stay when their sessions end: then any verified identity finds the same customer. */
 export function returning(make: Make): void {
   const overs: [string, (store: Desk, token: string) => Promise<Date>][] = [
     [
@@ -61,7 +61,7 @@ export function returning(make: Make): void {
     },
   );
 
-  test("any kind of identity is one: a messenger that nobody heard of yet needs no migration", async () => {
+  test("any kind of identity works: a new messenger needs no migration", async () => {
     const store = await desk(make);
     const from = { viber_user_id: "v-1", phone };
     const { session } = await store.hear(said("viber", from, "1"), minute(0));
@@ -86,7 +86,7 @@ export function returning(make: Make): void {
     expect(moved.merged).toEqual([two.session_id]);
   });
 
-  test("a chain of sessions: each names the one before it, and a merged one is none of them", async () => {
+  test("each session names the one before it, merged ones left out", async () => {
     const store = await desk(make);
     const first = await begin(store, 1, { telegram_chat_id }, minute(0));
     await store.sessions.end(hash(1), minute(1));
@@ -104,7 +104,7 @@ export function returning(make: Make): void {
     expect(third).toMatchObject({ telegram_chat_id, visitor_id });
   });
 
-  test("a session that is over shows what its customer holds now", async () => {
+  test("an ended session shows its customer's present identities", async () => {
     const store = await desk(make);
     const first = await begin(store, 1, { telegram_chat_id }, minute(0));
     await store.sessions.end(hash(1), minute(1));
@@ -113,7 +113,7 @@ export function returning(make: Make): void {
     expect(ended).toMatchObject({ status: "logged_out", telegram_chat_id, phone });
   });
 
-  test("a code reaches its owner after the session is over, and opens the next one, fresh", async () => {
+  test("a code reaches its owner after the session's end, and opens a new one", async () => {
     const store = await desk(make);
     const { session } = await annasSession(store);
     const [telegram, whatsapp] = await askCode(store, phone, "123456", day(9));
@@ -128,7 +128,7 @@ export function returning(make: Make): void {
     await expectToken(store, hash(1), next.session_id, day(9));
   });
 
-  test("a channel on which the customer has blocked us stays blocked in the next session", async () => {
+  test("a blocked channel stays blocked in the customer's next session", async () => {
     const store = await desk(make);
     await annasSession(store);
     const reachability = { channel: "telegram", who: { telegram_chat_id }, reachable: false };
@@ -139,7 +139,7 @@ export function returning(make: Make): void {
     expect(await askCode(store, phone, "123456", day(9))).toHaveLength(2);
   });
 
-  test("a number that another person proves moves to them after its owner's session is over, too", async () => {
+  test("a number proven by another person moves to them, also after its owner's session ended", async () => {
     const store = await desk(make);
     const { session: annas } = await annasSession(store);
     const { session, notified, deliveries } = await store.hear(
@@ -156,7 +156,7 @@ export function returning(make: Make): void {
     expect(back.session.phone).toBeUndefined();
   });
 
-  test("who loses it after their session is over, and can be reached nowhere, is not written to", async () => {
+  test("its old owner without a session and without an address gets no notice", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { telegram_chat_id, phone }, minute(0));
     const from = { whatsapp_user_id: ben.whatsapp_user_id, phone };
@@ -168,7 +168,7 @@ export function returning(make: Make): void {
     ]);
   });
 
-  test("what a loser is told after their session stands in no session that was merged", async () => {
+  test("its old owner's notice is never saved in a merged session", async () => {
     const store = await desk(make);
     const first = await store.hear(said("telegram", { telegram_chat_id }, "t1"), minute(0));
     await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "w1"), minute(1));
@@ -178,7 +178,7 @@ export function returning(make: Make): void {
     expect(heard.notified).toEqual([first.session.session_id]);
   });
 
-  test("the platform's word of a new id reaches a customer without a session", async () => {
+  test("an identity change applies to a customer without a session", async () => {
     const store = await desk(make);
     const first = await store.hear(said("whatsapp", { whatsapp_user_id, phone }, "1"), minute(0));
     const change = { channel: "whatsapp", from: { whatsapp_user_id }, to: { whatsapp_user_id: "DE.new" } };
@@ -189,7 +189,7 @@ export function returning(make: Make): void {
     expect(back.session).toMatchObject({ phone, previous_session_id: first.session.session_id });
   });
 
-  test("a claim carries nothing from one visit to the next", async () => {
+  test("a claim carries nothing from one session to the next", async () => {
     const store = await desk(make);
     const first = await typeIn(store, 1, phone, minute(0));
     await store.sessions.update({ token_hash: hash(1) }, { data: { note: "private" } }, minute(1));

@@ -40,7 +40,7 @@ export function sessions(make: Make): void {
     expect(leading.customer_id).toBe("007");
   });
 
-  test("somebody without an identity gets a session that only their token opens", async () => {
+  test("a start without an identity gives a session that only its token opens", async () => {
     const store = await desk(make);
     const one = await store.sessions.start(
       { identities: {}, channel: "web", token_hash: hash(1) },
@@ -56,7 +56,7 @@ export function sessions(make: Make): void {
     });
   });
 
-  test("a start that is tried again with its token has one session and one token", async () => {
+  test("a start repeated with its token has one session and one token", async () => {
     const store = await desk(make);
     const start = { identities: { visitor_id }, channel: "web", token_hash: hash(1) };
     const one = await store.sessions.start(start, minute(0));
@@ -85,7 +85,7 @@ export function sessions(make: Make): void {
     ]);
   });
 
-  test("a restore by identity finds the strongest there is and gives the device its token", async () => {
+  test("a restore by identities uses the strongest and gives the device its token", async () => {
     const store = await desk(make);
     const opened = await store.sessions.start(
       { identities: { phone }, channel: "web", token_hash: hash(1) },
@@ -135,7 +135,7 @@ export function sessions(make: Make): void {
     });
   });
 
-  test("an update of a version that has moved on changes nothing at all", async () => {
+  test("an update of an old version changes nothing", async () => {
     const store = await desk(make);
     await store.sessions.start({ identities: { phone }, channel: "web", token_hash: hash(1) }, day(0));
     await store.sessions.update({ token_hash: hash(1) }, { data: { a: 1 }, if_version: 1 }, day(1));
@@ -176,7 +176,7 @@ export function sessions(make: Make): void {
     expect(Object.keys(without.data)).not.toContain("");
   });
 
-  test("a key called __proto__ is a key like others", async () => {
+  test("a key called __proto__ is stored like any other key", async () => {
     const store = await desk(make);
     const data = JSON.parse('{"__proto__": {"admin": true}, "a": 1}');
     await store.sessions.start(
@@ -190,7 +190,7 @@ export function sessions(make: Make): void {
     expect((session.data as Record<string, unknown>).admin).toBeUndefined();
   });
 
-  test("a message that comes with an update is in the history, once, and wakes nobody", async () => {
+  test("an update's message is in the history once, and gets no turn", async () => {
     const store = await desk(make);
     const { session_id } = await store.sessions.start(
       { identities: { phone }, channel: "web", token_hash: hash(1) },
@@ -209,7 +209,7 @@ export function sessions(make: Make): void {
     expect((await store.conversations.due(day(1), 10)).turns).toEqual([]);
   });
 
-  test("a message that a token tells is kept on the token's own channel, and on another one it is refused", async () => {
+  test("a message by token is stored on the token's own channel, and refused on another one", async () => {
     const store = await desk(make);
     const { session_id } = await store.sessions.start(
       { identities: { phone }, channel: "web", token_hash: hash(1) },

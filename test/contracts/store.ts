@@ -31,21 +31,21 @@ import { sessions } from "./sessions.ts";
 import { tokens } from "./tokens.ts";
 import { turns } from "./turns.ts";
 
-/** What every store promises, whatever it keeps its state in. */
+/** The promises of every store, in memory and in Postgres. */
 export function storeContract(name: string, make: Make): void {
   describe(name, () => {
     describe("a message and its session", () => opening(make));
     describe("one person under several identities", () => merging(make));
-    describe("people who outlive their sessions", () => returning(make));
-    describe("the shop's own names for customers", () => customerIds(make));
-    describe("customers who are asked before they become one", () => consent(make));
-    describe("a page that somebody left signed in", () => planted(make));
+    describe("customers who stay when their sessions end", () => returning(make));
+    describe("customer_id", () => customerIds(make));
+    describe("consent before two customers are joined", () => consent(make));
+    describe("a page that an attacker left signed in", () => planted(make));
     describe("turns", () => turns(make));
     describe("turns of several messages, and of edits", () => batches(make));
     describe("deliveries", () => deliveries(make));
-    describe("customers who blocked us", () => blocked(make));
+    describe("customers who blocked the shop", () => blocked(make));
     describe("pace", () => pace(make));
-    describe("what platforms tell of messages and people", () => notified(make));
+    describe("receipts, edits, echoes and identity changes", () => notified(make));
     describe("sessions of frontends", () => sessions(make));
     describe("history", () => history(make));
     describe("tokens", () => tokens(make));
@@ -55,14 +55,14 @@ export function storeContract(name: string, make: Make): void {
     describe("links to scan", () => links(make));
     describe("the token of a device whose link is scanned", () => exchange(make));
     describe("passwords", () => passwords(make));
-    describe("what outlasts a token", () => freshness(make));
+    describe("changes that need a recent proof", () => freshness(make));
     describe("devices", () => devices(make));
     describe("privacy", () => privacy(make));
-    describe("what is forgotten of people", () => forgetting(make));
-    describe("what is read of messages", () => reading(make));
+    describe("erased and unseen people", () => forgetting(make));
+    describe("state and authors of messages", () => reading(make));
     describe("retention", () => retention(make));
     describe("operations", () => operations(make));
     describe("housekeeping", () => housekeeping(make));
-    describe("what waited in the journal", () => journaled(make));
+    describe("messages from the journal", () => journaled(make));
   });
 }

@@ -5,7 +5,7 @@ import { begin } from "./proving.ts";
 const { phone } = anna;
 
 export function tokens(make: Make): void {
-  test("a token nobody was given opens nothing", async () => {
+  test("an unknown token opens nothing", async () => {
     const { sessions } = await desk(make);
     const unknown = { code: "session_not_found" };
     await expect(sessions.restore({ token_hash: hash(1) }, "web", minute(0))).rejects.toMatchObject(unknown);
@@ -34,7 +34,7 @@ export function tokens(make: Make): void {
     });
   });
 
-  test("an end is one for every device and channel, and the next start opens anew", async () => {
+  test("an end counts for every device and channel, and the next start opens a new session", async () => {
     const store = await desk(make);
     const start = (seed: number, now: Date) =>
       store.sessions.start({ identities: { phone }, channel: "kiosk", token_hash: hash(seed) }, now);
@@ -82,7 +82,7 @@ export function tokens(make: Make): void {
     });
   });
 
-  test("a refused call is no use of the device", async () => {
+  test("a refused call does not count as a use of the device", async () => {
     const store = await desk(make);
     const { session_id } = await begin(store, 1, { phone }, minute(0));
     const of = { token_hash: hash(1) };
@@ -101,7 +101,7 @@ export function tokens(make: Make): void {
     expect(device).toMatchObject({ last_used_at: minute(0) });
   });
 
-  test("a token is one session's at a time", async () => {
+  test("a token belongs to one session at a time", async () => {
     const { sessions } = await desk(make);
     const start = (identities: object, now: Date) =>
       sessions.start({ identities, channel: "web", token_hash: hash(1) }, now);

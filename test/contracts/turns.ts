@@ -4,7 +4,7 @@ import { anna, ben, day, desk, failure, type Make, minute, reply, said } from ".
 const { phone } = anna;
 
 export function turns(make: Make): void {
-  test("a redelivered message changes nothing and hands out no second turn within the lease", async () => {
+  test("a redelivered message changes nothing and claims no second turn within the lease", async () => {
     const store = await desk(make);
     const first = await store.hear(said("telegram", { phone }, "1"), minute(0));
     const again = await store.hear(said("telegram", { phone }, "1"), minute(0.5));
@@ -17,7 +17,7 @@ export function turns(make: Make): void {
     expect(again.session.expires_at).toEqual(first.session.expires_at);
   });
 
-  test("a redelivered message that nobody answered is ours to answer once the lease is over", async () => {
+  test("a redelivered message without an answer is claimed again after the lease", async () => {
     const store = await desk(make);
     const turn = await store.ask(said("telegram", { phone }, "1"), minute(0));
     const again = await store.hear(said("telegram", { phone }, "1"), minute(1));
@@ -25,7 +25,7 @@ export function turns(make: Make): void {
     expect((await store.hear(said("telegram", { phone }, "1"), minute(1.5))).turn).toBeUndefined();
   });
 
-  test("a redelivered message that was answered is a no-op for ever", async () => {
+  test("a redelivered message that was answered never changes anything", async () => {
     const store = await desk(make);
     const turn = await store.ask(said("telegram", { phone }, "1"), minute(0));
     await store.conversations.complete(turn, [], minute(1));
@@ -72,7 +72,7 @@ export function turns(make: Make): void {
     });
   });
 
-  test("a turn that came by a faster clock is handed over by a slower one", async () => {
+  test("a turn saved by a fast clock is claimed by a slow one", async () => {
     const store = await desk(make);
     const one = await store.ask(said("web", { phone }, "1"), minute(0));
     await store.hear(said("web", { phone }, "2"), minute(0.5));
@@ -80,7 +80,7 @@ export function turns(make: Make): void {
     expect(next).toMatchObject({ message: { external_id: "2" } });
   });
 
-  test("a turn carries as many earlier messages as the bot wants, oldest first, ours among them", async () => {
+  test("a turn holds as many earlier messages as the bot wants, oldest first, with replies", async () => {
     const store = await desk(make);
     let turn = await store.ask(said("web", { phone }, "1"), minute(0));
     await store.conversations.complete(turn, [reply("one", []), reply("two", [])], minute(1));
@@ -91,7 +91,7 @@ export function turns(make: Make): void {
     expect(turn.history[0]).toMatchObject({ direction: "outbound", role: "assistant", channel: "web" });
   });
 
-  test("a turn whose lease is over goes to the sweep, and its first claim is stale", async () => {
+  test("a turn whose lease has ended is claimed by the sweep, and its first claim is stale", async () => {
     const store = await desk(make);
     const claim = await store.ask(said("web", { phone }, "1"), minute(0));
     await store.hear(said("web", { phone }, "2"), minute(0.5));
@@ -114,14 +114,14 @@ export function turns(make: Make): void {
     expect(await store.texts(claim.session.session_id)).toEqual(["text of 1", "text of 2", "once"]);
   });
 
-  test("a claim that outlived its lease still counts while nobody has taken it over", async () => {
+  test("a claim past its lease still counts until another one is made", async () => {
     const store = await desk(make);
     const claim = await store.ask(said("web", { phone }, "1"), minute(0));
     expect((await store.conversations.complete(claim, [reply("late", [])], minute(9))).stale).toBe(false);
     expect((await store.conversations.complete(claim, [reply("twice", [])], minute(9))).stale).toBe(true);
   });
 
-  test("a failed turn waits for its time, and those behind it wait with it", async () => {
+  test("a failed turn waits for its retry, and later turns wait behind it", async () => {
     const store = await desk(make);
     const claim = await store.ask(said("web", { phone }, "1"), minute(0));
     const failed = await store.conversations.fail(claim, failure("bot_timeout"), minute(5), minute(1));
@@ -134,7 +134,7 @@ export function turns(make: Make): void {
     expect((await store.conversations.fail(claim, failure("late"), undefined, minute(5))).stale).toBe(true);
   });
 
-  test("a message of the session that comes in takes the failed turn along when it is due", async () => {
+  test("a new message of the session claims the failed turn when it is due", async () => {
     const store = await desk(make);
     const claim = await store.ask(said("web", { phone }, "1"), minute(0));
     await store.conversations.fail(claim, failure("bot_timeout"), minute(5), minute(1));
@@ -142,14 +142,14 @@ export function turns(make: Make): void {
     expect(turn).toMatchObject({ turn_id: claim.turn_id, attempt: 2, message: { external_id: "1" } });
   });
 
-  test("a turn given back for at once is handed over at once", async () => {
+  test("a turn to be retried at once is claimed at once", async () => {
     const store = await desk(make);
     const claim = await store.ask(said("web", { phone }, "1"), minute(0));
     const { next } = await store.conversations.fail(claim, failure("again"), minute(1), minute(1));
     expect(next).toMatchObject({ turn_id: claim.turn_id, attempt: 2 });
   });
 
-  test("a dead letter makes way for the next turn and never comes back", async () => {
+  test("a dead turn lets the next one run and is never claimed again", async () => {
     const store = await desk(make);
     const claim = await store.ask(said("web", { phone }, "1"), minute(0));
     await store.hear(said("web", { phone }, "2"), minute(0.1));
@@ -161,7 +161,7 @@ export function turns(make: Make): void {
     expect((await store.conversations.complete(claim, [reply("no")], day(1))).stale).toBe(true);
   });
 
-  test("a sweep claims at most what it asks for, oldest first, one of each session", async () => {
+  test("a sweep claims at most its limit, oldest first, one of each session", async () => {
     const store = await desk(make);
     for (const id of ["c", "a", "b"]) {
       await store.hear(said("web", { visitor_id: id }, "1"), minute(id.charCodeAt(0) - 97));
@@ -175,7 +175,7 @@ export function turns(make: Make): void {
     expect(await who(2)).toEqual([]);
   });
 
-  test("what was asked before a session ended is answered all the same", async () => {
+  test("a message from before a session's end is still answered", async () => {
     const store = await desk(make);
     const claim = await store.ask(said("web", { phone }, "1"), day(0));
     await store.housekeeping.expire(day(8), 100);

@@ -8,9 +8,9 @@ import { type CustomerRow, copy, later, type SessionRow, type Tables } from "./t
 const EXACT_MS = 60_000;
 
 /**
- * Keeps where a customer's message came from, if they can be written to there, with the identity whose address it is. The
- * time is exact to a minute, or to the message where the one before came on another channel. What comes late moves
- * nothing back.
+ * Stores the address of a customer's message with its identity, if the customer can be written to there. `used_at` is
+ * written at most once a minute, or at once when the message before came on another channel. An older message never
+ * replaces a newer address.
  */
 export function keepAddress(tables: Tables, row: SessionRow, inbound: InboundMessage, now: Date): void {
   const { channel, account, address, address_of, from, claimed } = inbound;
@@ -25,14 +25,14 @@ export function keepAddress(tables: Tables, row: SessionRow, inbound: InboundMes
   identity.address = copy({ channel, account: account!, address, used_at: now });
 }
 
-/** Where a customer can be written to, the last used first. */
+/** The addresses where a customer can be written to, last used first. */
 export function knownAddresses(customer: CustomerRow): KnownAddress[] {
   return addressesOf(customer)
     .filter(({ channel }) => !customer.unreachable.includes(channel))
     .sort((a, b) => b.used_at.getTime() - a.used_at.getTime() || compare(a.channel, b.channel));
 }
 
-/** Where a customer's messages came from, by channel, the last used first. */
+/** All addresses of a customer, by channel, last used first. */
 export function addressesOf({ identities }: CustomerRow): KnownAddress[] {
   return [...identities.values()]
     .sort((a, b) => compare(a.kind, b.kind))

@@ -7,8 +7,9 @@ import { open } from "./people.ts";
 import type { SessionRow, Tables } from "./tables.ts";
 
 /**
- * The session of a person who only claims a phone: one that has been claimed the same way and used nowhere else, or a new
- * one, of a new customer. Throws `verification_required` when the phone is somebody's.
+ * The session for a phone that is only claimed: the session of an earlier claim that was used on no other channel, or a
+ * new one of a new customer. Throws `verification_required` when a customer has verified the phone, or when the session
+ * of the earlier claim was used on another channel.
  */
 export function claim(tables: Tables, identities: Identities, channel: string, now: Date): SessionRow {
   refuseClaim(tables, identities, channel, now);
@@ -35,7 +36,7 @@ export function refuseClaim(
     throw new HubError("verification_required", "who this is has to be proven first");
 }
 
-/** Whether a session was used only on the channel where it began, and is so now. */
+/** Whether a session was used only on the channel where it began, and is used there now. */
 function isWhereItBegan({ channel: began, channels }: Session, channel: string | undefined): boolean {
   return [...channels, channel ?? began].every((name) => name === began);
 }

@@ -1,7 +1,7 @@
 import type { Turn } from "../../core/answer/turn.ts";
 import type { Completed, Conversations, Settled } from "../../core/receive/conversations.ts";
 import { byAccount } from "./notices.ts";
-import { addReply, type Line, settleOne } from "./outbox.ts";
+import { addReply, type Lane, settleOne } from "./outbox.ts";
 import { isRefusable, receiveOne } from "./receive.ts";
 import {
   atOnce,
@@ -18,7 +18,7 @@ import { claimDelivery, claimTurn, finishTurn, heldTurn, isDue } from "./work.ts
 
 const STALE: Completed = { stale: true, messages: [], deliveries: [] };
 
-/** What the hub promises of conversations, said in the plainest way. */
+/** Conversations in memory. */
 export function memoryConversations(tables: Tables): Conversations {
   return {
     async receive(kept, now) {
@@ -39,7 +39,7 @@ export function memoryConversations(tables: Tables): Conversations {
       const turn = heldTurn(tables, claim);
       if (!turn) return STALE;
       const row = finishTurn(tables, turn, "done");
-      // Erased meanwhile, it has no address any more.
+      // The turn's own address: an erasure since the claim has emptied it.
       const asked = { ...claim, address: turn.address };
       const messages = replies.map((reply) => copy(addReply(tables, row, asked, reply, now)));
       const delivery = claimDelivery(tables, row, turn.channel, now);
@@ -71,13 +71,13 @@ export function memoryConversations(tables: Tables): Conversations {
     },
 
     async settle(outcomes, now) {
-      const lines = new Map<string, Line>();
+      const lanes = new Map<string, Lane>();
       const changed: Settled["changed"][number][] = [];
       for (const outcome of outcomes) {
-        const line = settleOne(tables, outcome, changed, now);
-        if (line) lines.set(`${line.row.session.session_id} ${line.channel}`, line);
+        const lane = settleOne(tables, outcome, changed, now);
+        if (lane) lanes.set(`${lane.row.session.session_id} ${lane.channel}`, lane);
       }
-      const deliveries = [...lines.values()]
+      const deliveries = [...lanes.values()]
         .sort(byAccount)
         .flatMap(({ row, channel }) => claimDelivery(tables, row, channel, now) ?? []);
       return { deliveries, changed };
@@ -86,20 +86,21 @@ export function memoryConversations(tables: Tables): Conversations {
     async due(now, limit) {
       const rows = [...tables.sessions.values()];
       const heads = rows.flatMap((row) => row.turns.slice(0, 1));
-      const lines = rows.flatMap((row) =>
+      const firsts = rows.flatMap((row) =>
         row.deliveries.filter(
-          (line, i, all) => all.findIndex((other) => other.delivery.channel === line.delivery.channel) === i,
+          (one, i, all) => all.findIndex((other) => other.delivery.channel === one.delivery.channel) === i,
         ),
       );
       const turns = firstOf(limit, oldestFirst(heads), (head) =>
         claimTurn(tables, tables.sessions.get(head.session_id)!, now),
       );
-      // Sessions that this sweep has in hand go first, for sweeps at the same time can claim nothing of them.
+      // Deliveries of the sessions whose turns this sweep has claimed go first: in SQL this sweep has locked those
+      // sessions, so other sweeps cannot claim from them.
       const held = new Set(turns.map(({ session }) => session.session_id));
       const isHeld = ({ delivery }: DeliveryRow) => Number(held.has(delivery.session_id));
       return {
         turns,
-        deliveries: oldestFirst(lines.filter((head) => isDue(tables, head, now)))
+        deliveries: oldestFirst(firsts.filter((head) => isDue(tables, head, now)))
           .sort((a, b) => isHeld(b) - isHeld(a))
           .slice(0, limit)
           .sort((a, b) => byAccount(a.delivery, b.delivery))

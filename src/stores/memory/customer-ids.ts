@@ -6,8 +6,9 @@ import { join, settleIdentities, welcome } from "./people.ts";
 import type { CustomerRow, SessionRow, Tables } from "./tables.ts";
 
 /**
- * The customer whom a trusted caller calls so, who is also the one whom verified identities have found, or has these
- * identities from now on. A name that cannot be theirs changes nothing and is a conflict. `keep` as in `settleIdentities`.
+ * Gives a customer the `customer_id` that a trusted caller names. `found` is the customer whom verified identities have
+ * found. Without `found`, the holder of the `customer_id` or a new customer receives the identities. A `customer_id`
+ * that cannot be theirs is a conflict and is not given. `keep` is as in `settleIdentities`.
  */
 export function nameCustomer(
   tables: Tables,
@@ -34,7 +35,7 @@ export function nameCustomer(
   return { customer, isConflict: false };
 }
 
-/** Notes in a session, once, that a trusted caller gave its customer a name that is not theirs. */
+/** Records once, in the session's metadata, that a trusted caller gave a `customer_id` that conflicts. */
 export function noteConflict(tables: Tables, { session }: SessionRow, customer_id: string): void {
   const { session_id, metadata } = session;
   const note = { path: "customer_id", value: customer_id, session_id };

@@ -2,7 +2,7 @@ import type { Session } from "../../core/sessions/session.ts";
 import { retire } from "./retire.ts";
 import { type CustomerRow, copy, newId, type SessionRow, type Tables } from "./tables.ts";
 
-/** A new customer, of whom nothing is known. */
+/** A new customer without identities. */
 export function newCustomer(tables: Tables, now: Date): CustomerRow {
   const customer: CustomerRow = {
     customer_key: newId(tables, now),
@@ -15,7 +15,7 @@ export function newCustomer(tables: Tables, now: Date): CustomerRow {
   return customer;
 }
 
-/** The customer whom the shop calls so. */
+/** The customer with this `customer_id`. */
 export function customerCalled(tables: Tables, customer_id: string): CustomerRow | undefined {
   return [...tables.customers.values()].find((customer) => customer.customer_id === customer_id);
 }
@@ -25,7 +25,7 @@ export function sessionsOf(tables: Tables, customer: CustomerRow): SessionRow[] 
   return [...tables.sessions.values()].filter((row) => row.customer === customer);
 }
 
-/** The customer's active session. One that is past its expiry is marked so and is none. */
+/** The customer's active session. A session past its expiry is marked as expired and not returned. */
 export function activeOf(tables: Tables, customer: CustomerRow, now: Date): SessionRow | undefined {
   const row = livingOf(tables, customer);
   if (!row || row.session.expires_at > now) return row;
@@ -33,7 +33,7 @@ export function activeOf(tables: Tables, customer: CustomerRow, now: Date): Sess
   return undefined;
 }
 
-/** As `activeOf`, and writes nothing. */
+/** As `activeOf`, but writes nothing. */
 export function seenActive(tables: Tables, customer: CustomerRow, now: Date): SessionRow | undefined {
   const row = livingOf(tables, customer);
   return row && row.session.expires_at > now ? row : undefined;
@@ -43,7 +43,7 @@ function livingOf(tables: Tables, customer: CustomerRow): SessionRow | undefined
   return sessionsOf(tables, customer).find(({ session }) => session.status === "active");
 }
 
-/** The customer's session that began last, of those that are over and did not go on as another. */
+/** The newest of the customer's ended or expired sessions; merged sessions do not count. */
 export function lastEndedOf(tables: Tables, customer: CustomerRow): SessionRow | undefined {
   return sessionsOf(tables, customer)
     .filter(({ session }) => session.status === "logged_out" || session.status === "expired")
@@ -51,7 +51,7 @@ export function lastEndedOf(tables: Tables, customer: CustomerRow): SessionRow |
     .at(-1);
 }
 
-/** A session as the outside sees it: its row, and what its customer is known by now. */
+/** A session as callers see it: its row, with the customer's present identities and `customer_id`. */
 export function documentOf({ session, customer }: SessionRow): Session {
   const { customer_id, identities } = customer;
   const rows = [...identities.values()];
@@ -64,7 +64,7 @@ export function documentOf({ session, customer }: SessionRow): Session {
   };
 }
 
-/** The older session first. */
+/** Sorts sessions by age, oldest first. */
 export function byAge(a: SessionRow, b: SessionRow): number {
   const difference = a.session.created_at.getTime() - b.session.created_at.getTime();
   return difference || (a.session.session_id < b.session.session_id ? -1 : 1);

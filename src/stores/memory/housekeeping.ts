@@ -14,7 +14,7 @@ import { later, type SessionRow, type Tables } from "./tables.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
-/** What dies of age. */
+/** Expiry and retention in memory. */
 export function memoryHousekeeping(tables: Tables): Housekeeping {
   return {
     async expire(now, limit) {
@@ -50,7 +50,7 @@ export function memoryHousekeeping(tables: Tables): Housekeeping {
   };
 }
 
-/** Deletes what `retention` names though its session lives. Returns how many of each. */
+/** Deletes what `retention` names, also from active sessions. Returns the number of each. */
 function forgetKept(
   tables: Tables,
   { now, messages_before, passwords_before, identities_before }: Retention,
@@ -66,7 +66,7 @@ function forgetKept(
   };
 }
 
-/** Deletes old messages, but for those still to be answered or sent. Returns how many. */
+/** Deletes old messages, except those still to be answered or sent. Returns how many. */
 function forgetMessages(tables: Tables, before: Date, limit: number): number {
   const old = [...tables.messages.values()]
     .filter(({ message }) => message.created_at < before && !isAtWork(tables, message.message_id))
@@ -103,7 +103,7 @@ function forgetPasswords({ passwords }: Tables, before: Date, limit: number): nu
   return old.length;
 }
 
-/** Deletes identities unseen for long, unless their customer has an active session. Returns how many. */
+/** Deletes identities last seen before `before`, unless their customer has an active session. Returns how many. */
 function forgetIdentities(tables: Tables, before: Date, limit: number): number {
   const old = [...tables.identities.values()]
     .filter(({ customer, last_seen_at }) => last_seen_at < before && !isTalking(tables, customer))
@@ -120,7 +120,10 @@ function isTalking(tables: Tables, customer: Parameters<typeof sessionsOf>[1]): 
   return sessionsOf(tables, customer).some(({ session }) => session.status === "active");
 }
 
-/** Deletes customers of whom nothing is left but, at most, a browser. */
+/**
+ * Deletes customers without a `customer_id`, a session, or an identity of a person. An identity of a browser does not
+ * count.
+ */
 function forgetCustomers(tables: Tables, limit: number): void {
   const gone = [...tables.customers.values()].filter(
     (customer) =>
@@ -134,7 +137,7 @@ function forgetCustomers(tables: Tables, limit: number): void {
   }
 }
 
-/** Deletes turns and deliveries that nobody has tried again for long; the status of their message stays. */
+/** Deletes dead turns and deliveries created before `before`. The status of their message stays. */
 function forgetDeadLetters(tables: Tables, before: Date): void {
   for (const [id, turn] of tables.turns)
     if (turn.state === "dead" && turn.created_at < before) tables.turns.delete(id);

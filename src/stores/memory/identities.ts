@@ -9,13 +9,13 @@ import { type CustomerRow, type IdentityRow, identityKey, later, type Tables } f
 
 const SEEN_EXACT_MS = 60_000;
 
-/** What somebody is known to be: verified identities, and the shop's own name for them. */
+/** What is known of a person: verified identities, and the shop's `customer_id`. */
 export interface Known {
   readonly identities: Identities;
   readonly customer_id?: string | undefined;
 }
 
-/** The row of an identity, whoever holds it and however. */
+/** The row of an identity, verified or claimed, of any customer. */
 export function identityRow(tables: Tables, kind: IdentityKind, value: string): IdentityRow | undefined {
   return tables.identities.get(identityKey(kind, value));
 }
@@ -26,7 +26,9 @@ export function verifiedHolder(tables: Tables, kind: IdentityKind, value: string
   return row?.verified_at && row.customer;
 }
 
-/** The customer of the strongest of the identities that somebody has verified, with `until` by then. */
+/**
+ * The customer of the strongest of the identities that is verified. With `until` it must have been verified by then.
+ */
 export function firstVerifiedHolder(
   tables: Tables,
   identities: Identities,
@@ -45,22 +47,24 @@ export function verifiedOf(customer: CustomerRow): Identities {
   return Object.fromEntries(rows.map(({ kind, value }) => [kind, value]));
 }
 
-/** What a customer is known to be. */
+/** A customer's verified identities and `customer_id`. */
 export function knownOf(customer: CustomerRow): Known {
   return { identities: verifiedOf(customer), customer_id: customer.customer_id };
 }
 
-/** Whether they belong to a person, and not just to a browser. */
+/** Whether one of the identities belongs to a person, not only to a browser. */
 export function isSomebody(identities: Identities): boolean {
   return identitiesOf(identities).some(([kind]) => isPersonal(kind));
 }
 
-/** Whether they hold an account of a messenger. */
+/** Whether one of the identities is an account of a messenger. */
 export function holdsMessenger(identities: Identities): boolean {
   return identitiesOf(identities).some(([kind]) => strengthOf(kind) === 0);
 }
 
-/** Whether the two cannot be one person: they differ in something that tells people apart, or in the shop's name. */
+/**
+ * Whether the two cannot be one person: their `customer_id` differs, or an identity of a kind that one person has once.
+ */
 export function areApart(one: Known, other: Known): boolean {
   const differ = (a: string | undefined, b: string | undefined) =>
     a !== undefined && b !== undefined && a !== b;
@@ -72,7 +76,7 @@ export function areApart(one: Known, other: Known): boolean {
   );
 }
 
-/** Gives a customer an identity: nobody else holds it any more, and the customer holds no other of its kind. */
+/** Gives a customer an identity. Another holder loses it, and the customer loses another identity of the same kind. */
 export function giveIdentity(
   tables: Tables,
   customer: CustomerRow,
@@ -91,7 +95,7 @@ export function giveIdentity(
   customer.identities.set(kind, row);
 }
 
-/** Takes an identity from its customer, with the address that came with it. */
+/** Takes an identity from its customer, together with its address. */
 export function takeIdentity(tables: Tables, row: IdentityRow): void {
   tables.identities.delete(identityKey(row.kind, row.value));
   row.customer.identities.delete(row.kind);

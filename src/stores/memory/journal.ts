@@ -7,7 +7,7 @@ interface MemoryJournalOptions {
   readonly limit?: number;
 }
 
-/** What the hub promises of a journal, said in the plainest way. */
+/** The journal in memory. */
 export function memoryJournal({ now, limit = 100_000 }: MemoryJournalOptions): Journal {
   const waiting = new Map<string, { entry: JournalEntry; since: Date }>();
   const quarantined = new Map<string, JournalEntry>();

@@ -6,10 +6,10 @@ import { findOwner, follow, settleIdentities } from "./people.ts";
 import { later, type SessionRow, type Tables } from "./tables.ts";
 import { exchangeToken, giveToken, tokenOf } from "./tokens.ts";
 
-/** Live ones per device; the oldest makes room. */
+/** Live link tokens per device. A further one replaces the oldest. */
 const MOST_LINKS = 5;
 
-/** Lets a link token wait for the person at a device. */
+/** Adds a link token for the person at a device. */
 export function addLink(
   tables: Tables,
   { link_hash, ...link }: Parameters<Proofs["createLink"]>[0],
@@ -24,14 +24,19 @@ export function addLink(
   return { expires_at };
 }
 
-/** What came of a link: the session of the two who are one now, or the other's whom its sender has to agree to become. */
+/**
+ * The result of a link: `joined` is the session of the two customers, who are now one. `asked` is the session at the
+ * device: the sender must first agree that both are the same person.
+ */
 export type Redeemed = { readonly joined: SessionRow } | { readonly asked: SessionRow };
 
 /**
- * Makes the sender of a link token and the person at the device that showed it one. The device's token dies, for anybody
- * may have seen it; the one that only the page knows which asked for the link lives. Where each of the two is a known
- * customer, the sender is asked first, and agrees by sending the token again. Undefined, and nothing changed, when the
- * token is unknown, used, old or its device is gone, or when the two are known to be different people, or may be.
+ * Joins the sender of a link token with the person at the device that showed it. The device's old session token ends,
+ * because other people may have seen it. The device goes on with the new token, which only the page that asked for the
+ * link knows. If both are known customers, the sender is asked first, and agrees by sending the link token again.
+ *
+ * Returns undefined and changes nothing when the token is unknown, used or expired, when its device's session has
+ * ended, or when the two are, or may be, different people.
  */
 export function redeemLink(
   tables: Tables,
@@ -48,7 +53,7 @@ export function redeemLink(
   const theirs = sender && knownOf(sender);
   const here = knownOf(waiting.customer);
   if (areApart(here, { ...theirs, identities: { ...theirs?.identities, ...identities } })) return undefined;
-  // At a kiosk somebody who came before may still be signed in: nobody else becomes one with them there.
+  // At a kiosk an earlier person may still be signed in. No other person may be joined with that one.
   if (device.channel === "kiosk" && holdsMessenger(here.identities) && sender !== waiting.customer)
     return undefined;
   const known = identitiesOf(identities)
@@ -69,7 +74,7 @@ export function redeemLink(
   return { joined: row };
 }
 
-/** The notice's words, with the other person as far as a stranger may see them. */
+/** The notice's text, with the other customer's identity masked and the channels of their session. */
 export function mergeQuestion(text: string, { session, customer }: SessionRow): string {
   const held = identitiesOf(verifiedOf(customer));
   const [, value = ""] = held.find(([kind]) => kind === "phone") ?? held[0] ?? [];

@@ -3,9 +3,9 @@ import { byAge } from "./customers.ts";
 import { externalKey, inOrder, type SessionRow, type Tables } from "./tables.ts";
 
 /**
- * Merges the younger session into the survivor, all but its end. Of documents nothing is lost; of other values the
- * survivor's stay. A weak session, whose customer only claimed a phone, gives way to the other. The younger row keeps its
- * documents as they were.
+ * Merges the younger session into the survivor; the caller ends the younger one. Documents are merged without loss. Of
+ * other values the survivor's stay. A weak session is one whose customer only claimed a phone: on a conflict the values
+ * of the other session stay. The younger row keeps its documents unchanged.
  */
 export function merge(
   tables: Tables,
@@ -41,11 +41,14 @@ function uniteChannels(survivor: SessionRow, younger: SessionRow): void {
   const first = uses.filter((use, i) => uses.findIndex((other) => other.name === use.name) === i);
   survivor.session.channels = first.map((use) => use.name);
   survivor.channels_since = first.map((use) => use.since);
-  // The next message writes its address down, so that it is the newest.
+  // Makes the next message store its address at once: see `keepAddress`.
   survivor.last_channel = undefined;
 }
 
-/** A caller's id that both sessions know keeps its own session's scope, so that both messages stay. */
+/**
+ * Moves messages, turns, deliveries and tokens to the survivor. If both sessions have a message with the same id of a
+ * caller, the younger one's keeps its own session as the id's scope, so that both messages stay.
+ */
 function moveBelongings(tables: Tables, survivor: SessionRow, younger: SessionRow): void {
   const from = younger.session.session_id;
   const into = survivor.session.session_id;
@@ -72,7 +75,7 @@ function moveBelongings(tables: Tables, survivor: SessionRow, younger: SessionRo
   younger.deliveries = [];
 }
 
-/** Keeps the order of arrival; two messages that would share a place follow each other, the survivor's first. */
+/** Joins the messages in order of `seq`. Two messages with the same `seq` follow each other, the survivor's first. */
 function uniteMessages(tables: Tables, survivor: SessionRow, younger: SessionRow): void {
   survivor.messages = [...survivor.messages, ...younger.messages].sort(
     (a, b) => a.message.seq - b.message.seq,
@@ -90,7 +93,7 @@ function uniteMessages(tables: Tables, survivor: SessionRow, younger: SessionRow
   }
 }
 
-/** The oldest of several sessions, with all the others in it. */
+/** Merges several sessions into the oldest. */
 export function mergeAll(
   tables: Tables,
   rows: readonly SessionRow[],

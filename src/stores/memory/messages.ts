@@ -28,9 +28,9 @@ interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "c
 }
 
 /**
- * Appends a message that came at `at` to its session, and applies what was said about it before it came. Of one webhook's
- * messages each counts ten microseconds more than the one before, so that they have one order, in whatever sessions
- * they are.
+ * Appends a message that arrived at `at` to its session, and applies edits and receipts that arrived before it. Each
+ * message of a webhook counts ten microseconds more than the one before it, so that they have one order, in whatever
+ * sessions they are.
  */
 export function addMessage(
   tables: Tables,
@@ -63,7 +63,7 @@ export function addMessage(
   return added;
 }
 
-/** Our id of the message it answers where we know it, else the platform's. */
+/** The id of the message that it answers: the hub's id if the message is stored, else the platform's. */
 export function replyTarget(tables: Tables, inbound: InboundMessage, session_id: string): string | undefined {
   if (inbound.reply_to === undefined) return undefined;
   const key = externalKey(inbound.channel, inbound.account ?? session_id, inbound.reply_to);
@@ -75,7 +75,10 @@ export function replyTarget(tables: Tables, inbound: InboundMessage, session_id:
   );
 }
 
-/** Moves the status of a message of ours forward. Undefined when that is known, gone past, or not our message. */
+/**
+ * Moves the status of a sent message forward. Returns undefined when the status does not move forward, or when the
+ * message is unknown or a customer's.
+ */
 export function applyReceipt(tables: Tables, receipt: Receipt, now: Date): Message | undefined {
   const message = moveForward(tables, receipt, now);
   if (message) count(tables, `receipts|${receipt.channel}|${receipt.status}`);
@@ -114,7 +117,10 @@ function moveForward(tables: Tables, receipt: Receipt, now: Date): Message | und
   return echo.message;
 }
 
-/** Replaces what a message says and keeps what it said. Undefined when it is unknown, unchanged, deleted, or newer already. */
+/**
+ * Replaces a message's content and keeps the old one as a revision. Returns undefined when the message is unknown or
+ * deleted, when its content is the same, or when it was edited later than this edit.
+ */
 export function applyEdit(tables: Tables, edit: Edit, now: Date): Message | undefined {
   const { channel, account, external_id } = edit;
   if (account === undefined) return undefined;
@@ -145,7 +151,9 @@ export function applyEdit(tables: Tables, edit: Edit, now: Date): Message | unde
   return message;
 }
 
-/** The status of a reply is that of its slowest part; one failed part fails it. Returns the message when that has moved. */
+/**
+ * Sets a reply's status: that of its slowest part, or `failed` if one part failed. Returns the message if it changed.
+ */
 export function refreshStatus(tables: Tables, message_id: string): Message | undefined {
   const row = tables.messages.get(message_id);
   if (!row) return undefined;
@@ -157,7 +165,7 @@ export function refreshStatus(tables: Tables, message_id: string): Message | und
   return row.message.status === before ? undefined : row.message;
 }
 
-/** Whether something was said about a message before it was here; that is applied now. */
+/** Applies the edit and the receipt that arrived before the message itself. Returns whether there was one. */
 export function applyEarly(
   tables: Tables,
   channel: string,

@@ -5,8 +5,8 @@ import type { SessionRow, Tables } from "./tables.ts";
 import { claimDelivery } from "./work.ts";
 
 /**
- * Says something to a customer in the hub's own name: once at each of these addresses, or, when there is none, in the
- * history, where their devices find it.
+ * Sends a customer a notice of the hub: one message to each of these addresses. Without addresses the notice is only
+ * saved in the history, where the customer's devices read it.
  */
 export function tell(
   tables: Tables,
@@ -26,7 +26,7 @@ export function tell(
   }
 }
 
-/** The order in which accounts are held while they keep a pace. */
+/** Sorts by channel and account: the order in which SQL locks the accounts' paces. */
 export function byAccount(a: Account, b: Account): number {
   const [one, other] = [a, b].map(({ channel, account = "" }) => `${channel}\n${account}`);
   return one! < other! ? -1 : one! > other! ? 1 : 0;

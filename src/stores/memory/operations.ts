@@ -6,7 +6,7 @@ import { follow } from "./people.ts";
 import { atOnce, copy, count, type DeliveryRow, inOrder, type Tables, type TurnRow } from "./tables.ts";
 import { claimDelivery, claimTurn } from "./work.ts";
 
-/** What operators see and set right. */
+/** The operators' calls in memory. */
 export function memoryOperations(tables: Tables): Operations {
   return {
     async deadLetters(after, limit, session_id) {

@@ -42,7 +42,10 @@ export function addReply(
   return reply.message;
 }
 
-/** Puts the parts of a message into the outbox; on a channel where the customer has blocked us they are dead at once. */
+/**
+ * Puts the parts of a message into the outbox. On a channel where the customer has blocked the shop they are dead at
+ * once.
+ */
 export function addDeliveries(
   tables: Tables,
   row: SessionRow,
@@ -79,20 +82,20 @@ export function addDeliveries(
   }
 }
 
-/** Deliveries that go one after another: those of a session and channel. */
-export interface Line {
+/** The deliveries of one session on one channel. They are sent one after another. */
+export interface Lane {
   readonly row: SessionRow;
   readonly channel: string;
   readonly account: string | undefined;
 }
 
-/** Records how an attempt ended, unless a newer one is under way; returns the line that may go on. */
+/** Records how an attempt ended, unless a newer one has been claimed. Returns the lane, whose next delivery may go. */
 export function settleOne(
   tables: Tables,
   outcome: Outcome,
   changed: Settled["changed"][number][],
   now: Date,
-): Line | undefined {
+): Lane | undefined {
   const settled = tables.deliveries.get(outcome.delivery_id);
   if (settled?.state !== "sending" || settled.delivery.attempt !== outcome.attempt) return undefined;
   const { channel, account, session_id, message_id } = settled.delivery;

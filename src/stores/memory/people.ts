@@ -20,19 +20,19 @@ import { retire } from "./retire.ts";
 import { type CustomerRow, newId, type SessionRow, type Tables } from "./tables.ts";
 import { closeTokens, tokenOf, useToken } from "./tokens.ts";
 
-/** As `lookUp`, and a token is used by it. */
+/** As `lookUp`, and records the use of the token. */
 export function findLive(tables: Tables, ref: SessionRef, now: Date): SessionRow {
   const row = lookUp(tables, ref, now);
   useDevice(tables, ref, now);
   return row;
 }
 
-/** Remembers that a device was used, once nothing more can be refused: a refused call leaves nothing behind. */
+/** Records that a device was used. Call it only after the last refusal: a refused call must change nothing. */
 export function useDevice(tables: Tables, ref: SessionRef, now: Date): void {
   if ("token_hash" in ref) useToken(tables.tokens.get(ref.token_hash)!, now);
 }
 
-/** As `findLive`, at an earlier instant: a session that was marked expired since was alive until it expired. */
+/** As `findLive`, at an earlier time. A session that was marked as expired since counts as active until its expiry. */
 export function findLiveThen(tables: Tables, ref: SessionRef, then: Date): SessionRow {
   const row = lookUp(tables, ref, then, { wasMarked: true });
   useDevice(tables, ref, then);
@@ -69,7 +69,7 @@ export function resolve(tables: Tables, identities: Identities, channel: string,
   return activeOf(tables, customer, now) ?? open(tables, customer, channel, now);
 }
 
-/** A new customer with these verified identities, which nobody else holds. */
+/** A new customer with these verified identities. */
 export function welcome(tables: Tables, identities: Identities, now: Date): CustomerRow {
   const customer = newCustomer(tables, now);
   for (const [kind, value] of identitiesOf(identities))
@@ -77,15 +77,15 @@ export function welcome(tables: Tables, identities: Identities, now: Date): Cust
   return customer;
 }
 
-/** The customer of the strongest of the identities. */
+/** The holder of the strongest of the identities: see `holderOf`. */
 export function findOwner(tables: Tables, identities: Identities, now: Date): CustomerRow | undefined {
   const [strongest] = identitiesOf(identities);
   return strongest && holderOf(tables, ...strongest, now);
 }
 
 /**
- * Who holds an identity: by proof, or by a claim, while the session lasts in which it was made. A claim carries nothing from
- * one visit to the next.
+ * The customer who holds an identity. A claimed identity counts only while the customer's session is active, so that a
+ * claim carries nothing from one session to the next.
  */
 export function holderOf(
   tables: Tables,
@@ -98,10 +98,12 @@ export function holderOf(
 }
 
 /**
- * Gives a person these verified identities. The customers who hold the others become one with them, unless something tells
- * the two apart: then only the identity moves, for its proof is newer, and its loser is told. Undefined when nobody is
- * known. `keep` is the token through which the proof came: all others of the sessions concerned die where customers
- * become one, and where a session was nobody's.
+ * Gives a customer these verified identities. Each other customer who holds one of them is joined with the owner,
+ * unless the two are known to be different people. In that case only the identity moves, because its proof is newer,
+ * and the other customer is notified. Returns undefined when no customer holds any of them.
+ *
+ * `keep` is the token of the device that proved them. All other tokens of the sessions end when customers are joined,
+ * and when a customer without an identity of a person gets the first one.
  */
 export function settleIdentities(
   tables: Tables,
@@ -128,7 +130,7 @@ export function settleIdentities(
   return join(tables, same, identities, { owner, keep, now });
 }
 
-/** What is known of two who are one: what the first says goes first. */
+/** What is known of two people who are one. The first one's values win. */
 function unite(one: Known, other: Known): Known {
   return {
     identities: { ...other.identities, ...one.identities },
@@ -137,13 +139,15 @@ function unite(one: Known, other: Known): Known {
 }
 
 interface Joining {
-  /** Whose proof it is: what was merely claimed elsewhere gives way to theirs. */
+  /**
+   * The customer who proved the identities. Sessions of other customers with only a claimed phone are merged as weak.
+   */
   readonly owner: CustomerRow | undefined;
   readonly keep: string | undefined;
   readonly now: Date;
 }
 
-/** Makes customers one, the oldest, with these verified identities. Their active sessions become one. */
+/** Joins customers into the oldest, with these verified identities. Their active sessions are merged. */
 export function join(
   tables: Tables,
   same: readonly CustomerRow[],
@@ -177,7 +181,7 @@ export function join(
   return survivor!;
 }
 
-/** The older customer first. */
+/** Sorts customers by age, oldest first. */
 function bySeniority(a: CustomerRow, b: CustomerRow): number {
   return a.created_at.getTime() - b.created_at.getTime() || (a.customer_key < b.customer_key ? -1 : 1);
 }
@@ -186,13 +190,16 @@ function isClaim({ identities }: CustomerRow): boolean {
   return identities.has("phone") && identities.get("phone")!.verified_at === undefined;
 }
 
-/** A phone that somebody claimed does not become that of the person they turn out to be. */
+/** Takes a claimed phone from a customer whose identity is now verified, unless that phone itself was verified. */
 function dropClaim(tables: Tables, customer: CustomerRow, identities: Identities): void {
   const phone = customer.identities.get("phone");
   if (phone && !phone.verified_at && phone.value !== identities.phone) takeIdentity(tables, phone);
 }
 
-/** Takes from a customer what newer proof replaces. The password goes along to the new phone, unless that has one. */
+/**
+ * Takes from a customer the identities that are replaced by new ones of the same kind. The password moves to the new
+ * phone, unless that phone has one.
+ */
 function dropReplaced(tables: Tables, customer: CustomerRow, identities: Identities): void {
   for (const [kind, value] of identitiesOf(identities)) {
     const before = customer.identities.get(kind);
@@ -205,7 +212,7 @@ function dropReplaced(tables: Tables, customer: CustomerRow, identities: Identit
   }
 }
 
-/** Gives one customer all that another had. Of two identities of one kind the survivor's stays. */
+/** Moves everything of one customer to the survivor. Of two identities of one kind the survivor's stays. */
 function moveCustomer(tables: Tables, survivor: CustomerRow, younger: CustomerRow): void {
   for (const row of younger.identities.values()) {
     if (survivor.identities.has(row.kind)) takeIdentity(tables, row);
@@ -223,7 +230,7 @@ function moveCustomer(tables: Tables, survivor: CustomerRow, younger: CustomerRo
   tables.customers.delete(younger.customer_key);
 }
 
-/** Marks the session as used on a channel now. What comes late, from the journal, moves nothing back. */
+/** Marks the session as used on a channel now. An event that comes late, from the journal, never moves a time back. */
 export function touch(tables: Tables, row: SessionRow, channel: string | undefined, now: Date): void {
   const { session } = row;
   session.last_activity = latest(session.last_activity, now);
@@ -235,7 +242,7 @@ export function touch(tables: Tables, row: SessionRow, channel: string | undefin
   }
 }
 
-/** A new session of a customer who has none that is active. */
+/** Opens a session for a customer who has no active one. */
 export function open(tables: Tables, customer: CustomerRow, channel: string, now: Date): SessionRow {
   const previous = lastEndedOf(tables, customer);
   const session: SessionRow["session"] = {
@@ -267,7 +274,9 @@ export function open(tables: Tables, customer: CustomerRow, channel: string, now
   return row;
 }
 
-/** Takes from a customer what is proven to be another person's now, and tells them where they can still be reached. */
+/**
+ * Takes from a customer the identities that another person has verified, and notifies them at their other addresses.
+ */
 function strip(tables: Tables, customer: CustomerRow, identities: Identities, now: Date): void {
   const lost = identitiesOf(identities).flatMap(([kind, value]) => {
     const row = customer.identities.get(kind);

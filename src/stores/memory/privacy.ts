@@ -21,7 +21,7 @@ import {
 } from "./tables.ts";
 import { closeTokens } from "./tokens.ts";
 
-/** What a shop owes the people it keeps data of, said in the plainest way. */
+/** Export, erasure and audit in memory. */
 export function memoryPrivacy(tables: Tables): Privacy {
   return {
     async export(of, after, limit, actor, now) {
@@ -68,7 +68,7 @@ export function memoryPrivacy(tables: Tables): Privacy {
 
 const NOBODY = "00000000-0000-0000-0000-000000000000";
 
-/** The customer who is called so, or whose session it is or was. */
+/** The customer with this `customer_id`, or the customer of this session. */
 function customerOf(tables: Tables, of: CustomerRef): CustomerRow | undefined {
   return "customer_id" in of
     ? customerCalled(tables, of.customer_id)
@@ -108,7 +108,7 @@ function withRevisions({ message, revisions }: MessageRow): ExportedMessage {
   return { ...copy(message), revisions };
 }
 
-/** Forgets a customer with all that finds them. Returns what they were known by. */
+/** Deletes a customer with their identities, codes, links and password. Returns the identities. */
 function forgetCustomer(tables: Tables, customer: CustomerRow): Erased["identities"] {
   const held = identitiesOf(documentOfIdentities(customer)).map(([kind, value]) => ({ kind, value }));
   for (const row of [...customer.identities.values()]) {
@@ -129,7 +129,7 @@ function documentOfIdentities({ identities }: CustomerRow): Identities {
   return Object.fromEntries([...identities.values()].map(({ kind, value }) => [kind, value]));
 }
 
-/** Empties a session and ends it. Returns how many messages it emptied. */
+/** Empties a session and ends it. Returns the number of messages that were emptied. */
 function erase(tables: Tables, row: SessionRow, now: Date): number {
   const { session, messages } = row;
   const { session_id } = session;
@@ -153,7 +153,7 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
     if (other.message.session_id !== session_id) continue;
     tables.messagesByExternalId.delete(key);
     for (const type of ["edit", "receipt"]) tables.early.delete(`${type} ${key}`);
-    // A caller's own id is unique within its session only.
+    // Only a platform's id is remembered as erased. A caller's id is unique within its session only.
     const { channel, external_id } = other.message;
     if (other.account !== undefined && key === externalKey(channel, other.account, external_id!))
       tables.erased.set(key, now);

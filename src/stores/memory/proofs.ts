@@ -21,7 +21,7 @@ import {
 } from "./tables.ts";
 import { closeTokens, exchangeToken, giveToken, isFresh, isIdle, tokenOf } from "./tokens.ts";
 
-/** How people prove who they are, said in the plainest way. */
+/** Proofs of identity in memory. */
 export function memoryProofs(tables: Tables): Proofs {
   return {
     async requestCode({ phone, code_hash, rate_limit_keys }, now) {
@@ -66,7 +66,7 @@ export function memoryProofs(tables: Tables): Proofs {
       const row = lookUp(tables, { token_hash }, now);
       const phone = phoneOf(row);
       refuseLocked(tables, phone, now);
-      // A wrong password is an answer, and counted as a use of the device.
+      // Also a call with a wrong password counts as a use of the device.
       useDevice(tables, { token_hash }, now);
       checkPassword(tables, phone, digest!, now);
       touch(tables, row, undefined, now);
@@ -130,26 +130,29 @@ interface PhoneProof {
 
 interface Device {
   readonly row: SessionRow;
-  /** The session is nobody's, or its customer has verified the phone already: they are one without being asked. */
+  /**
+   * The session's customer has no identity of a person, or has verified this phone already: the two are joined without
+   * a question.
+   */
   readonly isOwn: boolean;
-  /** The session is somebody else's, and the person at the device may be that one: they are asked. */
+  /** The session is another customer's, who may be the person at the device: that person is asked. */
   readonly mayJoin: boolean;
 }
 
-/** The device that proves a phone, if its token opens a session. */
+/** The device on which a phone is proven, if its token is alive and its session active. */
 function deviceOf(tables: Tables, { phone, token_hash }: PhoneProof, now: Date): Device | undefined {
   const here = token_hash === undefined ? undefined : liveDevice(tables, token_hash, now);
   if (!here) return undefined;
   const { row, token } = here;
   const held = verifiedOf(row.customer);
   const isOwn = !isSomebody(held) || held.phone === phone;
-  // At a kiosk, or long after, another person may stand there than the one who was here before.
+  // At a kiosk, or long after the last proof, the person at the device may be another one than before.
   return { row, isOwn, mayJoin: !isOwn && token.channel !== "kiosk" && isFresh(token, now) };
 }
 
 /**
- * Gives a device the session of a phone's owner, and a new token. The device's own session is joined with that one where it
- * may, or left.
+ * Gives a device the session of a phone's owner, and a new token. The device's own session is merged with that session
+ * if that is allowed, and otherwise left as it is.
  */
 function provePhone(
   tables: Tables,
@@ -159,7 +162,8 @@ function provePhone(
   now: Date,
 ): Opened {
   const isJoined = device && (device.isOwn || (device.mayJoin && isAgreed));
-  // What stands in a public room goes on dying without use, whatever it calls itself, and when it has died so before.
+  // A token that came from a kiosk stays a kiosk's, even if the caller names another channel or the token was idle too
+  // long: so the new token still ends when it is not used.
   const isKiosk = token_hash !== undefined && tables.tokens.get(token_hash)?.channel === "kiosk";
   let row: SessionRow;
   if (isJoined) {
@@ -173,7 +177,7 @@ function provePhone(
   return { ...documentOf(row), ...takeEffects(tables) };
 }
 
-/** The question whether the person at a device and the phone's owner are one, with both as far as may be shown. */
+/** The error that asks whether the person at a device and the phone's owner are one. It shows both, masked. */
 function mergeRequired(tables: Tables, row: SessionRow, phone: string, now: Date): HubError {
   const owner = verifiedHolder(tables, "phone", phone);
   const theirs = owner && seenActive(tables, owner, now);
@@ -194,7 +198,7 @@ function described(customer: CustomerRow, row: SessionRow | undefined): JsonObje
     : { identities };
 }
 
-/** A live token and its session, if it opens one. */
+/** A live token and its session, if that is active. */
 function liveDevice(
   tables: Tables,
   token_hash: string,
@@ -206,7 +210,7 @@ function liveDevice(
   return { row, token };
 }
 
-/** Throws `password_invalid`, for an unknown phone as for a wrong password. */
+/** Throws `password_invalid` for a wrong password, and the same for an unknown phone. */
 function checkPassword(tables: Tables, phone: string, digest: string, now: Date): void {
   const kept = tables.passwords.get(phone);
   if (kept?.digest !== digest) {
@@ -218,8 +222,8 @@ function checkPassword(tables: Tables, phone: string, digest: string, now: Date)
 }
 
 /**
- * As `findLive`, by a token. Throws `verification_required` for a session that is somebody's, unless the device has proven
- * lately who it is.
+ * As `findLive`, by a token. If the session's customer has a verified identity of a person, it throws
+ * `verification_required` unless a proof on the device is recent.
  */
 function findFresh(tables: Tables, token_hash: string, now: Date): SessionRow {
   const row = lookUp(tables, { token_hash }, now);

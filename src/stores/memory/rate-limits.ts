@@ -2,11 +2,13 @@ import { HubError } from "../../core/errors.ts";
 import type { RateLimit } from "../../core/identity/rate-limits.ts";
 import { later, type Tables } from "./tables.ts";
 
-/** Wrong passwords before a phone's owner has to wait, and for how long: a minute, doubled each time, an hour at most. */
+/**
+ * The wrong password with this number locks the phone: for a minute, doubled with each further one, at most an hour.
+ */
 const FREE_FAILURES = 5;
 const FIRST_LOCK_MS = 60_000;
 const LONGEST_LOCK_MS = 60 * 60_000;
-/** How long wrong passwords are remembered after the last. */
+/** Wrong passwords are forgotten this long after the end of the last lock. */
 export const FORGET_MS = 24 * 60 * 60_000;
 
 /** Counts a try against each limit. Throws `too_many_requests`, and counts nothing, when one of them is reached. */
@@ -28,7 +30,7 @@ export function refuseLocked({ rateLimits }: Tables, phone: string, now: Date): 
     throw tooMany(failures.ends_at.getTime() - now.getTime());
 }
 
-/** Counts a wrong password, of anybody's phone. */
+/** Counts a wrong password for a phone, also for an unknown one. */
 export function addFailure({ rateLimits }: Tables, phone: string, now: Date): void {
   const before = rateLimits.get(keyOf(phone));
   const count = 1 + (before && later(before.ends_at, FORGET_MS) > now ? before.count : 0);

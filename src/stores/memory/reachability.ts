@@ -2,7 +2,10 @@ import type { Reachability } from "../../core/messages/message.ts";
 import { sessionsOf } from "./customers.ts";
 import type { CustomerRow, Tables } from "./tables.ts";
 
-/** Applies a platform's news that a customer has blocked us or not. Whether it changed anything: see `Reachability.at`. */
+/**
+ * Applies a platform's event that a customer blocked or unblocked the shop. Returns whether it changed: see
+ * `Reachability.at`.
+ */
 export function applyReachability(
   tables: Tables,
   customer: CustomerRow,
@@ -26,7 +29,7 @@ function hasWrittenSince(tables: Tables, customer: CustomerRow, channel: string,
   );
 }
 
-/** Whether it changed that a customer may be written to on a channel. */
+/** Sets whether a customer can be written to on a channel. Returns whether that changed. */
 export function setReachable(customer: CustomerRow, channel: string, reachable: boolean): boolean {
   if (customer.unreachable.includes(channel) !== reachable) return false;
   customer.unreachable = reachable

@@ -28,12 +28,12 @@ import {
 } from "./tables.ts";
 import { claimTurn } from "./work.ts";
 
-/** Whether this may be refused, and everything of its webhook with it: a message that names a session, or claims one. */
+/** Whether an event may be refused, and with it its whole webhook: a message by token, by session id, or of a claim. */
 export function isRefusable(item: InboundEvent): boolean {
   return item.type === "message" && (isSessionRef(item.message.from) || item.message.claimed === true);
 }
 
-/** The session that a message names. What waited in a journal is judged as of when it came. */
+/** The session that a message names. A message from the journal is judged by the time when it arrived. */
 function findNamed(
   tables: Tables,
   from: SessionRef,
@@ -43,7 +43,7 @@ function findNamed(
   return came_at ? findLiveThen(tables, from, came_at) : findLive(tables, from, now);
 }
 
-/** Takes in one thing that a webhook said; `place` is how many are before it. */
+/** Stores one event of a webhook. `place` is the number of events before it. */
 export function receiveOne(tables: Tables, item: InboundEvent, place: number, now: Date): Received {
   switch (item.type) {
     case "message":
@@ -74,7 +74,7 @@ function applied(
   return message ? { type, applied: true, message: copy(message) } : { type, applied: false };
 }
 
-/** For a bot that hears of edits, an edited message that is not waiting for its turn anyway gets one. */
+/** Applies an edit. If edits wake the bot, the message gets a new turn, unless a turn of it is unfinished. */
 function receiveEdit(tables: Tables, edit: Edit, now: Date): Received {
   const message = applyEdit(tables, edit, now);
   const result = applied("edit", message);
@@ -89,7 +89,7 @@ function receiveEdit(tables: Tables, edit: Edit, now: Date): Received {
   return turn ? { ...result, turn } : result;
 }
 
-/** Adds a turn for the message, and claims the session's next one: this, unless another waits or runs. */
+/** Adds a turn for the message, then claims the session's next turn: this one, unless another waits or runs. */
 function addTurn(
   tables: Tables,
   row: SessionRow,
@@ -156,7 +156,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, place: number, 
   };
 }
 
-/** The session that a message belongs to, after whatever it proves, and what is kept of it. */
+/** The session that a message belongs to, after its proofs are applied, and the content to store. */
 function joined(
   tables: Tables,
   inbound: InboundMessage,
@@ -211,8 +211,8 @@ function receiveEcho(tables: Tables, echo: EchoMessage, now: Date): Message | un
 }
 
 /**
- * The first active session that any of the verified identities finds, strongest first. A phone that somebody typed is not
- * found: the person spoken of here has said nothing.
+ * The first active session that the verified identities find, strongest first. A claimed phone finds none: the
+ * recipient has not written, so nothing shows that the claim is true.
  */
 function findTalking(tables: Tables, identities: Identities, now: Date): SessionRow | undefined {
   for (const [kind, value] of identitiesOf(identities)) {

@@ -1,7 +1,7 @@
 import type { Session } from "../../core/sessions/session.ts";
 import type { SessionRow } from "./tables.ts";
 
-/** Ends a session's life. */
+/** Ends a session with this status. */
 export function retire(
   session: SessionRow["session"],
   status: Exclude<Session["status"], "active">,

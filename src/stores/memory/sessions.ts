@@ -25,7 +25,7 @@ import { retire } from "./retire.ts";
 import { type CustomerRow, copy, externalKey, type SessionRow, type Tables, takeEffects } from "./tables.ts";
 import { giveToken } from "./tokens.ts";
 
-/** The sessions as frontends use them. */
+/** The frontends' calls on sessions in memory. */
 export function memorySessions(tables: Tables): Sessions {
   return {
     async start({ identities, channel, customer_id, data, token_hash, claimed }, now) {
@@ -86,8 +86,8 @@ export function memorySessions(tables: Tables): Sessions {
       const { data, metadata, language, customer_id, message, if_version } = changes;
       if (if_version !== undefined && if_version !== asked.session.version)
         throw new HubError("version_conflict", `the session is at version ${asked.session.version}`);
-      const isTold = message !== undefined && "token_hash" in of;
-      const channel = isTold ? ownChannel(tables, of.token_hash, changes.channel) : changes.channel;
+      const isDevices = message !== undefined && "token_hash" in of;
+      const channel = isDevices ? ownChannel(tables, of.token_hash, changes.channel) : changes.channel;
       refuseGrowth(asked.session, patched(asked.session, changes));
       useDevice(tables, of, now);
       const { row, isConflict } =
@@ -100,7 +100,7 @@ export function memorySessions(tables: Tables): Sessions {
       if (isConflict) noteConflict(tables, row, customer_id!);
       if (language !== undefined) session.language = language;
       if (data || metadata || language !== undefined || customer_id !== undefined) session.version += 1;
-      if (message) addTold(tables, row, message, channel ?? session.channel, now);
+      if (message) addReported(tables, row, message, channel ?? session.channel, now);
       return { ...documentOf(row), ...takeEffects(tables) };
     },
 
@@ -136,11 +136,13 @@ export function memorySessions(tables: Tables): Sessions {
 
 interface Named {
   readonly row: SessionRow;
-  /** The shop's name for the customer cannot be theirs, and changed nothing. */
+  /** The given `customer_id` cannot be this customer's, and was not stored. */
   readonly isConflict: boolean;
 }
 
-/** The active session of the person with these identities and this name, found, merged from several, or opened. */
+/**
+ * The active session of the person with these identities and this `customer_id`: found, merged from several, or opened.
+ */
 function begin(
   tables: Tables,
   identities: Identities,
@@ -158,7 +160,7 @@ function begin(
   return { row, isConflict };
 }
 
-/** The session of a customer who is called so from now on: the same, or the older one that it was merged into. */
+/** Gives a session's customer a `customer_id`. Returns the session, or the older one that it was merged into. */
 function named(
   tables: Tables,
   { customer: found }: SessionRow,
@@ -171,8 +173,8 @@ function named(
 }
 
 /**
- * The active session that a trusted caller's word finds; by the name only where no identity finds a customer. A phone that
- * was only claimed is verified by it, unless it is a claim itself.
+ * The active session that a trusted caller names, by identities, or by `customer_id` if no identity finds a customer. A
+ * claimed phone becomes verified by this, unless the caller only claims it as well.
  */
 function findNamed(
   tables: Tables,
@@ -197,7 +199,7 @@ function findNamed(
   return called && seenActive(tables, called, now);
 }
 
-/** The customer whose sessions are looked for. */
+/** The customer whom a query names. */
 function customerMeant(
   tables: Tables,
   who: Exclude<SessionQuery, { session_id: string }>,
@@ -209,7 +211,9 @@ function customerMeant(
   return rows[0]?.customer;
 }
 
-/** The channel on which a device tells a message: its token's own. Throws `forbidden` when another one is asked for. */
+/**
+ * The channel of a message that a device stores: its token's own. Throws `forbidden` when the call names another one.
+ */
 function ownChannel(tables: Tables, token_hash: string, asked: string | undefined): string {
   const { channel } = tables.tokens.get(token_hash)!;
   if (asked !== undefined && asked !== channel)
@@ -217,7 +221,7 @@ function ownChannel(tables: Tables, token_hash: string, asked: string | undefine
   return channel;
 }
 
-/** A session's documents after the patches. */
+/** A session's `data` and `metadata` after the patches. */
 function patched(
   session: Session,
   { data, metadata }: Parameters<Sessions["update"]>[1],
@@ -228,15 +232,15 @@ function patched(
   };
 }
 
-/** Keeps a message that a frontend tells of, once. */
-function addTold(
+/** Stores a message that a frontend reports, once. */
+function addReported(
   tables: Tables,
   row: SessionRow,
-  told: NonNullable<Parameters<Sessions["update"]>[1]["message"]>,
+  reported: NonNullable<Parameters<Sessions["update"]>[1]["message"]>,
   channel: string,
   now: Date,
 ): void {
-  const { role, text, external_id, author } = told;
+  const { role, text, external_id, author } = reported;
   const { session_id } = row.session;
   const isKnown =
     external_id !== undefined &&
@@ -250,7 +254,7 @@ function addTold(
   addMessage(tables, row, { channel, external_id, role, author, ...side, content }, now);
 }
 
-/** How far the answer to a message has come, unless it is done or there is none to come. */
+/** The state of a message's turn. Undefined when the turn is done, or when the message has none. */
 function turnStateOf(tables: Tables, message_id: string): TurnState | undefined {
   const turn = [...tables.turns.values()]
     .filter((row) => row.message_id === message_id && row.state !== "done")

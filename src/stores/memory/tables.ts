@@ -11,49 +11,49 @@ import type { AuditLine } from "../../features/privacy/privacy.ts";
 
 export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
-/** A row of `customers`: a person, who outlives their sessions. */
+/** A row of `customers`: a person. It stays when their sessions end. */
 export interface CustomerRow {
   customer_key: string;
-  /** The shop's own name for them. */
+  /** The shop's own id of the customer. */
   customer_id?: string;
-  /** One of each kind at most. */
+  /** At most one of each kind. */
   identities: Map<IdentityKind, IdentityRow>;
-  /** Channels on which the customer has blocked us. */
+  /** Channels on which the customer has blocked the shop. */
   unreachable: string[];
-  /** When the newest news about that happened, by channel. */
+  /** The time of the newest such event that was applied, by channel. */
   reachability_at: Map<string, Date>;
   created_at: Date;
 }
 
-/** A row of `identities`: it has one holder at a time. */
+/** A row of `identities`. It has one holder at a time. */
 export interface IdentityRow {
   kind: IdentityKind;
   value: string;
   customer: CustomerRow;
-  /** Absent while it is only claimed: typed by somebody, and verified by nobody. */
+  /** Absent while the identity is only claimed: a person typed it, and it was never verified. */
   verified_at?: Date;
-  /** Where a message of this identity came from last. */
+  /** The address of the last message from this identity. */
   address?: KnownAddress;
   /** Exact to a minute. */
   last_seen_at: Date;
 }
 
-/** A row of `sessions`, with what never leaves the store. */
+/** A row of `sessions`, with fields that never leave the store. */
 export interface SessionRow {
-  /** Without its customer's identities: see `documentOf`. */
+  /** The session without its customer's identities, which `documentOf` adds. */
   session: Writable<Session>;
   customer: CustomerRow;
   /** When each of `session.channels` was first used, in the same order. */
   channels_since: Date[];
-  /** Where the customer's last message came from. */
+  /** The channel of the customer's last message. Absent after a merge, so that the next message stores its address. */
   last_channel?: string | undefined;
-  /** Of its newest message. */
+  /** The `seq` of the newest message. */
   last_seq: number;
-  /** In the order they came. */
+  /** In order of `seq`. */
   messages: MessageRow[];
-  /** The unfinished ones, earliest first. */
+  /** The unfinished turns, earliest first. */
   turns: TurnRow[];
-  /** The unsettled ones, earliest first. */
+  /** The unsettled deliveries, earliest first. */
   deliveries: DeliveryRow[];
 }
 
@@ -64,22 +64,24 @@ export interface TokenRow {
   channel: string;
   created_at: Date;
   last_used_at: Date;
-  /** When its device last proved who it is, or a trusted caller said so. */
+  /** When the person at the device was last verified: by a proof, or by a trusted caller. */
   confirmed_at: Date;
 }
 
 export interface CodeRow {
   code_hash: string;
-  /** Wrong ones. */
+  /** The number of wrong codes entered. */
   attempts: number;
   expires_at: Date;
 }
 
-/** A link token waits for the person at the device with this token, who then goes on with the new one. */
+/**
+ * A link token for the person at the device with `token_hash`. Once redeemed, the device goes on with the new token.
+ */
 export interface LinkRow {
   token_hash: string;
   new_token_hash: string;
-  /** The identity whose sender was asked whether the two customers are one. */
+  /** The identity of the sender who was asked whether the two customers are one person. */
   asked?: readonly [kind: IdentityKind, value: string];
   created_at: Date;
   expires_at: Date;
@@ -98,7 +100,7 @@ export interface MessageRow {
   parts: DeliveryRow[];
 }
 
-/** `due_at` is when a pending turn may be claimed, or when the lease of a running one ends. */
+/** `due_at` is when a pending turn may be claimed, or when the lease of a running turn ends. */
 export interface TurnRow {
   turn_id: string;
   session_id: string;
@@ -110,13 +112,13 @@ export interface TurnRow {
   state: "pending" | "running" | "done" | "dead";
   attempt: number;
   due_at: Date;
-  /** The turn that a batch answers this one with. */
+  /** The turn with which this one is answered in a batch. */
   leader?: TurnRow | undefined;
   failure?: Failure | undefined;
   created_at: Date;
 }
 
-/** As a turn: `due_at` is the next attempt's time, or the end of the running one's lease. */
+/** `due_at` is when a pending delivery may be claimed, or when the lease of the running attempt ends. */
 export interface DeliveryRow {
   delivery: Writable<Delivery>;
   seq: number;
@@ -128,13 +130,13 @@ export interface DeliveryRow {
   created_at: Date;
 }
 
-/** Something said about a message that is not here yet: platforms deliver out of order. */
+/** A receipt or edit of a message that has not arrived yet: platforms deliver out of order. */
 export type EarlyEvent = { created_at: Date } & (
   | { type: "receipt"; receipt: Receipt }
   | { type: "edit"; edit: Edit & { readonly at: Date } }
 );
 
-/** The tables of the memory store, and what finds their rows. */
+/** The tables of the memory store, with their indexes. */
 export interface Tables {
   settings: StoreSettings;
   /** By `customer_key`. */
@@ -150,7 +152,7 @@ export interface Tables {
   links: Map<string, LinkRow>;
   /** By phone. */
   passwords: Map<string, PasswordRow>;
-  /** What was tried how often, and until when that counts. */
+  /** How many tries were made, and until when they count, by key of the limit. */
   rateLimits: Map<string, { count: number; ends_at: Date }>;
   audit: AuditLine[];
   messages: Map<string, MessageRow>;
@@ -166,7 +168,7 @@ export interface Tables {
   /** The next free slot of a channel's account. */
   paces: Map<string, Date>;
   counters: Map<string, number>;
-  /** What has changed elsewhere by what is being done. */
+  /** What the present call has changed besides its own session. */
   effects: { -readonly [K in keyof Effects]-?: NonNullable<Effects[K]>[number][] };
   seq: number;
 }
@@ -197,63 +199,66 @@ export function newTables(settings: StoreSettings): Tables {
   };
 }
 
-/** What has changed elsewhere since this was last asked. */
+/** Returns the effects since the last call of this, and clears them. */
 export function takeEffects(tables: Tables): Effects {
   const { effects } = tables;
   tables.effects = { merged: [], closed: [], notified: [], conflicts: [], deliveries: [] };
   return Object.fromEntries(Object.entries(effects).filter(([, list]) => list.length > 0));
 }
 
-/** Remembers all tables as they are. Returns what puts them back, for a call that is refused half-way. */
+/** Copies all tables. Returns a function that restores them, for a call that is refused half-way. */
 export function snapshot(tables: Tables): () => void {
   const before = structuredClone(tables);
   return () => void Object.assign(tables, before);
 }
 
-/** What finds the one row of an identity. */
+/** The key of an identity's row. */
 export function identityKey(kind: IdentityKind, value: string): string {
   return JSON.stringify([kind, value]);
 }
 
-/** What a platform's id is unique within: channel and account, or the session where callers choose ids. */
+/**
+ * The key of an external id. A platform's id is unique within its channel and account, which is the scope. An id that a
+ * caller chose is unique within its session.
+ */
 export function externalKey(channel: string, scope: string | undefined, external_id: string): string {
   return JSON.stringify([channel, scope, external_id]);
 }
 
-/** How long before its time new work is due. */
+/** New work is due this long before it was created. */
 export const AT_ONCE_MS = 60_000;
 
 /**
- * Since when new work is due: a minute before it came, so that it is handed over by callers too whose clock is behind, or
- * who looked at it before they had to wait.
+ * The time from which new work is due: a minute before it was created. So a caller can claim it too whose clock is
+ * slow, or whose `now` is older because the call had to wait.
  */
 export function atOnce(now: Date): Date {
   return new Date(now.getTime() - AT_ONCE_MS);
 }
 
-/** The order in which a session's turns are answered: that of their messages. */
+/** Sorts a session's turns in the order in which they are answered: that of their messages. */
 export function inOrder(a: TurnRow, b: TurnRow): number {
   return a.seq - b.seq || (a.turn_id < b.turn_id ? -1 : 1);
 }
 
-/** A row as the outside may see it: a copy, without the keys that hold nothing. */
+/** A copy of a row for callers, without undefined values. */
 export function copy<T extends object>(row: T): T {
   return Object.fromEntries(Object.entries(row).filter(([, value]) => value !== undefined)) as T;
 }
 
-/** An id that sorts by when it was made: a version 7 UUID whose random part rises. */
+/** An id that sorts by time: a version 7 UUID with a counter instead of the random part. */
 export function newId(tables: Tables, now: Date): string {
   const time = now.getTime().toString(16).padStart(12, "0");
   const count = (++tables.seq).toString(16).padStart(12, "0");
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-${count}`;
 }
 
-/** So much later. */
+/** The instant `ms` after `from`. */
 export function later(from: Date, ms: number): Date {
   return new Date(from.getTime() + ms);
 }
 
-/** Adds to what /metrics tells. */
+/** Adds to a counter of /metrics. */
 export function count(tables: Tables, key: string, by = 1): void {
   tables.counters.set(key, (tables.counters.get(key) ?? 0) + by);
 }

@@ -1,31 +1,31 @@
 import { FRESH_MS } from "../../core/identity/proofs.ts";
 import { later, type SessionRow, type Tables, type TokenRow } from "./tables.ts";
 
-/** How exactly the last use of a token is kept; a kiosk's, which dies without use, more exactly than others. */
+/** How exactly the last use of a token is recorded. A kiosk's is recorded more exactly, because it ends without use. */
 const EXACT_MS = 15_000;
 const KIOSK_EXACT_MS = 1_000;
 
-/** A token that is alive: given, not taken back, and not left lying at a kiosk. */
+/** The row of a live token: it was given, not deleted, and is not a kiosk's that was idle too long. */
 export function tokenOf(tables: Tables, token_hash: string, now: Date): TokenRow | undefined {
   const token = tables.tokens.get(token_hash);
   return token && !isIdle(tables, token, now) ? token : undefined;
 }
 
-/** Whether a kiosk's token was left lying. */
+/** Whether the token is a kiosk's and was not used for the kiosk's idle time. */
 export function isIdle({ settings }: Tables, { channel, last_used_at }: TokenRow, now: Date): boolean {
   const { kioskIdleMs } = settings;
   return channel === "kiosk" && kioskIdleMs !== undefined && later(last_used_at, kioskIdleMs) <= now;
 }
 
-/** Remembers that a device was used. */
+/** Records that a device was used. */
 export function useToken(token: TokenRow, now: Date): void {
   if (later(token.last_used_at, token.channel === "kiosk" ? KIOSK_EXACT_MS : EXACT_MS) <= now)
     token.last_used_at = now;
 }
 
 /**
- * Gives a device its token; one that is known comes to be this session's. For a session that is somebody's it takes a
- * proof, or a trusted caller's word.
+ * Gives a device a token for this session; a known token moves to this session. If the session's customer has verified
+ * identities, call it only after a proof, or for a trusted caller.
  */
 export function giveToken(
   tables: Tables,
@@ -45,12 +45,12 @@ export function giveToken(
   });
 }
 
-/** Whether the device has proven lately who it is: only then it may do what outlasts its token. */
+/** Whether the last proof on the device is recent. Only then may the device make changes that outlast its token. */
 export function isFresh({ confirmed_at }: TokenRow, now: Date): boolean {
   return later(confirmed_at, FRESH_MS) > now;
 }
 
-/** Gives the device that holds one token another in its place. What was shown with the old one dies with it. */
+/** Replaces a device's token by a new one. Link tokens that were made with the old one are deleted. */
 export function exchangeToken(tables: Tables, token_hash: string, new_token_hash: string): void {
   const token = tables.tokens.get(token_hash);
   if (!token) return;
@@ -60,7 +60,7 @@ export function exchangeToken(tables: Tables, token_hash: string, new_token_hash
   tables.effects.closed.push(token_hash);
 }
 
-/** Lets the sessions' tokens die, but for the one to keep. */
+/** Deletes the sessions' tokens, except the one to keep. */
 export function closeTokens(tables: Tables, rows: readonly SessionRow[], keep?: string): void {
   const ids = rows.map(({ session }) => session.session_id);
   const dead = [...tables.tokens].filter(

@@ -2,14 +2,14 @@ import type { Delivery, Turn } from "../../core/answer/turn.ts";
 import { documentOf } from "./customers.ts";
 import { copy, type DeliveryRow, type SessionRow, type Tables, type TurnRow } from "./tables.ts";
 
-/** Claims the session's next turn: the earliest unfinished one, if it is due and no other is running. */
+/** Claims the session's next turn: the earliest unfinished one, if it is due and no other turn is running. */
 export function claimTurn(tables: Tables, row: SessionRow, now: Date): Turn | undefined {
   const head = row.turns[0];
   if (!head || head.due_at > now) return undefined;
   if (row.turns.some((turn) => turn.state === "running" && turn.due_at > now)) return undefined;
   head.attempt += 1;
   head.leader = undefined;
-  // Since the last attempt a merge may have put something between it and those that were to be answered with it.
+  // The batch is formed again: a merge since the last attempt may have put other turns between its turns.
   for (const turn of row.turns)
     if (turn.leader === head) Object.assign(turn, { state: "pending", leader: undefined });
   const batch = tables.settings.batch ? followersOf(row, head) : [];
@@ -21,7 +21,10 @@ export function claimTurn(tables: Tables, row: SessionRow, now: Date): Turn | un
   return toTurn(tables, row, head, batch);
 }
 
-/** Claims the next delivery of a line: the earliest unsettled one of the session and channel, if it is due or soon will be. */
+/**
+ * Claims the next delivery of a lane: the earliest unsettled one of the session and channel, if it is due within
+ * `patienceMs`.
+ */
 export function claimDelivery(
   tables: Tables,
   row: SessionRow,
@@ -45,24 +48,26 @@ export function claimDelivery(
   return send_at > now ? { ...copy(head.delivery), send_at } : copy(head.delivery);
 }
 
-/** Whether a delivery may be claimed: it waits and its time is near, or whoever held it has let go. */
+/** Whether a delivery may be claimed: it is pending and due within `patienceMs`, or its lease has ended. */
 export function isDue({ settings }: Tables, { state, due_at }: DeliveryRow, now: Date): boolean {
   return due_at <= (state === "pending" ? later(now, settings.patienceMs ?? 0) : now);
 }
 
-/** Those behind the head that can be answered together with it: from the same address, with nothing else in between. */
+/**
+ * The turns after the head that can be answered with it: all from the same address, up to the first from another one.
+ */
 function followersOf(row: SessionRow, head: TurnRow): TurnRow[] {
-  const line = lineOf(head);
+  const source = sourceOf(head);
   const behind = row.turns.slice(1);
-  const other = behind.findIndex((turn) => lineOf(turn) !== line);
+  const other = behind.findIndex((turn) => sourceOf(turn) !== source);
   return other < 0 ? behind : behind.slice(0, other);
 }
 
-function lineOf({ channel, account, address }: TurnRow): string {
+function sourceOf({ channel, account, address }: TurnRow): string {
   return JSON.stringify([channel, account, Object.entries(address).sort()]);
 }
 
-/** The next free slot of the delivery's account, taken unless it lies further ahead than anybody waits for. */
+/** The next free slot in the pace of the delivery's account. It is taken only if it is not later than `patient`. */
 function takeSlot(tables: Tables, { delivery }: DeliveryRow, from: Date, patient: Date): Date {
   const rate = tables.settings.pace?.[delivery.channel];
   if (rate === undefined) return from;
@@ -73,13 +78,13 @@ function takeSlot(tables: Tables, { delivery }: DeliveryRow, from: Date, patient
   return slot;
 }
 
-/** The turn that this claim still holds. */
+/** The row of a claimed turn, unless the claim was replaced by a newer one or the turn has ended. */
 export function heldTurn(tables: Tables, claim: Turn): TurnRow | undefined {
   const row = tables.turns.get(claim.turn_id);
   return row?.state === "running" && !row.leader && row.attempt === claim.attempt ? row : undefined;
 }
 
-/** Ends a turn and those answered with it; its session has them no longer before it. */
+/** Ends a turn and those answered with it, and removes them from the session's unfinished turns. */
 export function finishTurn(tables: Tables, turn: TurnRow, state: "done" | "dead"): SessionRow {
   const row = tables.sessions.get(turn.session_id)!;
   const done = row.turns.filter((other) => other === turn || other.leader === turn);
@@ -91,7 +96,7 @@ export function finishTurn(tables: Tables, turn: TurnRow, state: "done" | "dead"
   return row;
 }
 
-/** Ends a delivery; its line has it no longer before it. */
+/** Ends a delivery and removes it from the session's unsettled deliveries. */
 export function finishDelivery(tables: Tables, delivery: DeliveryRow, state: "sent" | "dead"): SessionRow {
   delivery.state = state;
   const row = tables.sessions.get(delivery.delivery.session_id)!;

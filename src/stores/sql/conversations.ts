@@ -22,7 +22,9 @@ import {
 } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 
-/** Conversations, by functions of the database. `people` is what calls that may open or merge sessions need, too. */
+/**
+ * Conversations in Postgres. Calls that may open or merge sessions need the settings in `people`, the others `lease`.
+ */
 export function sqlConversations(ask: SqlCall, lease: Row, people: Row): Conversations {
   return {
     async receive(kept, now) {
@@ -47,7 +49,7 @@ export function sqlConversations(ask: SqlCall, lease: Row, people: Row): Convers
   };
 }
 
-/** Turns and deliveries that are ours now. */
+/** Reads the turns and deliveries that a call has claimed. */
 export function toDue({ turns, deliveries }: Row): Due {
   return { turns: (turns as Row[]).map(toTurn), deliveries: (deliveries as Row[]).map(toDelivery) };
 }
@@ -109,7 +111,9 @@ function toReceived(row: Row): Received {
   } as Received;
 }
 
-/** A turn of the message that was just received comes without what is beside it. */
+/**
+ * Reads the turn of a message that was just received. Session and message may stand beside it instead of in its row.
+ */
 function toReceivedTurn(row: Row, beside: { session?: Session; message?: Message }): Turn {
   const session = row.session ? toSession(row.session as Row) : beside.session!;
   const message = row.message ? toMessage(row.message as Row) : beside.message!;

@@ -1,7 +1,7 @@
 import type { Housekeeping } from "../../core/sweep/housekeeping.ts";
 import type { SqlCall } from "../sql.ts";
 
-/** What dies of age, by functions of the database. */
+/** Expiry and retention in Postgres. */
 export function sqlHousekeeping(ask: SqlCall): Housekeeping {
   return {
     expire: async (now, limit) => (await ask("hub_expire", { now, limit })).expired as number,

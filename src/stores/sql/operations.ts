@@ -3,7 +3,7 @@ import { type Row, toDeadLetter, toMetrics } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 import { toDue } from "./conversations.ts";
 
-/** What operators see and set right, by functions of the database. */
+/** The operators' calls in Postgres. */
 export function sqlOperations(ask: SqlCall, lease: Row): Operations {
   return {
     async deadLetters(after, limit, session_id) {

@@ -5,7 +5,7 @@ import { sha256Hex } from "../../core/signature.ts";
 import { type Row, toAddress, toDevice, toOpened, toSession } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 
-/** How people prove who they are, by functions of the database. `common` is what each of them may need beside its own. */
+/** Proofs of identity in Postgres. `common` holds the settings that are passed with every call. */
 export function sqlProofs(ask: SqlCall, common: Row): Proofs {
   return {
     async requestCode({ phone, code_hash, rate_limit_keys }, now) {

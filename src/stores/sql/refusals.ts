@@ -16,8 +16,9 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
 };
 
 /**
- * The refusal of a function that rolled back: `hub.refuse` raises SQLSTATE class HB with our code as message and JSON as
- * detail. Undefined for every other error. To the circuit breaker and the log a refusal is an answer.
+ * Reads the refusal of a function that rolled back: `hub.refuse` raises an SQLSTATE of class HB with the hub's code as
+ * message and JSON as detail. Returns undefined for every other error. The circuit breaker and the log treat a refusal
+ * as an answer.
  */
 export function raisedRefusal(
   sqlstate: string | undefined,
@@ -28,7 +29,10 @@ export function raisedRefusal(
   return refusal(message ?? "", detail ? (JSON.parse(detail) as JsonObject) : {});
 }
 
-/** The refusal of a function that had to commit, because it counts tries: its answer is `{error, ...details}`. */
+/**
+ * Reads the refusal of a function that had to commit, because it counts tries: it answers `{error, ...details}`.
+ * Returns undefined for every other answer.
+ */
 export function returnedRefusal(answer: Readonly<Record<string, unknown>>): HubError | undefined {
   const { error, ...details } = answer;
   return typeof error === "string" ? refusal(error, details as JsonObject) : undefined;

@@ -2,7 +2,7 @@ import type { Sessions } from "../../core/sessions/sessions.ts";
 import { type Row, toColumns, toMessage, toOpened, toSession } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 
-/** Sessions as frontends use them, by functions of the database. */
+/** The frontends' calls on sessions in Postgres. */
 export function sqlSessions(ask: SqlCall, people: Row): Sessions {
   const { kiosk_idle_ms } = people;
   const { language: _, ...changing } = people;

@@ -1,16 +1,16 @@
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
-/** What two stores call the same thing: their ids differ, and nothing else may. */
+/** Maps the ids of two stores to each other. Only ids may differ between them. */
 export interface Names {
-  /** The other store's id for one of the first store's. */
+  /** The second store's id, by the first store's. */
   readonly ids: Map<string, string>;
-  /** The first store's id for one of the other's. */
+  /** The first store's id, by the second store's. */
   readonly back: Map<string, string>;
 }
 
 export const newNames = (): Names => ({ ids: new Map(), back: new Map() });
 
-/** Throws unless both answers say the same; learns the names of what is new in them. */
+/** Throws unless both answers are the same but for ids. New ids are added to `names`. */
 export function alike(names: Names, one: unknown, other: unknown, path = "answer"): void {
   const differ = (): never => {
     throw new Error(`${path}: ${show(one)} in memory, ${show(other)} in SQL`);

@@ -28,7 +28,7 @@ export const phone = fc.constantFrom("a-phone-0", "a-phone-1");
 const platform = fc.constantFrom("telegram", "whatsapp");
 const sentId = fc.nat({ max: 1 });
 
-/** Few people with few identities each, so that they meet, merge and take over each other's phones. */
+/** Few people with few identities each: so sessions merge often, and phones move between people. */
 function person(world: string, count: number): fc.Arbitrary<Identities> {
   const kinds = ["phone", "telegram_chat_id", "whatsapp_user_id", "visitor_id", "email"];
   const number = fc.nat({ max: count - 1 });
@@ -75,11 +75,11 @@ const message: fc.Arbitrary<Item> = some(
   },
   { replyTo: id },
 );
-/** Phones are typed where callers of ours post. */
+/** Claimed phones come only on channels where frontends post. */
 const typed: fc.Arbitrary<Item> = message.map((item) =>
   item.channel === "telegram" || item.channel === "whatsapp" ? { ...item, channel: "kiosk" } : item,
 );
-/** Links are scanned with messengers. */
+/** Links come only from messengers. */
 const scan: fc.Arbitrary<Item> = fc.record({
   is: is("message"),
   b: fc.constant(false),

@@ -3,7 +3,7 @@ import type { Content } from "../../../src/core/messages/content.ts";
 import type { SessionChanges, StartSession } from "../../../src/core/sessions/sessions.ts";
 import type { StoreSettings } from "../../../src/core/store.ts";
 
-/** Which of the things seen so far a call is about: counted back from the newest, wrapping around. */
+/** Selects one of the ids seen so far, counted back from the newest; a larger number wraps around. */
 export type Nth = number;
 
 export type Sender =
@@ -12,7 +12,7 @@ export type Sender =
   | { readonly session: Nth };
 export type Owner = { readonly token: number } | { readonly session: Nth };
 
-/** One thing of a webhook; `b` names the second person of a webhook, who shares no identity with the first. */
+/** One event of a webhook. `b` names a second person, who shares no identity with the first. */
 export type Item =
   | {
       readonly is: "message";
@@ -56,7 +56,7 @@ interface Calls {
     readonly claimed?: boolean;
     readonly b: Identities;
     readonly items: readonly Item[];
-    /** An identity change, after the rest: what it opens must not be as old as something else. */
+    /** An identity change, after the other events: so nothing that it opens has the same age as another row. */
     readonly change?: Identities;
   };
   complete: { readonly nth: Nth; readonly replies: readonly (readonly string[])[] };
@@ -82,7 +82,7 @@ interface Calls {
   signOut: { readonly token: number };
   messages: { readonly of: Owner; readonly after: Nth; readonly limit: number };
   expire: object;
-  /** `unseen`: identities that nobody showed for so many days go, too. */
+  /** `unseen`: identities that were not seen for this many days are deleted too. */
   purge: { readonly days: number; readonly unseen?: number };
   deadLetters: { readonly session?: Nth };
   metrics: object;
@@ -112,11 +112,11 @@ interface Calls {
   erase: { readonly of: { readonly customer_id: string } | { readonly session: Nth } };
 }
 
-/** One call of a store, with the things in it named so that it can be made of any store. */
+/** One call of a store. It names ids by number, so that the same call can be made on any store. */
 export type Call = { [K in keyof Calls]: { readonly do: K } & Calls[K] }[keyof Calls];
 export type CallOf<K extends keyof Calls> = Extract<Call, { do: K }>;
 
-/** A call and how long after the one before it is made, in milliseconds. */
+/** A call, and how long after the call before it, in ms. */
 export type Step = Call & { readonly after_ms: number };
 
 export interface Run {

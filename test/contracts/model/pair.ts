@@ -9,10 +9,10 @@ import { perform, type Seen } from "./perform.ts";
 type Side = 0 | 1;
 type Both<T> = readonly [memory: T, sql: T];
 
-/** Two stores that are asked the same and must say the same. */
+/** Two stores that get the same calls and must answer the same. */
 export interface Pair {
   step(step: Step): Promise<void>;
-  /** Compares everything that can be seen: each session's messages, dead letters, counts, and all that is still to do. */
+  /** Compares all that can be read: each session's messages, dead letters, counts, and the unfinished work. */
   end(): Promise<void>;
 }
 
@@ -51,7 +51,7 @@ export function pair(stores: Both<Store>): Pair {
   };
   const seen: Both<Seen> = [seenBy(0), seenBy(1)];
 
-  /** Asks both, compares what they say or refuse with, and remembers what they handed out. */
+  /** Calls both, compares answers or refusals, and keeps the returned ids. */
   async function both(ask: (store: Store, side: Side) => Promise<unknown>): Promise<void> {
     const answers = await Promise.allSettled([0, 1].map((side) => settled(ask(stores[side]!, side as Side))));
     const [one, other] = answers.map((answer) => {
@@ -76,7 +76,7 @@ export function pair(stores: Both<Store>): Pair {
     for (const key of Object.keys(a)) learn(a[key], b[key]);
   }
 
-  /** Dead letters as old as each other come in any order, and those of one message and instant are told apart by nothing. */
+  /** Sorts dead letters: those of the same age come in any order. Those of one message and instant look the same. */
   function sameDead(one: DeadLetter[], other: DeadLetter[]): void {
     const keyed = (letters: DeadLetter[], name: (id: string) => string | undefined) =>
       letters
@@ -120,12 +120,12 @@ function remember(list: Both<string>[], ids: Both<string>): void {
   if (!list.some(([known]) => known === ids[0])) list.unshift(ids);
 }
 
-/** What callers are answered; any other error is a bug of the store. */
+/** The refusals that callers may get. Any other error is a bug of the store. */
 const REFUSALS = Object.keys(ERROR_CODES).filter(
   (code) => ERROR_CODES[code as keyof typeof ERROR_CODES] < 500,
 );
 
-/** An answer, or what it was refused with. */
+/** The answer, or the refusal. */
 async function settled(answer: Promise<unknown>): Promise<unknown> {
   try {
     return await answer;

@@ -6,7 +6,7 @@ import type { Store } from "../../../src/core/store.ts";
 import { ACCOUNTS, hash } from "../given.ts";
 import type { Call, CallOf, Item, Nth, Owner } from "./calls.ts";
 
-/** What one of the stores has handed out, newest first. */
+/** The ids that one of the stores has returned, newest first. */
 export interface Seen {
   turn(nth: Nth): Turn | undefined;
   delivery(nth: Nth): Delivery | undefined;
@@ -14,17 +14,17 @@ export interface Seen {
   dead(nth: Nth): string | undefined;
   device(nth: Nth): string | undefined;
   cursor(nth: Nth): number;
-  /** Whether a platform's id is given for the first time; it gives none twice. */
+  /** Whether a platform's id is used for the first time. A platform gives no id twice. */
   isFresh(external_id: string): boolean;
-  /** The hash of a token (or link token) under its number. */
+  /** The hash of a token or link token, by its number. */
   token(number: number): string;
-  /** A new hash: nobody makes the same token twice. */
+  /** A new hash: no token is made twice. */
   mint(): string;
-  /** The number stands for this one from now on. */
+  /** Makes the number stand for this hash from now on. */
   keep(number: number, hash: string): void;
 }
 
-/** Link tokens have numbers of their own. */
+/** Link tokens are numbered apart from session tokens. */
 const LINKS = 100;
 
 const NOBODY = "00000000-0000-4000-8000-000000000000";

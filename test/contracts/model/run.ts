@@ -130,7 +130,7 @@ const weighted: readonly [number, fc.Arbitrary<Call>][] = [
     }),
   ],
   [1, fc.record({ do: fc.constantFrom("export", "export", "export", "erase"), of: customer })],
-  // bcrypt takes its time
+  // bcrypt is slow.
   [
     0.5,
     fc.oneof(
@@ -157,7 +157,7 @@ const step: fc.Arbitrary<Step> = fc
   )
   .map(([call, after_ms]) => ({ ...call, after_ms }));
 
-/** Any run: how its stores are set, and some forty calls of them, the first two by devices that begin. */
+/** Any run: the settings of its stores, and about forty calls. The first two start sessions on devices. */
 export const run: fc.Arbitrary<Run> = fc.record({
   settings: some(
     { history: fc.nat({ max: 3 }), sessionTtlMs: fc.constant(7 * DAY), leaseMs: fc.constant(60 * SECOND) },
