@@ -281,8 +281,10 @@ begin
   v_then.place := coalesce((p_item ->> 'place')::int, 0);
   v_found := hub.session_for(p_item, v_then);
   s := v_found.session;
-  perform hub.set_reachable(s.customer_key, p_item ->> 'channel', true);
   v_result := hub.keep_inbound(s, p_item, v_found.event, v_at, c);
+  if v_result -> 'duplicate' = 'false' then
+    perform hub.set_reachable(s.customer_key, p_item ->> 'channel', true);
+  end if;
   if v_found.notice is not null and v_result -> 'duplicate' = 'false' then
     perform hub.tell(
       s.session_id, v_found.notice,
