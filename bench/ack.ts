@@ -71,7 +71,7 @@ async function startPairs(
   }
   const supabase = await kept(startSupabase({ port: await freePort(), databaseUrl: restUrl }));
   const rest = { SUPABASE_URL: supabase.url, SUPABASE_SERVICE_ROLE_KEY: supabase.serviceRoleKey };
-  const vars = { ...SECRETS, WHATSAPP_API_ROOT: platform.url };
+  const vars = { ...SECRETS, BOT: "echo", WHATSAPP_API_ROOT: platform.url };
   return [
     {
       name: "memory store",

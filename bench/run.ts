@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { ack } from "./ack.ts";
 import { durable } from "./durable.ts";
+import { functions } from "./functions.ts";
 import { history } from "./history.ts";
 import { type Bench, keep, print } from "./lib/result.ts";
 import { live } from "./live.ts";
@@ -17,7 +18,7 @@ import { sweep } from "./sweep.ts";
 import { timing } from "./timing.ts";
 import { turns } from "./turns.ts";
 
-const benches: readonly Bench[] = [ack, reply, durable, history, turns, live, sweep, timing, size];
+const benches: readonly Bench[] = [ack, reply, functions, durable, history, turns, live, sweep, timing, size];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

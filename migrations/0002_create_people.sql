@@ -24,7 +24,8 @@ create type hub.context as (
   pace jsonb,
   language text,
   kiosk_idle interval,
-  notices jsonb
+  notices jsonb,
+  place integer
 );
 
 create table public.customers (

@@ -54,7 +54,13 @@ export function workerdHub(
       const worker = await startWorkerd({
         name: "hub",
         bundle,
-        vars: { ...SECRETS, ...vars, SUPABASE_URL: rest.url, SUPABASE_SERVICE_ROLE_KEY: rest.serviceRoleKey },
+        vars: {
+          ...SECRETS,
+          ...vars,
+          BOT: "echo",
+          SUPABASE_URL: rest.url,
+          SUPABASE_SERVICE_ROLE_KEY: rest.serviceRoleKey,
+        },
       });
       const stop = async () => {
         await worker.stop();

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -16,7 +17,13 @@ export interface CallerOptions {
   readonly seconds: number;
   /** The directory for its script. */
   readonly dir: string;
+  /** Whether the argument is given to `hub_receive`, the default, or only inserted into the table `bare`. */
+  readonly into?: "hub_receive" | "bare";
 }
+
+/** A table with one index, for the least that keeps a webhook. */
+export const BARE_TABLE =
+  "create table bare (id text primary key, body jsonb not null, at timestamptz not null default now())";
 
 /** The path of pgbench; undefined if the machine has none. */
 export function pgbench(): string | undefined {
@@ -30,7 +37,7 @@ export async function callFunction(tool: string | undefined, options: CallerOpti
 }
 
 async function callByPgbench(tool: string, options: CallerOptions): Promise<number> {
-  const { url, kind, clients, customers, seconds, dir } = options;
+  const { url, kind, clients, customers, seconds, dir, into = "hub_receive" } = options;
   const file = join(dir, `${kind}.sql`);
   const argument = (await argumentOf(kind))
     .replaceAll("'", "''")
@@ -41,7 +48,9 @@ async function callByPgbench(tool: string, options: CallerOptions): Promise<numb
   const script = [
     `\\set customer random(0, ${customers - 1})`,
     "\\set id random(1, 9000000000000000000)",
-    `select public.hub_receive(('${argument}')::text::jsonb) as answer;`,
+    into === "bare"
+      ? `insert into bare (id, body) values ('wamid.HBgLAAAAAAAAAAAAAAAAAAAA'||:id, ('${argument}')::text::jsonb);`
+      : `select public.hub_receive(('${argument}')::text::jsonb) as answer;`,
   ];
   await writeFile(file, `${script.join("\n")}\n`);
   const args = [
@@ -64,7 +73,14 @@ async function callByPgbench(tool: string, options: CallerOptions): Promise<numb
   return Number(found);
 }
 
-async function callByDriver({ url, kind, clients, customers, seconds }: CallerOptions): Promise<number> {
+async function callByDriver({
+  url,
+  kind,
+  clients,
+  customers,
+  seconds,
+  into,
+}: CallerOptions): Promise<number> {
   const sql = postgres(url, { max: clients, fetch_types: false, onnotice: () => {} });
   const text = await argumentOf(kind);
   const ends = performance.now() + seconds * 1000;
@@ -75,7 +91,18 @@ async function callByDriver({ url, kind, clients, customers, seconds }: CallerOp
         .replaceAll(ID, Math.random().toString(36).slice(2))
         .replaceAll(phoneOf(0), phoneOf(Math.floor(Math.random() * customers)))
         .replaceAll(NOW.toISOString(), new Date().toISOString());
-      await sql.unsafe("select public.hub_receive($1::text::jsonb) as answer", [argument], { prepare: true });
+      if (into === "bare")
+        await sql.unsafe(
+          "insert into bare (id, body) values ($1, $2::text::jsonb)",
+          [randomUUID(), argument],
+          {
+            prepare: true,
+          },
+        );
+      else
+        await sql.unsafe("select public.hub_receive($1::text::jsonb) as answer", [argument], {
+          prepare: true,
+        });
       calls++;
     }
   };

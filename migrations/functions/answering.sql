@@ -11,7 +11,7 @@ declare
   t public.turns;
 begin
   delete from public.turns
-    where turn_id = p_turn and attempt = p_attempt and state = 'running' and leader is null
+    where turn_id = p_turn and attempt = p_attempt and state not in ('pending', 'dead') and leader is null
     returning * into t;
   if found and c.batch then
     with followers as (
@@ -23,28 +23,52 @@ begin
 end
 $$;
 
--- Adds a reply to the session of its turn. p_reply: {kind, text, content, parts}; parts none means that the customer
--- fetches it.
-create or replace function hub.add_reply(t public.turns, p_seq bigint, p_reply jsonb, p_status text, c hub.context) returns public.messages
+-- Adds a reply to a claimed turn: its message, and a delivery of each of its parts. On a channel where the customer has blocked
+-- us (p_blocked) they are dead letters at once; when nothing is on its way there (p_free), the first part is returned claimed,
+-- as delivery. p_reply: as in hub_complete. The session's row is held, and its last_seq is the caller's part.
+create or replace function hub.add_reply(
+  t public.turns, p_reply jsonb, p_seq bigint, p_blocked boolean, p_free boolean, c hub.context, out message json, out delivery json)
 language plpgsql volatile as $$
 declare
-  m public.messages;
+  v_parts constant integer := jsonb_array_length(p_reply -> 'parts');
+  v_message_id constant uuid := hub.uuid(c.now);
+  v_delivery_id uuid;
+  v_part jsonb;
+  v_first boolean;
 begin
-  insert into public.messages (
-    message_id, session_id, seq, channel, account, direction, role, kind, text, content, reply_to, status, created_at
-  ) values (
-    hub.uuid(c.now), t.session_id, p_seq, t.channel, t.account, 'outbound', 'assistant',
-    p_reply ->> 'kind', p_reply ->> 'text', p_reply -> 'content', t.message_id, p_status, c.now
-  ) returning * into m;
-  return m;
-end
-$$;
-
--- Whether the customer of a session has blocked us on a channel.
-create or replace function hub.is_blocked(s public.sessions, p_channel text) returns boolean
-language plpgsql stable as $$
-begin
-  return coalesce((select p_channel = any (unreachable) from public.customers where customer_key = s.customer_key), false);
+  insert into public.messages as m (
+      message_id, session_id, seq, channel, account, direction, role, kind, text, content, reply_to, status, created_at)
+    values (
+      v_message_id, t.session_id, p_seq, t.channel, t.account, 'outbound', 'assistant',
+      p_reply ->> 'kind', p_reply ->> 'text', p_reply -> 'content', t.message_id,
+      case when v_parts = 0 then 'sent' when p_blocked then 'failed' else 'pending' end, c.now)
+    returning hub.message_json(m) into message;
+  for i in 0 .. v_parts - 1 loop
+    v_part := nullif(p_reply -> 'parts' -> i, 'null');
+    v_delivery_id := hub.uuid(c.now);
+    v_first := p_free and i = 0;
+    insert into public.deliveries (
+        delivery_id, message_id, session_id, parts, channel, account, address, content, state, attempt, due_at, status, code, reason,
+        created_at)
+      values (
+        v_delivery_id, v_message_id, t.session_id, v_parts, t.channel, t.account, t.address, v_part,
+        case when p_blocked then 'dead' when v_first then 'sending' else 'pending' end,
+        case when v_first then 1 else 0 end,
+        case when v_first then c.now + c.lease else hub.at_once(c.now) end,
+        case when p_blocked then 'failed' else 'pending' end,
+        case when p_blocked then 'rejected' end,
+        case when p_blocked then 'blocked' end,
+        c.now);
+    if v_first then
+      delivery := json_build_object(
+        'delivery_id', v_delivery_id, 'message_id', v_message_id, 'session_id', t.session_id, 'attempt', 1,
+        'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', p_reply ->> 'kind',
+        'text', coalesce(v_part ->> 'text', p_reply ->> 'text'), 'content', coalesce(v_part - 'text', p_reply -> 'content'));
+    end if;
+  end loop;
+  if p_blocked and v_parts > 0 then
+    perform hub.count(array_fill('deliveries|' || t.channel || '|dead', array[v_parts]));
+  end if;
 end
 $$;
 
@@ -52,59 +76,62 @@ $$;
 -- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}]}; a null part is the whole
 -- reply; no parts means that its customer fetches it.
 -- Returns {stale, messages, deliveries, next}; stale when somebody else has the turn, and then nothing is saved.
-create or replace function public.hub_complete(p jsonb) returns jsonb
+create or replace function public.hub_complete(p jsonb) returns json
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_replies constant jsonb := p -> 'replies';
   v_count constant integer := jsonb_array_length(v_replies);
-  v_messages jsonb := '[]';
-  v_delivery jsonb;
-  v_reply jsonb;
-  v_part jsonb;
-  v_parts integer;
-  v_seq bigint;
+  v_messages json[] := '{}';
+  v_delivery json;
   v_ms bigint;
-  v_blocked boolean;
-  s public.sessions;
+  v_held record;
+  v_there record;
+  v_added record;
   t public.turns;
-  m public.messages;
 begin
-  s := hub.hold_session_of_turn((p ->> 'turn_id')::uuid);
+  select session_id, last_seq, merged_into, customer_key into v_held
+    from public.sessions
+    where session_id = (select session_id from public.turns where turn_id = (p ->> 'turn_id')::uuid)
+    for update;
+  if v_held.merged_into is not null then
+    raise exception 'the session was merged meanwhile' using errcode = 'serialization_failure';
+  end if;
   t := hub.end_turn((p ->> 'turn_id')::uuid, (p ->> 'attempt')::int, c);
   if t.turn_id is null then
     return '{"stale": true, "messages": [], "deliveries": []}';
   end if;
-  v_blocked := hub.is_blocked(s, t.channel);
-  v_seq := s.last_seq;
+  select
+      exists (
+        select from public.deliveries
+        where session_id = t.session_id and channel = t.channel and state in ('pending', 'sending')) as delivery,
+      exists (select from public.turns where session_id = t.session_id and state in ('pending', 'running')) as turn,
+      exists (select from public.customers where customer_key = v_held.customer_key and t.channel = any (unreachable)) as block
+    into v_there;
 
   for i in 0 .. v_count - 1 loop
-    v_reply := v_replies -> i;
-    v_parts := jsonb_array_length(v_reply -> 'parts');
-    v_seq := hub.next_seq(v_seq, c.now);
-    m := hub.add_reply(t, v_seq, v_reply, case when v_parts = 0 then 'sent' when v_blocked then 'failed' else 'pending' end, c);
-    v_messages := v_messages || hub.message_json(m);
-    for j in 0 .. v_parts - 1 loop
-      v_part := hub.add_delivery(m, v_parts, t.address, v_reply -> 'parts' -> j, v_blocked, c);
-      v_delivery := coalesce(v_delivery, v_part);
-    end loop;
-    if v_blocked and v_parts > 0 then
-      perform hub.count(array_fill('deliveries|' || t.channel || '|dead', array[v_parts]));
-    end if;
+    v_held.last_seq := hub.next_seq(v_held.last_seq, c.now);
+    v_added := hub.add_reply(
+      t, v_replies -> i, v_held.last_seq, v_there.block,
+      v_delivery is null and not v_there.delivery and not v_there.block and c.pace ->> t.channel is null, c);
+    v_messages := v_messages || v_added.message;
+    v_delivery := coalesce(v_delivery, v_added.delivery);
   end loop;
   if v_count > 0 then
     update public.sessions
-      set message_count = message_count + v_count, last_seq = v_seq, updated_at = greatest(updated_at, c.now)
-      where session_id = s.session_id;
+      set message_count = message_count + v_count, last_seq = v_held.last_seq, updated_at = greatest(updated_at, c.now)
+      where session_id = t.session_id;
   end if;
 
   v_ms := hub.ms(t.created_at, c.now);
   insert into public.counted (key, ms) values (hub.bucket('answer_ms', t.channel, v_ms), v_ms);
-  v_delivery := coalesce(v_delivery, hub.claim_delivery(s.session_id, t.channel, c));
-  return jsonb_build_object(
+  if v_delivery is null and (v_there.delivery or c.pace ->> t.channel is not null) then
+    v_delivery := hub.claim_delivery(t.session_id, t.channel, c);
+  end if;
+  return json_build_object(
     'stale', false, 'messages', v_messages,
-    'deliveries', hub.list_of(v_delivery),
-    'next', hub.claim_turn(s.session_id, c));
+    'deliveries', case when v_delivery is null then '[]' else json_build_array(v_delivery) end,
+    'next', case when v_there.turn then hub.claim_turn(t.session_id, c) end);
 end
 $$;
 
@@ -123,7 +150,8 @@ begin
         due_at = coalesce((p ->> 'retry_at')::timestamptz, due_at),
         code = p ->> 'code',
         reason = p ->> 'reason'
-    where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int and state = 'running' and leader is null
+    where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int
+      and state not in ('pending', 'dead') and leader is null
     returning * into t;
   if not found then
     return '{"stale": true, "messages": [], "deliveries": []}';

@@ -1,24 +1,22 @@
 -- Helpers of every call. README.md beside this file gives the order in which all calls take locks.
 
 -- The context of a call, from its argument. p: {now: ISO 8601, ttl_ms, lease_ms, patience_ms, history, batch, pace:
--- {channel: messages per second}, language, kiosk_idle_ms, notices: {name: text}}. Absent values are null or empty.
+-- {channel: messages per second}, language, kiosk_idle_ms, notices: {name: text}}. Absent values are null or empty. place
+-- is the number of items before the current one in its webhook. It is 0 unless hub_receive sets it.
 create or replace function hub.context_of(p jsonb) returns hub.context
-language plpgsql stable as $$
-declare
-  c hub.context;
-begin
-  c.now := p ->> 'now';
-  c.ttl := (p ->> 'ttl_ms')::bigint * interval '1 millisecond';
-  c.lease := (p ->> 'lease_ms')::bigint * interval '1 millisecond';
-  c.patience := coalesce((p ->> 'patience_ms')::bigint, 0) * interval '1 millisecond';
-  c.history := coalesce((p ->> 'history')::int, 0);
-  c.batch := coalesce((p ->> 'batch')::boolean, false);
-  c.pace := p -> 'pace';
-  c.language := p ->> 'language';
-  c.kiosk_idle := (p ->> 'kiosk_idle_ms')::bigint * interval '1 millisecond';
-  c.notices := p -> 'notices';
-  return c;
-end
+language sql stable as $$
+  select row(
+    (p ->> 'now')::timestamptz,
+    (p ->> 'ttl_ms')::bigint * interval '1 millisecond',
+    (p ->> 'lease_ms')::bigint * interval '1 millisecond',
+    coalesce((p ->> 'patience_ms')::bigint, 0) * interval '1 millisecond',
+    coalesce((p ->> 'history')::int, 0),
+    coalesce((p ->> 'batch')::boolean, false),
+    p -> 'pace',
+    p ->> 'language',
+    (p ->> 'kiosk_idle_ms')::bigint * interval '1 millisecond',
+    p -> 'notices',
+    0)::hub.context
 $$;
 
 -- Refuses a call: its transaction is rolled back. p_code is one of the hub's error codes. p_detail may hold
@@ -34,10 +32,14 @@ $$;
 -- A UUID version 7 of the given instant. New rows then land at the end of their indexes.
 create or replace function hub.uuid(p_now timestamptz) returns uuid
 language sql volatile parallel safe as $$
-  select encode(
-    set_bit(set_bit(
-      overlay(uuid_send(gen_random_uuid()) placing substring(int8send((extract(epoch from p_now) * 1000)::bigint) from 3) from 1 for 6),
-      52, 1), 53, 1), 'hex')::uuid
+  select (lpad(to_hex((extract(epoch from p_now) * 1000)::bigint), 12, '0') || '7' || substr(gen_random_uuid()::text, 16))::uuid
+$$;
+
+-- As hub.uuid, and of one webhook's customers and sessions, which are made at one instant, the first one's is the smallest:
+-- p_place is how many of its items are before it.
+create or replace function hub.placed_uuid(p_now timestamptz, p_place integer) returns uuid
+language sql volatile parallel safe as $$
+  select overlay(hub.uuid(p_now)::text placing lpad(to_hex(least(p_place, 4095)), 3, '0') from 16 for 3)::uuid
 $$;
 
 -- The smallest UUID that hub.uuid makes at an instant or later.
@@ -46,11 +48,12 @@ language sql immutable parallel safe as $$
   select encode(substring(int8send(least(greatest(0, extract(epoch from p_at) * 1000), 281474976710655)::bigint) from 3) || '\x70008000000000000000'::bytea, 'hex')::uuid
 $$;
 
--- The seq of a session's next message: the microseconds since 1970 of its arrival, or p_last + 1 if that is higher. The
--- caller holds the session's row.
-create or replace function hub.next_seq(p_last bigint, p_at timestamptz) returns bigint
+-- The seq of a session's next message: the microseconds since 1970 of its arrival, or p_last + 1 if that is higher. Each
+-- message of a webhook counts ten more than the one before it, so that they have one order, in whatever sessions they are.
+-- p_place is the number of items before it. The caller holds the session's row.
+create or replace function hub.next_seq(p_last bigint, p_at timestamptz, p_place integer default 0) returns bigint
 language sql stable parallel safe as $$
-  select greatest(p_last + 1, (extract(epoch from p_at) * 1000000)::bigint)
+  select greatest(p_last + 1, (extract(epoch from p_at) * 1000000)::bigint + 10 * p_place)
 $$;
 
 -- Milliseconds between two instants, at least 0: clocks may disagree about their order.

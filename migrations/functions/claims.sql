@@ -40,7 +40,7 @@ begin
   perform hub.hold_people(array[p_identities]);
   s := hub.find_claimed(p_identities, p_channel, c);
   if s.session_id is null then
-    v_customer := hub.new_customer(c.now);
+    v_customer := hub.new_customer(c);
     perform hub.drop_identity('phone', p_identities ->> 'phone');
     insert into public.identities (kind, value, customer_key, last_seen_at, created_at)
       values ('phone', p_identities ->> 'phone', v_customer, c.now, c.now);

@@ -86,9 +86,10 @@ end
 $$;
 
 -- A new customer without identities.
-create or replace function hub.new_customer(p_now timestamptz) returns uuid
+create or replace function hub.new_customer(c hub.context) returns uuid
 language sql volatile as $$
-  insert into public.customers (customer_key, created_at, updated_at) values (hub.uuid(p_now), p_now, p_now) returning customer_key
+  insert into public.customers (customer_key, created_at, updated_at)
+    values (hub.placed_uuid(c.now, c.place), c.now, c.now) returning customer_key
 $$;
 
 -- Deletes the tokens of all sessions of these customers, active or not, except the one to keep.
@@ -287,7 +288,7 @@ begin
   if v_customer is null and p_owner is not null then
     v_customer := hub.settle(p_owner, p_identities, null, c);
   elsif v_customer is null then
-    v_customer := hub.new_customer(c.now);
+    v_customer := hub.new_customer(c);
     perform hub.give_identities(v_customer, p_identities, c.now);
   end if;
   return v_customer;

@@ -15,7 +15,14 @@ begin
 end
 $$;
 
--- JSON merge patch (RFC 7396): null removes, objects merge, anything else replaces. Each level is built once.
+-- Whether an object has no null to remove and no object to merge, so far as its text shows.
+create or replace function hub.is_plain(p_object jsonb) returns boolean
+language sql immutable parallel safe as $$
+  select position('null' in p_object::text) = 0 and position('{' in substr(p_object::text, 2)) = 0
+$$;
+
+-- JSON merge patch (RFC 7396): null removes, objects merge, anything else replaces. Each level is built once. Plain objects are
+-- joined as they are, without a call for each.
 create or replace function hub.merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
 language plpgsql immutable parallel safe as $$
 begin
@@ -25,10 +32,15 @@ begin
   if jsonb_typeof(p_target) is distinct from 'object' then
     p_target := '{}';
   end if;
+  if hub.is_plain(p_patch) then
+    return p_target || p_patch;
+  end if;
   return (
     select coalesce(jsonb_object_agg(key, case
         when e.value is null then t.value
-        when jsonb_typeof(e.value) = 'object' then hub.merge_patch(t.value, e.value)
+        when jsonb_typeof(e.value) <> 'object' then e.value
+        when not hub.is_plain(e.value) then hub.merge_patch(t.value, e.value)
+        when jsonb_typeof(t.value) = 'object' then t.value || e.value
         else e.value end) filter (where e.value is distinct from 'null'), '{}')
     from jsonb_each(p_target) as t full join jsonb_each(p_patch) as e using (key));
 end

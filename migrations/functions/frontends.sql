@@ -304,7 +304,7 @@ begin
   elsif p ? 'token_hash' and s.status <> 'active' then
     perform hub.refuse('session_not_found');
   end if;
-  select coalesce(jsonb_agg(hub.message_json(m) || case
+  select coalesce(jsonb_agg(hub.message_json(m)::jsonb || case
       when m.direction = 'inbound' then jsonb_strip_nulls(jsonb_build_object('turn', hub.turn_state(m))) else '{}' end
       order by m.seq), '[]')
     into v_messages

@@ -91,19 +91,6 @@ language sql stable as $$
   where i.customer_key = p_customer and i.address is not null and not i.channel = any (k.unreachable)
 $$;
 
--- Stores the last address of an identity. The time is written at most once a minute, unless p_exact. A message older
--- than the stored address changes nothing.
-create or replace function hub.keep_address(
-  p_customer uuid, p_kind text, p_channel text, p_account text, p_address jsonb, p_at timestamptz, p_exact boolean) returns void
-language sql volatile as $$
-  update public.identities
-    set channel = p_channel, account = p_account, address = p_address, address_used_at = p_at
-    where customer_key = p_customer and kind = p_kind and (
-      address is null or (address_used_at <= p_at and (
-        p_exact or channel <> p_channel or account is distinct from p_account or address <> p_address
-        or address_used_at < p_at - interval '60 seconds')))
-$$;
-
 -- Sets whether a customer can be written to on a channel. Returns whether that changed.
 create or replace function hub.set_reachable(p_customer uuid, p_channel text, p_reachable boolean) returns boolean
 language plpgsql volatile as $$

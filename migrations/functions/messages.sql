@@ -2,18 +2,20 @@
 -- before its message waits in early_events.
 
 -- The message as callers see it.
-create or replace function hub.message_json(m public.messages) returns jsonb
+create or replace function hub.message_json(m public.messages) returns json
 language sql stable parallel safe as $$
-  select to_jsonb(m) - '{account,revisions}'::text[]
+  select json_build_object(
+    'message_id', m.message_id, 'session_id', m.session_id, 'seq', m.seq, 'channel', m.channel, 'external_id', m.external_id,
+    'direction', m.direction, 'role', m.role, 'author', m.author, 'kind', m.kind, 'text', m.text, 'content', m.content,
+    'reply_to', m.reply_to, 'status', m.status, 'sent_at', m.sent_at, 'created_at', m.created_at, 'edited_at', m.edited_at,
+    'deleted_at', m.deleted_at)
 $$;
 
 -- Locks a platform's message until the end of the transaction. Calls that store the message, and calls that store a
--- receipt or edit of it, take this lock, so that neither misses the other.
-create or replace function hub.lock_message(p_channel text, p_account text, p_external_id text) returns void
-language plpgsql volatile as $$
-begin
-  perform pg_advisory_xact_lock(hashtextextended(concat_ws(':', 'message', p_channel, p_account, p_external_id), 0));
-end
+-- receipt or edit of it, take this lock, so that neither misses the other. Always true: an expression costs no statement.
+create or replace function hub.lock_message(p_channel text, p_account text, p_external_id text) returns boolean
+language sql volatile as $$
+  select pg_advisory_xact_lock(hashtextextended(concat_ws(':', 'message', p_channel, p_account, p_external_id), 0)) is not null
 $$;
 
 -- The hash that is kept of an erased message of a platform.

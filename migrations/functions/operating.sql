@@ -11,7 +11,7 @@ begin
   for v_session in
     select s.session_id
     from public.turns t join public.sessions s on s.session_id = t.session_id
-    where t.state in ('pending', 'running') and t.due_at <= c.now
+    where t.state like '%ing' and t.due_at <= c.now
       and not exists (
         select 1 from public.turns e
         where e.session_id = t.session_id and e.state in ('pending', 'running')
@@ -43,7 +43,7 @@ begin
   for r in
     select d.session_id, d.channel, d.account
     from public.deliveries d join public.sessions s on s.session_id = d.session_id
-    where d.state in ('pending', 'sending') and d.due_at <= c.now + c.patience and (d.state = 'pending' or d.due_at <= c.now)
+    where d.state like '%ing' and d.due_at <= c.now + c.patience and (d.state = 'pending' or d.due_at <= c.now)
       and not exists (
         select 1 from public.deliveries e
         where e.session_id = d.session_id and e.channel = d.channel and e.state in ('pending', 'sending') and e.seq < d.seq)

@@ -69,7 +69,7 @@ $$;
 -- A message with its revisions.
 create or replace function hub.exported_message(m public.messages) returns jsonb
 language sql stable as $$
-  select hub.message_json(m) || jsonb_build_object('revisions', coalesce(m.revisions, '[]'))
+  select hub.message_json(m)::jsonb || jsonb_build_object('revisions', coalesce(m.revisions, '[]'))
 $$;
 
 -- One page of everything that is stored of a customer: sessions, then messages with their revisions. The first page

@@ -1,109 +1,116 @@
 -- hub_receive, and what serves it: everything of one webhook in one call. The items are described at hub_receive, at the end.
 
 -- Takes in a message of one customer who has an active session and holds all of its identities verified: most messages are
--- such. One statement finds and locks the session, keeps the message, slides the session, adds the turn and counts. Null,
--- and nothing is locked, when it is another message, or somebody else has the session in hand: such a message takes the
--- long way. p_at is when it came. Returns as keep_inbound.
-create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns jsonb
+-- such. Null, and nothing is locked, when it is another message: that takes the long way. p_item has its anchor; p_at is when
+-- it came. Returns as keep_inbound, with what the customer is known by beside the session, as customer.
+--
+-- What a message costs is mostly the start of each step of each plan, so the statements are short. The first looks for a
+-- session (o) and locks that very row (s), whatever has become of it while it waited: the long way locks identities before
+-- sessions, so a lock of a row that no longer fits would have to be given back. The call is made again instead. Whoever takes
+-- an identity from a customer ends the session or raises its version.
+create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns json
 language plpgsql volatile as $$
 declare
   v_channel constant text := p_item ->> 'channel';
   v_account constant text := p_item ->> 'account';
-  v_recent constant timestamptz := p_at - interval '60 seconds';
-  r record;
-  m public.messages;
+  v_external_id constant text := p_item ->> 'external_id';
+  v_message_id constant uuid := hub.uuid(c.now);
+  v_locked boolean;
+  v_held record;
+  v_there record;
+  v_message json;
+  v_document json;
   t public.turns;
 begin
-  -- A block of its own: a session that has changed between the look and the lock is not found, but its row is locked. The
-  -- long way locks identities first, so that lock has to go.
-  begin
-    with found as (
-      select x.session_id, x.customer_key, x.last_channel, greatest(x.last_seq + 1, (extract(epoch from p_at) * 1000000)::bigint) as seq,
-        v_channel = any (k.unreachable) as blocked,
-        h.seen and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null'
-          or (h.reached and x.last_channel = v_channel)) as fresh,
-        case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as known,
-        -- Else somebody had the session in hand until a moment ago, and this statement does not see what they did.
-        x.xmin = o.xmin as settled
-      from (
-          select e.key, e.value from jsonb_each_text(p_item -> 'identities') as e
-          order by hub.identity_rank(e.key), e.key collate "C" limit 1
-        ) e
-        join public.identities i on i.kind = e.key and i.value = e.value
-        join public.sessions x on x.customer_key = i.customer_key and x.status = 'active'
-        join public.sessions o on o.session_id = x.session_id
-        join public.customers k on k.customer_key = i.customer_key
-        cross join lateral (
-          select jsonb_object_agg(h.kind, h.value) as held,
-            bool_and(h.last_seen_at >= v_recent) filter (where p_item -> 'identities' ? h.kind) as seen,
-            bool_or(h.address_used_at >= v_recent and h.kind = coalesce(p_item ->> 'address_of', e.key) and h.channel = v_channel
-              and h.address = p_item -> 'address' and h.account is not distinct from v_account) as reached
-          from public.identities h
-          where h.customer_key = i.customer_key and h.verified_at is not null
-        ) h
-      where x.expires_at > p_at and h.held @> (p_item -> 'identities')
-      for update of x skip locked
-    ), kept as (
-      insert into public.messages (
-        message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
-      select hub.uuid(c.now), f.session_id, f.seq, v_channel, v_account, p_item ->> 'external_id', 'inbound', 'user',
-        p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
-        case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, f.session_id) end,
-        (p_item ->> 'sent_at')::timestamptz, p_at
-      from found f
-      where not exists (
-        select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, p_item ->> 'external_id'))
-      on conflict do nothing
-      returning *
-    ), slid as (
-      update public.sessions s
-      set last_activity = greatest(s.last_activity, p_at), updated_at = greatest(s.updated_at, p_at),
-        expires_at = greatest(s.expires_at, p_at + c.ttl), message_count = s.message_count + 1, last_seq = k.seq,
-        last_channel = v_channel,
-        channels = case when v_channel = any (s.channels) then s.channels else s.channels || v_channel end,
-        channels_since = case when v_channel = any (s.channels) then s.channels_since else s.channels_since || p_at end
-      from kept k
-      where s.session_id = k.session_id
-      returning s.*
-    ), asked as (
-      insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
-      select hub.uuid(c.now), k.session_id, k.seq, k.message_id, k.channel, k.account, p_item -> 'address',
-        case when free.yes then 'running' else 'pending' end, case when free.yes then 1 else 0 end,
-        case when free.yes then c.now + c.lease else hub.at_once(c.now) end, c.now
-      from kept k, lateral (
-        select (select settled from found) and not exists (
-          select from public.turns w where w.session_id = k.session_id and w.state in ('pending', 'running')) as yes) free
-      where (p_item ->> 'wakes')::boolean
-      returning *
-    ), counted as (
-      insert into public.counted (key) select 'received|' || v_channel from kept
-    )
-    select f.session_id, f.customer_key, f.last_channel, f.blocked, f.fresh, k as message, a as turn,
-        hub.session_row(to_jsonb(s)) || f.known as session
-      into r
-      from found f left join kept k on true left join slid s on true left join asked a on true;
-    if not found then
-      raise exception using errcode = 'HB000', message = 'not found';
-    end if;
-  exception when sqlstate 'HB000' then
+  select s.session_id, s.customer_key, s.last_channel,
+      hub.next_seq(s.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0)) as seq,
+      v_channel = any (k.unreachable) as blocked, s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) as fresh,
+      s.status = 'active' and s.customer_key = i.customer_key and s.version = o.version as fits,
+      case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as customer
+    into v_held
+    from public.identities i
+      join public.sessions o on o.customer_key = i.customer_key and o.status = 'active'
+      join public.sessions s on s.session_id = o.session_id
+      join public.customers k on k.customer_key = i.customer_key
+      cross join lateral (
+        select jsonb_object_agg(kind, value) as held, bool_and(verified_at is not null) as verified
+        from public.identities where customer_key = i.customer_key) h
+    where i.kind = p_item #>> '{anchor,kind}' and i.value = p_item #>> '{anchor,value}'
+      and o.expires_at > p_at and h.verified and h.held @> (p_item -> 'identities')
+    for update of s;
+  if v_held.session_id is null then
     return null;
-  end;
-  m := r.message;
-  if m.message_id is null then
-    return hub.repeat_message(v_channel, coalesce(v_account, r.session_id::text), p_item ->> 'external_id', c);
+  elsif not v_held.fits then
+    raise exception 'the session changed meanwhile' using errcode = 'serialization_failure';
   end if;
-  m := hub.meet_early(m, c.now);
-  if r.blocked then
-    perform hub.set_reachable(r.customer_key, v_channel, true);
+  v_locked := v_account is not null and hub.lock_message(v_channel, v_account, v_external_id);
+  -- A statement of its own: it sees what others did until they gave up these locks.
+  select
+      v_external_id is not null and exists (
+        select from public.messages
+        where channel = v_channel and coalesce(account, session_id::text) = coalesce(v_account, v_held.session_id::text)
+          and external_id = v_external_id) as message,
+      v_locked and exists (
+        select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, v_external_id)) as erased,
+      v_locked and exists (
+        select from public.early_events where channel = v_channel and account = v_account and external_id = v_external_id) as early,
+      exists (select from public.turns where session_id = v_held.session_id and state in ('pending', 'running')) as turn
+    into v_there;
+  if v_there.message or v_there.erased then
+    return hub.repeat_message(v_channel, coalesce(v_account, v_held.session_id::text), v_external_id, c);
   end if;
-  if r.fresh is not true then
-    perform hub.see_customer(r.customer_key, r.last_channel, p_item, p_at);
+
+  if v_held.blocked then
+    perform hub.set_reachable(v_held.customer_key, v_channel, true);
   end if;
-  t := r.turn;
-  return jsonb_build_object(
-    'type', 'message', 'duplicate', false, 'message', hub.message_json(m), 'session', r.session,
-    'turn', case t.state when 'running' then hub.turn_json(t, c) when 'pending' then hub.claim_turn(t.session_id, c) end);
+  insert into public.messages as m (
+      message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
+    values (
+      v_message_id, v_held.session_id, v_held.seq, v_channel, v_account, v_external_id, 'inbound', 'user',
+      p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
+      case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, v_held.session_id) end,
+      (p_item ->> 'sent_at')::timestamptz, p_at)
+    returning hub.message_json(m) into v_message;
+  if v_there.early and hub.apply_early(v_channel, v_account, v_external_id, c.now) then
+    v_message := (select hub.message_json(m) from public.messages m where message_id = v_message_id);
+  end if;
+  if v_held.fresh is not true then
+    perform hub.see_customer(v_held.customer_key, v_held.last_channel, p_item, p_at);
+  end if;
+  update public.sessions s
+    set last_activity = greatest(last_activity, p_at),
+        updated_at = greatest(updated_at, p_at),
+        expires_at = greatest(expires_at, p_at + c.ttl),
+        message_count = message_count + 1,
+        last_seq = v_held.seq,
+        last_channel = v_channel,
+        channels = case when v_channel = any (channels) then channels else channels || v_channel end,
+        channels_since = case when v_channel = any (channels) then channels_since else channels_since || p_at end
+    where session_id = v_held.session_id
+    returning hub.active_json(s) into v_document;
+  insert into public.counted (key) values ('received|' || v_channel);
+  if (p_item ->> 'wakes')::boolean then
+    insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
+      values (
+        hub.uuid(c.now), v_held.session_id, v_held.seq, v_message_id, v_channel, v_account, p_item -> 'address',
+        case when v_there.turn then 'pending' else 'running' end, case when v_there.turn then 0 else 1 end,
+        case when v_there.turn then hub.at_once(c.now) else c.now + c.lease end, c.now)
+      returning * into t;
+  end if;
+  return json_build_object(
+    'type', 'message', 'duplicate', false, 'message', v_message, 'session', v_document, 'customer', v_held.customer,
+    'turn', case t.state when 'running' then hub.turn_json(t, c) when 'pending' then hub.claim_turn(v_held.session_id, c) end);
 end
+$$;
+
+-- Whether a message adds nothing to when and where its identity was seen. Of a message with several it is not known.
+create or replace function hub.is_fresh(i public.identities, p_item jsonb, p_at timestamptz) returns boolean
+language sql stable parallel safe as $$
+  select i.last_seen_at >= p_at - interval '60 seconds'
+    and p_item -> 'identities' = jsonb_build_object(i.kind, i.value)
+    and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null' or (
+      i.address_used_at >= p_at - interval '60 seconds' and i.channel = p_item ->> 'channel'
+      and i.account is not distinct from p_item ->> 'account' and i.address = p_item -> 'address'))
 $$;
 
 -- Keeps a customer's message in its session, whose row is held, and slides the session. p_event: what is kept in its place
@@ -116,7 +123,7 @@ declare
 begin
   m.message_id := hub.uuid(c.now);
   m.session_id := s.session_id;
-  m.seq := hub.next_seq(s.last_seq, p_at);
+  m.seq := hub.next_seq(s.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0));
   m.channel := p_item ->> 'channel';
   m.account := p_item ->> 'account';
   m.external_id := p_item ->> 'external_id';
@@ -187,24 +194,36 @@ begin
 end
 $$;
 
--- Remembers that a customer was seen with a message's identities, and where they were reached. The identity that the address
--- belongs to is address_of, else the strongest; where address_of is null the address serves this one answer only.
+-- Remembers that a customer was seen with a message's identities, and where they were reached, both exact to a minute. The
+-- identity that the address belongs to is address_of, else the strongest; where address_of is null the address serves this
+-- one answer only. A message that came before the kept address does not move it; one on another channel than the last
+-- always says when.
 create or replace function hub.see_customer(p_customer uuid, p_last_channel text, p_item jsonb, p_at timestamptz) returns void
 language plpgsql volatile as $$
 declare
   v_identities constant jsonb := p_item -> 'identities';
-  v_of constant text := case when p_item ? 'address_of' then p_item ->> 'address_of' else hub.strongest(v_identities) end;
+  v_recent constant timestamptz := p_at - interval '60 seconds';
+  v_of constant text := case
+    when coalesce(p_item -> 'address', '{}') = '{}' then null
+    when p_item ? 'address_of' then p_item ->> 'address_of'
+    else coalesce(p_item #>> '{anchor,kind}', hub.strongest(v_identities)) end;
 begin
   if v_identities is null or coalesce((p_item ->> 'claimed')::boolean, false) then
     return;
   end if;
-  update public.identities
-    set last_seen_at = p_at
-    where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < p_at - interval '60 seconds';
-  if v_of is not null and p_item -> 'address' <> '{}' then
-    perform hub.keep_address(
-      p_customer, v_of, p_item ->> 'channel', p_item ->> 'account', p_item -> 'address', p_at,
-      p_last_channel is distinct from p_item ->> 'channel');
+  if v_of is not null then
+    update public.identities
+      set channel = p_item ->> 'channel', account = p_item ->> 'account', address = p_item -> 'address',
+          address_used_at = p_at, last_seen_at = greatest(last_seen_at, p_at)
+      where customer_key = p_customer and kind = v_of and (
+        address is null or (address_used_at <= p_at and (
+          p_last_channel is distinct from p_item ->> 'channel' or channel <> p_item ->> 'channel'
+          or account is distinct from p_item ->> 'account' or address <> p_item -> 'address' or address_used_at < v_recent)));
+  end if;
+  if not found or v_identities <> jsonb_build_object(v_of, v_identities -> v_of) then
+    update public.identities
+      set last_seen_at = p_at
+      where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < v_recent;
   end if;
 end
 $$;
@@ -249,12 +268,6 @@ declare
   s public.sessions;
 begin
   if p_item ? 'identities' then
-    if not p_item ? 'link_hash' and (p_item ->> 'claimed')::boolean is not true then
-      v_result := hub.receive_known(p_item, v_at, c);
-      if v_result is not null then
-        return v_result;
-      end if;
-    end if;
     perform hub.lock_identities(p_item -> 'identities');
   end if;
   -- Only now: a call that brings the same message at the same time holds what was just waited for.
@@ -265,10 +278,13 @@ begin
     end if;
   end if;
   v_then.now := v_at;
+  v_then.place := coalesce((p_item ->> 'place')::int, 0);
   v_found := hub.session_for(p_item, v_then);
   s := v_found.session;
-  perform hub.set_reachable(s.customer_key, p_item ->> 'channel', true);
   v_result := hub.keep_inbound(s, p_item, v_found.event, v_at, c);
+  if v_result -> 'duplicate' = 'false' then
+    perform hub.set_reachable(s.customer_key, p_item ->> 'channel', true);
+  end if;
   if v_found.notice is not null and v_result -> 'duplicate' = 'false' then
     perform hub.tell(
       s.session_id, v_found.notice,
@@ -441,37 +457,50 @@ $$;
 
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
---   message          {channel, account, external_id, identities | token_hash | session_id, address, address_of, kind, text,
---                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at}; claimed identities are only claimed,
+--   message          {channel, account, external_id, identities | token_hash | session_id, anchor, address, address_of, kind, text,
+--                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place}; claimed identities are only claimed,
 --                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
---                     that was before now, and address_of is the kind of the identity whose address it is
+--                     that was before now, address_of is the kind of the identity whose address it is, place is how many
+--                     items are before it, 0 where it is absent, and anchor is {kind, value} of the strongest identity, only
+--                     of a message whose identities are verified and which has no link
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
 --   identity_change  {identities, to, at}; at is when it happened
 --   reachability     {channel, identities, reachable, at}; at is when it happened
--- Returns {results}: for a message {type, message, session, duplicate, turn} or {type: erased}, else {type, applied, message,
--- turn}; each with its effects (merged, closed, notified, conflicts, deliveries). Refuses session_not_found, session_expired
--- and verification_required when a message names a session that is not active or claims one it may not have; then nothing
--- of the webhook is kept.
-create or replace function public.hub_receive(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+-- Returns {results}: for a message {type, message, session, customer, duplicate, turn} or {type: erased}, else {type, applied,
+-- message, turn}; customer, where there is one, belongs into the session. Each has its effects (merged, closed, notified,
+-- conflicts, deliveries). Refuses session_not_found, session_expired and verification_required when a message names a session
+-- that is not active or claims one it may not have; then nothing of the webhook is kept.
+create or replace function public.hub_receive(p jsonb) returns json
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_items constant jsonb := p -> 'items';
-  v_results jsonb := '[]';
+  v_count constant integer := jsonb_array_length(v_items);
+  v_results json[] := '{}';
   v_result jsonb;
+  v_known json;
+  v_item jsonb;
 begin
-  if jsonb_array_length(v_items) > 1 or v_items #>> '{0,type}' <> 'message' then
+  if v_count > 1 or v_items #>> '{0,type}' <> 'message' then
     perform hub.hold_webhook(v_items, c);
   end if;
-  for i in 0 .. jsonb_array_length(v_items) - 1 loop
-    v_result := hub.receive_item(v_items -> i, c);
-    if current_setting('hub.effects', true) <> '' then
-      v_result := v_result || hub.take_effects();
+  for i in 0 .. v_count - 1 loop
+    v_item := v_items -> i;
+    v_known := null;
+    if v_item ? 'anchor' then
+      v_known := hub.receive_known(v_item, coalesce((v_item ->> 'came_at')::timestamptz, c.now), c);
     end if;
-    v_results := v_results || v_result;
+    if v_known is null then
+      v_result := hub.receive_item(v_item, c);
+      if current_setting('hub.effects', true) <> '' then
+        v_result := v_result || hub.take_effects();
+      end if;
+      v_known := v_result;
+    end if;
+    v_results := v_results || v_known;
   end loop;
-  return jsonb_build_object('results', v_results);
+  return json_build_object('results', v_results);
 end
 $$;

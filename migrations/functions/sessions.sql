@@ -25,7 +25,17 @@ language sql stable as $$
   select hub.session_row(to_jsonb(s)) || hub.shown_identities(s.customer_key)
 $$;
 
--- The id of the session, or of the one it was merged into. Null when there is none.
+-- An active session as the outside may see it, without what its customer is known by. It has no end.
+create or replace function hub.active_json(s public.sessions) returns json
+language sql stable parallel safe as $$
+  select json_build_object(
+    'session_id', s.session_id, 'previous_session_id', s.previous_session_id, 'channel', s.channel, 'channels', s.channels,
+    'status', s.status, 'language', s.language, 'data', s.data, 'metadata', s.metadata, 'version', s.version,
+    'message_count', s.message_count, 'rating', s.rating, 'feedback', s.feedback, 'summary', s.summary,
+    'created_at', s.created_at, 'updated_at', s.updated_at, 'last_activity', s.last_activity, 'expires_at', s.expires_at)
+$$;
+
+-- The session under this id, or the one it was merged into; null when there is none.
 create or replace function hub.follow(p_session uuid) returns uuid
 language plpgsql stable as $$
 declare
@@ -86,7 +96,7 @@ begin
       session_id, customer_key, previous_session_id, channel, channels, channels_since, language,
       created_at, updated_at, last_activity, expires_at, expiry_check_at
     ) values (
-      hub.uuid(c.now), p_customer, hub.window_of(p_customer), p_channel, '{}', '{}', c.language,
+      hub.placed_uuid(c.now, c.place), p_customer, hub.window_of(p_customer), p_channel, '{}', '{}', c.language,
       c.now, c.now, c.now, c.now + c.ttl, c.now + c.ttl
     ) returning * into s;
   end if;

@@ -100,28 +100,93 @@ begin
         external_id = coalesce(p_outcome ->> 'external_id', external_id),
         code = p_outcome ->> 'code',
         reason = p_outcome ->> 'reason'
-    where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int and state = 'sending'
+    where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
+      and state not in ('pending', 'sent', 'dead')
     returning * into d;
   return d;
+end
+$$;
+
+-- Records that one part was sent, which is what most outcomes say. Returns as hub_settle.
+create or replace function hub.settle_sent(p_outcome jsonb, c hub.context) returns json
+language plpgsql volatile as $$
+declare
+  v_external_id constant text := p_outcome ->> 'external_id';
+  v_session uuid;
+  v_message uuid;
+  v_channel text;
+  v_account text;
+  v_parts integer;
+  v_ms bigint;
+  v_early boolean;
+  v_next boolean;
+  v_status text;
+begin
+  select d.session_id, d.message_id, d.channel, d.account, d.parts, hub.ms(d.created_at, c.now)
+    into v_session, v_message, v_channel, v_account, v_parts, v_ms
+    from public.deliveries d join public.sessions s on s.session_id = d.session_id
+    where d.delivery_id = (p_outcome ->> 'delivery_id')::uuid and d.attempt = (p_outcome ->> 'attempt')::int
+    for update of s;
+  if v_session is null then
+    return '{"deliveries": [], "changed": []}';
+  end if;
+  if v_account is not null and v_external_id is not null then
+    v_early := hub.lock_message(v_channel, v_account, v_external_id);
+  end if;
+  update public.deliveries
+    set state = 'sent', status = 'sent', external_id = coalesce(v_external_id, external_id), code = null, reason = null
+    where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
+      and state not in ('pending', 'sent', 'dead')
+      and session_id = v_session;
+  if not found then
+    if exists (select from public.deliveries where delivery_id = (p_outcome ->> 'delivery_id')::uuid and session_id <> v_session) then
+      raise exception 'the session was merged meanwhile' using errcode = 'serialization_failure';
+    end if;
+    return '{"deliveries": [], "changed": []}';
+  end if;
+  insert into public.counted (key, ms) values (hub.bucket('deliver_ms', v_channel, v_ms), v_ms);
+  if v_parts = 1 then
+    v_status := 'sent';
+    update public.messages set status = v_status where message_id = v_message;
+  else
+    v_status := (hub.refresh_status(v_message)).status;
+  end if;
+  select
+      v_early and exists (
+        select from public.early_events where channel = v_channel and account = v_account and external_id = v_external_id),
+      exists (
+        select from public.deliveries where session_id = v_session and channel = v_channel and state in ('pending', 'sending'))
+    into v_early, v_next;
+  if v_early and hub.apply_early(v_channel, v_account, v_external_id, c.now) then
+    v_status := (select status from public.messages where message_id = v_message);
+  end if;
+  return json_build_object(
+    'deliveries', hub.list_of(case when v_next then hub.claim_delivery(v_session, v_channel, c) end),
+    'changed', case when v_status is null then '[]' else json_build_array(
+      json_build_object('session_id', v_session, 'message_id', v_message, 'status', v_status)) end);
 end
 $$;
 
 -- Records how attempts at deliveries ended, and hands over the next delivery of each session and channel.
 -- p: {now, lease_ms, patience_ms, pace, outcomes}. Returns {deliveries, changed: [{session_id, message_id, status}]}. An
 -- outcome of an attempt that is not the newest changes nothing.
-create or replace function public.hub_settle(p jsonb) returns jsonb
+create or replace function public.hub_settle(p jsonb) returns json
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_outcomes constant jsonb := p -> 'outcomes';
   v_count constant integer := jsonb_array_length(v_outcomes);
-  v_held constant uuid[] := hub.hold_outcomes(v_outcomes);
+  v_held uuid[];
   v_changed jsonb := '[]';
   v_next jsonb := '[]';
   v_settled uuid[] := '{}';
   v_status text;
   d public.deliveries;
 begin
+  if v_count = 1 and v_outcomes #>> '{0,state}' = 'sent' then
+    return hub.settle_sent(v_outcomes -> 0, c);
+  end if;
+  v_held := hub.hold_outcomes(v_outcomes);
   for i in 0 .. v_count - 1 loop
     d := hub.settle_one(v_outcomes -> i);
     continue when d.delivery_id is null;
@@ -144,7 +209,7 @@ begin
   elsif v_settled <> '{}' then
     v_next := hub.list_of(hub.claim_delivery(d.session_id, d.channel, c));
   end if;
-  return jsonb_build_object('deliveries', v_next, 'changed', v_changed);
+  return json_build_object('deliveries', v_next, 'changed', v_changed);
 end
 $$;
 

@@ -1,8 +1,8 @@
 -- Turns: inbound messages that are still to be answered. A turn is added, claimed and ended only while its session's
 -- row is held.
 
--- The messages before a turn that the bot gets as history, oldest first.
-create or replace function hub.history(t public.turns, c hub.context) returns jsonb
+-- The messages before a turn that the bot gets as history, oldest first. p_seq is the seq of the turn's own message.
+create or replace function hub.history(p_session uuid, p_seq bigint, c hub.context) returns jsonb
 language plpgsql stable as $$
 begin
   if c.history = 0 then
@@ -12,7 +12,7 @@ begin
     select coalesce(jsonb_agg(hub.message_json(h) order by h.seq), '[]')
     from (
       select * from public.messages
-      where session_id = t.session_id and seq < t.seq
+      where session_id = p_session and seq < p_seq
       order by seq desc
       limit c.history
     ) h);
@@ -25,7 +25,7 @@ language plpgsql stable as $$
 begin
   return jsonb_build_object(
     'turn_id', t.turn_id, 'attempt', t.attempt, 'channel', t.channel, 'account', t.account, 'address', t.address,
-    'history', hub.history(t, c));
+    'history', hub.history(t.session_id, t.seq, c));
 end
 $$;
 

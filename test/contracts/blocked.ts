@@ -169,4 +169,15 @@ export function blocked(make: Make): void {
     await store.settleAs(one, { state: "dead", ...rejection("blocked") }, minute(2));
     expect(await store.tell(change(true, minute(1)), minute(3))).toBe(true);
   });
+
+  test("a message that comes again does not say that they can be reached", async () => {
+    const store = await desk(make);
+    const { visitor_id } = anna;
+    await store.hear(said("web", { phone }, "1"), minute(0));
+    const reachability = { channel: "web", who: { phone }, reachable: false };
+    await store.tell({ type: "reachability", reachability }, minute(1));
+    for (const who of [{ phone }, { phone, visitor_id }])
+      expect((await store.hear(said("web", who, "1"), minute(2))).duplicate).toBe(true);
+    expect(await store.tell({ type: "reachability", reachability }, minute(3))).toBe(false);
+  });
 }

@@ -10,10 +10,14 @@ import type { Run } from "./model/calls.ts";
 import { pair } from "./model/pair.ts";
 import { run } from "./model/run.ts";
 
-/** `MODEL_RUNS=5000` runs longer; `MODEL_SEED=…` repeats a run, with `MODEL_PATH=…` at its counterexample. */
+/**
+ * `MODEL_RUNS=5000` runs longer; `MODEL_SEED=…` repeats a run, with `MODEL_PATH=…` at its counterexample; `MODEL_SHRINK=no`
+ * tells the first difference as it was found, for making it shorter takes minutes.
+ */
 const numRuns = Number(process.env.MODEL_RUNS ?? 500);
 const seed = Number(process.env.MODEL_SEED ?? Date.now() % 2 ** 31);
 const path = process.env.MODEL_PATH;
+const endOnFailure = process.env.MODEL_SHRINK === "no";
 
 let owner: sqlDriver.Sql;
 let deletions: string;
@@ -30,7 +34,7 @@ afterAll(async () => {
   await owner.end();
 });
 
-/** Prints the shortest run on which the two stores differ, one call a line. */
+/** Prints the shortest run on which the two stores differ (the first one with `MODEL_SHRINK=no`), one call a line. */
 function reporter(details: fc.RunDetails<[Run]>): void {
   if (!details.failed) return;
   const lines = details.counterexample?.[0].steps.map((step, i) => `${i} ${JSON.stringify(step)}`) ?? [];
@@ -60,7 +64,7 @@ test(`memory and SQL answer any calls alike (seed ${seed}, ${numRuns} runs)`, {
         throw new Error(`in the end: ${error.message}`, { cause: error });
       });
     }),
-    { seed, numRuns, reporter, ...(path && { path }) },
+    { seed, numRuns, reporter, endOnFailure, ...(path && { path }) },
   );
   if (numRuns >= 100) expect(Object.keys(made)).toHaveLength(27);
 });

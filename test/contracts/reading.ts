@@ -1,5 +1,17 @@
 import { expect, test } from "vitest";
-import { anna, desk, failure, hash, type Make, minute, rejection, reply, said } from "./given.ts";
+import {
+  anna,
+  ben,
+  desk,
+  failure,
+  type Heard,
+  hash,
+  type Make,
+  minute,
+  rejection,
+  reply,
+  said,
+} from "./given.ts";
 import { begin } from "./proving.ts";
 
 const { phone, telegram_chat_id } = anna;
@@ -90,6 +102,34 @@ export function reading(make: Make): void {
       ["2", other.message.seq + 2],
       ["4", minute(2).getTime() * 1_000],
     ]);
+  });
+
+  test("of two customers of one webhook the first one is the older", async () => {
+    const store = await desk(make);
+    for (let n = 0; n < 5; n += 1) {
+      const kept = [`${n}-telegram`, `${n}-whatsapp`].map((id, i) => ({
+        type: "message" as const,
+        message: said("web", i ? { whatsapp_user_id: id } : { telegram_chat_id: id }, id),
+      }));
+      const [first, second] = await store.conversations.receive(kept, minute(n));
+      const proof = { telegram_chat_id: `${n}-telegram`, whatsapp_user_id: `${n}-whatsapp` };
+      const opened = await begin(store, n, proof, minute(n));
+      expect(opened.session_id).toBe((first as Heard).session.session_id);
+      expect(opened.merged).toEqual([(second as Heard).session.session_id]);
+    }
+  });
+
+  test("messages of one webhook have one order, whatever sessions they are in", async () => {
+    const store = await desk(make);
+    const from = [ben, anna, { visitor_id: "v" }, anna].map((one) => ({ visitor_id: one.visitor_id }));
+    const kept = (before: string) =>
+      from.map((who, i) => ({ type: "message" as const, message: said("web", who, `${before}${i}`) }));
+    await store.conversations.receive(kept("a"), minute(1));
+    const heard = await store.conversations.receive(kept("b"), minute(2));
+    const seqs = heard.flatMap((one) => (one.type === "message" ? one.message.seq : []));
+    expect(seqs).toEqual([0, 10, 20, 30].map((place) => minute(2).getTime() * 1_000 + place));
+    const { turns } = await store.conversations.due(minute(10), 10);
+    expect(turns.map(({ message }) => message.external_id)).toEqual(["a0", "a1", "a2"]);
   });
 
   test("a patch of too many keys or levels is refused, and changes nothing", async () => {

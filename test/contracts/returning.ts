@@ -158,7 +158,7 @@ export function returning(make: Make): void {
 
   test("its old owner without a session and without an address gets no notice", async () => {
     const store = await desk(make);
-    const { session_id } = await begin(store, 1, { telegram_chat_id, phone }, minute(0));
+    const { session_id } = await begin(store, 1, { whatsapp_user_id, phone }, minute(0));
     const from = { whatsapp_user_id: ben.whatsapp_user_id, phone };
     const heard = await store.hear(said("whatsapp", from, "b1"), day(9));
     expect(heard.notified).toBeUndefined();

@@ -41,7 +41,7 @@ export function sample(schema: Schema, named: Readonly<Record<string, unknown>>,
       return Object.fromEntries(
         Object.entries<Schema>(schema.properties ?? {}).map(([name, part]) => [
           name,
-          name in named ? named[name] : sample(part, named, pick),
+          name in named && part.enum?.length !== 1 ? named[name] : sample(part, named, pick),
         ]),
       );
     case "array":

@@ -170,7 +170,7 @@ export type IgnoredReason =
 export interface Message {
   readonly message_id: string;
   readonly session_id: string;
-  /** Rises within a session; from the time of arrival in microseconds. The cursor of every page. */
+  /** Rises within a session: the time of arrival in microseconds plus the place in its webhook. The cursor of every page. */
   readonly seq: number;
   readonly channel: string;
   readonly external_id?: string;

@@ -25,8 +25,8 @@ export function memoryConversations(tables: Tables): Conversations {
       takeEffects(tables);
       const restore = events.length > 1 && events.some(isRefusable) ? snapshot(tables) : undefined;
       try {
-        return events.map((item) => {
-          const result = receiveOne(tables, item, now);
+        return events.map((item, place) => {
+          const result = receiveOne(tables, item, place, now);
           return { ...result, ...takeEffects(tables) };
         });
       } catch (error) {

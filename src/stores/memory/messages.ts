@@ -27,15 +27,20 @@ interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "c
   author?: string | undefined;
 }
 
-/** Appends a message that arrived at `at` to its session, and applies edits and receipts that arrived before it. */
+/**
+ * Appends a message that arrived at `at` to its session, and applies edits and receipts that arrived before it. Each
+ * message of a webhook counts ten microseconds more than the one before it, so that they have one order, in whatever
+ * sessions they are.
+ */
 export function addMessage(
   tables: Tables,
   row: SessionRow,
   { account, ...given }: NewMessage,
   now: Date,
   at = now,
+  place = 0,
 ): MessageRow {
-  row.last_seq = Math.max(row.last_seq + 1, at.getTime() * 1_000);
+  row.last_seq = Math.max(row.last_seq + 1, at.getTime() * 1_000 + 10 * place);
   const message = copy({
     message_id: newId(tables, now),
     session_id: row.session.session_id,

@@ -43,11 +43,11 @@ function findNamed(
   return came_at ? findLiveThen(tables, from, came_at) : findLive(tables, from, now);
 }
 
-/** Stores one event of a webhook. */
-export function receiveOne(tables: Tables, item: InboundEvent, now: Date): Received {
+/** Stores one event of a webhook. `place` is the number of events before it. */
+export function receiveOne(tables: Tables, item: InboundEvent, place: number, now: Date): Received {
   switch (item.type) {
     case "message":
-      return receiveMessage(tables, item.message, now);
+      return receiveMessage(tables, item.message, place, now);
     case "echo":
       return applied("echo", receiveEcho(tables, item.echo, now));
     case "receipt":
@@ -117,7 +117,7 @@ function addTurn(
   return claimTurn(tables, row, now);
 }
 
-function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Received {
+function receiveMessage(tables: Tables, inbound: InboundMessage, place: number, now: Date): Received {
   const { channel, account, external_id, address, sent_at, came_at = now } = inbound;
   const key = account === undefined ? undefined : externalKey(channel, account, external_id);
   if (key !== undefined && tables.erased.has(key)) return { type: "erased" };
@@ -139,6 +139,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Rec
     { channel, account, external_id, content, direction: "inbound", role, reply_to, sent_at },
     now,
     came_at,
+    place,
   );
   if (notice !== undefined) {
     const reachable = Object.keys(address).length > 0;

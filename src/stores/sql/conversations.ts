@@ -1,5 +1,6 @@
 import type { OutboundReply, Turn } from "../../core/answer/turn.ts";
-import type { Message } from "../../core/messages/message.ts";
+import { identitiesOf } from "../../core/identity/identity.ts";
+import type { InboundMessage, Message } from "../../core/messages/message.ts";
 import type {
   Completed,
   Conversations,
@@ -53,12 +54,13 @@ export function toDue({ turns, deliveries }: Row): Due {
   return { turns: (turns as Row[]).map(toTurn), deliveries: (deliveries as Row[]).map(toDelivery) };
 }
 
-function toItem(event: InboundEvent): Row {
+function toItem(event: InboundEvent, place: number): Row {
   switch (event.type) {
     case "message": {
       const { from, content, ...message } = event.message;
       const sender = isSessionRef(from) ? from : { identities: from };
-      return { type: event.type, ...message, ...sender, ...toColumns(content) };
+      const found = { ...sender, ...anchorOf(event.message) };
+      return { type: event.type, ...message, ...found, ...toColumns(content), ...(place > 0 && { place }) };
     }
     case "echo": {
       const { to, content, ...echo } = event.echo;
@@ -79,6 +81,13 @@ function toItem(event: InboundEvent): Row {
   }
 }
 
+/** What finds the session of a customer who is known: the strongest identity, where that needs no further proof or word. */
+function anchorOf({ from, claimed, link_hash }: InboundMessage): Row {
+  if (isSessionRef(from) || claimed || link_hash !== undefined) return {};
+  const [strongest] = identitiesOf(from);
+  return strongest ? { anchor: { kind: strongest[0], value: strongest[1] } } : {};
+}
+
 function toReply({ content, parts }: OutboundReply): Row {
   const whole = parts.length === 1 && JSON.stringify(parts[0]) === JSON.stringify(content);
   return { ...toColumns(content), parts: whole ? [null] : parts.map(({ kind, ...part }) => part) };
@@ -87,7 +96,7 @@ function toReply({ content, parts }: OutboundReply): Row {
 function toReceived(row: Row): Received {
   const effects = toEffects(row);
   if (row.type === "erased") return { type: "erased", ...effects };
-  const session = row.session ? { session: toSession(row.session as Row) } : {};
+  const session = row.session ? { session: toSession({ ...row.session, ...(row.customer as Row) }) } : {};
   const message = row.message ? { message: toMessage(row.message as Row) } : {};
   const turn = row.turn ? { turn: toReceivedTurn(row.turn as Row, { ...session, ...message }) } : {};
   if (row.type !== "message")

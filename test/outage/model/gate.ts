@@ -1,9 +1,12 @@
 import { HubError } from "../../../src/core/errors.ts";
+import { settings } from "../../contracts/given.ts";
 import type { Cut, Fault } from "./steps.ts";
 
 /** An isolate of the Worker, as far as the gate knows it. */
 export interface Life {
   dead: boolean;
+  /** When it made the first call that was late. */
+  lateSince?: number;
 }
 
 interface Call {
@@ -11,6 +14,7 @@ interface Call {
   late?: number;
   readonly life: Life;
   readonly name: string;
+  readonly since: number;
   readonly make: (isLate: boolean) => Promise<unknown>;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
@@ -59,7 +63,8 @@ interface Witness {
   failed(name: string, life: Life, fault: Fault | undefined): void;
 }
 
-export function gate(witness: Witness): Gate {
+/** A call is late once it was delayed for as long as a lease. */
+export function gate(witness: Witness, now: () => number): Gate {
   const up = { store: true, journal: true };
   let waiting: Call[] = [];
 
@@ -82,7 +87,7 @@ export function gate(witness: Witness): Gate {
                 return through(life, "journal", { release: answer }).release;
               return answer;
             };
-            waiting.push({ life, name: called, make, resolve, reject });
+            waiting.push({ life, name: called, since: now(), make, resolve, reject });
           });
       },
     });
@@ -118,11 +123,14 @@ export function gate(witness: Witness): Gate {
         calls++;
         if (faults.includes("late") && MAY_BE_LATE.includes(call!.name) && call!.late === undefined) {
           call!.late = LATE_STEPS;
+          call!.life.lateSince ??= call!.since;
           witness.failed(call!.name, call!.life, "late");
           continue;
         }
         waiting.splice(waiting.indexOf(call!), 1);
-        const fault = await pass(up, call!, faults, witness);
+        const { late, life } = call!;
+        const isLate = late !== undefined && now() - life.lateSince! >= settings.leaseMs;
+        const fault = await pass(up, call!, faults, witness, isLate);
         if (fault) met.push({ life: call!.life, port: call!.name, fault });
       }
     },
@@ -135,6 +143,7 @@ async function pass(
   call: Call,
   faults: readonly Fault[],
   witness: Witness,
+  isLate: boolean,
 ): Promise<Fault | undefined> {
   const { life, name, make, resolve, reject } = call;
   const [port] = name.split(".") as [string];
@@ -154,7 +163,7 @@ async function pass(
     else fail();
   } else {
     try {
-      const answer = await make(call.late !== undefined);
+      const answer = await make(isLate);
       if (fault === "dies after") life.dead = true;
       else if (fault === "lost") fail();
       else resolve(answer);

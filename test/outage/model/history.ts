@@ -23,8 +23,13 @@ export interface History {
   readonly clients: Clients;
   /** The keys whose requests may have taken effect in another order than they were acknowledged in. */
   readonly loose: ReadonlySet<string>;
-  /** The keys whose session was opened while a message of theirs waited: `start` and `restore` may overtake it. */
-  readonly hasty: ReadonlySet<string>;
+  /** The keys with a request while the journal did not answer and entries waited there. */
+  readonly blind: ReadonlySet<string>;
+  /**
+   * The keys whose session was opened while a message of theirs waited, and the times of that: `start` and `restore`
+   * may overtake it.
+   */
+  readonly hasty: ReadonlyMap<string, ReadonlySet<number>>;
 }
 
 interface Attempt {
@@ -51,6 +56,7 @@ export async function happen(
   const clients = createClients(world);
   const { gate, bugs } = world;
   const loose = new Set<string>();
+  const blind = new Set<string>();
   const isolates: [Isolate, Isolate] = [world.isolate(), world.isolate()];
   let acks = 0;
   let blindUntil = 0;
@@ -136,7 +142,11 @@ export async function happen(
         CALM,
       );
     const isJournaled = world.journaled() > before;
-    if (clock.now < blindUntil && (waited || isJournaled)) for (const key of busy) loose.add(key);
+    if (clock.now < blindUntil && (waited || isJournaled))
+      for (const key of busy) {
+        loose.add(key);
+        blind.add(key);
+      }
     least = isJournaled ? QUIET_MS : 0;
   }
 
@@ -158,15 +168,15 @@ export async function happen(
     const request = clients.request({ do: "sweep", at: 1 }, end);
     await attempt([[request!, 1]], end, CALM);
   }
-  const hasty = new Set<string>();
+  const hasty = new Map<string, Set<number>>();
   for (const one of world.overtaking) {
     const found = overtaken(one, clients);
     if (!found) continue;
-    hasty.add(found.key);
+    hasty.set(found.key, (hasty.get(found.key) ?? new Set()).add(one.at));
     // The message waited for longer than its session's expiry: it is stored in the session opened meanwhile.
     if (one.at - found.since >= settings.sessionTtlMs) loose.add(found.key);
   }
-  return { world, clients, loose, hasty };
+  return { world, clients, loose, blind, hasty };
 }
 
 /** The keys whose session was opened while a message of theirs waited, and the arrival of the oldest such message. */
@@ -208,7 +218,7 @@ export async function happenCalmly({ world: { batch }, clients, loose, hasty }: 
     const end = acked ?? refused;
     if (!end || quarantined) return [];
     const isLoose = keys.some((key) => loose.has(key));
-    const isEarly = name.startsWith("restore of") && keys.some((key) => hasty.has(key));
+    const isEarly = name.startsWith("restore of") && keys.some((key) => hasty.get(key)?.has(end.at));
     if (!acked && (isLoose || refused!.isBlind || isEarly)) return [];
     return { ...end, request, isLoose, why: acked ? undefined : refused!.why };
   });

@@ -42,6 +42,8 @@ export interface ClientRequest {
   isRefusedCalmly?: boolean;
   /** The customer and channel that it blocks or unblocks. */
   readonly reach?: { readonly key: string; readonly channel: string; readonly reachable: boolean };
+  /** Whether it may end tokens: a sign-out, an end, or a start that may join two customers. */
+  readonly ends?: boolean;
 }
 
 /** Why a request is refused: it may be sent again later, there is no such session, or the phone may not be claimed. */
@@ -53,9 +55,10 @@ export interface Device {
   token?: string;
 }
 
-/** A token that was given to a device, and the session that the answer named. */
+/** A token that a request gave to a device, and the session that the answer named. */
 export interface Given {
   readonly key: string;
+  readonly by: ClientRequest;
   readonly token: string;
   readonly session_id: string;
 }
@@ -132,9 +135,10 @@ export function createClients(world: World): Clients {
       channel,
       ...(key !== undefined && { data: { [`k${key}`]: value } }),
     };
-    return opening(action.device, owner, `start of ${owner}`, step, (isolate, token_hash) =>
+    const opened = opening(action.device, owner, `start of ${owner}`, step, (isolate, token_hash) =>
       isolate.hub.store.sessions.start({ ...start_, token_hash }, isolate.hub.now()),
     );
+    return Object.assign(opened, { ends: Object.keys(identities).length > 1 });
   }
 
   /** Gives a device a token, which it keeps once it gets the answer. */
@@ -146,7 +150,7 @@ export function createClients(world: World): Clients {
     open: (isolate: Isolate, token_hash: string) => Promise<Opened>,
   ): ClientRequest {
     let token_hash: string | undefined;
-    return made(
+    const by: ClientRequest = made(
       {
         name,
         keys: [key],
@@ -156,12 +160,13 @@ export function createClients(world: World): Clients {
           const token = hash(++tokens);
           const { session_id } = await presented(isolate, token, open(isolate, token));
           token_hash = token;
-          given.push({ key, token, session_id });
+          given.push({ key, by, token, session_id });
           Object.assign(devices[device]!, { key, token });
         },
       },
       step,
     );
+    return by;
   }
 
   return {
@@ -295,7 +300,7 @@ export function createClients(world: World): Clients {
             hub.later!(hub.cache.drop({ token_hashes: [token] }));
           }
         };
-        return made({ name: `${action.do} at ${key}`, keys: [key], stubborn: false, ask }, step);
+        return made({ name: `${action.do} at ${key}`, keys: [key], stubborn: false, ask, ends: true }, step);
       }
       case "block": {
         const { channel, who, reachable } = action;

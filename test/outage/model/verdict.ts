@@ -55,10 +55,11 @@ const isCustomers = ({ direction, external_id }: Message) =>
  * acknowledged and end in the quarantine: a device's message that comes while its own token ends, so that the order is
  * unknown. The token ends by a sign-out, by its session's end, or by a start that joins two customers. The journal
  * takes the message because the cache still knows the token: the cache learns of the end after the answer, or never if
- * that is cut off. The calm world then refuses the message too.
+ * that is cut off. The calm world then refuses the message too. A call that ends a token waits for the messages before
+ * it, unless the journal does not answer.
  */
-function storedOnce({ world, clients, loose }: History, messages: readonly Message[]): void {
-  const { requests, left, joined } = clients;
+function storedOnce({ world, clients, loose, blind }: History, messages: readonly Message[]): void {
+  const { requests, left } = clients;
   let refused = 0;
   const count = new Map<string, number>();
   for (const { external_id } of messages.filter(isCustomers))
@@ -66,7 +67,12 @@ function storedOnce({ world, clients, loose }: History, messages: readonly Messa
   for (const { name, keys, acked, cut, messages: brought, isRefusedCalmly } of requests)
     for (const id of brought) {
       const found = count.get(id) ?? 0;
-      const isUnclear = (key: string) => loose.has(key) && (left.has(key) || joined.has(key));
+      const isUnclear = (key: string) =>
+        loose.has(key) &&
+        requests.some(
+          ({ ends, keys, firstStep }) =>
+            ends && keys.includes(key) && (blind.has(key) || (acked && firstStep <= acked.step)),
+        );
       const isLate = isRefusedCalmly && keys.some((key) => left.has(key));
       const mayBeRefused = name.startsWith("web") && (isLate || keys.some(isUnclear));
       if (acked && found === 0 && mayBeRefused) refused++;
@@ -124,7 +130,7 @@ function answeredOnce(messages: readonly Message[]): void {
 }
 
 /**
- * The ids of the replies that failed because their customer had blocked the shop on that channel. A message on the
+ * The ids of the replies that failed because their customer had blocked the clients on that channel. A message on the
  * channel ends the block, also when it is redelivered. So a block must have happened after all messages that the reply
  * answers.
  */
@@ -195,12 +201,9 @@ const furthest = (all: readonly string[]) => STATUSES[Math.max(...all.map((one) 
  */
 async function tokensOpen({ world, clients, loose }: History, calm: World): Promise<void> {
   const now = new Date(world.clock.now);
-  for (const { key, token, session_id } of clients.given) {
+  for (const { key, by, token, session_id } of clients.given) {
     const [byToken, calmly] = await Promise.all([openedBy(world, token, now), openedBy(calm, token, now)]);
-    const wasEarly = clients.requests.some(
-      ({ name, keys, isRefusedCalmly }) =>
-        name.startsWith("restore of") && keys.includes(key) && isRefusedCalmly,
-    );
+    const wasEarly = by.name.startsWith("restore of") && by.isRefusedCalmly;
     const mayDiffer = loose.has(key) && (clients.left.has(key) || clients.joined.has(key) || wasEarly);
     if (!mayDiffer) expect([key, byToken !== undefined]).toEqual([key, calmly !== undefined]);
     if (byToken === undefined) continue;
@@ -246,7 +249,7 @@ async function alike(
     } else {
       counted.exact++;
       const isHasty = keys.some((key) => hasty.has(key));
-      expect(exactly(one, ours, isHasty)).toEqual(exactly(other, theirs, isHasty));
+      expect(exactly(one, ours, isHasty, world)).toEqual(exactly(other, theirs, isHasty, calm));
     }
   };
   for (const [who, identities] of PEOPLE.entries())
@@ -277,6 +280,17 @@ async function opened(
   return all.find(({ session }) => session.session_id === session_id);
 }
 
+/** The metadata without session ids in its conflicts, because each world makes its own ids. */
+function withoutIds(metadata: Session["metadata"], session_ids: ReadonlySet<string>): object {
+  const { merge_conflicts, ...rest } = metadata;
+  if (!Array.isArray(merge_conflicts)) return metadata;
+  const conflicts = merge_conflicts.map(({ session_id, ...conflict }) => {
+    expect(session_ids).toContain(session_id);
+    return conflict;
+  });
+  return { ...rest, merge_conflicts: conflicts };
+}
+
 /** The earlier sessions in the chain of this one, newest first. */
 function before({ session }: StoredSession, all: readonly StoredSession[]): StoredSession[] {
   const one = all.find((other) => other.session.session_id === session.previous_session_id);
@@ -300,6 +314,7 @@ function exactly(
   { session, messages }: StoredSession,
   all: readonly StoredSession[],
   isHasty: boolean,
+  { session_ids }: World,
 ): object {
   const {
     session_id,
@@ -310,6 +325,7 @@ function exactly(
     channel,
     created_at,
     message_count,
+    metadata,
     ...rest
   } = session;
   const customers = messages
@@ -324,5 +340,13 @@ function exactly(
   const said = message_count - replies.length;
   const [last] = before({ session, messages }, all);
   const began = isHasty ? { channels: channels.toSorted() } : { channels, channel, created_at };
-  return { ...rest, ...began, customers, said, answered: answered.sort(), before: last && texts(last) };
+  return {
+    ...rest,
+    ...began,
+    metadata: withoutIds(metadata, session_ids),
+    customers,
+    said,
+    answered: answered.sort(),
+    before: last && texts(last),
+  };
 }

@@ -106,20 +106,23 @@ export function makeWorld(clock: { now: number }, batch: boolean, given?: Store,
   let order = 0;
   let journaled = 0;
 
-  const entrance = gate({
-    made: (name, answer, args, isLate) => {
-      if (name === "journal.append" && answer === true) journaled++;
-      if (name.startsWith("store.")) learn(answer);
-      if (isLate) handedOverLate(answer);
-      if (name === SETTLE) record(args[0] as never);
-      if (name === "platform.send") takes.push({ ...(last as Take), isLate });
+  const entrance = gate(
+    {
+      made: (name, answer, args, isLate) => {
+        if (name === "journal.append" && answer === true) journaled++;
+        if (name.startsWith("store.")) learn(answer);
+        if (isLate) handedOverLate(answer);
+        if (name === SETTLE) record(args[0] as never);
+        if (name === "platform.send") takes.push({ ...(last as Take), isLate });
+      },
+      failed: (name, life, fault) => {
+        const isOut = fault === undefined || fault === "late";
+        const isExcuse = name === "platform.send" ? fault === "lost" : name === SETTLE && isOut;
+        for (const take of isExcuse ? takes.filter((one) => one.life === life) : []) take.excuse ??= order++;
+      },
     },
-    failed: (name, life, fault) => {
-      const isOut = fault === undefined || fault === "late";
-      const isExcuse = name === "platform.send" ? fault === "lost" : name === SETTLE && isOut;
-      for (const take of isExcuse ? takes.filter((one) => one.life === life) : []) take.excuse ??= order++;
-    },
-  });
+    () => clock.now,
+  );
 
   function learn(answer: unknown): void {
     if (typeof answer !== "object" || answer === null) return;
