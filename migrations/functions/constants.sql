@@ -44,6 +44,14 @@ language sql immutable parallel safe as $$ select 30 $$;
 create or replace function hub.found_sessions() returns integer
 language sql immutable parallel safe as $$ select 20 $$;
 
+-- How much a thread may hold (data and metadata), in bytes of compact JSON.
+create or replace function hub.thread_bytes() returns integer
+language sql immutable parallel safe as $$ select 1048576 $$;
+
+-- How long an expired thread is known as expired, in days.
+create or replace function hub.expired_thread_days() returns integer
+language sql immutable parallel safe as $$ select 7 $$;
+
 -- All of them, by name. Durations are milliseconds.
 create or replace function hub.constants() returns jsonb
 language sql stable as $$
@@ -60,6 +68,8 @@ language sql stable as $$
     'erased_days', hub.erased_days(),
     'dead_letter_days', hub.dead_letter_days(),
     'found_sessions', hub.found_sessions(),
+    'thread_bytes', hub.thread_bytes(),
+    'expired_thread_days', hub.expired_thread_days(),
     'at_once_ms', extract(epoch from timestamptz 'epoch' - hub.at_once('epoch')) * 1000,
     'identity_ranks', (
       select jsonb_object_agg(k, hub.identity_rank(k))

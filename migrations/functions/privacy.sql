@@ -209,7 +209,7 @@ begin
 end
 $$;
 
--- Erases content and identities of somebody and ends their sessions; counts stay. p: {now, actor, customer_id |
+-- Erases content, identities and threads of somebody and ends their sessions; counts stay. p: {now, actor, customer_id |
 -- session_id}. Returns {sessions, messages, session_ids, token_hashes, identities: [{kind, value}]}.
 create or replace function public.hub_erase(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
@@ -225,6 +225,8 @@ begin
   if hub.customer_of(p) is distinct from v_customer then
     raise exception 'the customer has just changed' using errcode = 'serialization_failure';
   end if;
+  perform hub.erase_threads(coalesce(
+    p ->> 'customer_id', (select customer_id from public.customers where customer_key = v_customer)));
   v_identities := hub.erase_identities(v_customer);
   with dead as (delete from public.session_tokens where session_id = any (v_ids) returning token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;

@@ -11,6 +11,8 @@ export const ERROR_CODES = {
   phone_ambiguous: 400,
   session_not_found: 404,
   session_expired: 404,
+  thread_not_found: 404,
+  thread_expired: 404,
   not_found: 404,
   method_not_allowed: 405,
   version_conflict: 409,

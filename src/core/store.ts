@@ -1,4 +1,5 @@
 import type { Privacy } from "../features/privacy/privacy.ts";
+import type { Threads } from "../features/threads/threads.ts";
 import type { Notices } from "./identity/notices.ts";
 import type { Proofs } from "./identity/proofs.ts";
 import type { Operations } from "./operations.ts";
@@ -15,6 +16,7 @@ export interface Store {
   readonly operations: Operations;
   readonly proofs: Proofs;
   readonly privacy: Privacy;
+  readonly threads: Threads;
   /** What waits in a journal before the store; absent without Upstash, and then `receive` throws while the store is down. */
   readonly journal?: Backlog;
   /** Resolves when the store answers; throws `unavailable`. */
@@ -42,6 +44,8 @@ export interface StoreSettings {
   readonly language?: string;
   /** How long a kiosk's token lives without use; absent means as long as its session. */
   readonly kioskIdleMs?: number;
+  /** How long a thread lives after its last use where it says nothing else; absent means a day. */
+  readonly threadTtlMs?: number;
   /** What customers are told of their identities. */
   readonly notices?: Notices;
 }

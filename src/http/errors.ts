@@ -16,6 +16,8 @@ const MEANINGS: Record<ErrorCode, string> = {
     "the phone's digits may be those of several people; write it with + and the country's prefix",
   session_not_found: "no such session, or it ended or signed out",
   session_expired: "the session lay idle past its lifetime",
+  thread_not_found: "no such thread, or it was deleted, or expired more than a week ago",
+  thread_expired: "the thread lay idle past its lifetime; what it held is gone",
   not_found: "no such thing",
   method_not_allowed: "see the Allow header",
   version_conflict: "the session changed since the version in If-Match",

@@ -6,6 +6,7 @@ import { memoryPrivacy } from "./memory/privacy.ts";
 import { memoryProofs } from "./memory/proofs.ts";
 import { memorySessions } from "./memory/sessions.ts";
 import { newTables } from "./memory/tables.ts";
+import { memoryThreads } from "./memory/threads.ts";
 
 /** The executable specification of a store: everything in this process, gone with it. */
 export function memoryStore(settings: StoreSettings): Store {
@@ -17,6 +18,7 @@ export function memoryStore(settings: StoreSettings): Store {
     operations: memoryOperations(tables),
     proofs: memoryProofs(tables),
     privacy: memoryPrivacy(tables),
+    threads: memoryThreads(tables),
     ping: async () => {},
   };
 }

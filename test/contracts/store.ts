@@ -28,6 +28,7 @@ import { reading } from "./reading.ts";
 import { retention } from "./retention.ts";
 import { returning } from "./returning.ts";
 import { sessions } from "./sessions.ts";
+import { threads } from "./threads.ts";
 import { tokens } from "./tokens.ts";
 import { turns } from "./turns.ts";
 
@@ -63,6 +64,7 @@ export function storeContract(name: string, make: Make): void {
     describe("retention", () => retention(make));
     describe("operations", () => operations(make));
     describe("housekeeping", () => housekeeping(make));
+    describe("threads of bots and tools", () => threads(make));
     describe("what waited in the journal", () => journaled(make));
   });
 }

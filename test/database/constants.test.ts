@@ -7,6 +7,7 @@ import { STATUS_LADDER } from "../../src/core/messages/message.ts";
 import { HISTOGRAM_BOUNDS_MS } from "../../src/core/operations.ts";
 import { DOCUMENT_BYTES, MOST_FOUND } from "../../src/core/sessions/session.ts";
 import { DEAD_LETTER_DAYS, ERASED_DAYS } from "../../src/core/sweep/housekeeping.ts";
+import { EXPIRED_THREAD_DAYS, THREAD_BYTES } from "../../src/features/threads/thread.ts";
 import { AT_ONCE_MS } from "../../src/stores/memory/tables.ts";
 import { createDatabase } from "../support/stack.ts";
 
@@ -29,6 +30,8 @@ test("numbers and rules that the database and TypeScript both have are the same"
     erased_days: ERASED_DAYS,
     dead_letter_days: DEAD_LETTER_DAYS,
     found_sessions: MOST_FOUND,
+    thread_bytes: THREAD_BYTES,
+    expired_thread_days: EXPIRED_THREAD_DAYS,
     at_once_ms: AT_ONCE_MS,
   });
   expect(Object.keys(identity_ranks)).toContain("telegram_chat_id");

@@ -1,6 +1,9 @@
 /** Bounded work on sessions nobody touches any more. */
 export interface Housekeeping {
-  /** Marks active sessions past their expiry, and forgets codes, links and rate limits that count no more. Returns how many sessions. */
+  /**
+   * Marks active sessions past their expiry, empties threads past theirs, and forgets codes, links and rate limits that
+   * count no more. Returns how many sessions.
+   */
   expire(now: Date, limit: number): Promise<number>;
   /**
    * Deletes sessions that died before `before`, with their messages, and what else `retention` names; at most `limit` of

@@ -19,6 +19,7 @@ import {
   type SessionRow,
   type Tables,
 } from "./tables.ts";
+import { eraseThreads } from "./threads.ts";
 import { closeTokens } from "./tokens.ts";
 
 /** What a shop owes the people it keeps data of, said in the plainest way. */
@@ -51,6 +52,8 @@ export function memoryPrivacy(tables: Tables): Privacy {
       const customer = customerOf(tables, of);
       let messages = 0;
       for (const row of rows) messages += erase(tables, row, now);
+      const name = "customer_id" in of ? of.customer_id : customer?.customer_id;
+      if (name !== undefined) eraseThreads(tables, name);
       const identities = customer ? forgetCustomer(tables, customer) : [];
       const token_hashes = tables.effects.closed.sort();
       tables.effects.closed = [];

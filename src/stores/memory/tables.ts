@@ -8,6 +8,7 @@ import type { Effects } from "../../core/receive/conversations.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import type { StoreSettings } from "../../core/store.ts";
 import type { AuditLine } from "../../features/privacy/privacy.ts";
+import type { KeptThread } from "../../features/threads/threads.ts";
 
 export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -151,6 +152,7 @@ export interface Tables {
   /** What was tried how often, and until when that counts. */
   rateLimits: Map<string, { count: number; ends_at: Date }>;
   audit: AuditLine[];
+  threads: Map<string, KeptThread>;
   messages: Map<string, MessageRow>;
   /** By `externalKey`. */
   messagesByExternalId: Map<string, MessageRow>;
@@ -181,6 +183,7 @@ export function newTables(settings: StoreSettings): Tables {
     passwords: new Map(),
     rateLimits: new Map(),
     audit: [],
+    threads: new Map(),
     messages: new Map(),
     messagesByExternalId: new Map(),
     turns: new Map(),

@@ -5,6 +5,8 @@ import { TOO_LARGE } from "../../core/sessions/session.ts";
 const SAYS: Partial<Record<ErrorCode, string>> = {
   session_not_found: "there is no such session, or it has ended",
   session_expired: "the session has expired",
+  thread_not_found: "there is no such thread",
+  thread_expired: "the thread has expired",
   merge_required: "the two are known as different customers",
   forbidden: "channel: a token's messages stand on its own channel only",
   version_conflict: "the session has moved on from that version",

@@ -1,0 +1,28 @@
+-- Memory for bots and tools: documents by an id that the caller chose, each with a lifetime that slides with each use.
+--
+-- data and metadata are compact JSON as the hub wrote it. They are text, so that numbers and the order of keys come back as
+-- they went in, and so that their size is what octet_length says; both are null once the thread has expired and was swept.
+-- A read slides expires_at and no indexed column, so that its update stays on the row's own page. The sweep looks at a
+-- thread at expiry_check_at, which is never later than what is to be done next.
+create table public.threads (
+  thread_id text collate "C" primary key,
+  user_id text,
+  data text,
+  metadata text,
+  ttl interval not null,
+  version bigint not null,
+  created_at timestamptz not null,
+  updated_at timestamptz not null,
+  expires_at timestamptz not null,
+  expiry_check_at timestamptz not null,
+  check ((data is null) = (metadata is null))
+) with (fillfactor = 80);
+
+create index threads_user on public.threads (user_id, created_at desc, thread_id) where user_id is not null;
+create index threads_expiry_check on public.threads (expiry_check_at);
+
+comment on table public.threads is 'Memory of bots and tools, by ids of their own. What has expired stays as an empty row for a week.';
+comment on column public.threads.user_id is 'The caller''s own name for a user; where it is a customer_id, the thread is that customer''s.';
+comment on column public.threads.version is 'Milliseconds since 1970 at its first version, then one more with each change: no version comes twice.';
+
+alter table public.threads enable row level security;
