@@ -33,6 +33,8 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 interface Details {
   /** How long to wait before another try, in milliseconds. */
   retryAfterMs?: number;
+  /** The HTTP status, where the callers of a route expect another one than the code's own. */
+  status?: number;
   /** What the operator reads: the platform's or the database's own code, never content. */
   reason?: string;
   /** What the caller is told beside the message, as JSON; never a secret. */
@@ -45,6 +47,7 @@ export class HubError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
   readonly reason: string | undefined;
+  readonly status: number | undefined;
   readonly details: JsonObject | undefined;
 
   constructor(code: ErrorCode, message: string, details: Details = {}) {
@@ -53,6 +56,7 @@ export class HubError extends Error {
     this.code = code;
     this.retryAfterMs = details.retryAfterMs;
     this.reason = details.reason;
+    this.status = details.status;
     this.details = details.details;
   }
 }

@@ -7,6 +7,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
+import { addThreads } from "../features/threads/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDocs } from "./docs.ts";
@@ -94,6 +95,7 @@ export function createApp(options: AppOptions): App {
   addCallerWebhooks(app, options);
   addFind(app, options);
   addPrivacy(app, options);
+  addThreads(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

@@ -3,7 +3,8 @@ import { isOneOf, sha256Hex } from "../core/signature.ts";
 
 /** Who an API key may be. An empty list closes its scope. */
 type Scope = "kiosk" | "web" | "admin";
-export type Keys = Readonly<Record<Scope, readonly string[]>>;
+/** The keys of each scope. A bot's keys are none of them: they open threads, and to every other route they are no key. */
+export type Keys = Readonly<Record<Scope, readonly string[]>> & { readonly bot?: readonly string[] };
 
 /** Who calls: a device by its session token, a trusted system by its API key, both, or anybody. */
 export interface Caller {
@@ -20,16 +21,21 @@ const LONGEST = 512;
 
 /** Reads `Authorization: Bearer`, `X-Session-Token` and `X-API-Key`. Throws `unauthorized` for a key that is none. */
 export async function callerOf(headers: Headers, keys: Keys): Promise<Caller> {
+  const { token, key } = credentialsIn(headers);
+  return {
+    ...(token && { token_hash: await sha256Hex(token) }),
+    ...(key && (await holderOf(key, keys))),
+  };
+}
+
+function credentialsIn(headers: Headers): { token: string | undefined; key: string | undefined } {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
   const isToken = bearer?.startsWith(TOKEN_PREFIX);
   const token = headers.get("x-session-token") || (isToken ? bearer : undefined);
   const key = headers.get("x-api-key") || (isToken ? undefined : bearer);
   if ((token?.length ?? 0) > LONGEST || (key?.length ?? 0) > LONGEST)
     throw new HubError("unauthorized", "the credentials are not of this hub");
-  return {
-    ...(token && { token_hash: await sha256Hex(token) }),
-    ...(key && (await holderOf(key, keys))),
-  };
+  return { token, key };
 }
 
 async function holderOf(key: string, keys: Keys): Promise<Required<Pick<Caller, "scopes" | "actor">>> {
@@ -46,7 +52,7 @@ export async function namesOf(keys: Keys): Promise<string[]> {
   return Promise.all([...byKey].map(([key, scope]) => nameOf(scope, key)));
 }
 
-async function nameOf(scope: Scope, key: string): Promise<string> {
+async function nameOf(scope: Scope | "bot", key: string): Promise<string> {
   return `${scope}:${(await sha256Hex(key)).slice(0, 8)}`;
 }
 
@@ -55,6 +61,25 @@ export async function adminOf(headers: Headers, keys: Keys): Promise<string> {
   const { scopes, actor } = await callerOf(headers, keys);
   if (!scopes || !actor) throw new HubError("unauthorized", "an admin key is needed");
   if (!scopes.has("admin")) throw new HubError("forbidden", "an admin key is needed");
+  return actor;
+}
+
+/** The name of a bot's key; undefined for any other caller. */
+export async function botOf(headers: Headers, { bot = [] }: Keys): Promise<string | undefined> {
+  const { key } = credentialsIn(headers);
+  return key && (await isOneOf(key, bot)) ? nameOf("bot", key) : undefined;
+}
+
+/**
+ * The name of the key of a program that keeps its memory here: a bot's, a web or an admin key. Throws `unauthorized` without
+ * one of them and `forbidden` for a kiosk's.
+ */
+export async function programOf(headers: Headers, keys: Keys): Promise<string> {
+  const bot = await botOf(headers, keys);
+  if (bot) return bot;
+  const { scopes, actor } = await callerOf(headers, keys);
+  if (!scopes || !actor) throw new HubError("unauthorized", "a bot's, a web or an admin key is needed");
+  if (!scopes.has("web")) throw new HubError("forbidden", "a bot's, a web or an admin key is needed");
   return actor;
 }
 

@@ -1,5 +1,5 @@
 import { HubError } from "../core/errors.ts";
-import { callerOf } from "./auth.ts";
+import { botOf, callerOf } from "./auth.ts";
 import { type AppOptions, CHANNEL_ALIASES, describe, type HttpContext } from "./request.ts";
 
 /** Cloudflare's rate limiting binding: https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/ */
@@ -90,7 +90,8 @@ function isFree(method: string, path: string, { postedWith }: AppOptions): boole
 
 async function holdsKey(c: HttpContext, { keys }: AppOptions): Promise<boolean> {
   try {
-    return (await callerOf(c.req.raw.headers, keys)).scopes !== undefined;
+    const { headers } = c.req.raw;
+    return (await botOf(headers, keys)) !== undefined || (await callerOf(headers, keys)).scopes !== undefined;
   } catch {
     return false; // The route itself says what is wrong with it.
   }

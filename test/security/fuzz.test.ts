@@ -112,6 +112,8 @@ async function worldOf(store: () => Store, row: number) {
   const victim = await begin(hub, start, keys.web);
   await call(hub, "/webhooks/web", post({ external_id: "v1", text: "CANARY" }, victim.bearer));
   await call(hub, "/auth/signup", post({ password: "the CANARY's own password" }, victim.bearer));
+  const thread = { ...post({ user_id: "103", data: { note: "CANARY" } }, keys.web), method: "PUT" };
+  await call(hub, "/api/threads/web", thread);
   const { body } = await call(hub, "/session/devices", { headers: victim.bearer });
   const attacker = await begin(hub, { channel: "web" });
   const seen: Seen = { hub, tokens: [attacker.token], sessions: [attacker.id], devices: [] };

@@ -79,6 +79,9 @@ const named = fc.record({
   session: meaning("{victim}", "{mine}", "00000000-0000-4000-8000-000000000000"),
   id: meaning("{victim}", "{mine}", "00000000-0000-4000-8000-000000000000", "103"),
   device_id: meaning("{device}", "{own}", "{own}", "00000000-0000-4000-8000-000000000000"),
+  thread_id: meaning("web", "t1", "a b"),
+  user_id: meaning("103", 104),
+  ttl_hours: meaning(1, 0.5, null),
   kind: meaning("phone", "telegram_chat_id", "visitor_id"),
   language: meaning("de", "pt-BR"),
   data: meaning({ cart: { tea: 1 } }, { a: null }),
@@ -90,7 +93,7 @@ const named = fc.record({
 });
 
 /** What every request has; of the others each has about half. */
-const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password"];
+const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password", "thread_id", "data"];
 
 /** So many random requests, each to one of so many operations; the same ones for the same seed. */
 export function shots(operations: number, count: number, seed: number): Shot[] {

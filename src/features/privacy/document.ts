@@ -7,6 +7,8 @@ import {
   viewMessage,
   viewSession,
 } from "../../http/shapes.ts";
+import type { KeptThread } from "../threads/threads.ts";
+import { keptThreadSchema, viewKept } from "../threads/view.ts";
 import type { ExportedMessage, ExportedSession, ExportPage } from "./privacy.ts";
 
 const addressSchema = z.object({
@@ -38,25 +40,33 @@ export const exportSchema = z
           .openapi({ description: "What it said before it was edited or deleted." }),
       }),
     ),
+    threads: z.array(keptThreadSchema).openapi({
+      description: "What bots and tools keep under this `customer_id`; `data` is `null` of what has expired.",
+    }),
   })
   .openapi("Export");
 
 type Export = z.infer<typeof exportSchema>;
 
-/** The pages of an export as one JSON document, `{"sessions":[…],"messages":[…]}`, in a piece per page. */
+/** The pages of an export as one JSON document, `{"sessions":[…],"messages":[…],"threads":[…]}`, in a piece per page. */
 export async function* exportDocument(
   first: ExportPage,
   read: (after: string) => Promise<ExportPage>,
+  threadsOf: (customer_id: string | undefined, after: string | undefined) => Promise<readonly KeptThread[]>,
 ): AsyncGenerator<string> {
   let text = '{"sessions":[';
   let comma = "";
   let inMessages = false;
+  let customer_id: string | undefined;
   const add = (value: unknown) => {
     text += comma + JSON.stringify(value);
     comma = ",";
   };
   for (let page = first; ; page = await read(page.after)) {
-    for (const session of page.sessions) add(viewExportedSession(session));
+    for (const session of page.sessions) {
+      customer_id ??= session.customer_id;
+      add(viewExportedSession(session));
+    }
     if (!inMessages && (page.messages.length > 0 || page.after === undefined)) {
       inMessages = true;
       text += '],"messages":[';
@@ -64,6 +74,16 @@ export async function* exportDocument(
     }
     for (const message of page.messages) add(viewExportedMessage(message));
     if (page.after === undefined) break;
+    yield text;
+    text = "";
+  }
+  text += '],"threads":[';
+  comma = "";
+  for (let last: string | undefined; ; ) {
+    const page = await threadsOf(customer_id, last);
+    if (page.length === 0) break;
+    for (const thread of page) add(viewKept(thread));
+    last = page.at(-1)?.thread_id;
     yield text;
     text = "";
   }

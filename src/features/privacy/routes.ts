@@ -8,6 +8,8 @@ import { erase } from "./erase.ts";
 import type { CustomerRef } from "./privacy.ts";
 
 const PAGE = 200;
+/** A thread may hold a mebibyte. */
+const THREADS_PAGE = 4;
 
 /** The two ways to say whose data: people without a `customer_id` have a session at least. */
 const WHOSE = [
@@ -41,7 +43,7 @@ export function addPrivacy(app: App, options: AppOptions): void {
       path: `/api/${of}/{id}/export`,
       tags: ["Privacy"],
       summary: `Export a ${who}'s data`,
-      description: `With an admin key: ${notified}, and all messages. Streamed; a document that ends early is not whole.`,
+      description: `With an admin key: ${notified}, all messages, and what bots keep of the customer. Streamed; a document that ends early is not whole.`,
       security: security.key,
       request,
       responses: {
@@ -57,7 +59,7 @@ export function addPrivacy(app: App, options: AppOptions): void {
       tags: ["Privacy"],
       summary: `Erase a ${who}'s data`,
       description:
-        `With an admin key: the words, identities and documents of ${notified}; its tokens die. What is left are counts. ` +
+        `With an admin key: the words, identities and documents of ${notified}, and what bots keep of the customer; its tokens die. What is left are counts. ` +
         "It cannot be undone. 503 while one of the places that hold copies does not answer: send it again.",
       security: security.key,
       request,
@@ -81,7 +83,12 @@ async function exported(c: HttpContext, options: AppOptions, of: CustomerRef): P
   const { exchange } = c.var;
   const hub = exchange.hub();
   const read = (after?: string) => hub.store.privacy.export(of, after, PAGE, actor, hub.now());
-  const { body, ended } = streamed(exportDocument(await read(), read));
+  /** Of a name that no session bears there may be threads all the same. */
+  const threadsOf = async (known: string | undefined, after: string | undefined) => {
+    const user_id = "customer_id" in of ? of.customer_id : known;
+    return user_id === undefined ? [] : hub.store.threads.kept(user_id, after, THREADS_PAGE);
+  };
+  const { body, ended } = streamed(exportDocument(await read(), read, threadsOf));
   void exchange.later(ended);
   return c.body(body, 200, { "Content-Type": "application/json" });
 }

@@ -9,7 +9,7 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   thread_expired: "the thread has expired",
   merge_required: "the two are known as different customers",
   forbidden: "channel: a token's messages stand on its own channel only",
-  version_conflict: "the session has moved on from that version",
+  version_conflict: "it has moved on from that version",
   payload_too_large: TOO_LARGE,
   verification_required: "who this is has to be proven first",
   code_invalid: "the code is wrong or no longer valid",
