@@ -31,7 +31,7 @@ $$;
 -- Writes a thread, alive or new. data is replaced as a whole; user_id, metadata and ttl_ms that p does not have stay as they
 -- were, and null takes them away. Writing what it holds already changes its expiry only, whatever if_version says: so a
 -- call may be delivered twice. p: {now, thread_id, data: text, metadata: text, user_id, ttl_ms, standard_ttl_ms, if_version}.
--- Returns {thread, created}. Refuses version_conflict unless if_version is the version of a thread that is alive.
+-- Returns {thread, created}. Refuses version_conflict unless if_version is the thread's version; 0 says that none is alive.
 create or replace function public.hub_put_thread(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -67,7 +67,7 @@ begin
     update public.threads set expires_at = greatest(expires_at, v_now + ttl) where thread_id = t.thread_id returning * into n;
     return jsonb_build_object('thread', hub.thread_json(n), 'created', false);
   end if;
-  if p ? 'if_version' and not (v_was_alive and t.version = (p ->> 'if_version')::bigint) then
+  if (p ->> 'if_version')::bigint <> (case when v_was_alive then t.version else 0 end) then
     perform hub.refuse('version_conflict');
   end if;
   if octet_length(n.data) + octet_length(n.metadata) > hub.thread_bytes() then
@@ -110,8 +110,8 @@ begin
 end
 $$;
 
--- Deletes a thread. p: {now, thread_id, if_version}. Returns {deleted}: whether it was alive. Refuses version_conflict unless
--- if_version, where p has it, is the version of a thread that is alive.
+-- Deletes a thread. p: {now, thread_id, if_version}. Returns {deleted}: whether it was alive. Refuses version_conflict as
+-- hub_put_thread.
 create or replace function public.hub_delete_thread(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -120,7 +120,7 @@ declare
 begin
   select * into t from public.threads where thread_id = p ->> 'thread_id' for update;
   v_was_alive := found and hub.thread_is_alive(t, (p ->> 'now')::timestamptz);
-  if p ? 'if_version' and not (v_was_alive and t.version = (p ->> 'if_version')::bigint) then
+  if (p ->> 'if_version')::bigint <> (case when v_was_alive then t.version else 0 end) then
     perform hub.refuse('version_conflict');
   end if;
   delete from public.threads where thread_id = p ->> 'thread_id';

@@ -103,6 +103,19 @@ export function threads(make: Make): void {
       expect(await exists(store, "t1", day(2))).toBe("thread_not_found");
     });
 
+    test("0 is that of a thread that is not there", async () => {
+      const store = await desk(make);
+      expect((await put(store, "t1", {}, minute(0), 0)).created).toBe(true);
+      await expect(put(store, "t1", { data: {} }, minute(1), 0)).rejects.toMatchObject(conflict);
+      expect((await put(store, "t1", {}, minute(1), 0)).created).toBe(false);
+      await expect(store.threads.delete("t1", minute(1), 0)).rejects.toMatchObject(conflict);
+      expect((await put(store, "t1", { data: {} }, day(2), 0)).created).toBe(true);
+      const many = await Promise.allSettled(
+        Array.from({ length: 8 }, (_, by) => put(store, "t2", { data: { by } }, minute(1), 0)),
+      );
+      expect(many.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    });
+
     test("of one life of an id is never one of another", async () => {
       const store = await desk(make);
       const first = (await put(store, "t1")).thread;

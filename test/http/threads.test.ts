@@ -1,4 +1,5 @@
-import { describe, expect, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { afterEach, describe, expect, test, vi } from "vitest";
 import { sha256Hex } from "../../src/core/signature.ts";
 import { THREAD_BYTES } from "../../src/features/threads/thread.ts";
 import { begin, post, type TestHub, testHub } from "../support/http.ts";
@@ -79,6 +80,12 @@ describe("a thread", () => {
     const removed = await call(hub, at("t1"), { method: "DELETE", headers: matching });
     expect([removed.status, removed.code]).toEqual([412, "version_conflict"]);
     expect((await call(hub, at("t2"), put({ data: {} }, matching))).status).toBe(412);
+    const none = { ...bot, "if-none-match": "*" };
+    const taken = await call(hub, at("t1"), put({ data: {} }, none));
+    expect([taken.status, taken.code]).toEqual([412, "version_conflict"]);
+    expect((await call(hub, at("t3"), put({ data: {} }, none))).status).toBe(201);
+    for (const header of [{ "if-none-match": '"1"' }, { "if-none-match": "*", "if-match": '"1"' }])
+      expect((await call(hub, at("t4"), put({ data: {} }, { ...bot, ...header }))).status).toBe(400);
     const odd = await call(hub, at("t1"), put({ data: {} }, { ...bot, "if-match": "yesterday's" }));
     expect([odd.status, odd.code]).toEqual([400, "malformed"]);
     expect((await call(hub, at("t1"), { headers: bot })).body.thread.data).toEqual({ by: "b" });
@@ -316,4 +323,23 @@ test("the example of the API description is one that works", async () => {
   const id = operation.parameters.find(({ name }: any) => name === "thread_id").schema.example;
   const { status, body } = await call(hub, at(id), put(example));
   expect([status, body.thread]).toMatchObject([201, example]);
+});
+
+describe("the example in docs/bots.md", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  test("loses nothing when turns remember at once", async () => {
+    const hub = hubWithBots();
+    vi.stubGlobal("fetch", (url: string, init: RequestInit) => hub.request(new URL(url).pathname, init));
+    const [, text] = /(export async function remember[\s\S]*?)```/.exec(
+      readFileSync("docs/bots.md", "utf8"),
+    )!;
+    const { remember } = await import(`data:text/javascript,${encodeURIComponent(text!)}`);
+    const add = (n: number) => (data: any) => ({ seen: [...(data.seen ?? []), n] });
+    const from = { url: "https://hub.example", key: "bot-key" };
+    await Promise.all([1, 2, 3, 4, 5].map((n) => remember(from, "turns:103", add(n), "103")));
+    const { thread } = (await call(hub, at("turns:103"), { headers: bot })).body;
+    expect([thread.data.seen.sort(), thread.user_id]).toEqual([[1, 2, 3, 4, 5], "103"]);
+    await expect(remember({ ...from, key: "x" }, "t", add(1))).rejects.toThrow("the hub answered 401");
+  });
 });

@@ -5,7 +5,7 @@ import { programOf } from "../../http/auth.ts";
 import { jsonBody } from "../../http/body.ts";
 import { json, security } from "../../http/describe.ts";
 import { preconditionFailed, problems } from "../../http/errors.ts";
-import { ifMatch, versionOf } from "../../http/if-match.ts";
+import { ifMatch, ifMatchOrNone, versionOf, versionOrNone } from "../../http/if-match.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { refuseDeep, THREAD_BYTES, THREAD_ID } from "./thread.ts";
 import type { ThreadChange } from "./threads.ts";
@@ -70,12 +70,12 @@ export function addThreads(app: App, options: AppOptions): void {
     description:
       `${WHO} \`data\` replaces what was there as a whole; what else is left out stays as it was, and \`null\` takes it away. ` +
       `Of compact JSON it may hold ${THREAD_BYTES} bytes, \`metadata\` included. Slides the expiry. An expired thread ` +
-      "begins anew. With `If-Match` the change happens at that version or not at all; the same PUT delivered twice is " +
-      "answered twice.",
+      "begins anew. With `If-Match` the change happens at that version or not at all, with `If-None-Match: *` where " +
+      "there is no thread. The same PUT delivered twice is answered twice.",
     middleware: jsonBody(BODY_BYTES),
     request: {
       params: idParam,
-      headers: ifMatch,
+      headers: ifMatchOrNone,
       body: { required: true, content: { "application/json": { schema: bodySchema } } },
     },
     responses: {
@@ -88,7 +88,7 @@ export function addThreads(app: App, options: AppOptions): void {
   app.openapi(put, async (c) => {
     await callerIn(c, options);
     const { thread_id } = c.req.valid("param");
-    const if_version = versionOf(c.req.valid("header")["If-Match"]);
+    const if_version = versionOrNone(c.req.valid("header"));
     const change = changeIn(c.req.valid("json"));
     const hub = c.var.exchange.hub();
     const { threads } = hub.store;

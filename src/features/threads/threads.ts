@@ -9,8 +9,8 @@ import type { Thread } from "./thread.ts";
 export interface Threads {
   /**
    * Writes a thread, alive or new. Writing what it holds already only slides it, whatever `if_version` says, so that a call
-   * may be delivered twice. Throws `version_conflict` unless `if_version` is the version of a thread that is alive, and
-   * `payload_too_large` past `THREAD_BYTES`.
+   * may be delivered twice. Throws `version_conflict` unless `if_version` is the thread's version; 0 says that none is
+   * alive. Throws `payload_too_large` past `THREAD_BYTES`.
    */
   put(
     thread_id: string,

@@ -10,6 +10,8 @@ import {
 import type { KeptThread, ThreadChange, ThreadSummary, Threads } from "../../features/threads/threads.ts";
 import { later, type Tables } from "./tables.ts";
 
+/** The version of what is not there. */
+const NONE = 0;
 const EXPIRED_MS = EXPIRED_THREAD_DAYS * 24 * 60 * 60_000;
 
 /** Memory for bots and tools, said in the plainest way. */
@@ -128,7 +130,7 @@ function isSame(one: Content, other: Content): boolean {
 }
 
 function refuseOther(alive: Thread | undefined, if_version: number | undefined): void {
-  if (if_version !== undefined && alive?.version !== if_version)
+  if (if_version !== undefined && (alive?.version ?? NONE) !== if_version)
     throw new HubError("version_conflict", "the thread has moved on from that version");
 }
 
