@@ -26,3 +26,17 @@ comment on column public.threads.user_id is 'The caller''s own name for a user; 
 comment on column public.threads.version is 'Milliseconds since 1970 at its first version, then one more with each change: no version comes twice.';
 
 alter table public.threads enable row level security;
+
+-- The tokens that a session ended with. They open nothing any more, but may rate that session for a day.
+create table public.ended_tokens (
+  token_hash text primary key,
+  session_id uuid not null,
+  ended_at timestamptz not null
+);
+
+create index ended_tokens_session on public.ended_tokens (session_id);
+create index ended_tokens_age on public.ended_tokens (ended_at);
+
+comment on table public.ended_tokens is 'Hashes of tokens that died with their session; for a day they may rate it.';
+
+alter table public.ended_tokens enable row level security;

@@ -52,6 +52,10 @@ language sql immutable parallel safe as $$ select 1048576 $$;
 create or replace function hub.expired_thread_days() returns integer
 language sql immutable parallel safe as $$ select 7 $$;
 
+-- How long after its end a session's rating may be changed, and the tokens it ended with may rate it.
+create or replace function hub.rating_changes_for() returns interval
+language sql immutable parallel safe as $$ select interval '24 hours' $$;
+
 -- All of them, by name. Durations are milliseconds.
 create or replace function hub.constants() returns jsonb
 language sql stable as $$
@@ -68,6 +72,7 @@ language sql stable as $$
     'erased_days', hub.erased_days(),
     'dead_letter_days', hub.dead_letter_days(),
     'found_sessions', hub.found_sessions(),
+    'rating_changes_ms', extract(epoch from hub.rating_changes_for()) * 1000,
     'thread_bytes', hub.thread_bytes(),
     'expired_thread_days', hub.expired_thread_days(),
     'at_once_ms', extract(epoch from timestamptz 'epoch' - hub.at_once('epoch')) * 1000,

@@ -219,6 +219,7 @@ begin
       where o.customer_key = any (p_customers) and o.kind = i.kind
         and array_position(p_customers, o.customer_key) < array_position(p_customers, i.customer_key));
   update public.identities set customer_key = v_into where customer_key = any (v_others);
+  perform hub.move_threads(v_into, v_others);
   with gone as (delete from public.customers where customer_key = any (v_others) returning customer_id, unreachable)
     select max(customer_id) as customer_id, array_agg(u) filter (where u is not null) as unreachable into v_gone
     from gone left join lateral unnest(unreachable) as u on true;

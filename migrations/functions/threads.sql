@@ -172,12 +172,26 @@ language sql stable security definer set search_path = '' as $$
   ) t
 $$;
 
--- Deletes all threads of a user, expired ones too.
-create or replace function hub.erase_threads(p_user text) returns void
+-- Deletes all threads of users, expired ones too.
+create or replace function hub.erase_threads(p_users text[]) returns void
 language plpgsql volatile as $$
 begin
-  perform 1 from public.threads where user_id = p_user order by thread_id for update;
-  delete from public.threads where user_id = p_user;
+  perform 1 from public.threads where user_id = any (p_users) order by thread_id for update;
+  delete from public.threads where user_id = any (p_users);
+end
+$$;
+
+-- Gives the threads of customers who become one with another the customer_id that stays. Their versions move, so that nobody
+-- who holds an old one gives them back.
+create or replace function hub.move_threads(p_into uuid, p_others uuid[]) returns void
+language plpgsql volatile as $$
+declare
+  v_gone constant text[] := array(select customer_id from public.customers where customer_key = any (p_others));
+  v_name constant text := coalesce(
+    (select customer_id from public.customers where customer_key = p_into), (select max(n) from unnest(v_gone) as n));
+begin
+  perform 1 from public.threads where user_id = any (v_gone) and user_id <> v_name order by thread_id for update;
+  update public.threads set user_id = v_name, version = version + 1 where user_id = any (v_gone) and user_id <> v_name;
 end
 $$;
 

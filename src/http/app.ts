@@ -35,6 +35,7 @@ import {
 } from "./request.ts";
 import { addEnd } from "./sessions/end.ts";
 import { addFind } from "./sessions/find.ts";
+import { addRate } from "./sessions/rate.ts";
 import { addRestore } from "./sessions/restore.ts";
 import { addStart } from "./sessions/start.ts";
 import { addUpdate } from "./sessions/update.ts";
@@ -84,6 +85,7 @@ export function createApp(options: AppOptions): App {
   addRestore(app, options);
   addUpdate(app, options);
   addEnd(app, options);
+  addRate(app, options);
   addVerify(app, options);
   addLink(app, options);
   addPasswords(app, options);

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 
@@ -24,12 +24,29 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
 /** Lets only bounded JSON through, cleaned of what no store can keep; validation reads it from there. */
 export function jsonBody(limit: number): MiddlewareHandler {
   return async (c, next) => {
-    if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
-      throw new HubError("unsupported_media_type", "the body must be application/json");
-    const value = parseJson(await readBody(c.req.raw, limit));
-    c.req.bodyCache.text = Promise.resolve(JSON.stringify(value)) as never;
+    refuseOtherTypes(c);
+    cacheJson(c, parseJson(await readBody(c.req.raw, limit)));
     await next();
   };
+}
+
+/** As `jsonBody`, and an empty body is an empty object, whatever its type. */
+export function optionalJsonBody(limit: number): MiddlewareHandler {
+  return async (c, next) => {
+    const bytes = await readBody(c.req.raw, limit);
+    if (bytes.byteLength > 0) refuseOtherTypes(c);
+    cacheJson(c, bytes.byteLength > 0 ? parseJson(bytes) : {});
+    await next();
+  };
+}
+
+function refuseOtherTypes(c: Context): void {
+  if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
+    throw new HubError("unsupported_media_type", "the body must be application/json");
+}
+
+function cacheJson(c: Context, value: unknown): void {
+  c.req.bodyCache.text = Promise.resolve(JSON.stringify(value)) as never;
 }
 
 function tooLarge(limit: number): HubError {

@@ -22,6 +22,7 @@ const MEANINGS: Record<ErrorCode, string> = {
   version_conflict: "it changed since the version in If-Match",
   merge_required:
     "two people's sessions would become one: `details.sessions` names both; ask the customer, then send the same again with `merge` true or false",
+  rating_closed: "the session was rated, and ended more than a day ago",
   payload_too_large: "the body or one of its documents is too large",
   unsupported_media_type: "the body must be application/json",
   too_many_requests: "wait as long as Retry-After says",

@@ -28,10 +28,13 @@ const ENTRIES = new Set([
 const DEVICES = new Set([
   "/session/update",
   "/session/live",
+  "/session/rate",
   "/webhooks/kiosk",
   "/webhooks/web",
   "/webhooks/chat",
 ]);
+/** Whichever session is rated, it counts as one route. */
+const RATINGS = /^\/api\/sessions\/[^/]+\/rate\/?$/;
 const ROUTE_PERIOD_MS = 60_000;
 const CALLER_PERIOD_MS = 10_000;
 
@@ -56,8 +59,9 @@ export function limitRate(options: AppOptions) {
     if ((entry || device || caller) && !isFree(method, path, options) && !(await holdsKey(c, options))) {
       const network = networkOf(c.req.raw.headers);
       if (caller && (await refuses(caller, network))) throw tooMany(CALLER_PERIOD_MS);
-      const route = ENTRIES.has(path) ? entry : DEVICES.has(path) ? device : undefined;
-      if (route && (await refuses(route, `${path} ${network}`))) throw tooMany(ROUTE_PERIOD_MS);
+      const name = RATINGS.test(path) ? "/session/rate" : path;
+      const route = ENTRIES.has(name) ? entry : DEVICES.has(name) ? device : undefined;
+      if (route && (await refuses(route, `${name} ${network}`))) throw tooMany(ROUTE_PERIOD_MS);
     }
     await next();
   };

@@ -46,16 +46,24 @@ export const sessionSchema = z
     metadata: document,
     version: z.int().openapi({ description: "What `If-Match` is compared with; also the ETag." }),
     message_count: z.int(),
-    rating: z.int().nullable().openapi({
-      description: "1 to 5. The shop's own to write, in the database; no route sets it.",
-    }),
+    rating: z
+      .int()
+      .nullable()
+      .openapi({ description: "1 to 5, as `POST /api/sessions/{id}/rate` or `/session/end` told it." }),
     feedback: z.string().nullable().openapi({ description: "What the customer said of it; as `rating`." }),
-    summary: z.string().nullable().openapi({ description: "What it was about; as `rating`." }),
+    summary: z
+      .string()
+      .nullable()
+      .openapi({ description: "What it was about, as whoever ended it told; else nothing." }),
     created_at: instant,
     updated_at: instant,
     last_activity: instant,
     expires_at: instant,
     ended_at: instant.nullable(),
+    duration_seconds: z.int().nullable().openapi({
+      description:
+        "From its beginning to its end, or to its last activity where it expired; `null` while it lives.",
+    }),
   })
   .openapi("Session");
 
@@ -150,8 +158,16 @@ export function viewSession(session: Session): z.infer<typeof sessionSchema> {
     last_activity: session.last_activity.toISOString(),
     expires_at: session.expires_at.toISOString(),
     ended_at: session.ended_at?.toISOString() ?? null,
+    duration_seconds: durationOf(session),
     ...otherIdentities(session),
   };
+}
+
+/** In whole seconds; null while the session lives. Of one that expired nothing happened after its last activity. */
+function durationOf({ status, created_at, last_activity, ended_at }: Session): number | null {
+  if (!ended_at) return null;
+  const end = status === "expired" ? last_activity : ended_at;
+  return Math.max(0, Math.floor((end.getTime() - created_at.getTime()) / 1_000));
 }
 
 function otherIdentities(session: Session): Record<string, string> {

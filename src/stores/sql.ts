@@ -35,6 +35,8 @@ export type SqlFunction =
   | "hub_ping"
   | "hub_update"
   | "hub_end"
+  | "hub_rate"
+  | "hub_sessions"
   | "hub_sign_out"
   | "hub_messages"
   | "hub_request_code"

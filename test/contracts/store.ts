@@ -24,6 +24,7 @@ import { pace } from "./pace.ts";
 import { passwords } from "./passwords.ts";
 import { planted } from "./planted.ts";
 import { privacy } from "./privacy.ts";
+import { ratings } from "./ratings.ts";
 import { reading } from "./reading.ts";
 import { retention } from "./retention.ts";
 import { returning } from "./returning.ts";
@@ -61,6 +62,7 @@ export function storeContract(name: string, make: Make): void {
     describe("privacy", () => privacy(make));
     describe("what is forgotten of people", () => forgetting(make));
     describe("what is read of messages", () => reading(make));
+    describe("ratings and lists of sessions", () => ratings(make));
     describe("retention", () => retention(make));
     describe("operations", () => operations(make));
     describe("housekeeping", () => housekeeping(make));

@@ -87,3 +87,37 @@ test("threads that are written while their customer is erased make nobody wait i
   }
   expect(await here.deadlocks()).toBe(before);
 });
+
+test("threads of customers who become one are under the name that stays, at another version", async () => {
+  const { threads } = here.store();
+  const [one, other, nameless] = range(3).map(() => crypto.randomUUID());
+  const people = [
+    [one, "103"],
+    [other, "104"],
+    [nameless, null],
+  ] as const;
+  for (const [key, name] of people)
+    await here.owner`
+      insert into public.customers (customer_key, customer_id, created_at, updated_at)
+      values (${key!}, ${name}, now(), now())`;
+  for (const user_id of ["103", "104", "105"])
+    await threads.put(`of ${user_id}`, { data: { user_id }, user_id }, minute(0));
+  const join = (...keys: (string | undefined)[]) =>
+    here.owner`select hub.join_customers(${keys as string[]}::uuid[], now())`;
+  const ids = async (user_id: string) =>
+    (await threads.kept(user_id, undefined, 9)).map(({ thread_id, version }) => [
+      thread_id,
+      version - minute(0).getTime(),
+    ]);
+  await join(nameless, other);
+  expect(await ids("104")).toEqual([["of 104", 0]]);
+  await join(one, nameless);
+  expect([await ids("103"), await ids("104")]).toEqual([
+    [
+      ["of 103", 0],
+      ["of 104", 1],
+    ],
+    [],
+  ]);
+  expect(await ids("105")).toEqual([["of 105", 0]]);
+});

@@ -2,7 +2,8 @@ import type { Identities } from "../identity/identity.ts";
 import type { JsonObject } from "../json.ts";
 import type { Message } from "../messages/message.ts";
 import type { Opened } from "../receive/conversations.ts";
-import type { Session, SessionRef } from "./session.ts";
+import type { Closing, Rated, Rating } from "./rating.ts";
+import type { Session, SessionRef, SessionStatus } from "./session.ts";
 
 export interface StartSession {
   readonly identities: Identities;
@@ -42,6 +43,26 @@ export type SessionQuery =
   | { readonly customer_id: string }
   | { readonly session_id: string };
 
+/** Which sessions an operator wants to see. */
+export interface SessionFilter {
+  /** Absent: all but those that went on as another. */
+  readonly status?: SessionStatus;
+  /** One of its channels. */
+  readonly channel?: string;
+  readonly customer_id?: string;
+  readonly active_since?: Date;
+  /** A part, in any case of letters, of its id, summary or feedback, or of what its customer is known by. */
+  readonly q?: string;
+}
+
+export interface SessionList {
+  readonly sessions: readonly Session[];
+  /** The cursor of the next page; absent on the last one. */
+  readonly after?: string;
+  /** On the first page: how many there are, by status, whatever status is asked for. */
+  readonly counts?: Readonly<Partial<Record<SessionStatus, number>>>;
+}
+
 export interface Page {
   readonly messages: readonly Message[];
   /** Pass as `after` for what comes later; the request's own cursor when there is nothing. */
@@ -78,7 +99,19 @@ export interface Sessions {
    */
   update(of: SessionRef, changes: SessionChanges, now: Date): Promise<Opened>;
   /** Ends the session on every channel; its tokens die. Returns them for the cache. Throws as `restore`. */
-  end(token_hash: string, now: Date): Promise<{ session: Session; token_hashes: string[] }>;
+  end(
+    token_hash: string,
+    now: Date,
+    closing?: Closing,
+  ): Promise<{ session: Session; token_hashes: string[] }>;
+  /**
+   * Rates a session, of which a merged one's id will do. By a token only its own, also when it died with the session, for
+   * `RATING_CHANGES_MS`; without one any session, whenever. A session that ended longer ago is rated once: then
+   * `rating_closed` is thrown for another rating. Throws `session_not_found`, `session_expired` and `forbidden` too.
+   */
+  rate(session_id: string, token_hash: string | undefined, rating: Rating, now: Date): Promise<Rated>;
+  /** A page of sessions, the newest first. `after` is the cursor of the page before. Reads and never writes. */
+  list(filter: SessionFilter, after: string | undefined, limit: number): Promise<SessionList>;
   /** The token dies, the session lives. False when it was not alive. */
   signOut(token_hash: string, now: Date): Promise<boolean>;
   /** Messages after the cursor in order, of a session in any state by id, or of a live token's session. */

@@ -52,19 +52,19 @@ type Export = z.infer<typeof exportSchema>;
 export async function* exportDocument(
   first: ExportPage,
   read: (after: string) => Promise<ExportPage>,
-  threadsOf: (customer_id: string | undefined, after: string | undefined) => Promise<readonly KeptThread[]>,
+  threadsOf: (names: readonly string[]) => AsyncIterable<readonly KeptThread[]>,
 ): AsyncGenerator<string> {
   let text = '{"sessions":[';
   let comma = "";
   let inMessages = false;
-  let customer_id: string | undefined;
+  const names = new Set<string>();
   const add = (value: unknown) => {
     text += comma + JSON.stringify(value);
     comma = ",";
   };
   for (let page = first; ; page = await read(page.after)) {
     for (const session of page.sessions) {
-      customer_id ??= session.customer_id;
+      if (session.customer_id !== undefined) names.add(session.customer_id);
       add(viewExportedSession(session));
     }
     if (!inMessages && (page.messages.length > 0 || page.after === undefined)) {
@@ -79,11 +79,8 @@ export async function* exportDocument(
   }
   text += '],"threads":[';
   comma = "";
-  for (let last: string | undefined; ; ) {
-    const page = await threadsOf(customer_id, last);
-    if (page.length === 0) break;
+  for await (const page of threadsOf([...names])) {
     for (const thread of page) add(viewKept(thread));
-    last = page.at(-1)?.thread_id;
     yield text;
     text = "";
   }

@@ -84,10 +84,15 @@ async function exported(c: HttpContext, options: AppOptions, of: CustomerRef): P
   const hub = exchange.hub();
   const read = (after?: string) => hub.store.privacy.export(of, after, PAGE, actor, hub.now());
   /** Of a name that no session bears there may be threads all the same. */
-  const threadsOf = async (known: string | undefined, after: string | undefined) => {
-    const user_id = "customer_id" in of ? of.customer_id : known;
-    return user_id === undefined ? [] : hub.store.threads.kept(user_id, after, THREADS_PAGE);
-  };
+  async function* threadsOf(names: readonly string[]) {
+    for (const name of new Set(["customer_id" in of ? [of.customer_id] : [], names].flat()))
+      for (let last: string | undefined; ; ) {
+        const page = await hub.store.threads.kept(name, last, THREADS_PAGE);
+        last = page.at(-1)?.thread_id;
+        if (last === undefined) break;
+        yield page;
+      }
+  }
   const { body, ended } = streamed(exportDocument(await read(), read, threadsOf));
   void exchange.later(ended);
   return c.body(body, 200, { "Content-Type": "application/json" });

@@ -52,8 +52,8 @@ export function memoryPrivacy(tables: Tables): Privacy {
       const customer = customerOf(tables, of);
       let messages = 0;
       for (const row of rows) messages += erase(tables, row, now);
-      const name = "customer_id" in of ? of.customer_id : customer?.customer_id;
-      if (name !== undefined) eraseThreads(tables, name);
+      const given = "customer_id" in of ? of.customer_id : undefined;
+      for (const name of [given, customer?.customer_id]) if (name !== undefined) eraseThreads(tables, name);
       const identities = customer ? forgetCustomer(tables, customer) : [];
       const token_hashes = tables.effects.closed.sort();
       tables.effects.closed = [];
@@ -141,6 +141,8 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
   for (const [hash, { token_hash }] of tables.links)
     if (hashes.includes(token_hash)) tables.links.delete(hash);
   closeTokens(tables, [row]);
+  for (const [hash, ended] of tables.endedTokens)
+    if (ended.session_id === session_id) tables.endedTokens.delete(hash);
   for (const key of ["language", "rating", "feedback", "summary"] as const) delete session[key];
   Object.assign(session, { data: {}, metadata: {} });
   row.last_channel = undefined;

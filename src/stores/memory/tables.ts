@@ -143,6 +143,8 @@ export interface Tables {
   sessions: Map<string, SessionRow>;
   /** By the token's hash. */
   tokens: Map<string, TokenRow>;
+  /** Tokens that died with their session, by hash. */
+  endedTokens: Map<string, { session_id: string; ended_at: Date }>;
   /** By phone. */
   codes: Map<string, CodeRow>;
   /** By the link token's hash. */
@@ -178,6 +180,7 @@ export function newTables(settings: StoreSettings): Tables {
     identities: new Map(),
     sessions: new Map(),
     tokens: new Map(),
+    endedTokens: new Map(),
     codes: new Map(),
     links: new Map(),
     passwords: new Map(),

@@ -7,6 +7,7 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   session_expired: "the session has expired",
   thread_not_found: "there is no such thread",
   thread_expired: "the thread has expired",
+  rating_closed: "the rating can be changed for a day after the session has ended",
   merge_required: "the two are known as different customers",
   forbidden: "channel: a token's messages stand on its own channel only",
   version_conflict: "it has moved on from that version",
