@@ -18,6 +18,7 @@ export const ERROR_CODES = {
   version_conflict: 409,
   merge_required: 409,
   rating_closed: 409,
+  precondition_failed: 412,
   payload_too_large: 413,
   unsupported_media_type: 415,
   too_many_requests: 429,
@@ -34,8 +35,6 @@ export type ErrorCode = keyof typeof ERROR_CODES;
 interface Details {
   /** How long to wait before another try, in milliseconds. */
   retryAfterMs?: number;
-  /** The HTTP status, where the callers of a route expect another one than the code's own. */
-  status?: number;
   /** What the operator reads: the platform's or the database's own code, never content. */
   reason?: string;
   /** What the caller is told beside the message, as JSON; never a secret. */
@@ -48,7 +47,6 @@ export class HubError extends Error {
   readonly code: ErrorCode;
   readonly retryAfterMs: number | undefined;
   readonly reason: string | undefined;
-  readonly status: number | undefined;
   readonly details: JsonObject | undefined;
 
   constructor(code: ErrorCode, message: string, details: Details = {}) {
@@ -57,7 +55,6 @@ export class HubError extends Error {
     this.code = code;
     this.retryAfterMs = details.retryAfterMs;
     this.reason = details.reason;
-    this.status = details.status;
     this.details = details.details;
   }
 }

@@ -35,9 +35,17 @@ export function optionalJsonBody(limit: number): MiddlewareHandler {
   return async (c, next) => {
     const bytes = await readBody(c.req.raw, limit);
     if (bytes.byteLength > 0) refuseOtherTypes(c);
+    else c.req.raw = withoutBody(c.req.raw);
     cacheJson(c, bytes.byteLength > 0 ? parseJson(bytes) : {});
     await next();
   };
+}
+
+/** The same request without a body, and so without a type of one. */
+function withoutBody({ url, method, headers }: Request): Request {
+  const rest = new Headers(headers);
+  rest.delete("content-type");
+  return new Request(url, { method, headers: rest });
 }
 
 function refuseOtherTypes(c: Context): void {

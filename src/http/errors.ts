@@ -2,6 +2,7 @@ import { type Hook, z } from "@hono/zod-openapi";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { ERROR_CODES, type ErrorCode, HubError, toHubError } from "../core/errors.ts";
+import type { JsonObject } from "../core/json.ts";
 import { describe, type HttpContext, type HttpEnv } from "./request.ts";
 
 const MEANINGS: Record<ErrorCode, string> = {
@@ -23,6 +24,8 @@ const MEANINGS: Record<ErrorCode, string> = {
   merge_required:
     "two people's sessions would become one: `details.sessions` names both; ask the customer, then send the same again with `merge` true or false",
   rating_closed: "the session was rated, and ended more than a day ago",
+  precondition_failed:
+    "the thread is not at the version in If-Match, or there is one though If-None-Match asks for none",
   payload_too_large: "the body or one of its documents is too large",
   unsupported_media_type: "the body must be application/json",
   too_many_requests: "wait as long as Retry-After says",
@@ -81,16 +84,6 @@ export function problems(...codes: readonly ErrorCode[]): Record<never, never> {
   );
 }
 
-/** The answer to a change whose `If-Match` is another version, on routes that say so by its own status. */
-export function preconditionFailed(): Record<never, never> {
-  return {
-    412: {
-      description: `\`version_conflict\`: ${MEANINGS.version_conflict}`,
-      content: { "application/json": { schema: errorSchema } },
-    },
-  };
-}
-
 /** Answers any thrown value in the one shape, with the status its code stands for. */
 export function onError(thrown: unknown, c: HttpContext): Response {
   const error = thrown instanceof HTTPException ? fromHono(thrown) : toHubError(thrown);
@@ -103,7 +96,7 @@ export function onError(thrown: unknown, c: HttpContext): Response {
     headers["Retry-After"] = String(Math.max(1, Math.ceil((error.retryAfterMs ?? 3_000) / 1_000)));
   if (ERROR_CODES[error.code] === 401) headers["WWW-Authenticate"] = "Bearer";
   const message = error.code === "internal" ? "something went wrong here" : error.message;
-  return answer(c, error.code, message + (HINTS[error.code] ?? ""), headers, error);
+  return answer(c, error.code, message + (HINTS[error.code] ?? ""), headers, error.details);
 }
 
 /** Answers a path that no route has. */
@@ -178,8 +171,8 @@ function answer(
   code: ErrorCode,
   message: string,
   headers: Record<string, string> = {},
-  { details, status = ERROR_CODES[code] }: Pick<HubError, "details" | "status"> = new HubError(code, message),
+  details?: JsonObject,
 ) {
   const body = { error: { code, message, request_id: c.var.exchange.id, ...(details && { details }) } };
-  return c.json(body, (status ?? ERROR_CODES[code]) as ContentfulStatusCode, headers);
+  return c.json(body, ERROR_CODES[code] as ContentfulStatusCode, headers);
 }

@@ -76,13 +76,13 @@ describe("a thread", () => {
     const again = await call(hub, at("t1"), put({ data: { by: "b" } }, matching));
     expect([again.status, again.body.thread.version]).toEqual([200, first.body.thread.version]);
     const late = await call(hub, at("t1"), put({ data: { by: "c" } }, matching));
-    expect([late.status, late.code]).toEqual([412, "version_conflict"]);
+    expect([late.status, late.code]).toEqual([412, "precondition_failed"]);
     const removed = await call(hub, at("t1"), { method: "DELETE", headers: matching });
-    expect([removed.status, removed.code]).toEqual([412, "version_conflict"]);
+    expect([removed.status, removed.code]).toEqual([412, "precondition_failed"]);
     expect((await call(hub, at("t2"), put({ data: {} }, matching))).status).toBe(412);
     const none = { ...bot, "if-none-match": "*" };
     const taken = await call(hub, at("t1"), put({ data: {} }, none));
-    expect([taken.status, taken.code]).toEqual([412, "version_conflict"]);
+    expect([taken.status, taken.code]).toEqual([412, "precondition_failed"]);
     expect((await call(hub, at("t3"), put({ data: {} }, none))).status).toBe(201);
     for (const header of [{ "if-none-match": '"1"' }, { "if-none-match": "*", "if-match": '"1"' }])
       expect((await call(hub, at("t4"), put({ data: {} }, { ...bot, ...header }))).status).toBe(400);

@@ -4,7 +4,7 @@ import type { JsonObject } from "../../core/json.ts";
 import { programOf } from "../../http/auth.ts";
 import { jsonBody } from "../../http/body.ts";
 import { json, security } from "../../http/describe.ts";
-import { preconditionFailed, problems } from "../../http/errors.ts";
+import { problems } from "../../http/errors.ts";
 import { ifMatch, ifMatchOrNone, versionOf, versionOrNone } from "../../http/if-match.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { refuseDeep, THREAD_BYTES, THREAD_ID } from "./thread.ts";
@@ -81,8 +81,14 @@ export function addThreads(app: App, options: AppOptions): void {
     responses: {
       200: json("The thread after the change.", z.object({ thread: threadSchema })),
       201: json("The new thread.", z.object({ thread: threadSchema })),
-      ...problems("malformed", "unauthorized", "forbidden", "payload_too_large", "unsupported_media_type"),
-      ...preconditionFailed(),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "forbidden",
+        "precondition_failed",
+        "payload_too_large",
+        "unsupported_media_type",
+      ),
     },
   });
   app.openapi(put, async (c) => {
@@ -125,8 +131,7 @@ export function addThreads(app: App, options: AppOptions): void {
     request: { params: idParam, headers: ifMatch },
     responses: {
       200: json("Whether it was alive.", z.object({ deleted: z.boolean() })),
-      ...problems("malformed", "unauthorized", "forbidden"),
-      ...preconditionFailed(),
+      ...problems("malformed", "unauthorized", "forbidden", "precondition_failed"),
     },
   });
   app.openapi(remove, async (c) => {
@@ -195,11 +200,11 @@ function changeIn({ user_id, data, metadata, ttl_hours }: z.infer<typeof bodySch
   };
 }
 
-/** Throws what a store refuses in the words and with the status of these routes. */
+/** Throws what a store refuses in the words of these routes. */
 function refused(thrown: unknown): never {
   const { code } = toHubError(thrown);
   if (code === "version_conflict")
-    throw new HubError(code, "the thread is not at the version of If-Match", { status: 412 });
+    throw new HubError("precondition_failed", "the thread is not at the version in If-Match");
   if (code === "payload_too_large")
     throw new HubError(code, `data and metadata are larger than ${THREAD_BYTES} bytes together`);
   throw thrown;
