@@ -1,11 +1,21 @@
 import { expect, test } from "vitest";
-import { day, MINUTE, minute } from "../contracts/given.ts";
-import { races } from "./races/database.ts";
+import { postgresCalls } from "../../src/stores/postgres.ts";
+import { sqlStore } from "../../src/stores/sql.ts";
+import { day, MINUTE, minute, settings } from "../contracts/given.ts";
+import { races, timeoutMs } from "./races/database.ts";
 import { range } from "./races/many.ts";
 
 const here = races();
 const ROUNDS = 40;
 const LIFE = { ttl_ms: MINUTE };
+
+test("a thread outlives whoever kept it: another store over the same database has it, and its expiry", async () => {
+  const put = await here.store().threads.put("t1", { data: { step: 1 }, user_id: "103" }, minute(0));
+  const other = postgresCalls(here.url, { max: 1, timeoutMs });
+  const { threads } = sqlStore(other.call, { ...settings, threadTtlMs: 1 });
+  expect(await threads.get("t1", minute(0))).toEqual(put.thread);
+  await other.close();
+});
 
 test("of fifty who change a thread at its version one gets through", async () => {
   const { threads } = here.store();

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { assemble } from "../../src/compose/assembly.ts";
 import { adminKeysOf, configOf } from "../../src/compose/config.ts";
 
 const DAY_MS = 86_400_000;
@@ -187,4 +188,23 @@ test.for([
   expect(refusal(env)).toContain(Object.keys(env)[0]);
   expect(refusal({ ...env, ENVIRONMENT: "production" })).toContain("development value");
   expect(() => configOf({ ...env, ENVIRONMENT: "development" })).not.toThrow();
+});
+
+test.for([
+  ["Memory", 1],
+  ["Database", 0],
+] as const)("a hub told to use %s warns %i times at start that it forgets", ([backend, times]) => {
+  const warned: unknown[] = [];
+  const env = {
+    ENVIRONMENT: "development",
+    CONVERSATION_STORAGE_BACKEND: backend,
+    SUPABASE_URL: "https://x.supabase.co",
+    SUPABASE_SERVICE_ROLE_KEY: "service",
+  };
+  assemble(env, "1.2.3", (level, event, fields) => {
+    if (event === "store.memory") warned.push([level, fields]);
+  });
+  expect(warned).toEqual(
+    Array(times).fill(["warn", { message: "memory store: everything is forgotten at restart" }]),
+  );
 });
