@@ -1,10 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import { HubError } from "../core/errors.ts";
 
-/** The header by which a change is bound to a version. */
-export const ifMatch = z.object({
-  "If-Match": z.string().max(64).optional().openapi({ example: '"7"' }),
-});
+/** The header of a change that is to happen at one version or not at all. */
+export const ifMatch = z.object({ "If-Match": z.string().max(64).optional().openapi({ example: '"7"' }) });
 
 /** As `ifMatch`, and the header by which a thing is made only where there is none. */
 export const ifMatchOrNone = ifMatch.extend({
@@ -16,17 +14,18 @@ export const ifMatchOrNone = ifMatch.extend({
 });
 
 /** The version in `If-Match`: bare, quoted or weak; `*` asks for nothing. Throws `malformed`. */
-export function versionOf(header: string | undefined): number | undefined {
-  if (header === undefined || header.trim() === "*") return undefined;
-  const version = /^(?:W\/)?("?)(\d{1,15})\1$/.exec(header.trim())?.[2];
-  if (!version) throw new HubError("malformed", "header.If-Match: must be a version, as the ETag told it");
+export function versionOf(headers: z.output<typeof ifMatch>): number | undefined {
+  const header = headers["If-Match"]?.trim();
+  if (header === undefined || header === "*") return undefined;
+  const version = /^(?:W\/)?("?)(\d{1,15})\1$/.exec(header)?.[2];
+  if (!version) throw new HubError("malformed", "header.If-Match: must be a version");
   return Number(version);
 }
 
 /** The version in `If-Match`; 0, that of what is not there, with `If-None-Match: *`. Throws `malformed`. */
-export function versionOrNone(headers: z.infer<typeof ifMatchOrNone>): number | undefined {
+export function versionOrNone(headers: z.output<typeof ifMatchOrNone>): number | undefined {
   const none = headers["If-None-Match"];
-  if (none === undefined) return versionOf(headers["If-Match"]);
+  if (none === undefined) return versionOf(headers);
   if (none.trim() !== "*" || headers["If-Match"] !== undefined)
     throw new HubError("malformed", "header.If-None-Match: must be *, and alone");
   return 0;

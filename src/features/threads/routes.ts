@@ -137,7 +137,7 @@ export function addThreads(app: App, options: AppOptions): void {
   app.openapi(remove, async (c) => {
     await callerIn(c, options);
     const { thread_id } = c.req.valid("param");
-    const if_version = versionOf(c.req.valid("header")["If-Match"]);
+    const if_version = versionOf(c.req.valid("header"));
     const hub = c.var.exchange.hub();
     const deleted = await hub.store.threads.delete(thread_id, hub.now(), if_version).catch(refused);
     return c.json({ deleted }, 200);

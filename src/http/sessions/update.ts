@@ -87,7 +87,7 @@ export function addUpdate(app: App, options: AppOptions): void {
   app.openapi(route, async (c) => {
     const caller = await callerOf(c.req.raw.headers, options.keys);
     const body = c.req.valid("json");
-    const if_version = versionOf(c.req.valid("header")["If-Match"]);
+    const if_version = versionOf(c.req.valid("header"));
     const target = await targetOf(c, caller, body, options);
     const message = body.message === undefined ? undefined : messageOf(body.message, caller);
     const { channel } = body;
