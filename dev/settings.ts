@@ -53,6 +53,7 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
       KIOSK_API_KEY: "dev-kiosk-key",
       WEB_API_KEY: "dev-web-key",
       ADMIN_API_KEY: "dev-admin-key",
+      BOT_API_KEY: "dev-bot-key",
       // A phone typed at the kiosk finds its session at once here. A deployed hub asks for proof by default.
       KIOSK_PHONE_POLICY: "trust",
       TELEGRAM_BOT_TOKEN: "1000001:dev-telegram-token",

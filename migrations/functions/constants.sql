@@ -45,6 +45,18 @@ language sql immutable parallel safe as $$ select 30 $$;
 create or replace function hub.found_sessions() returns integer
 language sql immutable parallel safe as $$ select 20 $$;
 
+-- The limit for a thread's data and metadata together, in bytes of compact JSON.
+create or replace function hub.thread_bytes() returns integer
+language sql immutable parallel safe as $$ select 1048576 $$;
+
+-- How many days the row of an expired thread is kept, so that reading it answers thread_expired.
+create or replace function hub.expired_thread_days() returns integer
+language sql immutable parallel safe as $$ select 7 $$;
+
+-- How long after a session's end its rating may be changed, and its ended tokens may rate it.
+create or replace function hub.rating_changes_for() returns interval
+language sql immutable parallel safe as $$ select interval '24 hours' $$;
+
 -- All constants of this file, by name. Durations are in milliseconds.
 create or replace function hub.constants() returns jsonb
 language sql stable as $$
@@ -61,6 +73,9 @@ language sql stable as $$
     'erased_days', hub.erased_days(),
     'dead_letter_days', hub.dead_letter_days(),
     'found_sessions', hub.found_sessions(),
+    'rating_changes_ms', extract(epoch from hub.rating_changes_for()) * 1000,
+    'thread_bytes', hub.thread_bytes(),
+    'expired_thread_days', hub.expired_thread_days(),
     'at_once_ms', extract(epoch from timestamptz 'epoch' - hub.at_once('epoch')) * 1000,
     'identity_ranks', (
       select jsonb_object_agg(k, hub.identity_rank(k))

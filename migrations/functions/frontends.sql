@@ -248,22 +248,22 @@ begin
 end
 $$;
 
--- Ends a session on every channel and deletes its tokens. p: {now, kiosk_idle_ms, token_hash}. Returns {session,
--- token_hashes}. Refuses session_not_found and session_expired.
+-- Ends a session on every channel and deletes its tokens; they may still rate it for rating_changes_for(). Of {summary,
+-- rating, feedback} a key that is absent from p is unchanged. p: {now, kiosk_idle_ms, token_hash, summary, rating, feedback}.
+-- Returns {session, token_hashes}. Refuses session_not_found and session_expired.
 create or replace function public.hub_end(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   c constant hub.context := hub.context_of(p);
   s public.sessions := hub.find_live(p ->> 'token_hash', null, c);
-  v_tokens jsonb;
 begin
   update public.sessions
-    set status = 'logged_out', ended_at = c.now, updated_at = c.now, version = version + 1
+    set status = 'logged_out', ended_at = c.now, updated_at = c.now, version = version + 1,
+        summary = coalesce(p ->> 'summary', summary), rating = coalesce((p ->> 'rating')::smallint, rating),
+        feedback = coalesce(p ->> 'feedback', feedback)
     where session_id = s.session_id
     returning * into s;
-  with dead as (delete from public.session_tokens where session_id = s.session_id returning token_hash)
-    select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
-  return jsonb_build_object('session', hub.session_document(s), 'token_hashes', v_tokens);
+  return jsonb_build_object('session', hub.session_document(s), 'token_hashes', hub.end_tokens(s.session_id, c.now));
 end
 $$;
 

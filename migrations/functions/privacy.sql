@@ -209,7 +209,7 @@ begin
 end
 $$;
 
--- Erases a customer's content and identities and ends their sessions. The rows stay, so that counts stay right. p:
+-- Erases a customer's content, identities and threads and ends their sessions. The rows stay, so that counts stay right. p:
 -- {now, actor, customer_id | session_id}. Returns {sessions, messages, session_ids, token_hashes, identities: [{kind,
 -- value}]}.
 create or replace function public.hub_erase(p jsonb) returns jsonb
@@ -226,10 +226,13 @@ begin
   if hub.customer_of(p) is distinct from v_customer then
     raise exception 'the customer has just changed' using errcode = 'serialization_failure';
   end if;
+  perform hub.erase_threads(array[
+    p ->> 'customer_id', (select customer_id from public.customers where customer_key = v_customer)]);
   v_identities := hub.erase_identities(v_customer);
   with dead as (delete from public.session_tokens where session_id = any (v_ids) returning token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
   delete from public.links where token_hash in (select jsonb_array_elements_text(v_tokens));
+  delete from public.ended_tokens where session_id = any (v_ids);
   perform hub.erase_work(v_ids);
   v_messages := hub.erase_messages(v_ids, v_now);
   update public.sessions

@@ -28,8 +28,8 @@ begin
 end
 $$;
 
--- Marks active sessions past their expiry as expired, deletes codes, links and rate limits that no longer count, and
--- folds the counts. p: {now, limit}. Returns {expired}: the number of sessions.
+-- Marks active sessions past their expiry as expired, empties threads past theirs, deletes codes, links and rate limits that
+-- no longer count, and folds the counts. p: {now, limit}. Returns {expired}: the number of sessions.
 create or replace function public.hub_expire(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -43,6 +43,10 @@ begin
     select link_hash from public.links where expires_at <= v_now limit v_limit for update skip locked);
   delete from public.rate_limits where key in (
     select key from public.rate_limits where ends_at <= v_now - interval '24 hours' limit v_limit for update skip locked);
+  delete from public.ended_tokens where token_hash in (
+    select token_hash from public.ended_tokens
+    where ended_at <= v_now - hub.rating_changes_for() limit v_limit for update skip locked);
+  perform hub.expire_threads(v_limit, v_now);
   perform hub.fold_counts();
   return jsonb_build_object('expired', v_expired);
 end

@@ -6,6 +6,7 @@ const DEVELOPMENT_SECRETS: Readonly<Record<string, string>> = {
   KIOSK_API_KEY: "dev-kiosk-key",
   WEB_API_KEY: "dev-web-key",
   ADMIN_API_KEY: "dev-admin-key",
+  BOT_API_KEY: "dev-bot-key",
   TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret",
   WHATSAPP_APP_SECRET: "dev-app-secret",
   WHATSAPP_VERIFY_TOKEN: "dev-verify-token",
@@ -32,17 +33,20 @@ const hubSchema = z.object({
   KIOSK_API_KEY: keys,
   WEB_API_KEY: keys,
   ADMIN_API_KEY: keys,
+  BOT_API_KEY: keys,
   CORS_ORIGINS: list.refine(
     (items) => items.every(isOrigin),
     "must be origins such as https://shop.example, or *",
   ),
   CONVERSATION_STORAGE_BACKEND: z
     .string()
+    .trim()
     .toLowerCase()
-    .pipe(z.enum(["supabase", "postgres", "memory"]))
+    .pipe(z.enum(["database", "supabase", "postgres", "postgresql", "memory"]))
     .optional(),
   FEATURE_SUPABASE_WRITE: onOff,
   REDIS_SESSION_TTL: z.coerce.number().int().min(1).default(86_400),
+  CONVERSATION_TIMEOUT_HOURS: z.coerce.number().positive().max(8_760).default(24),
   SESSION_TTL_HOURS: z.coerce.number().positive().max(87_600).default(168),
   SESSION_RETENTION_DAYS: days.default(30),
   // At least 8 days: platforms redeliver a message for up to a week, and the hub must still know it then.
@@ -79,7 +83,12 @@ type Backend =
 
 /** The settings of the README's table, without those of a single channel or bot. */
 export interface Config {
-  readonly keys: { readonly kiosk: string[]; readonly web: string[]; readonly admin: string[] };
+  readonly keys: {
+    readonly kiosk: string[];
+    readonly web: string[];
+    readonly admin: string[];
+    readonly bot: string[];
+  };
   readonly corsOrigins: string[];
   /** Whether pages of `http://localhost` and other local origins may call too, from any port. */
   readonly localOrigins: boolean;
@@ -87,6 +96,8 @@ export interface Config {
   readonly upstash?: { readonly url: string; readonly token: string };
   readonly cacheTtlSeconds: number;
   readonly sessionTtlMs: number;
+  /** How long a bot's thread is kept after its last use, unless the thread has its own `ttl_hours`. */
+  readonly threadTtlMs: number;
   /** How long a session is kept after its end. */
   readonly retentionMs: number;
   /** How long a message is kept. Absent: as long as its session. */
@@ -117,7 +128,12 @@ export function configOf(env: Env): Config {
   const backend = hub && attempt(problems, () => backendOf(hub, { supabase, hyperdrive }));
   if (!hub || !backend || problems.length > 0) throw new HubError("misconfigured", problems.join("; "));
   return {
-    keys: { kiosk: hub.KIOSK_API_KEY, web: hub.WEB_API_KEY, admin: hub.ADMIN_API_KEY },
+    keys: {
+      kiosk: hub.KIOSK_API_KEY,
+      web: hub.WEB_API_KEY,
+      admin: hub.ADMIN_API_KEY,
+      bot: hub.BOT_API_KEY,
+    },
     corsOrigins: hub.CORS_ORIGINS,
     localOrigins: isDevelopment(env),
     backend,
@@ -126,6 +142,7 @@ export function configOf(env: Env): Config {
     }),
     cacheTtlSeconds: hub.REDIS_SESSION_TTL,
     sessionTtlMs: hub.SESSION_TTL_HOURS * 3_600_000,
+    threadTtlMs: hub.CONVERSATION_TIMEOUT_HOURS * 3_600_000,
     retentionMs: hub.SESSION_RETENTION_DAYS * DAY_MS,
     ...(hub.MESSAGE_RETENTION_DAYS && { messageRetentionMs: hub.MESSAGE_RETENTION_DAYS * DAY_MS }),
     passwordRetentionMs: hub.PASSWORD_RETENTION_DAYS * DAY_MS,
@@ -156,12 +173,16 @@ interface Databases {
  */
 function backendOf(hub: Hub, { supabase, hyperdrive }: Databases): Backend {
   if (!hub.FEATURE_SUPABASE_WRITE) return { name: "memory" };
-  const fallback = supabase ? "supabase" : hyperdrive ? "postgres" : "memory";
-  switch (hub.CONVERSATION_STORAGE_BACKEND ?? fallback) {
+  const database = supabase ? "supabase" : hyperdrive ? "postgres" : undefined;
+  const chosen = hub.CONVERSATION_STORAGE_BACKEND ?? database ?? "memory";
+  switch (chosen === "database" ? database : chosen) {
+    case undefined:
+      throw missing("database", "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY, or the HYPERDRIVE binding, are");
     case "supabase":
       if (!supabase) throw missing("supabase", "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY are");
       return { name: "supabase", url: supabase.SUPABASE_URL, key: supabase.SUPABASE_SERVICE_ROLE_KEY };
     case "postgres":
+    case "postgresql":
       if (!hyperdrive) throw missing("postgres", "the HYPERDRIVE binding is");
       return { name: "postgres", connectionString: hyperdrive.HYPERDRIVE.connectionString };
     case "memory":

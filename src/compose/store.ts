@@ -55,7 +55,7 @@ export function storeOpener(
 }
 
 function settingsOf(
-  { sessionTtlMs, language }: Config,
+  { sessionTtlMs, threadTtlMs, language }: Config,
   { history, batch = false }: Bot,
   channels: Readonly<Record<string, Channel>>,
 ): StoreSettings {
@@ -64,6 +64,7 @@ function settingsOf(
   );
   return {
     sessionTtlMs,
+    threadTtlMs,
     ...tokenIdleOf(channels),
     leaseMs: LEASE_MS,
     history,

@@ -79,7 +79,8 @@ function keysOf(value: Json): number {
   return items.reduce((sum: number, item) => sum + keysOf(item), Array.isArray(value) ? 0 : items.length);
 }
 
-function isDeeper(value: unknown, levels: number): boolean {
+/** Whether objects and arrays nest deeper than `levels`. */
+export function isDeeper(value: unknown, levels: number): boolean {
   if (value === null || typeof value !== "object") return false;
   if (levels === 0) return true;
   for (const item of Object.values(value)) if (isDeeper(item, levels - 1)) return true;

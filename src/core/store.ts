@@ -1,4 +1,5 @@
 import type { Privacy } from "../features/privacy/privacy.ts";
+import type { Threads } from "../features/threads/threads.ts";
 import type { Notices } from "./identity/notices.ts";
 import type { Proofs } from "./identity/proofs.ts";
 import type { Operations } from "./operations.ts";
@@ -15,6 +16,7 @@ export interface Store {
   readonly operations: Operations;
   readonly proofs: Proofs;
   readonly privacy: Privacy;
+  readonly threads: Threads;
   /** The journal's waiting entries. Absent without Upstash: `receive` then throws while the store is down. */
   readonly journal?: Backlog;
   /** Resolves when the store answers; throws `unavailable`. */
@@ -42,6 +44,8 @@ export interface StoreSettings {
   readonly language?: string;
   /** How long a kiosk's token lives without use, in ms. Absent: as long as its session. */
   readonly kioskIdleMs?: number;
+  /** How long a thread lives after its last use, in ms, unless it has its own lifetime. Absent: a day. */
+  readonly threadTtlMs?: number;
   /** The notices to customers about their identities. */
   readonly notices?: Notices;
 }

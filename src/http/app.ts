@@ -7,6 +7,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
+import { addThreads } from "../features/threads/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDocs } from "./docs.ts";
@@ -34,6 +35,7 @@ import {
 } from "./request.ts";
 import { addEnd } from "./sessions/end.ts";
 import { addFind } from "./sessions/find.ts";
+import { addRate } from "./sessions/rate.ts";
 import { addRestore } from "./sessions/restore.ts";
 import { addStart } from "./sessions/start.ts";
 import { addUpdate } from "./sessions/update.ts";
@@ -86,6 +88,7 @@ export function createApp(options: AppOptions): App {
   addRestore(app, options);
   addUpdate(app, options);
   addEnd(app, options);
+  addRate(app, options);
   addVerify(app, options);
   addLink(app, options);
   addPasswords(app, options);
@@ -97,6 +100,7 @@ export function createApp(options: AppOptions): App {
   addCallerWebhooks(app, options);
   addFind(app, options);
   addPrivacy(app, options);
+  addThreads(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

@@ -3,8 +3,11 @@ import { isOneOf, sha256Hex } from "../core/signature.ts";
 
 /** What an API key opens. */
 type Scope = "kiosk" | "web" | "admin";
-/** The API keys of each scope. A scope with an empty list is closed. */
-export type Keys = Readonly<Record<Scope, readonly string[]>>;
+/**
+ * The API keys of each scope. A scope with an empty list is closed. A key in `bot` has none of these scopes: it opens
+ * threads, and every other route answers 401 to it.
+ */
+export type Keys = Readonly<Record<Scope, readonly string[]>> & { readonly bot?: readonly string[] };
 
 /** The caller: a device with a session token, a program of the shop with an API key, both, or neither. */
 export interface Caller {
@@ -21,16 +24,21 @@ const LONGEST = 512;
 
 /** Reads `Authorization: Bearer`, `X-Session-Token` and `X-API-Key`. Throws `unauthorized` for an unknown API key. */
 export async function callerOf(headers: Headers, keys: Keys): Promise<Caller> {
+  const { token, key } = credentialsIn(headers);
+  return {
+    ...(token && { token_hash: await sha256Hex(token) }),
+    ...(key && (await holderOf(key, keys))),
+  };
+}
+
+function credentialsIn(headers: Headers): { token: string | undefined; key: string | undefined } {
   const bearer = /^Bearer +(\S+) *$/i.exec(headers.get("authorization") ?? "")?.[1];
   const isToken = bearer?.startsWith(TOKEN_PREFIX);
   const token = headers.get("x-session-token") || (isToken ? bearer : undefined);
   const key = headers.get("x-api-key") || (isToken ? undefined : bearer);
   if ((token?.length ?? 0) > LONGEST || (key?.length ?? 0) > LONGEST)
     throw new HubError("unauthorized", "the credentials are not of this hub");
-  return {
-    ...(token && { token_hash: await sha256Hex(token) }),
-    ...(key && (await holderOf(key, keys))),
-  };
+  return { token, key };
 }
 
 async function holderOf(key: string, keys: Keys): Promise<Required<Pick<Caller, "scopes" | "actor">>> {
@@ -47,7 +55,7 @@ export async function namesOf(keys: Keys): Promise<string[]> {
   return Promise.all([...byKey].map(([key, scope]) => nameOf(scope, key)));
 }
 
-async function nameOf(scope: Scope, key: string): Promise<string> {
+async function nameOf(scope: Scope | "bot", key: string): Promise<string> {
   return `${scope}:${(await sha256Hex(key)).slice(0, 8)}`;
 }
 
@@ -56,6 +64,25 @@ export async function adminOf(headers: Headers, keys: Keys): Promise<string> {
   const { scopes, actor } = await callerOf(headers, keys);
   if (!scopes || !actor) throw new HubError("unauthorized", "an admin key is needed");
   if (!scopes.has("admin")) throw new HubError("forbidden", "an admin key is needed");
+  return actor;
+}
+
+/** The name of a bot's key; undefined for any other caller. */
+export async function botOf(headers: Headers, { bot = [] }: Keys): Promise<string | undefined> {
+  const { key } = credentialsIn(headers);
+  return key && (await isOneOf(key, bot)) ? nameOf("bot", key) : undefined;
+}
+
+/**
+ * The name of the key that opens threads: a bot's, a web or an admin key. Throws `unauthorized` without one of them and
+ * `forbidden` for a kiosk's.
+ */
+export async function programOf(headers: Headers, keys: Keys): Promise<string> {
+  const bot = await botOf(headers, keys);
+  if (bot) return bot;
+  const { scopes, actor } = await callerOf(headers, keys);
+  if (!scopes || !actor) throw new HubError("unauthorized", "a bot's, a web or an admin key is needed");
+  if (!scopes.has("web")) throw new HubError("forbidden", "a bot's, a web or an admin key is needed");
   return actor;
 }
 

@@ -1,4 +1,4 @@
-import type { MiddlewareHandler } from "hono";
+import type { Context, MiddlewareHandler } from "hono";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 
@@ -28,12 +28,37 @@ export async function readBody(request: Request, limit: number): Promise<Uint8Ar
  */
 export function jsonBody(limit: number): MiddlewareHandler {
   return async (c, next) => {
-    if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
-      throw new HubError("unsupported_media_type", "the body must be application/json");
-    const value = parseJson(await readBody(c.req.raw, limit));
-    c.req.bodyCache.text = Promise.resolve(JSON.stringify(value)) as never;
+    refuseOtherTypes(c);
+    cacheJson(c, parseJson(await readBody(c.req.raw, limit)));
     await next();
   };
+}
+
+/** As `jsonBody`; an empty body of any type counts as an empty object. */
+export function optionalJsonBody(limit: number): MiddlewareHandler {
+  return async (c, next) => {
+    const bytes = await readBody(c.req.raw, limit);
+    if (bytes.byteLength > 0) refuseOtherTypes(c);
+    else c.req.raw = withoutBody(c.req.raw);
+    cacheJson(c, bytes.byteLength > 0 ? parseJson(bytes) : {});
+    await next();
+  };
+}
+
+/** The same request without a body and without a content type. */
+function withoutBody({ url, method, headers }: Request): Request {
+  const rest = new Headers(headers);
+  rest.delete("content-type");
+  return new Request(url, { method, headers: rest });
+}
+
+function refuseOtherTypes(c: Context): void {
+  if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
+    throw new HubError("unsupported_media_type", "the body must be application/json");
+}
+
+function cacheJson(c: Context, value: unknown): void {
+  c.req.bodyCache.text = Promise.resolve(JSON.stringify(value)) as never;
 }
 
 function tooLarge(limit: number): HubError {

@@ -16,11 +16,16 @@ const MEANINGS: Record<ErrorCode, string> = {
     "the phone's digits may be those of several people; write it with + and the country's prefix",
   session_not_found: "no such session, or it ended or signed out",
   session_expired: "the session was not used for longer than its lifetime",
+  thread_not_found: "no such thread; it was deleted, or expired more than a week ago",
+  thread_expired: "the thread was not used for longer than its lifetime; its data is deleted",
   not_found: "no such thing",
   method_not_allowed: "see the Allow header",
-  version_conflict: "the session changed since the version in If-Match",
+  version_conflict: "it changed since the version in If-Match",
   merge_required:
     "the sessions of two customers would become one: `details.sessions` names both; ask the customer, then send the same request again with `merge` true or false",
+  rating_closed: "the session has a rating and ended more than a day ago",
+  precondition_failed:
+    "the thread is not at the version in If-Match, or it exists although If-None-Match is `*`",
   payload_too_large: "the body or one of its documents is too large",
   unsupported_media_type: "the body must be application/json",
   too_many_requests: "wait as long as Retry-After says",

@@ -1,5 +1,5 @@
 import { HubError } from "../core/errors.ts";
-import { callerOf } from "./auth.ts";
+import { botOf, callerOf } from "./auth.ts";
 import { type AppOptions, CHANNEL_ALIASES, describe, type HttpContext } from "./request.ts";
 
 /** Cloudflare's rate limiting binding: https://developers.cloudflare.com/workers/runtime-apis/bindings/rate-limit/ */
@@ -30,10 +30,13 @@ const ENTRIES = new Set([
 const DEVICES = new Set([
   "/session/update",
   "/session/live",
+  "/session/rate",
   "/webhooks/kiosk",
   "/webhooks/web",
   "/webhooks/chat",
 ]);
+/** Ratings count as one route, whatever session they are for. */
+const RATINGS = /^\/api\/sessions\/[^/]+\/rate\/?$/;
 const ROUTE_PERIOD_MS = 60_000;
 const CALLER_PERIOD_MS = 10_000;
 
@@ -58,8 +61,9 @@ export function limitRate(options: AppOptions) {
     if ((entry || device || caller) && !isFree(method, path, options) && !(await holdsKey(c, options))) {
       const network = networkOf(c.req.raw.headers);
       if (caller && (await refuses(caller, network))) throw tooMany(CALLER_PERIOD_MS);
-      const route = ENTRIES.has(path) ? entry : DEVICES.has(path) ? device : undefined;
-      if (route && (await refuses(route, `${path} ${network}`))) throw tooMany(ROUTE_PERIOD_MS);
+      const name = RATINGS.test(path) ? "/session/rate" : path;
+      const route = ENTRIES.has(name) ? entry : DEVICES.has(name) ? device : undefined;
+      if (route && (await refuses(route, `${name} ${network}`))) throw tooMany(ROUTE_PERIOD_MS);
     }
     await next();
   };
@@ -96,7 +100,8 @@ function isFree(method: string, path: string, { postedWith }: AppOptions): boole
 
 async function holdsKey(c: HttpContext, { keys }: AppOptions): Promise<boolean> {
   try {
-    return (await callerOf(c.req.raw.headers, keys)).scopes !== undefined;
+    const { headers } = c.req.raw;
+    return (await botOf(headers, keys)) !== undefined || (await callerOf(headers, keys)).scopes !== undefined;
   } catch {
     return false; // The route itself answers with the error.
   }

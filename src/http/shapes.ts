@@ -49,16 +49,27 @@ export const sessionSchema = z
     metadata: document,
     version: z.int().openapi({ description: "Compared with `If-Match`; also the ETag." }),
     message_count: z.int(),
-    rating: z.int().nullable().openapi({
-      description: "1 to 5. The shop writes it in the database; no route sets it.",
-    }),
-    feedback: z.string().nullable().openapi({ description: "The customer's feedback; set as `rating`." }),
-    summary: z.string().nullable().openapi({ description: "A summary of the session; set as `rating`." }),
+    rating: z
+      .int()
+      .nullable()
+      .openapi({ description: "1 to 5, as given to `POST /api/sessions/{id}/rate` or `/session/end`." }),
+    feedback: z
+      .string()
+      .nullable()
+      .openapi({ description: "The customer's feedback; given with the rating." }),
+    summary: z
+      .string()
+      .nullable()
+      .openapi({ description: "A summary of the session, as given to `/session/end`; else null." }),
     created_at: instant,
     updated_at: instant,
     last_activity: instant,
     expires_at: instant,
     ended_at: instant.nullable(),
+    duration_seconds: z.int().nullable().openapi({
+      description:
+        "From its beginning to its end, or to its last activity if it expired; `null` while it is active.",
+    }),
   })
   .openapi("Session");
 
@@ -160,8 +171,16 @@ export function viewSession(session: Session): z.infer<typeof sessionSchema> {
     last_activity: session.last_activity.toISOString(),
     expires_at: session.expires_at.toISOString(),
     ended_at: session.ended_at?.toISOString() ?? null,
+    duration_seconds: durationOf(session),
     ...otherIdentities(session),
   };
+}
+
+/** In whole seconds; null while the session is active. An expired session lasted until its last activity. */
+function durationOf({ status, created_at, last_activity, ended_at }: Session): number | null {
+  if (!ended_at) return null;
+  const end = status === "expired" ? last_activity : ended_at;
+  return Math.max(0, Math.floor((end.getTime() - created_at.getTime()) / 1_000));
 }
 
 function otherIdentities(session: Session): Record<string, string> {

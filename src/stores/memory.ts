@@ -6,6 +6,7 @@ import { memoryPrivacy } from "./memory/privacy.ts";
 import { memoryProofs } from "./memory/proofs.ts";
 import { memorySessions } from "./memory/sessions.ts";
 import { newTables } from "./memory/tables.ts";
+import { memoryThreads } from "./memory/threads.ts";
 
 /**
  * The store in memory: all data is lost with the process. It is the executable specification that the SQL store is
@@ -20,6 +21,7 @@ export function memoryStore(settings: StoreSettings): Store {
     operations: memoryOperations(tables),
     proofs: memoryProofs(tables),
     privacy: memoryPrivacy(tables),
+    threads: memoryThreads(tables),
     ping: async () => {},
   };
 }

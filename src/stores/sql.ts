@@ -2,6 +2,8 @@ import { HubError } from "../core/errors.ts";
 import { NOTICES } from "../core/identity/notices.ts";
 import type { Store, StoreSettings } from "../core/store.ts";
 import { sqlPrivacy } from "../features/privacy/sql.ts";
+import { sqlThreads } from "../features/threads/sql.ts";
+import { THREAD_TTL_MS } from "../features/threads/thread.ts";
 import type { Row } from "./rows.ts";
 import { sqlConversations } from "./sql/conversations.ts";
 import { sqlHousekeeping } from "./sql/housekeeping.ts";
@@ -33,6 +35,8 @@ export type SqlFunction =
   | "hub_ping"
   | "hub_update"
   | "hub_end"
+  | "hub_rate"
+  | "hub_sessions"
   | "hub_sign_out"
   | "hub_messages"
   | "hub_request_code"
@@ -47,6 +51,11 @@ export type SqlFunction =
   | "hub_export"
   | "hub_erase"
   | "hub_audit"
+  | "hub_put_thread"
+  | "hub_thread"
+  | "hub_delete_thread"
+  | "hub_threads"
+  | "hub_threads_kept"
   | "hub_expire"
   | "hub_purge";
 
@@ -78,6 +87,7 @@ export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
     operations: sqlOperations(ask, lease),
     proofs: sqlProofs(ask, people),
     privacy: sqlPrivacy(ask),
+    threads: sqlThreads(ask, settings.threadTtlMs ?? THREAD_TTL_MS),
     ping: async () => {
       await ask("hub_ping", {});
     },

@@ -24,10 +24,12 @@ import { pace } from "./pace.ts";
 import { passwords } from "./passwords.ts";
 import { planted } from "./planted.ts";
 import { privacy } from "./privacy.ts";
+import { ratings } from "./ratings.ts";
 import { reading } from "./reading.ts";
 import { retention } from "./retention.ts";
 import { returning } from "./returning.ts";
 import { sessions } from "./sessions.ts";
+import { threads } from "./threads.ts";
 import { tokens } from "./tokens.ts";
 import { turns } from "./turns.ts";
 
@@ -60,9 +62,11 @@ export function storeContract(name: string, make: Make): void {
     describe("privacy", () => privacy(make));
     describe("erased and unseen people", () => forgetting(make));
     describe("state and authors of messages", () => reading(make));
+    describe("ratings and lists of sessions", () => ratings(make));
     describe("retention", () => retention(make));
     describe("operations", () => operations(make));
     describe("housekeeping", () => housekeeping(make));
+    describe("threads of bots and tools", () => threads(make));
     describe("messages from the journal", () => journaled(make));
   });
 }

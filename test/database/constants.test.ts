@@ -5,8 +5,10 @@ import { CODE_MS, CODE_TRIES, FRESH_MS, LINK_MS } from "../../src/core/identity/
 import { PATCH_DEPTH, PATCH_KEYS } from "../../src/core/json.ts";
 import { STATUS_LADDER } from "../../src/core/messages/message.ts";
 import { HISTOGRAM_BOUNDS_MS } from "../../src/core/operations.ts";
+import { RATING_CHANGES_MS } from "../../src/core/sessions/rating.ts";
 import { DOCUMENT_BYTES, MOST_FOUND } from "../../src/core/sessions/session.ts";
 import { DEAD_LETTER_DAYS, ERASED_DAYS } from "../../src/core/sweep/housekeeping.ts";
+import { EXPIRED_THREAD_DAYS, THREAD_BYTES } from "../../src/features/threads/thread.ts";
 import { AT_ONCE_MS } from "../../src/stores/memory/tables.ts";
 import { createDatabase } from "../support/stack.ts";
 
@@ -29,6 +31,9 @@ test("numbers and rules that the database and TypeScript both have are the same"
     erased_days: ERASED_DAYS,
     dead_letter_days: DEAD_LETTER_DAYS,
     found_sessions: MOST_FOUND,
+    rating_changes_ms: RATING_CHANGES_MS,
+    thread_bytes: THREAD_BYTES,
+    expired_thread_days: EXPIRED_THREAD_DAYS,
     at_once_ms: AT_ONCE_MS,
   });
   expect(Object.keys(identity_ranks)).toContain("telegram_chat_id");

@@ -6,6 +6,7 @@ const ROUTES = [
   "DELETE /api/customers/{id}",
   "DELETE /api/sessions/{id}",
   "DELETE /api/sessions/{id}/devices/{device_id}",
+  "DELETE /api/threads/{thread_id}",
   "DELETE /session/devices/{device_id}",
   "DELETE /session/identities/{kind}",
   "GET /",
@@ -13,9 +14,12 @@ const ROUTES = [
   "GET /api/customers/{id}/export",
   "GET /api/dead-letters",
   "GET /api/sessions",
+  "GET /api/sessions/{id}",
   "GET /api/sessions/{id}/devices",
   "GET /api/sessions/{id}/export",
   "GET /api/sessions/{id}/messages",
+  "GET /api/threads",
+  "GET /api/threads/{thread_id}",
   "GET /docs",
   "GET /health",
   "GET /metrics",
@@ -26,6 +30,7 @@ const ROUTES = [
   "GET /session/restore",
   "GET /webhooks/{channel}",
   "POST /api/dead-letters/{id}/retry",
+  "POST /api/sessions/{id}/rate",
   "POST /auth/login",
   "POST /auth/logout",
   "POST /auth/password",
@@ -42,6 +47,7 @@ const ROUTES = [
   "POST /webhooks/telegram",
   "POST /webhooks/web",
   "POST /webhooks/whatsapp",
+  "PUT /api/threads/{thread_id}",
 ];
 
 async function documentOf(hub = testHub()): Promise<any> {

@@ -172,17 +172,27 @@ describe("GET /api/sessions", () => {
       expect(body.sessions).toMatchObject([{ phone: PHONE }]);
     }
     const nobody = await call(hub, "/api/sessions?whatsapp_user_id=US.1", { headers: keys.admin });
-    expect([nobody.status, nobody.body]).toEqual([200, { sessions: [] }]);
+    expect([nobody.status, nobody.body]).toEqual([200, { sessions: [], cursor: null, counts: null }]);
   });
 
-  test.for(["", "?phone=12", "?phone=%2B4915112340001&customer_id=1", "?email=a@b.example"])(
-    "refuses %j",
-    async (query) => {
-      expect((await call(strictHub(), `/api/sessions${query}`, { headers: keys.admin })).code).toBe(
-        "malformed",
-      );
-    },
-  );
+  test.for([
+    "?phone=12",
+    "?phone=%2B4915112340001&customer_id=1",
+    "?phone=%2B4915112340001&status=active",
+    "?telegram_chat_id=11&limit=5",
+    "?phone=%2B4915112340001&telegram_chat_id=11",
+    "?status=open",
+    "?channel=fax",
+    "?active_since=yesterday",
+    "?q=",
+    "?after=1",
+    "?limit=201",
+    "?email=a@b.example",
+  ])("refuses %j", async (query) => {
+    expect((await call(strictHub(), `/api/sessions${query}`, { headers: keys.admin })).code).toBe(
+      "malformed",
+    );
+  });
 
   test("is for operators only", async () => {
     const hub = strictHub();

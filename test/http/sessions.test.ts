@@ -48,6 +48,7 @@ describe("POST /session/start", () => {
       last_activity: "2026-11-02T10:00:00.000Z",
       expires_at: "2026-11-09T10:00:00.000Z",
       ended_at: null,
+      duration_seconds: null,
     });
   });
 

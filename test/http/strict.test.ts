@@ -34,7 +34,7 @@ describe("an unknown field or parameter", () => {
     const bodiless = (await operationsOf(hub)).filter(
       ({ method, body, path }) => method !== "GET" && !body && !isPlatforms(path),
     );
-    expect(bodiless.map(({ path }) => path)).toContain("/session/end");
+    expect(bodiless.map(({ path }) => path)).toContain("/session/signout");
     for (const { method, path } of bodiless) {
       const headers = { ...bearer, ...keys.admin, "content-type": "application/json" };
       const init = (body: string) => ({ method, headers, body });
@@ -42,14 +42,15 @@ describe("an unknown field or parameter", () => {
       expect([method, path, refused.status]).toEqual([method, path, 400]);
       expect(refused.body.error.message).toBe("body: unknown field everywhere");
     }
-    const ended = await call(hub, "/session/end", { method: "POST", headers: bearer, body: "{}" });
-    expect(ended.status).toBe(200);
+    const out = await call(hub, "/session/signout", { method: "POST", headers: bearer, body: "{}" });
+    expect(out.status).toBe(200);
   });
 
   test.for([
     ["/session/update", { daat: {} }, "body: unknown field daat"],
     ["/session/update", { message: { text: "x", rol: "user" } }, "body.message: unknown field rol"],
     ["/session/start", { channel: "web", a: 1, b: 2 }, "body: unknown fields a, b"],
+    ["/session/end", { everywhere: true }, "body: unknown field everywhere"],
     ["/webhooks/web", { external_id: "1", text: "x", txt: "y" }, "body: unknown field txt"],
     [
       "/webhooks/web",

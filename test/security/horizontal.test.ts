@@ -26,6 +26,8 @@ async function victimOf(hub: StrictHub) {
   await call(hub, "/session/update", post({ metadata: { note: "CANARY" }, language: "de" }, web.bearer));
   await call(hub, "/webhooks/web", post({ external_id: "v1", text: "CANARY" }, web.bearer));
   await call(hub, "/auth/signup", post({ password }, web.bearer));
+  const thread = { ...post({ user_id: "103", data: { note: "CANARY" } }, keys.web), method: "PUT" };
+  await call(hub, "/api/threads/web", thread);
   const { devices } = (await call(hub, "/session/devices", { headers: web.bearer })).body;
   const page = await call(hub, "/session/messages", { headers: web.bearer });
   const known = {
@@ -42,6 +44,11 @@ async function victimOf(hub: StrictHub) {
     visitor_id: "11",
     external_id: "v1",
     reply_to: "v1",
+    thread_id: "web",
+    user_id: "103",
+    rating: 1,
+    feedback: "a stranger's",
+    summary: "a stranger's",
     code: "000000",
     password: "a guessed password",
     new_password: "a chosen password",
@@ -103,6 +110,8 @@ function requestsFor(
     without("phone", "telegram_chat_id", "whatsapp_user_id"),
     without("telegram_chat_id", "whatsapp_user_id", "customer_id"),
     without("phone", "whatsapp_user_id", "customer_id"),
+    without("telegram_chat_id", "whatsapp_user_id", "customer_id", "channel", "after", "limit"),
+    without("phone", "telegram_chat_id", "whatsapp_user_id", "channel", "after"),
   ];
   const paths = [
     ...new Set(
@@ -141,6 +150,14 @@ const WAYS: Way[] = [
     async (hub) => {
       const { bearer } = await begin(hub);
       await call(hub, "/session/signout", { method: "POST", headers: bearer });
+      return bearer;
+    },
+  ],
+  [
+    "a token that died with its session",
+    async (hub) => {
+      const { bearer } = await begin(hub);
+      await call(hub, "/session/end", { method: "POST", headers: bearer });
       return bearer;
     },
   ],
@@ -201,6 +218,8 @@ test("the same requests with the victim's own token, or an admin key, show it: o
       "GET /session/restore",
       "POST /session/restore",
       "GET /api/sessions",
+      "GET /api/sessions/{id}",
+      "GET /api/threads/{thread_id}",
       "POST /session/update",
       "GET /session/messages",
       "GET /api/sessions/{id}/messages",

@@ -79,6 +79,9 @@ const named = fc.record({
   session: meaning("{victim}", "{mine}", "00000000-0000-4000-8000-000000000000"),
   id: meaning("{victim}", "{mine}", "00000000-0000-4000-8000-000000000000", "103"),
   device_id: meaning("{device}", "{own}", "{own}", "00000000-0000-4000-8000-000000000000"),
+  thread_id: meaning("web", "t1", "a b"),
+  user_id: meaning("103", 104),
+  ttl_hours: meaning(1, 0.5, null),
   kind: meaning("phone", "telegram_chat_id", "visitor_id"),
   language: meaning("de", "pt-BR"),
   data: meaning({ cart: { tea: 1 } }, { a: null }),
@@ -86,11 +89,14 @@ const named = fc.record({
   reply_to: meaning("e1", "v1"),
   after: meaning("0", "1", "999999999999", "00000000-0000-4000-8000-000000000000"),
   limit: meaning("1", "50", "200", "0"),
+  rating: meaning(1, 5, 6),
+  feedback: meaning("fine", null),
+  summary: meaning("two tickets"),
   message: meaning("Hello", { text: "Hello", role: "assistant", external_id: "u1" }),
 });
 
 /** The fields that every request has. It has each other field in about half of all cases. */
-const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password"];
+const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password", "thread_id"];
 
 /** `count` random requests, each to one of `operations` operations. The same seed gives the same requests. */
 export function shots(operations: number, count: number, seed: number): Shot[] {
@@ -104,7 +110,7 @@ function shot(operations: number): fc.Arbitrary<Shot> {
     who: fc.noBias(fc.nat(999)),
     pick: fc.nat(30),
     named,
-    drop: fc.noBias(fc.nat(2 ** 24)),
+    drop: fc.noBias(fc.nat(2 ** 30)),
     changes: fc.oneof(
       { weight: 3, arbitrary: fc.constant([]) },
       {

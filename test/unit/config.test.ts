@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { assemble } from "../../src/compose/assembly.ts";
 import { adminKeysOf, configOf } from "../../src/compose/config.ts";
 
 const DAY_MS = 86_400_000;
@@ -15,11 +16,12 @@ function refusal(env: Record<string, unknown>): string {
 
 test("an empty environment gives a memory hub without any API key", () => {
   expect(configOf({})).toEqual({
-    keys: { kiosk: [], web: [], admin: [] },
+    keys: { kiosk: [], web: [], admin: [], bot: [] },
     corsOrigins: [],
     backend: { name: "memory" },
     cacheTtlSeconds: 86_400,
     sessionTtlMs: 7 * DAY_MS,
+    threadTtlMs: DAY_MS,
     retentionMs: 30 * DAY_MS,
     passwordRetentionMs: 365 * DAY_MS,
     identityRetentionMs: 365 * DAY_MS,
@@ -35,6 +37,7 @@ test("every setting reaches the part that uses it", () => {
       KIOSK_API_KEY: "k1, k2,",
       WEB_API_KEY: "w1",
       ADMIN_API_KEY: "a1",
+      BOT_API_KEY: "b1",
       CORS_ORIGINS: "https://shop.example, http://localhost:5173",
       SUPABASE_URL: "https://x.supabase.co",
       SUPABASE_SERVICE_ROLE_KEY: "service",
@@ -42,6 +45,7 @@ test("every setting reaches the part that uses it", () => {
       UPSTASH_REDIS_REST_TOKEN: "token",
       REDIS_SESSION_TTL: "60",
       SESSION_TTL_HOURS: "1.5",
+      CONVERSATION_TIMEOUT_HOURS: "48",
       SESSION_RETENTION_DAYS: "2",
       MESSAGE_RETENTION_DAYS: "8.5",
       PASSWORD_RETENTION_DAYS: "90",
@@ -51,12 +55,13 @@ test("every setting reaches the part that uses it", () => {
       DEFAULT_LANGUAGE: "de",
     }),
   ).toEqual({
-    keys: { kiosk: ["k1", "k2"], web: ["w1"], admin: ["a1"] },
+    keys: { kiosk: ["k1", "k2"], web: ["w1"], admin: ["a1"], bot: ["b1"] },
     corsOrigins: ["https://shop.example", "http://localhost:5173"],
     backend: { name: "supabase", url: "https://x.supabase.co", key: "service" },
     upstash: { url: "https://x.upstash.io", token: "token" },
     cacheTtlSeconds: 60,
     sessionTtlMs: 5_400_000,
+    threadTtlMs: 2 * DAY_MS,
     retentionMs: 2 * DAY_MS,
     messageRetentionMs: 8.5 * DAY_MS,
     passwordRetentionMs: 90 * DAY_MS,
@@ -85,6 +90,10 @@ describe("the backend", () => {
     [{ ...supabase, FEATURE_SUPABASE_WRITE: "" }, "supabase"],
     [{ ...supabase, ...hyperdrive, CONVERSATION_STORAGE_BACKEND: "Postgres" }, "postgres"],
     [{ ...supabase, CONVERSATION_STORAGE_BACKEND: "MEMORY" }, "memory"],
+    [{ ...hyperdrive, CONVERSATION_STORAGE_BACKEND: " PostgreSQL " }, "postgres"],
+    [{ ...hyperdrive, CONVERSATION_STORAGE_BACKEND: "Database" }, "postgres"],
+    [{ ...supabase, ...hyperdrive, CONVERSATION_STORAGE_BACKEND: "database" }, "supabase"],
+    [{ ...supabase, CONVERSATION_STORAGE_BACKEND: "" }, "supabase"],
   ] as [Record<string, unknown>, string][])("of %j is %s", ([env, name]) => {
     expect(configOf(env).backend.name).toBe(name);
   });
@@ -98,7 +107,15 @@ test.for([
   [{ CONVERSATION_STORAGE_BACKEND: "supabase" }, "SUPABASE_URL and SUPABASE_SERVICE_ROLE_KEY are missing"],
   [{ CONVERSATION_STORAGE_BACKEND: "SupaBase" }, "the hub does not fall back to the memory store"],
   [{ CONVERSATION_STORAGE_BACKEND: "postgres" }, "the HYPERDRIVE binding is missing"],
-  [{ CONVERSATION_STORAGE_BACKEND: "secret" }, "CONVERSATION_STORAGE_BACKEND"],
+  [
+    { CONVERSATION_STORAGE_BACKEND: "secret" },
+    "CONVERSATION_STORAGE_BACKEND must be one of database, supabase, postgres, postgresql, memory",
+  ],
+  [{ CONVERSATION_STORAGE_BACKEND: "database" }, "or the HYPERDRIVE binding, are missing"],
+  [{ CONVERSATION_TIMEOUT_HOURS: "secret" }, "CONVERSATION_TIMEOUT_HOURS must be a number"],
+  [{ CONVERSATION_TIMEOUT_HOURS: "0" }, "CONVERSATION_TIMEOUT_HOURS must be more than 0"],
+  [{ CONVERSATION_TIMEOUT_HOURS: "8761" }, "CONVERSATION_TIMEOUT_HOURS must be at most 8760"],
+  [{ BOT_API_KEY: "hst_secret" }, "BOT_API_KEY must not begin with hst_"],
   [{ FEATURE_SUPABASE_WRITE: "secret" }, "FEATURE_SUPABASE_WRITE must be true or false"],
   [{ SESSION_TTL_HOURS: "secret" }, "SESSION_TTL_HOURS"],
   [{ SESSION_TTL_HOURS: "0" }, "SESSION_TTL_HOURS"],
@@ -163,6 +180,7 @@ test.for([
   { KIOSK_API_KEY: "real, dev-kiosk-key" },
   { WEB_API_KEY: "dev-web-key" },
   { ADMIN_API_KEY: "dev-admin-key" },
+  { BOT_API_KEY: "dev-bot-key" },
   { TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret" },
   { WHATSAPP_APP_SECRET: "dev-app-secret" },
   { WHATSAPP_VERIFY_TOKEN: "dev-verify-token" },
@@ -170,4 +188,23 @@ test.for([
   expect(refusal(env)).toContain(Object.keys(env)[0]);
   expect(refusal({ ...env, ENVIRONMENT: "production" })).toContain("development value");
   expect(() => configOf({ ...env, ENVIRONMENT: "development" })).not.toThrow();
+});
+
+test.for([
+  ["Memory", 1],
+  ["Database", 0],
+] as const)("a hub told to use %s warns %i times at start that it forgets", ([backend, times]) => {
+  const warned: unknown[] = [];
+  const env = {
+    ENVIRONMENT: "development",
+    CONVERSATION_STORAGE_BACKEND: backend,
+    SUPABASE_URL: "https://x.supabase.co",
+    SUPABASE_SERVICE_ROLE_KEY: "service",
+  };
+  assemble(env, "1.2.3", (level, event, fields) => {
+    if (event === "store.memory") warned.push([level, fields]);
+  });
+  expect(warned).toEqual(
+    Array(times).fill(["warn", { message: "memory store: everything is forgotten at restart" }]),
+  );
 });

@@ -2,7 +2,8 @@ import type { Identities } from "../identity/identity.ts";
 import type { JsonObject } from "../json.ts";
 import type { Message } from "../messages/message.ts";
 import type { Opened } from "../receive/conversations.ts";
-import type { Session, SessionRef } from "./session.ts";
+import type { Closing, Rated, Rating } from "./rating.ts";
+import type { Session, SessionRef, SessionStatus } from "./session.ts";
 
 export interface StartSession {
   readonly identities: Identities;
@@ -41,6 +42,26 @@ export type SessionQuery =
   | { readonly identities: Identities }
   | { readonly customer_id: string }
   | { readonly session_id: string };
+
+/** Which sessions an operator wants to see. */
+export interface SessionFilter {
+  /** Absent: all but merged ones. */
+  readonly status?: SessionStatus;
+  /** One of its channels. */
+  readonly channel?: string;
+  readonly customer_id?: string;
+  readonly active_since?: Date;
+  /** A part, in any case of letters, of its id, summary or feedback, or of its customer's identities or `customer_id`. */
+  readonly q?: string;
+}
+
+export interface SessionList {
+  readonly sessions: readonly Session[];
+  /** The cursor of the next page; absent on the last one. */
+  readonly after?: string;
+  /** On the first page only: the number of sessions by status. It ignores the filter's `status`. */
+  readonly counts?: Readonly<Partial<Record<SessionStatus, number>>>;
+}
 
 export interface Page {
   readonly messages: readonly Message[];
@@ -81,8 +102,24 @@ export interface Sessions {
    * documents past their limits.
    */
   update(of: SessionRef, changes: SessionChanges, now: Date): Promise<Opened>;
-  /** Ends the session on every channel; its tokens die. Returns their hashes for the cache. Throws as `restore`. */
-  end(token_hash: string, now: Date): Promise<{ session: Session; token_hashes: string[] }>;
+  /**
+   * Ends the session on every channel; its tokens die. Returns their hashes for the cache. Keys that are absent from
+   * `closing` are unchanged. Throws as `restore`.
+   */
+  end(
+    token_hash: string,
+    now: Date,
+    closing?: Closing,
+  ): Promise<{ session: Session; token_hashes: string[] }>;
+  /**
+   * Rates a session; the id of a merged session stands for the one it was merged into. With a token only its own session,
+   * also for `RATING_CHANGES_MS` after the session's end. Without a token any session, at any time. Throws `rating_closed`
+   * if the session has a rating and ended longer ago than that. Throws `session_not_found`, `session_expired` and
+   * `forbidden`.
+   */
+  rate(session_id: string, token_hash: string | undefined, rating: Rating, now: Date): Promise<Rated>;
+  /** A page of sessions, the newest first. `after` is the cursor of the page before. Reads only. */
+  list(filter: SessionFilter, after: string | undefined, limit: number): Promise<SessionList>;
   /** Ends the token; the session lives on. False if the token was not alive. */
   signOut(token_hash: string, now: Date): Promise<boolean>;
   /** Messages after the cursor, in order: of a session in any state by its id, or of a live token's session. */

@@ -1,8 +1,8 @@
 /** Expiry and retention. Each call does a bounded amount of work. */
 export interface Housekeeping {
   /**
-   * Marks expired sessions, and deletes codes, links and rate limits that are over. Returns how many sessions it
-   * marked.
+   * Marks expired sessions, empties expired threads, and deletes codes, links and rate limits that are over. Returns how
+   * many sessions it marked.
    */
   expire(now: Date, limit: number): Promise<number>;
   /**

@@ -7,6 +7,8 @@ import {
   viewMessage,
   viewSession,
 } from "../../http/shapes.ts";
+import type { KeptThread } from "../threads/threads.ts";
+import { keptThreadSchema, viewKept } from "../threads/view.ts";
 import type { ExportedMessage, ExportedSession, ExportPage } from "./privacy.ts";
 
 const addressSchema = z.object({
@@ -38,27 +40,37 @@ export const exportSchema = z
           .openapi({ description: "Its content before each edit or deletion." }),
       }),
     ),
+    threads: z.array(keptThreadSchema).openapi({
+      description:
+        "The threads that bots and tools keep under this `customer_id`; `data` is `null` for expired ones.",
+    }),
   })
   .openapi("Export");
 
 type Export = z.infer<typeof exportSchema>;
 
 /**
- * The pages of an export as one JSON document, `{"sessions":[…],"messages":[…]}`. Yields one piece of text per page.
+ * The pages of an export as one JSON document, `{"sessions":[…],"messages":[…],"threads":[…]}`. Yields one piece of text
+ * per page.
  */
 export async function* exportDocument(
   first: ExportPage,
   read: (after: string) => Promise<ExportPage>,
+  threadsOf: (names: readonly string[]) => AsyncIterable<readonly KeptThread[]>,
 ): AsyncGenerator<string> {
   let text = '{"sessions":[';
   let comma = "";
   let inMessages = false;
+  const names = new Set<string>();
   const add = (value: unknown) => {
     text += comma + JSON.stringify(value);
     comma = ",";
   };
   for (let page = first; ; page = await read(page.after)) {
-    for (const session of page.sessions) add(viewExportedSession(session));
+    for (const session of page.sessions) {
+      if (session.customer_id !== undefined) names.add(session.customer_id);
+      add(viewExportedSession(session));
+    }
     if (!inMessages && (page.messages.length > 0 || page.after === undefined)) {
       inMessages = true;
       text += '],"messages":[';
@@ -66,6 +78,13 @@ export async function* exportDocument(
     }
     for (const message of page.messages) add(viewExportedMessage(message));
     if (page.after === undefined) break;
+    yield text;
+    text = "";
+  }
+  text += '],"threads":[';
+  comma = "";
+  for await (const page of threadsOf([...names])) {
+    for (const thread of page) add(viewKept(thread));
     yield text;
     text = "";
   }

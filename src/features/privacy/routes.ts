@@ -8,6 +8,8 @@ import { erase } from "./erase.ts";
 import type { CustomerRef } from "./privacy.ts";
 
 const PAGE = 200;
+/** A thread may hold a mebibyte. */
+const THREADS_PAGE = 4;
 
 /** The two ways to name the data: by `customer_id`, or by session for people without one. */
 const WHOSE = [
@@ -40,7 +42,9 @@ export function addPrivacy(app: App, options: AppOptions): void {
       path: `/api/${of}/{id}/export`,
       tags: ["Privacy"],
       summary: `Export a ${who}'s data`,
-      description: `With an admin key: ${scope}, and all messages. Streamed: after a failure the document ends early.`,
+      description:
+        `With an admin key: ${scope}, all messages, and the threads that bots keep for the customer. Streamed: after a ` +
+        "failure the document ends early.",
       security: security.key,
       request,
       responses: {
@@ -56,9 +60,9 @@ export function addPrivacy(app: App, options: AppOptions): void {
       tags: ["Privacy"],
       summary: `Erase a ${who}'s data`,
       description:
-        `With an admin key: erases the messages' content, identities and documents of ${scope}; the tokens die. Only ` +
-        "counts are left. It cannot be undone. The answer is 503 while the database, the journal or the cache does not " +
-        "answer: send it again.",
+        `With an admin key: erases the messages' content, identities and documents of ${scope}, and the customer's ` +
+        "threads; the tokens die. Only counts are left. It cannot be undone. The answer is 503 while the database, the " +
+        "journal or the cache does not answer: send it again.",
       security: security.key,
       request,
       responses: {
@@ -81,7 +85,17 @@ async function exported(c: HttpContext, options: AppOptions, of: CustomerRef): P
   const { exchange } = c.var;
   const hub = exchange.hub();
   const read = (after?: string) => hub.store.privacy.export(of, after, PAGE, actor, hub.now());
-  const { body, ended } = streamed(exportDocument(await read(), read));
+  /** Threads are looked up by `customer_id` too: they may exist although no session of the customer has that name. */
+  async function* threadsOf(names: readonly string[]) {
+    for (const name of new Set(["customer_id" in of ? [of.customer_id] : [], names].flat()))
+      for (let last: string | undefined; ; ) {
+        const page = await hub.store.threads.kept(name, last, THREADS_PAGE);
+        last = page.at(-1)?.thread_id;
+        if (last === undefined) break;
+        yield page;
+      }
+  }
+  const { body, ended } = streamed(exportDocument(await read(), read, threadsOf));
   void exchange.later(ended);
   return c.body(body, 200, { "Content-Type": "application/json" });
 }

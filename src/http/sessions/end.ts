@@ -3,10 +3,12 @@ import { toHubError } from "../../core/errors.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { SessionRef } from "../../core/sessions/session.ts";
 import { tokenOf } from "../auth.ts";
+import { optionalJsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
-import type { App, AppOptions } from "../request.ts";
+import { type App, type AppOptions, boundsOf } from "../request.ts";
 import { sessionSchema, viewSession } from "../shapes.ts";
+import { ratingFields } from "./rating.ts";
 
 /** Registers `POST /session/end`, for every channel, and `POST /session/signout` (`/auth/logout`), for one device. */
 export function addEnd(app: App, options: AppOptions): void {
@@ -15,18 +17,54 @@ export function addEnd(app: App, options: AppOptions): void {
     path: "/session/end",
     tags: ["Sessions"],
     summary: "End a session",
-    description: "Ends it on every channel; all its tokens die. Its messages stay readable in the history.",
+    description:
+      "Ends it on every channel; all its tokens die, but may still rate the session for 24 hours. Its messages stay " +
+      "readable in the history. The body may be left out; a field that is left out is unchanged.",
     security: security.token,
+    middleware: optionalJsonBody(boundsOf(options).bodyBytes),
+    request: {
+      body: {
+        required: false,
+        content: {
+          "application/json": {
+            schema: z
+              .strictObject({
+                summary: z
+                  .string()
+                  .max(4_096)
+                  .optional()
+                  .openapi({ description: "What the session was about." }),
+                rating: ratingFields.rating.optional(),
+                feedback: ratingFields.feedback.optional(),
+              })
+              .openapi({ example: { summary: "Two tickets for Friday", rating: 5, feedback: "Quick" } }),
+          },
+        },
+      },
+    },
     responses: {
       200: json("The session as it ended.", z.object({ session: sessionSchema })),
-      ...problems("unauthorized", "session_not_found", "session_expired"),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "session_not_found",
+        "session_expired",
+        "payload_too_large",
+        "unsupported_media_type",
+      ),
     },
   });
   app.openapi(end, async (c) => {
     const token_hash = await tokenOf(c.req.raw.headers, options.keys);
     const { exchange } = c.var;
     const hub = exchange.hub();
-    const { session, token_hashes } = await hub.store.sessions.end(token_hash, hub.now());
+    const { summary, rating, feedback } = c.req.valid("json");
+    const closing = {
+      ...(summary !== undefined && { summary }),
+      ...(rating !== undefined && { rating }),
+      ...(feedback !== undefined && { feedback }),
+    };
+    const { session, token_hashes } = await hub.store.sessions.end(token_hash, hub.now(), closing);
     exchange.facts.session_id = session.session_id;
     const gone = {
       token_hashes: [...new Set([token_hash, ...token_hashes])],

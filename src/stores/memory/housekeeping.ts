@@ -9,8 +9,10 @@ import { addAudit } from "./audit.ts";
 import { sessionsOf } from "./customers.ts";
 import { takeIdentity } from "./identities.ts";
 import { FORGET_MS } from "./rate-limits.ts";
+import { forgetEndedTokens } from "./ratings.ts";
 import { retire } from "./retire.ts";
 import { later, type SessionRow, type Tables } from "./tables.ts";
+import { expireThreads } from "./threads.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -26,6 +28,8 @@ export function memoryHousekeeping(tables: Tables): Housekeeping {
       for (const [hash, link] of tables.links) if (link.expires_at <= now) tables.links.delete(hash);
       for (const [key, { ends_at }] of tables.rateLimits)
         if (later(ends_at, FORGET_MS) <= now) tables.rateLimits.delete(key);
+      forgetEndedTokens(tables, now);
+      expireThreads(tables, now, limit);
       return overdue.length;
     },
 

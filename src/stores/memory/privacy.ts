@@ -19,6 +19,7 @@ import {
   type SessionRow,
   type Tables,
 } from "./tables.ts";
+import { eraseThreads } from "./threads.ts";
 import { closeTokens } from "./tokens.ts";
 
 /** Export, erasure and audit in memory. */
@@ -51,6 +52,8 @@ export function memoryPrivacy(tables: Tables): Privacy {
       const customer = customerOf(tables, of);
       let messages = 0;
       for (const row of rows) messages += erase(tables, row, now);
+      const given = "customer_id" in of ? of.customer_id : undefined;
+      for (const name of [given, customer?.customer_id]) if (name !== undefined) eraseThreads(tables, name);
       const identities = customer ? forgetCustomer(tables, customer) : [];
       const token_hashes = tables.effects.closed.sort();
       tables.effects.closed = [];
@@ -139,6 +142,8 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
   for (const [hash, { token_hash }] of tables.links)
     if (hashes.includes(token_hash)) tables.links.delete(hash);
   closeTokens(tables, [row]);
+  for (const [hash, ended] of tables.endedTokens)
+    if (ended.session_id === session_id) tables.endedTokens.delete(hash);
   for (const key of ["language", "rating", "feedback", "summary"] as const) delete session[key];
   Object.assign(session, { data: {}, metadata: {} });
   row.last_channel = undefined;

@@ -21,7 +21,9 @@ import {
   useDevice,
   welcome,
 } from "./people.ts";
+import { endTokens, rate } from "./ratings.ts";
 import { retire } from "./retire.ts";
+import { listSessions } from "./session-list.ts";
 import { type CustomerRow, copy, externalKey, type SessionRow, type Tables, takeEffects } from "./tables.ts";
 import { giveToken } from "./tokens.ts";
 
@@ -104,16 +106,21 @@ export function memorySessions(tables: Tables): Sessions {
       return { ...documentOf(row), ...takeEffects(tables) };
     },
 
-    async end(token_hash, now) {
+    async end(token_hash, now, closing) {
       const row = findLive(tables, { token_hash }, now);
       const { session } = row;
       retire(session, "logged_out", now);
-      const token_hashes = [...tables.tokens]
-        .filter(([, { session_id }]) => session_id === session.session_id)
-        .map(([hash]) => hash)
-        .sort();
-      for (const hash of token_hashes) tables.tokens.delete(hash);
+      Object.assign(session, closing);
+      const token_hashes = endTokens(tables, session.session_id, now);
       return { session: documentOf(row), token_hashes };
+    },
+
+    async rate(session_id, token_hash, rating, now) {
+      return rate(tables, session_id, token_hash, rating, now);
+    },
+
+    async list(filter, after, limit) {
+      return listSessions(tables, filter, after, limit);
     },
 
     async signOut(token_hash) {

@@ -8,6 +8,7 @@ import type { Effects } from "../../core/receive/conversations.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import type { StoreSettings } from "../../core/store.ts";
 import type { AuditLine } from "../../features/privacy/privacy.ts";
+import type { KeptThread } from "../../features/threads/threads.ts";
 
 export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
@@ -146,6 +147,8 @@ export interface Tables {
   sessions: Map<string, SessionRow>;
   /** By the token's hash. */
   tokens: Map<string, TokenRow>;
+  /** Tokens that ended with their session, by hash. */
+  endedTokens: Map<string, { session_id: string; ended_at: Date }>;
   /** By phone. */
   codes: Map<string, CodeRow>;
   /** By the link token's hash. */
@@ -155,6 +158,7 @@ export interface Tables {
   /** How many tries were made, and until when they count, by key of the limit. */
   rateLimits: Map<string, { count: number; ends_at: Date }>;
   audit: AuditLine[];
+  threads: Map<string, KeptThread>;
   messages: Map<string, MessageRow>;
   /** By `externalKey`. */
   messagesByExternalId: Map<string, MessageRow>;
@@ -180,11 +184,13 @@ export function newTables(settings: StoreSettings): Tables {
     identities: new Map(),
     sessions: new Map(),
     tokens: new Map(),
+    endedTokens: new Map(),
     codes: new Map(),
     links: new Map(),
     passwords: new Map(),
     rateLimits: new Map(),
     audit: [],
+    threads: new Map(),
     messages: new Map(),
     messagesByExternalId: new Map(),
     turns: new Map(),

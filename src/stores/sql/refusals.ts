@@ -5,9 +5,12 @@ import { TOO_LARGE } from "../../core/sessions/session.ts";
 const SAYS: Partial<Record<ErrorCode, string>> = {
   session_not_found: "there is no such session, or it has ended",
   session_expired: "the session has expired",
+  thread_not_found: "there is no such thread",
+  thread_expired: "the thread has expired",
+  rating_closed: "the rating can be changed for a day after the session has ended",
   merge_required: "the two are known as different customers",
   forbidden: "channel: a token's messages stand on its own channel only",
-  version_conflict: "the session has moved on from that version",
+  version_conflict: "it has moved on from that version",
   payload_too_large: TOO_LARGE,
   verification_required: "who this is has to be proven first",
   code_invalid: "the code is wrong or no longer valid",

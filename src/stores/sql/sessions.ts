@@ -26,9 +26,25 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
       };
       return toOpened(await ask("hub_update", { now, ...changing, ...of, ...changes, message: reported }));
     },
-    async end(token_hash, now) {
-      const { session, token_hashes } = await ask("hub_end", { now, kiosk_idle_ms, token_hash });
+    async end(token_hash, now, closing) {
+      const { session, token_hashes } = await ask("hub_end", { now, kiosk_idle_ms, token_hash, ...closing });
       return { session: toSession(session as Row), token_hashes: token_hashes as string[] };
+    },
+    async rate(session_id, token_hash, rating, now) {
+      const rated = await ask("hub_rate", { now, kiosk_idle_ms, session_id, token_hash, ...rating });
+      return {
+        session_id: rated.session_id as string,
+        rating: rated.rating as number,
+        ...(rated.feedback != null && { feedback: rated.feedback as string }),
+      };
+    },
+    async list(filter, after, limit) {
+      const page = await ask("hub_sessions", { ...filter, after, limit });
+      return {
+        sessions: (page.sessions as Row[]).map(toSession),
+        ...(page.after != null && { after: page.after as string }),
+        ...(page.counts != null && { counts: page.counts as Record<string, number> }),
+      };
     },
     async signOut(token_hash) {
       return (await ask("hub_sign_out", { token_hash })).signed_out as boolean;

@@ -253,6 +253,21 @@ export function everyCall(store: Store, people: number, random: () => number): R
         for (const delivery of found.deliveries) keep(deliveries, delivery);
       }
     },
+    "put a thread": () =>
+      store.threads.put(
+        `t${any(people)}`,
+        { data: { at: ++seed }, user_id: customer(), ttl_ms: 1 + any(2) * 9_000 },
+        now(),
+      ),
+    "read a thread": () => store.threads.get(`t${any(people)}`, now()),
+    "delete a thread": () => store.threads.delete(`t${any(people)}`, now()),
+    rate: () =>
+      store.sessions.rate(
+        one(sessions, crypto.randomUUID()),
+        one([undefined, token()], undefined),
+        { rating: 1 + any(5), feedback: "fine" },
+        now(),
+      ),
     expire: () => store.housekeeping.expire(new Date(Date.now() + any(2) * 26 * 60 * 60_000), 5),
     purge: () =>
       store.housekeeping.purge(now(), 3, {
