@@ -14,7 +14,7 @@ import { median, quantile } from "./lib/stats.ts";
 import { SECRETS } from "./lib/webhook.ts";
 import { startWorkerd } from "./lib/workerd.ts";
 
-const AIM = 1.3;
+const AIM = 1.5;
 const CUSTOMERS = 200;
 const ROUND = 50;
 

@@ -76,8 +76,8 @@ async function fill(databases: DatabaseServer, name: string, sessions: number, l
   const sql = databases.adminOf(name);
   const count = long > 0 ? sessions + 1 : sessions;
   await sql`
-    insert into identities (kind, value, customer_key, verified_at, channel, last_seen_at, created_at)
-    select 'phone', '+' || (${phone(0).slice(1)}::bigint + n), hub.uuid(began), began, 'whatsapp', now(), began
+    insert into identities (kind, value, customer_key, verified_at, channel, last_seen_at, unseen_check_at, created_at)
+    select 'phone', '+' || (${phone(0).slice(1)}::bigint + n), hub.uuid(began), began, 'whatsapp', now(), now(), began
     from (select n, now() - interval '6 days' + n * interval '1 millisecond' as began from generate_series(0, ${count - 1}::int) n) s`;
   await sql`
     insert into customers (customer_key, created_at, updated_at)

@@ -2,8 +2,10 @@
 --
 -- A customer is a person; a session is one window of their talk, and at most one is active per customer: a partial
 -- unique index keeps that promise. Identities belong to the customer and outlive its sessions.
--- A message slides expires_at and no indexed column, so that its update stays on the row's own page. The sweep looks at a
--- session at expiry_check_at, which is never later than its expiry and often earlier.
+-- A message slides expires_at and last_seen_at and no indexed column, so that its updates stay on the rows' own pages. The
+-- sweep looks at a session at expiry_check_at, which is never later than its expiry and often earlier. In the same way
+-- retention looks at an identity at unseen_check_at. A summary of last_seen_at per range of pages (BRIN) would not do: it
+-- keeps the oldest value that a range ever had, and has none of new pages, so that each sweep would read these rows.
 -- There are no foreign keys between the hub's tables: the functions hold the session's row while they write, and a
 -- key check would lock that row once more per message.
 
@@ -53,18 +55,19 @@ create table public.identities (
   address jsonb,
   address_used_at timestamptz,
   last_seen_at timestamptz not null,
+  unseen_check_at timestamptz not null,
   created_at timestamptz not null,
   primary key (kind, value)
 ) with (fillfactor = 80);
 
 create unique index identities_customer on public.identities (customer_key, kind);
--- Retention looks for what was not seen for long. A summary per range of pages costs an update of the row nothing.
-create index identities_unseen on public.identities using brin (last_seen_at) with (pages_per_range = 32);
+create index identities_unseen_check on public.identities (unseen_check_at);
 
 comment on table public.identities is 'What says who a person is: phone, email, account at a messenger, browser. One holder at a time.';
 comment on column public.identities.verified_at is 'Null while it is only claimed: typed by somebody, and verified by nobody.';
 comment on column public.identities.address is 'Where this identity was reached last, on channel and account; null when it is no address.';
 comment on column public.identities.last_seen_at is 'Exact to a minute.';
+comment on column public.identities.unseen_check_at is 'Retention looks at it when this is too old: never later than last_seen_at, or a day after a look that found an active session.';
 
 create table public.sessions (
   session_id uuid primary key,

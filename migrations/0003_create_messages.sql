@@ -29,8 +29,6 @@ create table public.messages (
 ) with (fillfactor = 90);
 
 create index messages_session on public.messages (session_id, seq);
--- Messages come in the order of their age, so a summary per range of pages finds old ones.
-create index messages_age on public.messages using brin (created_at);
 
 -- A platform's id is unique within channel and account. A caller of ours chooses its own ids, so there, without an
 -- account, it is unique within the session: nobody can run into another session's message.

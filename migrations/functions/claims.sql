@@ -42,8 +42,8 @@ begin
   if s.session_id is null then
     v_customer := hub.new_customer(c);
     perform hub.drop_identity('phone', p_identities ->> 'phone');
-    insert into public.identities (kind, value, customer_key, last_seen_at, created_at)
-      values ('phone', p_identities ->> 'phone', v_customer, c.now, c.now);
+    insert into public.identities (kind, value, customer_key, last_seen_at, unseen_check_at, created_at)
+      values ('phone', p_identities ->> 'phone', v_customer, c.now, c.now, c.now);
     s := hub.current_session(v_customer, p_channel, c);
   end if;
   return s;

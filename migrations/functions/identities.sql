@@ -70,8 +70,8 @@ language plpgsql volatile as $$
 begin
   delete from public.identities
     where (kind, value) in (select key, value from jsonb_each_text(p_identities)) and customer_key <> p_customer;
-  insert into public.identities as i (kind, value, customer_key, verified_at, last_seen_at, created_at)
-    select e.kind, e.value, p_customer, p_now, p_now, p_now
+  insert into public.identities as i (kind, value, customer_key, verified_at, last_seen_at, unseen_check_at, created_at)
+    select e.kind, e.value, p_customer, p_now, p_now, p_now, p_now
     from jsonb_each_text(p_identities) as e (kind, value)
     order by e.kind, e.value
     on conflict (kind, value) do update

@@ -1,5 +1,6 @@
 -- Expiry and retention. Each call takes one jsonb argument and returns jsonb. No call here waits for the lock of a
--- session or customer: locked rows are left to the next sweep.
+-- session or customer: locked rows are left to the next sweep. Sequential scans are off: a connection keeps a plan that was
+-- made while a table was small, and each sweep would read the whole table.
 
 -- Marks active sessions past their expiry as expired. Returns how many.
 create or replace function hub.expire_sessions(p_limit integer, p_now timestamptz) returns integer
@@ -31,21 +32,22 @@ $$;
 -- Marks active sessions past their expiry as expired, empties threads past theirs, deletes codes, links and rate limits that
 -- no longer count, and folds the counts. p: {now, limit}. Returns {expired}: the number of sessions.
 create or replace function public.hub_expire(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_limit constant integer := (p ->> 'limit')::int;
   v_expired constant integer := hub.expire_sessions(v_limit, v_now);
 begin
   delete from public.codes where phone in (
-    select phone from public.codes where expires_at <= v_now limit v_limit for update skip locked);
+    select phone from public.codes where expires_at <= v_now order by expires_at limit v_limit for update skip locked);
   delete from public.links where link_hash in (
-    select link_hash from public.links where expires_at <= v_now limit v_limit for update skip locked);
+    select link_hash from public.links where expires_at <= v_now order by expires_at limit v_limit for update skip locked);
   delete from public.rate_limits where key in (
-    select key from public.rate_limits where ends_at <= v_now - interval '24 hours' limit v_limit for update skip locked);
+    select key from public.rate_limits where ends_at <= v_now - interval '24 hours'
+    order by ends_at limit v_limit for update skip locked);
   delete from public.ended_tokens where token_hash in (
     select token_hash from public.ended_tokens
-    where ended_at <= v_now - hub.rating_changes_for() limit v_limit for update skip locked);
+    where ended_at <= v_now - hub.rating_changes_for() order by ended_at limit v_limit for update skip locked);
   perform hub.expire_threads(v_limit, v_now);
   perform hub.fold_counts();
   return jsonb_build_object('expired', v_expired);
@@ -66,7 +68,9 @@ begin
 end
 $$;
 
--- Deletes messages that arrived before an instant, except those still to be answered or sent. Returns how many.
+-- Deletes messages that were saved before an instant, except those still to be answered or sent. Returns how many. A
+-- message's id begins with the time at which it was saved, so the primary key sorts messages by age. A message of the
+-- journal was saved later than it arrived.
 create or replace function hub.purge_messages(p_before timestamptz, p_limit integer) returns integer
 language plpgsql volatile as $$
 declare
@@ -77,7 +81,14 @@ begin
     return 0;
   end if;
   select array_agg(m.message_id), array_agg(distinct m.session_id) into v_messages, v_sessions
-    from (select message_id, session_id from public.messages x where created_at < p_before and hub.is_done(x) limit p_limit) m;
+    from (
+      select message_id, session_id from public.messages x
+      where message_id < hub.uuid_from(p_before) and hub.is_done(x)
+      order by message_id limit p_limit
+    ) m;
+  if v_messages is null then
+    return 0;
+  end if;
   v_sessions := array(
     select session_id from public.sessions where session_id = any (v_sessions) order by session_id for update skip locked);
   -- Checked again, now that their sessions are locked.
@@ -116,7 +127,8 @@ end
 $$;
 
 -- Deletes identities last seen before an instant, with the password of a phone, unless their customer has an active
--- session. Returns the customers who held them, one for each identity.
+-- session: such an identity is looked at again when the instant is a day later. Looks at p_limit identities at most. Returns
+-- the customers of the deleted ones, one for each identity.
 create or replace function hub.purge_identities(p_before timestamptz, p_limit integer) returns uuid[]
 language plpgsql volatile as $$
 declare
@@ -124,25 +136,29 @@ declare
   v_gone uuid[] := '{}';
   i public.identities;
 begin
-  if p_before is null then
-    return '{}';
-  end if;
   v_customers := array(
-    select x.customer_key from public.identities x
-    where x.last_seen_at < p_before and not exists (
-      select from public.sessions s where s.customer_key = x.customer_key and s.status = 'active')
-    order by x.last_seen_at limit p_limit);
+    select customer_key from public.identities where unseen_check_at < p_before order by unseen_check_at limit p_limit);
+  if v_customers = '{}' then
+    return v_gone;
+  end if;
   -- Every call that opens a session locks its customer first.
   v_customers := array(
     select customer_key from public.customers where customer_key = any (v_customers) order by customer_key for update skip locked);
+  -- A message changes identities of a customer whom it may lock afterwards: their rows are not waited for.
   for i in
-    select x.* from public.identities x
-    where x.customer_key = any (v_customers) and x.last_seen_at < p_before and not exists (
-      select from public.sessions s where s.customer_key = x.customer_key and s.status = 'active')
-    order by x.last_seen_at limit p_limit
+    select * from public.identities
+    where customer_key = any (v_customers) and unseen_check_at < p_before
+    order by unseen_check_at limit p_limit
+    for update skip locked
   loop
-    perform hub.drop_identity(i.kind, i.value);
-    v_gone := v_gone || i.customer_key;
+    if i.last_seen_at >= p_before then
+      update public.identities set unseen_check_at = last_seen_at where kind = i.kind and value = i.value;
+    elsif exists (select from public.sessions where customer_key = i.customer_key and status = 'active') then
+      update public.identities set unseen_check_at = p_before + interval '1 day' where kind = i.kind and value = i.value;
+    else
+      perform hub.drop_identity(i.kind, i.value);
+      v_gone := v_gone || i.customer_key;
+    end if;
   end loop;
   return v_gone;
 end
@@ -159,6 +175,9 @@ declare
     for update skip locked);
   v_unneeded uuid[];
 begin
+  if v_customers = '{}' then
+    return;
+  end if;
   -- Checked only after the lock: every call that gives a customer a session or an identity locks the customer first.
   v_unneeded := array(
     select k from unnest(v_customers) as k
@@ -171,11 +190,11 @@ $$;
 
 -- Deletes sessions that ended before an instant with everything of theirs; receipts and edits whose message never came;
 -- hashes of erased messages and dead letters that are too old; and customers without data. Optional in p: messages that
--- arrived before messages_before, passwords last used before passwords_before, identities last seen before
+-- were saved before messages_before, passwords last used before passwords_before, identities last seen before
 -- identities_before. Adds a line to the audit when rows were deleted. p: {before, limit, now, messages_before,
 -- passwords_before, identities_before}. Returns {purged}: the number of sessions.
 create or replace function public.hub_purge(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   v_before constant timestamptz := p ->> 'before';
   v_now constant timestamptz := p ->> 'now';
@@ -192,7 +211,9 @@ begin
     order by ended_at limit v_limit
     for update skip locked
   ) dead;
-  perform hub.delete_sessions(v_sessions);
+  if v_sessions is not null then
+    perform hub.delete_sessions(v_sessions);
+  end if;
   delete from public.early_events where ctid in (
     select ctid from public.early_events where created_at < v_before order by created_at limit v_limit for update skip locked);
   delete from public.erased_messages where id_hash in (
@@ -202,7 +223,8 @@ begin
   v_messages := hub.purge_messages((p ->> 'messages_before')::timestamptz, v_limit);
   v_unseen := hub.purge_identities((p ->> 'identities_before')::timestamptz, v_limit);
   delete from public.passwords where phone in (
-    select phone from public.passwords where updated_at < (p ->> 'passwords_before')::timestamptz limit v_limit for update skip locked);
+    select phone from public.passwords where updated_at < (p ->> 'passwords_before')::timestamptz
+    order by updated_at limit v_limit for update skip locked);
   get diagnostics v_passwords = row_count;
   perform hub.purge_customers(v_customers || v_unseen);
   if v_now is not null and (v_sessions is not null or v_messages > 0 or v_passwords > 0 or v_unseen <> '{}') then

@@ -108,6 +108,17 @@ export function forgetting(make: Make): void {
     expect(back.session).toMatchObject({ phone });
   });
 
+  test("identities that stayed for an active session are looked at again a day later", async () => {
+    const store = await desk(make);
+    await begin(store, 1, { phone }, day(0));
+    await store.housekeeping.purge(day(-30), 10, { now: day(6), identities_before: day(3) });
+    await store.sessions.end(hash(1), day(6));
+    await store.housekeeping.purge(day(-30), 10, { now: day(7), identities_before: day(4) });
+    expect(await store.sessions.find({ identities: { phone } }, day(7))).toHaveLength(1);
+    await store.housekeeping.purge(day(-30), 10, { now: day(8), identities_before: day(5) });
+    expect(await store.sessions.find({ identities: { phone } }, day(8))).toEqual([]);
+  });
+
   test("an identity that was seen since is not deleted", async () => {
     const store = await desk(make);
     await begin(store, 1, { phone }, day(0));

@@ -21,10 +21,16 @@ export const ERASED_DAYS = 30;
 /** What is deleted by age while its session is alive. */
 export interface Retention {
   readonly now: Date;
-  /** Messages older than this, except those still to be answered or sent. `message_count` stays. */
+  /**
+   * Messages saved before this, except those still to be answered or sent. `message_count` stays. A message of the journal
+   * was saved later than it arrived.
+   */
   readonly messages_before?: Date;
   /** Passwords without a log-in since. */
   readonly passwords_before?: Date;
-  /** Identities not seen since, unless their customer has an active session. Then customers that have nothing left. */
+  /**
+   * Identities not seen since, unless their customer has an active session. Such an identity is looked at again when
+   * this is a day later. Then customers that have nothing left.
+   */
   readonly identities_before?: Date;
 }

@@ -107,10 +107,17 @@ function forgetPasswords({ passwords }: Tables, before: Date, limit: number): nu
   return old.length;
 }
 
-/** Deletes identities last seen before `before`, unless their customer has an active session. Returns how many. */
+/**
+ * Deletes identities last seen before `before`, unless their customer has an active session: such an identity is looked
+ * at again when `before` is a day later. Returns how many it deleted.
+ */
 function forgetIdentities(tables: Tables, before: Date, limit: number): number {
-  const old = [...tables.identities.values()]
-    .filter(({ customer, last_seen_at }) => last_seen_at < before && !isTalking(tables, customer))
+  const unseen = [...tables.identities.values()].filter(
+    ({ last_seen_at, unseen_check_at = last_seen_at }) => last_seen_at < before && unseen_check_at < before,
+  );
+  for (const row of unseen) if (isTalking(tables, row.customer)) row.unseen_check_at = later(before, DAY_MS);
+  const old = unseen
+    .filter(({ customer }) => !isTalking(tables, customer))
     .sort((a, b) => a.last_seen_at.getTime() - b.last_seen_at.getTime())
     .slice(0, limit);
   for (const row of old) {

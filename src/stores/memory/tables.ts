@@ -37,6 +37,8 @@ export interface IdentityRow {
   address?: KnownAddress;
   /** Exact to a minute. */
   last_seen_at: Date;
+  /** Retention does not look at it before: set by a look that found an active session of its customer. */
+  unseen_check_at?: Date;
 }
 
 /** A row of `sessions`, with fields that never leave the store. */
