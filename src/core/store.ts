@@ -1,3 +1,4 @@
+import type { Features } from "../features/features.ts";
 import type { Privacy } from "../features/privacy/privacy.ts";
 import type { Notices } from "./identity/notices.ts";
 import type { Proofs } from "./identity/proofs.ts";
@@ -15,6 +16,8 @@ export interface Store {
   readonly operations: Operations;
   readonly proofs: Proofs;
   readonly privacy: Privacy;
+  /** What a shop does with its data; absent where no database keeps it. */
+  readonly features?: Features;
   /** What waits in a journal before the store; absent without Upstash, and then `receive` throws while the store is down. */
   readonly journal?: Backlog;
   /** Resolves when the store answers; throws `unavailable`. */

@@ -2,6 +2,7 @@ import { HubError } from "../core/errors.ts";
 import { NOTICES } from "../core/identity/notices.ts";
 import type { Store, StoreSettings } from "../core/store.ts";
 import { sqlPrivacy } from "../features/privacy/sql.ts";
+import { sqlFeatures } from "../features/sql.ts";
 import type { Row } from "./rows.ts";
 import { sqlConversations } from "./sql/conversations.ts";
 import { sqlHousekeeping } from "./sql/housekeeping.ts";
@@ -47,6 +48,11 @@ export type SqlFunction =
   | "hub_export"
   | "hub_erase"
   | "hub_audit"
+  | "hub_get_customer"
+  | "hub_find_customers"
+  | "hub_save_customer"
+  | "hub_merge_customers"
+  | "hub_duplicate_customers"
   | "hub_expire"
   | "hub_purge";
 
@@ -78,6 +84,7 @@ export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
     operations: sqlOperations(ask, lease),
     proofs: sqlProofs(ask, people),
     privacy: sqlPrivacy(ask),
+    features: sqlFeatures(ask, people),
     ping: async () => {
       await ask("hub_ping", {});
     },

@@ -6,6 +6,15 @@ import type { Content, ContentKind } from "./content.ts";
 /** Where a channel reaches a customer: chat and topic, or number and phone. Only the channel that wrote it reads it. */
 export type Address = Readonly<Record<string, string>>;
 
+/** What a messenger says of its user: for display, and proof of nothing. */
+export interface Profile {
+  readonly name?: string;
+  /** Without @. */
+  readonly username?: string;
+  /** The language of their app, a language tag. */
+  readonly language?: string;
+}
+
 /** What somebody said, in our terms. */
 export interface InboundMessage {
   readonly channel: string;
@@ -19,6 +28,8 @@ export interface InboundMessage {
   readonly from: Identities | SessionRef;
   /** The identities are only claimed (a phone typed at a kiosk): they find or open only a session nobody has proven. */
   readonly claimed?: boolean;
+  /** What the platform says of the sender. It names the customer where the shop has not. */
+  readonly profile?: Profile;
   /** SHA-256 of a link token in it, which proves that its sender is the person at the page that showed it. */
   readonly link_hash?: string;
   /** Where the reply goes. */
