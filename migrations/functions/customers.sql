@@ -36,13 +36,15 @@ language sql stable as $$
       order by created_at desc, session_id desc limit 1))
 $$;
 
--- Customers who hold any of these identities, have one of these names, or own one of these sessions; in order.
+-- Customers who hold any of these identities, have one of these names (customer_id, customer_key), or own one of these
+-- sessions; in order.
 create or replace function hub.customers_of(p_people jsonb[], p_sessions uuid[]) returns uuid[]
 language sql stable as $$
   select coalesce(array_agg(distinct u.k order by u.k), '{}')
   from (
     select case e.kind
       when 'customer_id' then (select customer_key from public.customers where customer_id = e.value)
+      when 'customer_key' then (select customer_key from public.customers where customer_key = e.value::uuid)
       else hub.holder_of(e.kind, e.value) end
       from unnest(p_people) as person, jsonb_each_text(person) as e (kind, value)
     union all
@@ -203,7 +205,7 @@ end
 $$;
 
 -- Makes customers, of whom at most one has an active session by now, one: the first of them. Theirs are then all
--- identities, sessions and channels that cannot be reached. Of a kind that two of them hold, the older customer's value
+-- identities, sessions, what is known of them, and channels that cannot be reached. Of a kind that two of them hold, the older customer's value
 -- stays.
 create or replace function hub.join_customers(p_customers uuid[], p_now timestamptz) returns uuid
 language plpgsql volatile as $$
@@ -212,6 +214,7 @@ declare
   v_others constant uuid[] := p_customers[2:];
   v_gone record;
 begin
+  perform hub.unite_customers(v_into, v_others);
   update public.sessions set customer_key = v_into where customer_key = any (v_others);
   delete from public.identities i
     where i.customer_key = any (v_others) and exists (

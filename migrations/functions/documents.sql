@@ -123,17 +123,24 @@ begin
 end
 $$;
 
--- What a session's documents come to, in bytes of compact JSON: Postgres writes a space after each comma and colon.
+-- What a document's text comes to, in bytes of compact JSON: Postgres writes a space after each comma and colon. They count
+-- while that is within the limit anyway.
+create or replace function hub.compact_size(p_text text) returns integer
+language plpgsql immutable as $$
+begin
+  if octet_length(p_text) <= hub.document_bytes() then
+    return octet_length(p_text);
+  end if;
+  return octet_length(p_text)
+    - length(regexp_replace(regexp_replace(p_text, '"(?:[^"\\]|\\.)*"', '', 'g'), '[^ ]', '', 'g'));
+end
+$$;
+
+-- What a session's documents come to.
 create or replace function hub.documents_size(s public.sessions) returns integer
 language plpgsql immutable as $$
-declare
-  v_text constant text := s.data::text || s.metadata::text;
 begin
-  if octet_length(v_text) <= hub.document_bytes() then
-    return octet_length(v_text);
-  end if;
-  return octet_length(v_text)
-    - length(regexp_replace(regexp_replace(v_text, '"(?:[^"\\]|\\.)*"', '', 'g'), '[^ ]', '', 'g'));
+  return hub.compact_size(s.data::text || s.metadata::text);
 end
 $$;
 

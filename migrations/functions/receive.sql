@@ -187,7 +187,7 @@ begin
 end
 $$;
 
--- Remembers that a customer was seen with a message's identities, and where they were reached. The identity that the address
+-- Remembers that a customer was seen with a message's identities, what their messenger calls them, and where they were reached. The identity that the address
 -- belongs to is address_of, else the strongest; where address_of is null the address serves this one answer only.
 create or replace function hub.see_customer(p_customer uuid, p_last_channel text, p_item jsonb, p_at timestamptz) returns void
 language plpgsql volatile as $$
@@ -201,6 +201,7 @@ begin
   update public.identities
     set last_seen_at = p_at
     where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < p_at - interval '60 seconds';
+  perform hub.learn_profile(p_customer, p_item);
   if v_of is not null and p_item -> 'address' <> '{}' then
     perform hub.keep_address(
       p_customer, v_of, p_item ->> 'channel', p_item ->> 'account', p_item -> 'address', p_at,

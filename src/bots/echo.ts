@@ -1,15 +1,16 @@
 import type { Bot } from "../core/answer/bot.ts";
 
-/** Says what it heard, on which channel, and which channels this session has seen. */
+/** Says what it heard, on which channel, and which channels this session has seen. It greets a customer by name, once. */
 export default function echo(): Bot {
   return {
     history: 0,
-    async reply({ message, session, channel }) {
+    async reply({ message, session, customer, channel }) {
       const heard = message.text
         ? `You said "${message.text}"`
         : `You sent a message of kind ${message.kind}`;
       const seen = session.channels.join(", ");
-      return [{ kind: "text", text: `${heard} on ${channel}. This session has seen: ${seen}.` }];
+      const greeting = session.message_count === 1 && customer?.name ? `Hello ${customer.name}! ` : "";
+      return [{ kind: "text", text: `${greeting}${heard} on ${channel}. This session has seen: ${seen}.` }];
     },
   };
 }

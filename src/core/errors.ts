@@ -15,6 +15,7 @@ export const ERROR_CODES = {
   method_not_allowed: 405,
   version_conflict: 409,
   merge_required: 409,
+  customer_conflict: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
   too_many_requests: 429,

@@ -18,9 +18,11 @@ const MEANINGS: Record<ErrorCode, string> = {
   session_expired: "the session lay idle past its lifetime",
   not_found: "no such thing",
   method_not_allowed: "see the Allow header",
-  version_conflict: "the session changed since the version in If-Match",
+  version_conflict: "it changed since the version in If-Match",
   merge_required:
     "two people's sessions would become one: `details.sessions` names both; ask the customer, then send the same again with `merge` true or false",
+  customer_conflict:
+    "it is, or would become, several customers': `details` names them or where they differ; POST /api/customers/{id}/merge makes two one",
   payload_too_large: "the body or one of its documents is too large",
   unsupported_media_type: "the body must be application/json",
   too_many_requests: "wait as long as Retry-After says",
@@ -51,7 +53,8 @@ const errorSchema = z
       }),
       request_id: z.string(),
       details: z.record(z.string(), z.unknown()).optional().openapi({
-        description: "Only with `merge_required`: what the caller has to show the customer.",
+        description:
+          "With `merge_required` what the caller has to show the customer, with `customer_conflict` where customers differ.",
       }),
     }),
   })

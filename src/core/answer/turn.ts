@@ -1,7 +1,23 @@
 import type { ErrorCode } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
 import type { Content, ContentOf } from "../messages/content.ts";
-import type { Address, Message } from "../messages/message.ts";
+import type { Address, CustomerProfile, Message } from "../messages/message.ts";
 import type { Session } from "../sessions/session.ts";
+
+/** What a bot is told of the customer whose session it is. */
+export interface TurnCustomer {
+  /** The shop's own name for them. */
+  readonly customer_id?: string;
+  /** What the shop calls them, else what their messenger does. */
+  readonly name?: string;
+  /** A language tag that they or the shop have chosen. */
+  readonly preferred_language?: string;
+  readonly plan: "basic" | "premium";
+  readonly tags: readonly string[];
+  readonly attributes: JsonObject;
+  /** What their messenger says of them; `channel` is that which was first. */
+  readonly profile: CustomerProfile;
+}
 
 /** One inbound message and its session, claimed by us until its lease ends. */
 export interface Turn {
@@ -9,6 +25,8 @@ export interface Turn {
   /** Counts the claims, from 1. Only the newest claim may complete or fail the turn. */
   readonly attempt: number;
   readonly session: Session;
+  /** Absent once their data was erased. */
+  readonly customer?: TurnCustomer;
   /** The newest message of the turn: what the replies answer. */
   readonly message: Message;
   /** All messages of the turn in order: that one alone, unless the bot takes waiting messages together. */

@@ -15,6 +15,12 @@ export interface Profile {
   readonly language?: string;
 }
 
+/** What all messengers of a customer say of them. */
+export interface CustomerProfile extends Profile {
+  /** The first that named them: it may rename them, and others add only what is missing. */
+  readonly channel?: string;
+}
+
 /** What somebody said, in our terms. */
 export interface InboundMessage {
   readonly channel: string;

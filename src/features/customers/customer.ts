@@ -1,6 +1,6 @@
 import type { Identities } from "../../core/identity/identity.ts";
 import type { JsonObject } from "../../core/json.ts";
-import type { Profile } from "../../core/messages/message.ts";
+import type { CustomerProfile } from "../../core/messages/message.ts";
 
 /** What a shop grants a customer. */
 export const PLANS = ["basic", "premium"] as const;
@@ -26,8 +26,8 @@ export interface Customer {
   /** Each once. */
   readonly tags: readonly string[];
   readonly attributes: JsonObject;
-  /** What their messenger said of them last. */
-  readonly profile: Profile;
+  /** What their messengers say of them. */
+  readonly profile: CustomerProfile;
   /** All that they are known by and have verified. */
   readonly identities: Identities;
   /** Moves with each change; what `If-Match` is compared with. */

@@ -1,3 +1,5 @@
+import type { TurnCustomer } from "../../core/answer/turn.ts";
+import type { InboundMessage } from "../../core/messages/message.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import { retire } from "./retire.ts";
 import { type CustomerRow, copy, newId, type SessionRow, type Tables } from "./tables.ts";
@@ -8,6 +10,7 @@ export function newCustomer(tables: Tables, now: Date): CustomerRow {
     customer_key: newId(tables, now),
     identities: new Map(),
     unreachable: [],
+    profile: {},
     created_at: now,
   };
   tables.customers.set(customer.customer_key, customer);
@@ -60,6 +63,25 @@ export function documentOf({ session, customer }: SessionRow): Session {
     ...Object.fromEntries(rows.map(({ kind, value }) => [kind, value])),
     ...(identities.get("phone")?.verified_at === undefined &&
       identities.has("phone") && { phone_verified: false }),
+  };
+}
+
+/** Keeps what a messenger says of its user: the first one may rename them, and others add what is missing. */
+export function learnProfile({ customer }: SessionRow, { channel, profile }: InboundMessage): void {
+  if (!profile) return;
+  const known = customer.profile;
+  customer.profile = known.channel === channel ? { ...known, ...profile } : { ...profile, channel, ...known };
+}
+
+/** What a bot is told of a customer. This store keeps nothing else of them. */
+export function turnCustomerOf({ customer_id, profile }: CustomerRow): TurnCustomer {
+  return {
+    ...(customer_id !== undefined && { customer_id }),
+    ...(profile.name !== undefined && { name: profile.name }),
+    plan: "basic",
+    tags: [],
+    attributes: {},
+    profile: copy(profile),
   };
 }
 

@@ -7,7 +7,7 @@ import type { InboundEvent, Received } from "../../core/receive/conversations.ts
 import { isSessionRef, type SessionRef } from "../../core/sessions/session.ts";
 import { keepAddress } from "./addresses.ts";
 import { claim, refuseClaim } from "./claims.ts";
-import { activeOf, documentOf } from "./customers.ts";
+import { activeOf, documentOf, learnProfile } from "./customers.ts";
 import { firstVerifiedHolder, verifiedHolder } from "./identities.ts";
 import { mergeQuestion, redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
@@ -132,6 +132,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, now: Date): Rec
   if (repeated) return duplicate(tables, repeated, now);
   touch(tables, row, channel, came_at);
   setReachable(row.customer, channel, true);
+  learnProfile(row, inbound);
   keepAddress(tables, row, inbound, came_at);
   row.last_channel = channel;
   const role = notice === undefined ? "user" : "system";

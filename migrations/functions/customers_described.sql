@@ -1,0 +1,171 @@
+-- What is known of customers beside their identities: what messengers and frontends say, what becomes of it when two are
+-- one, and how it is shown.
+
+-- Text as a search compares it: without case, accents and punctuation, words with one space between them. Not the extension
+-- unaccent: it is in another schema on each platform, and no index may depend on it.
+create or replace function hub.plain(p_text text) returns text
+language sql immutable parallel safe as $$
+  select trim(regexp_replace(
+    lower(replace(replace(replace(translate(
+      regexp_replace(normalize(p_text, nfkd), '[\u0300-\u036f\u0591-\u05c7\u064b-\u0652]', '', 'g'),
+      'øØłŁđĐðÐıħĦÆŒ', 'oOlLdDdDihHæœ'), 'ß', 'ss'), 'æ', 'ae'), 'œ', 'oe')),
+    '[\u0001-\u002f\u003a-\u0040\u005b-\u0060\u007b-\u00bf\u2000-\u206f\u3000-\u303f]+', ' ', 'g'))
+$$;
+
+-- The words of a text, as a search compares them.
+create or replace function hub.words_in(p_text text) returns text[]
+language sql immutable parallel safe as $$
+  select array(select left(w, 256) from regexp_split_to_table(hub.plain(p_text), ' ') as w where w <> '')
+$$;
+
+-- Keeps what a search finds of a customer.
+create or replace function hub.index_customer() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  new.called := nullif(left(hub.plain(coalesce(new.name, new.profile ->> 'name')), 256), '');
+  new.words := array_to_tsvector(
+    hub.words_in(new.name) || hub.words_in(new.profile ->> 'name') || hub.words_in(new.profile ->> 'username')
+    || hub.words_in(new.customer_id) || hub.words_in(new.claimed ->> 'email'));
+  return new;
+end
+$$;
+
+create or replace trigger customers_index before insert on public.customers
+  for each row when (new.name is not null or new.customer_id is not null) execute function hub.index_customer();
+create or replace trigger customers_index_changed before update of name, profile, customer_id, claimed on public.customers
+  for each row when (
+    (old.name, old.profile, old.customer_id, old.claimed) is distinct from (new.name, new.profile, new.customer_id, new.claimed))
+  execute function hub.index_customer();
+
+-- Keeps what a messenger says of its user with a message. The messenger that was first may say it anew; another one adds
+-- what is missing, so that a customer of two messengers is not renamed with each message. Writes only what is new.
+create or replace function hub.learn_profile(p_customer uuid, p_item jsonb) returns void
+language plpgsql volatile as $$
+declare
+  v_said constant jsonb := p_item -> 'profile';
+begin
+  if v_said is null then
+    return;
+  end if;
+  update public.customers
+    set profile = case
+      when profile ->> 'channel' = p_item ->> 'channel' then profile || v_said
+      else v_said || jsonb_build_object('channel', p_item -> 'channel') || profile end
+    where customer_key = p_customer and not case
+      when profile ->> 'channel' = p_item ->> 'channel' then profile @> v_said
+      else profile ? 'channel' and not exists (select from jsonb_object_keys(v_said) as key where not profile ? key) end;
+end
+$$;
+
+-- An e-mail or a phone (p_kind) as a frontend writes it, in the hub's spelling; null where it is none.
+create or replace function hub.contact(p_kind text, p_value text) returns text
+language sql immutable parallel safe as $$
+  select case p_kind
+    when 'email' then substring(lower(trim(p_value)) from '^[^\s@]{1,64}@[^\s@]{1,190}\.[^\s@.]{2,63}$')
+    else substring(regexp_replace(p_value, '[\s().-]', '', 'g') from '^\+[1-9][0-9]{6,14}$') end
+$$;
+
+-- Keeps the e-mail and the phone that a frontend tells in a patch of a session's metadata, as claims: they find nobody and
+-- join nobody, but a back office sees them, and who else may be the same person. What is no e-mail or phone is let be.
+create or replace function hub.learn_contact(p_customer uuid, p_metadata jsonb) returns void
+language plpgsql volatile as $$
+declare
+  v_told jsonb;
+  v_gone text[];
+begin
+  if not p_metadata ?| '{email,phone}'::text[] then
+    return;
+  end if;
+  select coalesce(jsonb_object_agg(k, hub.contact(k, p_metadata ->> k)) filter (where hub.contact(k, p_metadata ->> k) is not null), '{}'),
+      coalesce(array_agg(k) filter (where p_metadata -> k = 'null'), '{}')
+    into v_told, v_gone
+    from unnest('{email,phone}'::text[]) as k
+    where p_metadata ? k and jsonb_typeof(p_metadata -> k) in ('string', 'null');
+  update public.customers
+    set claimed = claimed - v_gone || v_told
+    where customer_key = p_customer and claimed <> claimed - v_gone || v_told;
+end
+$$;
+
+-- The customer with this customer_id, else with this customer_key; null when there is none.
+create or replace function hub.customer_at(p_id text) returns uuid
+language plpgsql stable as $$
+declare
+  v_customer uuid := (select customer_key from public.customers where customer_id = p_id);
+begin
+  if v_customer is null and p_id ~ '^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$' then
+    select customer_key into v_customer from public.customers where customer_key = p_id::uuid;
+  end if;
+  return v_customer;
+end
+$$;
+
+-- A customer as a back office sees them.
+create or replace function hub.customer_json(k public.customers) returns jsonb
+language plpgsql stable as $$
+declare
+  v_held constant jsonb := hub.held_identities(k.customer_key);
+begin
+  return jsonb_build_object(
+    'customer_key', k.customer_key, 'customer_id', k.customer_id, 'name', coalesce(k.name, k.profile ->> 'name'),
+    'email', coalesce(v_held ->> 'email', k.claimed ->> 'email'), 'email_verified', v_held ? 'email',
+    'phone', coalesce(
+      v_held ->> 'phone', (select value from public.identities where customer_key = k.customer_key and kind = 'phone'),
+      k.claimed ->> 'phone'),
+    'phone_verified', v_held ? 'phone', 'preferred_language', k.preferred_language, 'plan', k.plan, 'tags', k.tags,
+    'attributes', k.attributes, 'profile', k.profile, 'identities', v_held, 'version', k.version,
+    'created_at', k.created_at, 'updated_at', k.updated_at);
+end
+$$;
+
+-- What a bot is told of the customer of a session; null when there is none any more.
+create or replace function hub.turn_customer(p_session uuid) returns jsonb
+language plpgsql stable as $$
+begin
+  return (
+    select jsonb_strip_nulls(jsonb_build_object(
+        'customer_id', k.customer_id, 'name', coalesce(k.name, k.profile ->> 'name'), 'preferred_language', k.preferred_language))
+      || jsonb_build_object('plan', k.plan, 'tags', k.tags, 'attributes', k.attributes, 'profile', k.profile)
+    from public.sessions s join public.customers k on k.customer_key = s.customer_key
+    where s.session_id = p_session);
+end
+$$;
+
+-- Unites what is known of customers who become one. The survivor's word stays, for the shop or the older talk said it; where
+-- another's differs, it is added to attributes.merge_conflicts: [{path, value, customer_key}]. Tags unite, premium wins.
+create or replace function hub.unite_customers(p_into uuid, p_others uuid[]) returns void
+language plpgsql volatile as $$
+declare
+  v_conflicts jsonb;
+  v_attributes record;
+  k public.customers;
+  o public.customers;
+begin
+  select * into k from public.customers where customer_key = p_into;
+  for o in select * from public.customers where customer_key = any (p_others) order by created_at, customer_key loop
+    v_attributes := hub.merge_values(
+      'attributes', o.attributes - 'merge_conflicts', k.attributes - 'merge_conflicts', o.customer_key::text);
+    v_conflicts := v_attributes.conflicts || coalesce((
+      select jsonb_agg(jsonb_build_object('path', path, 'value', other))
+      from (values ('name', k.name, o.name), ('preferred_language', k.preferred_language, o.preferred_language)) as e (path, own, other)
+      where own <> other), '[]');
+    v_conflicts := hub.conflict_list(k.attributes -> 'merge_conflicts') || hub.conflict_list(o.attributes -> 'merge_conflicts')
+      || coalesce((
+        select jsonb_agg(value - 'session_id' || jsonb_build_object('customer_key', o.customer_key))
+        from jsonb_array_elements(v_conflicts)), '[]');
+    k.attributes := v_attributes.merged || case
+      when v_conflicts = '[]' then '{}' else jsonb_build_object('merge_conflicts', v_conflicts) end;
+    k.name := coalesce(k.name, o.name);
+    k.preferred_language := coalesce(k.preferred_language, o.preferred_language);
+    k.plan := case when 'premium' in (k.plan, o.plan) then 'premium' else k.plan end;
+    k.tags := k.tags || array(select t from unnest(o.tags) as t where not t = any (k.tags));
+    k.profile := o.profile || k.profile;
+    k.claimed := o.claimed || k.claimed;
+    k.created_at := least(k.created_at, o.created_at);
+  end loop;
+  update public.customers
+    set name = k.name, preferred_language = k.preferred_language, plan = k.plan, tags = k.tags, attributes = k.attributes,
+        profile = k.profile, claimed = k.claimed, created_at = k.created_at, version = version + 1
+    where customer_key = p_into;
+end
+$$;
