@@ -6,6 +6,7 @@ import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
+import { addCustomers } from "../features/customers/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
@@ -61,7 +62,7 @@ export function createApp(options: AppOptions): App {
   app.use(
     cors({
       origin: options.corsOrigins.includes("*") ? "*" : allowed(options),
-      allowMethods: ["GET", "POST", "DELETE"],
+      allowMethods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
       allowHeaders: [
         "Authorization",
         "Content-Type",
@@ -94,6 +95,7 @@ export function createApp(options: AppOptions): App {
   addCallerWebhooks(app, options);
   addFind(app, options);
   addPrivacy(app, options);
+  addCustomers(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

@@ -17,6 +17,8 @@ const IN_A_REQUEST = { entries: 25, ms: 2_000 };
 /** Why a call does not go to the store though the store may be up. */
 const WAITS = "journal_waits";
 
+type Customers = NonNullable<Store["features"]>["customers"];
+
 /** By what a session is opened. */
 interface Named {
   readonly identities?: Identities;
@@ -142,7 +144,18 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     return erased;
   }
 
-  const { conversations, sessions, proofs, privacy } = store;
+  /** A back office's word may join two customers, and then tokens of theirs die. */
+  function customersAfterOlder(customers: Customers): Customers {
+    return {
+      ...customers,
+      put: ordered(customers.put),
+      patch: ordered(customers.patch),
+      upsert: ordered(customers.upsert),
+      merge: ordered(customers.merge),
+    };
+  }
+
+  const { conversations, sessions, proofs, privacy, features } = store;
   return {
     ...store,
     conversations: { ...conversations, receive },
@@ -166,6 +179,7 @@ export function withJournal(store: Store, parts: JournalParts): Store {
       unlink: ordered(proofs.unlink),
     },
     privacy: { ...privacy, erase },
+    ...(features && { features: { ...features, customers: customersAfterOlder(features.customers) } }),
     journal: {
       replay: (budget) => replay({ store, journal, log, now }, budget),
       depth: () => journal.depth(),

@@ -1,7 +1,8 @@
 import type { ErrorCode } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import type { Content, ContentOf } from "../messages/content.ts";
-import type { Address, CustomerProfile, Message } from "../messages/message.ts";
+import type { Address, Message } from "../messages/message.ts";
+import type { CustomerProfile } from "../messages/profile.ts";
 import type { Session } from "../sessions/session.ts";
 
 /** What a bot is told of the customer whose session it is. */

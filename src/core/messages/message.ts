@@ -2,24 +2,10 @@ import type { ErrorCode } from "../errors.ts";
 import type { Identities, IdentityKind } from "../identity/identity.ts";
 import type { SessionRef } from "../sessions/session.ts";
 import type { Content, ContentKind } from "./content.ts";
+import type { Profile } from "./profile.ts";
 
 /** Where a channel reaches a customer: chat and topic, or number and phone. Only the channel that wrote it reads it. */
 export type Address = Readonly<Record<string, string>>;
-
-/** What a messenger says of its user: for display, and proof of nothing. */
-export interface Profile {
-  readonly name?: string;
-  /** Without @. */
-  readonly username?: string;
-  /** The language of their app, a language tag. */
-  readonly language?: string;
-}
-
-/** What all messengers of a customer say of them. */
-export interface CustomerProfile extends Profile {
-  /** The first that named them: it may rename them, and others add only what is missing. */
-  readonly channel?: string;
-}
 
 /** What somebody said, in our terms. */
 export interface InboundMessage {

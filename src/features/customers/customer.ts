@@ -1,6 +1,6 @@
 import type { Identities } from "../../core/identity/identity.ts";
 import type { JsonObject } from "../../core/json.ts";
-import type { CustomerProfile } from "../../core/messages/message.ts";
+import type { CustomerProfile } from "../../core/messages/profile.ts";
 
 /** What a shop grants a customer. */
 export const PLANS = ["basic", "premium"] as const;

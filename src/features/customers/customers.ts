@@ -13,6 +13,8 @@ export interface CustomerQuery {
 export interface Saved {
   readonly customer: Customer;
   readonly created: boolean;
+  /** Their session that counts now, active or last. */
+  readonly session_id?: string;
   readonly effects: Effects;
 }
 

@@ -32,6 +32,7 @@ function toSaved(row: Row): Saved {
   return {
     customer: toCustomer(row.customer as Row),
     created: row.created as boolean,
+    ...(row.session_id != null && { session_id: row.session_id as string }),
     effects: toEffects(row),
   };
 }

@@ -7,6 +7,7 @@ import {
   viewMessage,
   viewSession,
 } from "../../http/shapes.ts";
+import { customerSchema, viewCustomer } from "../customers/shape.ts";
 import type { ExportedMessage, ExportedSession, ExportPage } from "./privacy.ts";
 
 const addressSchema = z.object({
@@ -19,6 +20,7 @@ const addressSchema = z.object({
 /** Everything that is kept of a person. */
 export const exportSchema = z
   .object({
+    customer: customerSchema.optional().openapi({ description: "Absent where nothing is known of them." }),
     sessions: z.array(
       z.object({
         ...sessionSchema.shape,
@@ -43,12 +45,14 @@ export const exportSchema = z
 
 type Export = z.infer<typeof exportSchema>;
 
-/** The pages of an export as one JSON document, `{"sessions":[…],"messages":[…]}`, in a piece per page. */
+/** The pages of an export as one JSON document, `{"customer":…,"sessions":[…],"messages":[…]}`, in a piece per page. */
 export async function* exportDocument(
   first: ExportPage,
   read: (after: string) => Promise<ExportPage>,
 ): AsyncGenerator<string> {
-  let text = '{"sessions":[';
+  let text = first.customer
+    ? `{"customer":${JSON.stringify(viewCustomer(first.customer))},"sessions":[`
+    : '{"sessions":[';
   let comma = "";
   let inMessages = false;
   const add = (value: unknown) => {

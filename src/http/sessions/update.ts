@@ -7,6 +7,7 @@ import { type Caller, callerOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
+import { ifMatch, versionOf } from "../if-match.ts";
 import { type App, type AppOptions, boundsOf, channelName, type HttpContext } from "../request.ts";
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
@@ -64,7 +65,7 @@ export function addUpdate(app: App, options: AppOptions): void {
     security: [...security.token, ...security.key],
     middleware: jsonBody(bounds.bodyBytes),
     request: {
-      headers: z.object({ "If-Match": z.string().max(64).optional().openapi({ example: '"7"' }) }),
+      headers: ifMatch,
       body: { required: true, content: { "application/json": { schema: bodySchema } } },
     },
     responses: {
@@ -86,7 +87,7 @@ export function addUpdate(app: App, options: AppOptions): void {
   app.openapi(route, async (c) => {
     const caller = await callerOf(c.req.raw.headers, options.keys);
     const body = c.req.valid("json");
-    const if_version = versionOf(c.req.valid("header")["If-Match"]);
+    const if_version = versionOf(c.req.valid("header"));
     const target = await targetOf(c, caller, body, options);
     const message = body.message === undefined ? undefined : messageOf(body.message, caller);
     const { channel } = body;
@@ -175,12 +176,4 @@ function messageOf(
     ...(external_id !== undefined && { external_id }),
     ...(!isOwn && actor !== undefined && { author: `key:${actor}` }),
   };
-}
-
-/** The version in `If-Match`: bare, quoted or weak; `*` asks for nothing. Throws `malformed`. */
-function versionOf(header: string | undefined): number | undefined {
-  if (header === undefined || header.trim() === "*") return undefined;
-  const version = /^(?:W\/)?("?)(\d{1,15})\1$/.exec(header.trim())?.[2];
-  if (!version) throw new HubError("malformed", "header.If-Match: must be a session's version");
-  return Number(version);
 }

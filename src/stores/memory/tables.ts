@@ -2,14 +2,8 @@ import type { Delivery, Failure } from "../../core/answer/turn.ts";
 import type { IdentityKind } from "../../core/identity/identity.ts";
 import type { KnownAddress } from "../../core/identity/proofs.ts";
 import type { Content } from "../../core/messages/content.ts";
-import type {
-  Address,
-  CustomerProfile,
-  DeliveryStatus,
-  Edit,
-  Message,
-  Receipt,
-} from "../../core/messages/message.ts";
+import type { Address, DeliveryStatus, Edit, Message, Receipt } from "../../core/messages/message.ts";
+import type { CustomerProfile } from "../../core/messages/profile.ts";
 import { HISTOGRAM_BOUNDS_MS } from "../../core/operations.ts";
 import type { Effects } from "../../core/receive/conversations.ts";
 import type { Session } from "../../core/sessions/session.ts";

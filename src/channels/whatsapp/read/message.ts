@@ -50,6 +50,7 @@ export function readMessage(raw: unknown, line: Line): Inbound {
       account: line.account,
       external_id: id,
       from: sender.identities,
+      profile: sender.profile,
       address,
       address_of: line.isOurs ? addressKind(address, sender) : null,
       content: withContext(content, raw),
