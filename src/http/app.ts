@@ -123,7 +123,7 @@ function observe(options: AppOptions) {
     c.header("X-Request-Id", exchange.id);
     if (!c.res.headers.has("Cache-Control")) c.header("Cache-Control", "no-store");
     const { status } = c.res;
-    options.log(status === 503 ? "warn" : status >= 500 ? "error" : "info", "request", {
+    options.log(status === 501 || status === 503 ? "warn" : status >= 500 ? "error" : "info", "request", {
       request_id: exchange.id,
       method: c.req.method,
       route: routePath(c, -1),
