@@ -443,6 +443,59 @@ describe.each(transports)("customers of a back office, in %s", (_name, call) => 
     ]);
   });
 
+  test("a message whose profile says nothing new writes nothing of the customer", async () => {
+    const from = { telegram_chat_id: "7001" };
+    const hear = (n: number, profile?: object) =>
+      store.hear(said("telegram", from, String(n), profile && { profile }), minute(n * 5));
+    const row = async () => String((await owner`select xmin::text from public.customers`)[0]!.xmin);
+    await hear(1, { name: "Anna", username: "anna" });
+    const before = await row();
+    await hear(2, { name: "Anna", username: "anna" });
+    await hear(3, { name: "Anna" });
+    await hear(4);
+    expect(await row()).toBe(before);
+    await hear(5, { name: "Anne" });
+    expect(await row()).not.toBe(before);
+  });
+
+  test("two merges the other way round at once make one customer, and so does a put amid messages", async () => {
+    for (let round = 0; round < 10; round++) {
+      const [a, b] = [`a-${round}`, `b-${round}`];
+      await customers.put(a, { email: `${a}@example.com` }, by());
+      await customers.put(b, { phone: `+4915112340${100 + round}` }, by());
+      const all = await Promise.allSettled([
+        customers.merge(a, b, ["customer_id"], by(1)),
+        customers.merge(b, a, ["customer_id"], by(1)),
+        store.hear(said("whatsapp", { phone: `+4915112340${100 + round}` }, `m${round}`), minute(1)),
+        customers.patch(b, { attributes: { round } }, by(1)),
+      ]);
+      for (const one of all)
+        if (one.status === "rejected") expect(one.reason).toMatchObject({ code: "not_found" });
+      expect(all.slice(0, 2).filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+      const { items } = await customers.find({ email: `${a}@example.com` }, undefined, 9);
+      expect(items).toMatchObject([{ phone: `+4915112340${100 + round}` }]);
+      expect(
+        await store.sessions.find({ identities: { email: `${a}@example.com` } }, minute(2)),
+      ).toHaveLength(1);
+    }
+  });
+
+  test("one phone told by many calls and many messages at once is one customer with one session", async () => {
+    const { phone } = anna;
+    await Promise.all(
+      Array.from({ length: 20 }, (_, i) => [
+        customers.upsert({ phone, tags: [`t${i}`] }, by(1)),
+        customers.put("103", { phone, name: `n${i}` }, by(1)),
+        store.hear(said("whatsapp", { phone, whatsapp_user_id: "DE.a" }, `m${i}`), minute(1)),
+      ]).flat(),
+    );
+    const { items } = await customers.find({}, undefined, 9);
+    expect(items).toMatchObject([{ customer_id: "103", phone, identities: { whatsapp_user_id: "DE.a" } }]);
+    expect(await store.sessions.find({ customer_id: "103" }, minute(2))).toMatchObject([
+      { message_count: 20 },
+    ]);
+  });
+
   test("an erasure leaves nothing of it, by the hub's name for the customer too", async () => {
     const { customer_key } = await upsert({
       email,
