@@ -21,64 +21,69 @@ language sql immutable parallel safe as $$
   select string_agg('''' || w || ''':*', ' & ')::tsquery from unnest(p_words) as w
 $$;
 
--- Customers whom a query means: {email} or {phone} exactly, held or claimed; {q} by the beginnings of words, of an e-mail or
--- a phone.
-create or replace function hub.customers_like(p_query jsonb) returns setof uuid
+-- The first few customers after p_after whom a query means: {email} or {phone} exactly, held or claimed; {q} by the beginnings of
+-- words, of an e-mail or a phone.
+create or replace function hub.customers_like(p_query jsonb, p_after uuid, p_limit integer) returns setof uuid
 language plpgsql stable as $$
 declare
   v_kind constant text := case when p_query ? 'email' then 'email' when p_query ? 'phone' then 'phone' end;
   v_q constant text := p_query ->> 'q';
-  v_email constant text := lower(trim(v_q));
+  v_words constant tsquery := hub.words_query(hub.words_in(v_q));
+  v_email constant text := nullif(lower(trim(v_q)), '');
   v_phone constant text := '+' || regexp_replace(v_q, '[^0-9]', '', 'g');
+  v_count integer;
 begin
-  if v_kind = 'email' then
+  if v_kind is not null then
+    return query select customer_key from public.identities where kind = v_kind and value = p_query ->> v_kind and customer_key > p_after;
+    return query select x from hub.claimants_of(v_kind, p_query ->> v_kind, p_after, p_limit) as x;
+    return;
+  end if;
+  -- A common word fills the page from the next few customers; a rare one is for the index of words.
+  return query
+    select k.customer_key
+    from (select customer_key, words from public.customers where customer_key > p_after order by customer_key limit 2000) k
+    where k.words @@ v_words order by 1 limit p_limit;
+  get diagnostics v_count = row_count;
+  if v_count < p_limit then
     return query
-      select customer_key from public.identities where kind = 'email' and value = p_query ->> 'email'
-      union
-      select customer_key from public.customers where claimed ? 'email' and claimed ->> 'email' = p_query ->> 'email';
-  elsif v_kind = 'phone' then
+      with found as materialized (select customer_key from public.customers where words @@ v_words and customer_key > p_after)
+      select customer_key from found order by 1 limit p_limit;
+  end if;
+  return query
+    select customer_key from public.identities
+    where kind in ('phone', 'email') and kind = 'email' and value ~>=~ v_email and value ~<~ (v_email || chr(1114111))
+      and customer_key > p_after
+    order by customer_key limit p_limit;
+  if v_q ~ '^[0-9+() .-]*$' and length(v_phone) > 3 then
     return query
-      select customer_key from public.identities where kind = 'phone' and value = p_query ->> 'phone'
-      union
-      select customer_key from public.customers where claimed ? 'phone' and claimed ->> 'phone' = p_query ->> 'phone';
-  else
-    return query
-      select customer_key from public.customers where words @@ hub.words_query(hub.words_in(v_q))
-      union
       select customer_key from public.identities
-      where kind in ('phone', 'email') and kind = 'email' and v_email <> '' and value ~>=~ v_email and value ~<~ (v_email || chr(1114111))
-      union
-      select customer_key from public.identities
-      where kind in ('phone', 'email') and kind = 'phone' and v_q ~ '^[0-9+() .-]*$' and length(v_phone) > 3
-        and value ~>=~ v_phone and value ~<~ (v_phone || ':');
+      where kind in ('phone', 'email') and kind = 'phone' and value ~>=~ v_phone and value ~<~ (v_phone || ':')
+        and customer_key > p_after
+      order by customer_key limit p_limit;
   end if;
 end
 $$;
 
 -- A page of customers in the order in which they came. p: {email | phone | q, after, limit}; without a query, of all. after is
--- the last page's. Returns {customers, after}; after is null on the last page.
+-- the last page's. Returns {customers, after}; after is null on the last page. Planned anew for each call, for words
+-- are common or rare.
 create or replace function public.hub_find_customers(p jsonb) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = 'force_custom_plan' as $$
 declare
   v_limit constant integer := (p ->> 'limit')::int;
   v_after constant uuid := coalesce(p ->> 'after', '00000000-0000-0000-0000-000000000000');
+  v_keys uuid[];
   v_found jsonb;
 begin
   if p ?| '{email,phone,q}'::text[] then
-    select coalesce(jsonb_agg(hub.customer_json(k) order by k.customer_key), '[]') into v_found
-      from (
-        select * from public.customers
-        where customer_key in (select hub.customers_like(p)) and customer_key > v_after
-        order by customer_key limit v_limit + 1
-      ) k;
+    v_keys := array(select distinct x from hub.customers_like(p, v_after, v_limit + 1) as x order by x limit v_limit + 1);
   else
-    select coalesce(jsonb_agg(hub.customer_json(k) order by k.customer_key), '[]') into v_found
-      from (select * from public.customers where customer_key > v_after order by customer_key limit v_limit + 1) k;
+    v_keys := array(select customer_key from public.customers where customer_key > v_after order by customer_key limit v_limit + 1);
   end if;
-  if jsonb_array_length(v_found) <= v_limit then
-    return jsonb_build_object('customers', v_found, 'after', null);
-  end if;
-  return jsonb_build_object('customers', v_found - v_limit, 'after', v_found -> (v_limit - 1) -> 'customer_key');
+  select coalesce(jsonb_agg(hub.customer_json(k) order by k.customer_key), '[]') into v_found
+    from public.customers k where customer_key = any (v_keys[:v_limit]);
+  return jsonb_build_object(
+    'customers', v_found, 'after', case when array_length(v_keys, 1) > v_limit then v_keys[v_limit] end);
 end
 $$;
 
@@ -302,20 +307,20 @@ begin
 end
 $$;
 
--- A few customers after this one of whom an e-mail or a phone was claimed.
-create or replace function hub.claimants_of(p_kind text, p_value text, p_after uuid) returns setof uuid
+-- The first few customers after this one of whom an e-mail or a phone was claimed.
+create or replace function hub.claimants_of(p_kind text, p_value text, p_after uuid, p_limit integer) returns setof uuid
 language plpgsql stable as $$
 begin
   if p_kind = 'email' then
     return query
       select customer_key from public.customers
       where claimed ? 'email' and claimed ->> 'email' = p_value and customer_key > p_after
-      order by customer_key limit 10;
+      order by customer_key limit p_limit;
   else
     return query
       select customer_key from public.customers
       where claimed ? 'phone' and claimed ->> 'phone' = p_value and customer_key > p_after
-      order by customer_key limit 10;
+      order by customer_key limit p_limit;
   end if;
 end
 $$;
@@ -335,10 +340,10 @@ begin
       return query
         select customer_key, reason from public.identities
         where kind = reason and value = v_claimed and customer_key > k.customer_key;
-      return query select x, reason from hub.claimants_of(reason, v_claimed, k.customer_key) as x;
+      return query select x, reason from hub.claimants_of(reason, v_claimed, k.customer_key, 10) as x;
     end if;
     if v_held <> coalesce(v_claimed, '') then
-      return query select x, reason from hub.claimants_of(reason, v_held, k.customer_key) as x;
+      return query select x, reason from hub.claimants_of(reason, v_held, k.customer_key, 10) as x;
     end if;
   end loop;
   reason := 'name';
@@ -354,7 +359,7 @@ begin
 end
 $$;
 
--- Pairs of customers who may be one person, with the reasons. p: {after, limit}. Looks through 5,000 customers at most, so a page
+-- Pairs of customers who may be one person, with the reasons. p: {after, limit}. Looks through 2,000 customers at most, so a page
 -- may be short, or empty. Returns {duplicates: [{customers: [customer, customer], reasons: [email | phone | name]}], after}; after
 -- is null once all were looked at.
 create or replace function public.hub_duplicate_customers(p jsonb) returns jsonb
@@ -368,7 +373,7 @@ declare
   v_found jsonb;
 begin
   with looked_at as (
-    select customer_key, c as whole from public.customers c where customer_key >= v_after[1] order by customer_key limit 5000
+    select customer_key, c as whole from public.customers c where customer_key >= v_after[1] order by customer_key limit 2000
   ), pairs as (
     select w.customer_key as one, d.other, jsonb_agg(distinct d.reason) as reasons
     from looked_at w cross join lateral hub.doubles_of(w.whole) as d
@@ -388,6 +393,6 @@ begin
         || (v_found #>> array[(v_limit - 1)::text, 'customers', '1', 'customer_key']));
   end if;
   return jsonb_build_object('duplicates', v_found, 'after', case
-    when v_looked = 5000 then v_last || '.ffffffff-ffff-ffff-ffff-ffffffffffff' end);
+    when v_looked = 2000 then v_last || '.ffffffff-ffff-ffff-ffff-ffffffffffff' end);
 end
 $$;

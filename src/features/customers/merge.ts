@@ -30,7 +30,7 @@ export function addMergeCustomers(app: App, options: AppOptions): void {
     path: "/api/customers/duplicates",
     summary: "Customers who may be one person",
     description:
-      "With an admin key: pairs, with the reasons. It changes nothing. A page looks through 5,000 customers, so it may be " +
+      "With an admin key: pairs, with the reasons. It changes nothing. A page looks through 2,000 customers, so it may be " +
       "short or empty while `cursor` is not null.",
     request: {
       query: z.object({
