@@ -113,7 +113,7 @@ begin
       v_held ->> 'phone', (select value from public.identities where customer_key = k.customer_key and kind = 'phone'),
       k.claimed ->> 'phone'),
     'phone_verified', v_held ? 'phone', 'preferred_language', k.preferred_language, 'plan', k.plan, 'tags', k.tags,
-    'attributes', k.attributes, 'profile', k.profile, 'identities', v_held, 'version', k.version,
+    'attributes', k.attributes, 'profile', k.profile, 'identities', v_held, 'claimed', k.claimed, 'version', k.version,
     'created_at', k.created_at, 'updated_at', k.updated_at);
 end
 $$;

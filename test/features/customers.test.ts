@@ -87,6 +87,7 @@ describe.each(transports)("customers of a back office, in %s", (_name, call) => 
       attributes: { seats: { table: 4 } },
       profile: {},
       identities: { email, phone: anna.phone },
+      claimed: {},
       version: 1,
       created_at: minute(0),
       updated_at: minute(0),
@@ -408,8 +409,20 @@ describe.each(transports)("customers of a back office, in %s", (_name, call) => 
     ])
       expect((await update(odd)).session_id).toBe(page.session_id);
     expect((await customers.get(items[1]!.customer_key)).email).toBe(email);
-    await update({ email: null, phone: null });
-    expect(await customers.get(items[1]!.customer_key)).not.toHaveProperty("email");
+    await update({ email: "Other@Example.com" });
+    await customers.patch(items[1]!.customer_key, { email: "shop@example.com" }, by(3));
+    expect(await customers.get(items[1]!.customer_key)).toMatchObject({
+      email: "shop@example.com",
+      claimed: { email: "other@example.com", phone: anna.phone },
+    });
+    // Somebody's now, so the device that was there before has to prove who it is.
+    await expectToken(store, hash(1), undefined, minute(3));
+    await customers.patch(items[1]!.customer_key, { email: null }, by(4));
+    const { session_id } = page;
+    await store.sessions.update({ session_id }, { metadata: { phone: null } as never }, minute(4));
+    const emptied = await customers.get(items[1]!.customer_key);
+    expect(emptied).toMatchObject({ claimed: {}, identities: { visitor_id: "v1" } });
+    expect(emptied).not.toHaveProperty("email");
   });
 
   test("duplicates are proposed by a claimed phone and by name, with the reasons, in pages", async () => {

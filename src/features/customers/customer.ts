@@ -30,6 +30,8 @@ export interface Customer {
   readonly profile: CustomerProfile;
   /** All that they are known by and have verified. */
   readonly identities: Identities;
+  /** What frontends told in a session's `metadata`, and nobody verified. */
+  readonly claimed: { readonly email?: string; readonly phone?: string };
   /** Moves with each change; what `If-Match` is compared with. */
   readonly version: number;
   readonly created_at: Date;

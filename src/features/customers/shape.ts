@@ -35,6 +35,9 @@ export const customerSchema = z
       description: "All that they are known by and have verified, by kind.",
       example: { telegram_chat_id: "103" },
     }),
+    claimed: z
+      .object({ email: z.string().optional(), phone: z.string().optional() })
+      .openapi({ description: "What frontends told in a session's `metadata`: it proves nothing." }),
     version: z.int().openapi({ description: "What `If-Match` is compared with; also the ETag." }),
     created_at: instant,
     updated_at: instant,
@@ -57,6 +60,7 @@ export function viewCustomer(customer: Customer): z.infer<typeof customerSchema>
     attributes: customer.attributes,
     profile: { ...customer.profile },
     identities: { ...customer.identities } as Record<string, string>,
+    claimed: { ...customer.claimed },
     version: customer.version,
     created_at: customer.created_at.toISOString(),
     updated_at: customer.updated_at.toISOString(),
