@@ -37,23 +37,25 @@ create or replace trigger customers_index_changed before update of name, profile
     (old.name, old.profile, old.customer_id, old.claimed) is distinct from (new.name, new.profile, new.customer_id, new.claimed))
   execute function hub.index_customer();
 
--- Keeps what a messenger says of its user with a message. The messenger that was first may say it anew; another one adds
--- what is missing, so that a customer of two messengers is not renamed with each message. Writes only what is new.
+-- A customer's profile with what a messenger says of its user in a message. The messenger that was first may say it anew;
+-- another one adds what is missing, so that a customer of two messengers is not renamed with each message. An expression
+-- that Postgres inlines: receive compares it with each message.
+create or replace function hub.profile_with(p_profile jsonb, p_item jsonb) returns jsonb
+language sql stable parallel safe as $$
+  select case
+    when p_item -> 'profile' is null then p_profile
+    when p_profile ->> 'channel' = p_item ->> 'channel' then p_profile || (p_item -> 'profile')
+    else (p_item -> 'profile') || jsonb_build_object('channel', p_item -> 'channel') || p_profile end
+$$;
+
+-- Keeps what a messenger says of its user in a message, where that is new.
 create or replace function hub.learn_profile(p_customer uuid, p_item jsonb) returns void
 language plpgsql volatile as $$
-declare
-  v_said constant jsonb := p_item -> 'profile';
 begin
-  if v_said is null then
-    return;
+  if p_item ? 'profile' then
+    update public.customers set profile = hub.profile_with(profile, p_item)
+      where customer_key = p_customer and profile <> hub.profile_with(profile, p_item);
   end if;
-  update public.customers
-    set profile = case
-      when profile ->> 'channel' = p_item ->> 'channel' then profile || v_said
-      else v_said || jsonb_build_object('channel', p_item -> 'channel') || profile end
-    where customer_key = p_customer and not case
-      when profile ->> 'channel' = p_item ->> 'channel' then profile @> v_said
-      else profile ? 'channel' and not exists (select from jsonb_object_keys(v_said) as key where not profile ? key) end;
 end
 $$;
 

@@ -21,7 +21,7 @@ begin
       select x.session_id, x.customer_key, x.last_channel, greatest(x.last_seq + 1, (extract(epoch from p_at) * 1000000)::bigint) as seq,
         v_channel = any (k.unreachable) as blocked,
         h.seen and (p_item -> 'address' = '{}' or p_item -> 'address_of' = 'null'
-          or (h.reached and x.last_channel = v_channel)) as fresh,
+          or (h.reached and x.last_channel = v_channel)) and k.profile = hub.profile_with(k.profile, p_item) as fresh,
         case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as known,
         -- Else somebody had the session in hand until a moment ago, and this statement does not see what they did.
         x.xmin = o.xmin as settled
@@ -201,12 +201,12 @@ begin
   update public.identities
     set last_seen_at = p_at
     where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < p_at - interval '60 seconds';
-  perform hub.learn_profile(p_customer, p_item);
   if v_of is not null and p_item -> 'address' <> '{}' then
     perform hub.keep_address(
       p_customer, v_of, p_item ->> 'channel', p_item ->> 'account', p_item -> 'address', p_at,
       p_last_channel is distinct from p_item ->> 'channel');
   end if;
+  perform hub.learn_profile(p_customer, p_item);
 end
 $$;
 

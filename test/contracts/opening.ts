@@ -84,6 +84,12 @@ export function opening(make: Make): void {
       name: "Lady Ada",
       profile: { username: "ada", channel: "whatsapp" },
     });
+    await store.conversations.complete(third, [], minute(5));
+    const again = await store.ask(
+      said("whatsapp", { phone }, "4", { profile: { name: "Ada K." } }),
+      minute(5),
+    );
+    expect(again.customer).toMatchObject({ name: "Ada K." });
   });
 
   test("customers of two messengers who turn out to be one are called as the older one was", async () => {
