@@ -37,14 +37,15 @@ language sql stable as $$
       order by created_at desc, session_id desc limit 1))
 $$;
 
--- The customers who hold any of these identities, have one of these customer_ids, or own one of these sessions. Sorted
--- by key.
+-- The customers who hold any of these identities, have one of these names (customer_id, customer_key), or own one of these
+-- sessions. Sorted by key.
 create or replace function hub.customers_of(p_people jsonb[], p_sessions uuid[]) returns uuid[]
 language sql stable as $$
   select coalesce(array_agg(distinct u.k order by u.k), '{}')
   from (
     select case e.kind
       when 'customer_id' then (select customer_key from public.customers where customer_id = e.value)
+      when 'customer_key' then (select customer_key from public.customers where customer_key = e.value::uuid)
       else hub.holder_of(e.kind, e.value) end
       from unnest(p_people) as person, jsonb_each_text(person) as e (kind, value)
     union all
@@ -216,7 +217,8 @@ language sql stable as $$
 $$;
 
 -- Joins customers into the first of the list. At most one of them has an active session by now. The first one gets all
--- identities, sessions and unreachable channels. If two hold an identity of one kind, the older customer's stays.
+-- identities, sessions, threads, unreachable channels and descriptions. If two hold an identity of one kind, the older
+-- customer's stays.
 create or replace function hub.join_customers(p_customers uuid[], p_now timestamptz) returns uuid
 language plpgsql volatile as $$
 declare
@@ -224,6 +226,7 @@ declare
   v_others constant uuid[] := p_customers[2:];
   v_gone record;
 begin
+  perform hub.unite_customers(v_into, v_others);
   update public.sessions set customer_key = v_into where customer_key = any (v_others);
   delete from public.identities i
     where i.customer_key = any (v_others) and exists (

@@ -138,18 +138,24 @@ begin
 end
 $$;
 
--- The size of a session's documents in bytes of compact JSON. Postgres itself writes a space after each comma and
--- colon.
+-- The size of a document's text in bytes of compact JSON. Postgres itself writes a space after each comma and colon; these
+-- spaces are counted only if the text is within the limit even with them.
+create or replace function hub.compact_size(p_text text) returns integer
+language plpgsql immutable as $$
+begin
+  if octet_length(p_text) <= hub.document_bytes() then
+    return octet_length(p_text);
+  end if;
+  return octet_length(p_text)
+    - length(regexp_replace(regexp_replace(p_text, '"(?:[^"\\]|\\.)*"', '', 'g'), '[^ ]', '', 'g'));
+end
+$$;
+
+-- The size of a session's documents.
 create or replace function hub.documents_size(s public.sessions) returns integer
 language plpgsql immutable as $$
-declare
-  v_text constant text := s.data::text || s.metadata::text;
 begin
-  if octet_length(v_text) <= hub.document_bytes() then
-    return octet_length(v_text);
-  end if;
-  return octet_length(v_text)
-    - length(regexp_replace(regexp_replace(v_text, '"(?:[^"\\]|\\.)*"', '', 'g'), '[^ ]', '', 'g'));
+  return hub.compact_size(s.data::text || s.metadata::text);
 end
 $$;
 

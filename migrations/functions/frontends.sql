@@ -66,6 +66,7 @@ begin
         language = coalesce(p_language, language)
     where session_id = s.session_id
     returning * into s;
+  perform hub.learn_contact(s.customer_key, p_metadata);
   if p_data is not null or p_metadata is not null then
     perform hub.refuse_growth(v_size, s);
   end if;

@@ -1,11 +1,11 @@
--- Export, erasure and audit. Each call takes one jsonb argument and returns jsonb. {customer_id} or {session_id} names
--- the customer; the session may also be erased or merged.
+-- Export, erasure and audit. Each call takes one jsonb argument and returns jsonb. {customer_id} (or the customer_key) or
+-- {session_id} names the customer; the session may also be erased or merged.
 
 -- The customer who is named; null when there is none.
 create or replace function hub.customer_of(p_of jsonb) returns uuid
 language sql stable as $$
   select coalesce(
-    (select customer_key from public.customers where customer_id = p_of ->> 'customer_id'),
+    hub.customer_at(p_of ->> 'customer_id'),
     (select customer_key from public.sessions where session_id = (p_of ->> 'session_id')::uuid))
 $$;
 
@@ -73,12 +73,13 @@ language sql stable as $$
 $$;
 
 -- One page of everything that is stored of a customer: sessions, then messages with their revisions. The first page
--- adds a line to the audit. p: {now, actor, customer_id | session_id, after, limit}. Returns {sessions, messages,
--- after}; after is null on the last page.
+-- adds a line to the audit. p: {now, actor, customer_id | session_id, after, limit}. Returns {customer, sessions, messages,
+-- after}; customer is on the first page only, after is null on the last page.
 create or replace function public.hub_export(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
-  v_ids constant uuid[] := hub.sessions_of(hub.customer_of(p));
+  v_customer constant uuid := hub.customer_of(p);
+  v_ids constant uuid[] := hub.sessions_of(v_customer);
   v_after constant text[] := string_to_array(p ->> 'after', '.');
   v_limit constant integer := (p ->> 'limit')::int;
   v_seen uuid := '00000000-0000-0000-0000-000000000000';
@@ -86,8 +87,10 @@ declare
   v_sessions jsonb := '[]';
   v_messages jsonb;
   v_room integer := v_limit;
+  v_first jsonb := '{}';
 begin
   if v_after is null then
+    v_first := jsonb_build_object('customer', (select hub.customer_json(k) from public.customers k where customer_key = v_customer));
     perform hub.add_audit(p ->> 'actor', 'export', hub.subject_of(p), '{}', (p ->> 'now')::timestamptz);
   end if;
   if v_after is null or v_after[1] = 's' then
@@ -98,7 +101,7 @@ begin
         order by session_id limit v_limit + 1
       ) s;
     if jsonb_array_length(v_sessions) > v_limit then
-      return jsonb_build_object(
+      return v_first || jsonb_build_object(
         'sessions', v_sessions - v_limit, 'messages', '[]'::jsonb,
         'after', 's.' || (v_sessions -> (v_limit - 1) ->> 'session_id'));
     end if;
@@ -114,13 +117,13 @@ begin
       order by session_id, seq limit v_room + 1
     ) m;
   if jsonb_array_length(v_messages) <= v_room then
-    return jsonb_build_object('sessions', v_sessions, 'messages', v_messages, 'after', null);
+    return v_first || jsonb_build_object('sessions', v_sessions, 'messages', v_messages, 'after', null);
   end if;
   if v_room > 0 then
     v_seen := v_messages -> (v_room - 1) ->> 'session_id';
     v_seq := v_messages -> (v_room - 1) ->> 'seq';
   end if;
-  return jsonb_build_object('sessions', v_sessions, 'messages', v_messages - v_room, 'after', 'm.' || v_seen || '.' || v_seq);
+  return v_first || jsonb_build_object('sessions', v_sessions, 'messages', v_messages - v_room, 'after', 'm.' || v_seen || '.' || v_seq);
 end
 $$;
 

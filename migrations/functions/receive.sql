@@ -24,7 +24,8 @@ declare
 begin
   select s.session_id, s.customer_key, s.last_channel,
       hub.next_seq(s.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0)) as seq,
-      v_channel = any (k.unreachable) as blocked, s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) as fresh,
+      v_channel = any (k.unreachable) as blocked,
+      s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) and k.profile = hub.profile_with(k.profile, p_item) as fresh,
       s.status = 'active' and s.customer_key = i.customer_key and s.version = o.version as fits,
       case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as customer
     into v_held
@@ -194,10 +195,10 @@ begin
 end
 $$;
 
--- Remembers that a customer was seen with a message's identities, and where they were reached, both exact to a minute. The
--- identity that the address belongs to is address_of, else the strongest; where address_of is null the address serves this
--- one answer only. A message that came before the kept address does not move it; one on another channel than the last
--- always says when.
+-- Remembers that a customer was seen with a message's identities, and where they were reached, both exact to a minute, and
+-- their profile at the messenger. The identity that the address belongs to is address_of, else the strongest; where address_of
+-- is null the address serves this one answer only. A message that came before the kept address does not move it; one on
+-- another channel than the last always says when.
 create or replace function hub.see_customer(p_customer uuid, p_last_channel text, p_item jsonb, p_at timestamptz) returns void
 language plpgsql volatile as $$
 declare
@@ -225,6 +226,7 @@ begin
       set last_seen_at = p_at
       where customer_key = p_customer and v_identities ->> kind = value and last_seen_at < v_recent;
   end if;
+  perform hub.learn_profile(p_customer, p_item);
 end
 $$;
 

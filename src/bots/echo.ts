@@ -1,15 +1,16 @@
 import type { Bot } from "../core/answer/bot.ts";
 
-/** Repeats the message, and names its channel and the session's channels. */
+/** Repeats the message, and names its channel and the session's channels. Greets a customer by name, once. */
 export default function echo(): Bot {
   return {
     history: 0,
-    async reply({ message, session, channel }) {
+    async reply({ message, session, customer, channel }) {
       const heard = message.text
         ? `You said "${message.text}"`
         : `You sent a message of kind ${message.kind}`;
       const seen = session.channels.join(", ");
-      return [{ kind: "text", text: `${heard} on ${channel}. This session has seen: ${seen}.` }];
+      const greeting = session.message_count === 1 && customer?.name ? `Hello ${customer.name}! ` : "";
+      return [{ kind: "text", text: `${greeting}${heard} on ${channel}. This session has seen: ${seen}.` }];
     },
   };
 }

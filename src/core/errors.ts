@@ -21,6 +21,7 @@ export const ERROR_CODES = {
   merge_required: 409,
   rating_closed: 409,
   precondition_failed: 412,
+  customer_conflict: 409,
   payload_too_large: 413,
   unsupported_media_type: 415,
   too_many_requests: 429,

@@ -1,3 +1,4 @@
+import type { Features } from "../features/features.ts";
 import type { Privacy } from "../features/privacy/privacy.ts";
 import type { Threads } from "../features/threads/threads.ts";
 import type { Notices } from "./identity/notices.ts";
@@ -17,6 +18,8 @@ export interface Store {
   readonly proofs: Proofs;
   readonly privacy: Privacy;
   readonly threads: Threads;
+  /** What only a database stores, by domain. Absent on the memory store. */
+  readonly features?: Features;
   /** The journal's waiting entries. Absent without Upstash: `receive` then throws while the store is down. */
   readonly journal?: Backlog;
   /** Resolves when the store answers; throws `unavailable`. */

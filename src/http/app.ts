@@ -6,6 +6,7 @@ import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
+import { addCustomers } from "../features/customers/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
 import { isAdmin } from "./auth.ts";
@@ -65,7 +66,7 @@ export function createApp(options: AppOptions): App {
       options,
       cors({
         origin: options.corsOrigins.includes("*") ? "*" : allowed(options),
-        allowMethods: ["GET", "POST", "DELETE"],
+        allowMethods: ["GET", "POST", "PUT", "PATCH", "DELETE"],
         allowHeaders: [
           "Authorization",
           "Content-Type",
@@ -100,6 +101,7 @@ export function createApp(options: AppOptions): App {
   addCallerWebhooks(app, options);
   addFind(app, options);
   addPrivacy(app, options);
+  addCustomers(app, options);
   addThreads(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
@@ -129,7 +131,7 @@ function observe(options: AppOptions) {
     const { headers, status } = c.res;
     headers.set("X-Request-Id", exchange.id);
     if (!headers.has("Cache-Control")) headers.set("Cache-Control", "no-store");
-    options.log(status === 503 ? "warn" : status >= 500 ? "error" : "info", "request", {
+    options.log(status === 501 || status === 503 ? "warn" : status >= 500 ? "error" : "info", "request", {
       request_id: exchange.id,
       method: c.req.method,
       route: routePath(c, -1),

@@ -43,6 +43,7 @@ const TAGS = [
   { name: "Identity", description: "How people prove who they are, and take that back." },
   { name: "Messages", description: "The messages of a session, on every channel, in order." },
   { name: "Webhooks", description: "Where platforms, kiosks and web pages post messages." },
+  { name: "Customers", description: "The customers of the shop, for its back office." },
   { name: "Threads", description: "Memory for bots and tools, under ids of their own." },
   { name: "Privacy", description: "A customer's data: export, erasure, the audit." },
   { name: "Operation", description: "Running and describing the hub." },

@@ -23,6 +23,8 @@ const MEANINGS: Record<ErrorCode, string> = {
   version_conflict: "it changed since the version in If-Match",
   merge_required:
     "the sessions of two customers would become one: `details.sessions` names both; ask the customer, then send the same request again with `merge` true or false",
+  customer_conflict:
+    "the value is another customer's, or the two customers differ: `details` has the customers or the kinds; POST /api/customers/{id}/merge makes two one",
   rating_closed: "the session has a rating and ended more than a day ago",
   precondition_failed:
     "the thread is not at the version in If-Match, or it exists although If-None-Match is `*`",
@@ -57,7 +59,8 @@ const errorSchema = z
       }),
       request_id: z.string(),
       details: z.record(z.string(), z.unknown()).optional().openapi({
-        description: "Only with `merge_required`: what the caller must show the customer.",
+        description:
+          "With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ.",
       }),
     }),
   })

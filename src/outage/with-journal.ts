@@ -22,6 +22,8 @@ const AFTER_A_REQUEST = { entries: 100, ms: 10_000 };
 /** The reason of `unavailable` when older entries wait in the journal; the store itself may be up. */
 const WAITS = "journal_waits";
 
+type Customers = NonNullable<Store["features"]>["customers"];
+
 /** The names by which a call opens a session. */
 interface Named {
   readonly identities?: Identities;
@@ -163,7 +165,18 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     return erased;
   }
 
-  const { conversations, sessions, proofs, privacy } = store;
+  /** A back office's word may join two customers, and then tokens of theirs die. */
+  function customersAfterOlder(customers: Customers): Customers {
+    return {
+      ...customers,
+      put: ordered(customers.put),
+      patch: ordered(customers.patch),
+      upsert: ordered(customers.upsert),
+      merge: ordered(customers.merge),
+    };
+  }
+
+  const { conversations, sessions, proofs, privacy, features } = store;
   return {
     ...store,
     conversations: { ...conversations, receive },
@@ -187,6 +200,7 @@ export function withJournal(store: Store, parts: JournalParts): Store {
       unlink: ordered(proofs.unlink),
     },
     privacy: { ...privacy, erase },
+    ...(features && { features: { ...features, customers: customersAfterOlder(features.customers) } }),
     journal: {
       replay: (budget) => replay({ store, journal, log, now }, budget),
       depth: () => journal.depth(),

@@ -5,6 +5,7 @@ import type { Message } from "../core/messages/message.ts";
 import type { Metrics } from "../core/operations.ts";
 import type { Effects, Opened } from "../core/receive/conversations.ts";
 import type { Session } from "../core/sessions/session.ts";
+import type { Customer } from "../features/customers/customer.ts";
 import type { AuditLine, ExportedMessage, ExportedSession } from "../features/privacy/privacy.ts";
 
 /** A row as the database's functions return it: instants as text, absent values as null. */
@@ -109,6 +110,10 @@ export function toDelivery(row: Row): Delivery {
     ...(delivery as unknown as Omit<Delivery, "content">),
     content: toContent({ kind, text, content }),
   };
+}
+
+export function toCustomer(row: Row): Customer {
+  return plain(row) as unknown as Customer;
 }
 
 export function toDeadLetter(row: Row): DeadLetter {

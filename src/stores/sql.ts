@@ -2,6 +2,7 @@ import { HubError } from "../core/errors.ts";
 import { NOTICES } from "../core/identity/notices.ts";
 import type { Store, StoreSettings } from "../core/store.ts";
 import { sqlPrivacy } from "../features/privacy/sql.ts";
+import { sqlFeatures } from "../features/sql.ts";
 import { sqlThreads } from "../features/threads/sql.ts";
 import { THREAD_TTL_MS } from "../features/threads/thread.ts";
 import type { Row } from "./rows.ts";
@@ -56,6 +57,11 @@ export type SqlFunction =
   | "hub_delete_thread"
   | "hub_threads"
   | "hub_threads_kept"
+  | "hub_get_customer"
+  | "hub_find_customers"
+  | "hub_save_customer"
+  | "hub_merge_customers"
+  | "hub_duplicate_customers"
   | "hub_expire"
   | "hub_purge";
 
@@ -88,6 +94,7 @@ export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
     proofs: sqlProofs(ask, people),
     privacy: sqlPrivacy(ask),
     threads: sqlThreads(ask, settings.threadTtlMs ?? THREAD_TTL_MS),
+    features: sqlFeatures(ask, people),
     ping: async () => {
       await ask("hub_ping", {});
     },

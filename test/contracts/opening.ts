@@ -47,6 +47,7 @@ export function opening(make: Make): void {
       turn_id: expect.any(String),
       attempt: 1,
       session,
+      customer: { plan: "basic", tags: [], attributes: {}, profile: {} },
       message,
       messages: [message],
       channel: "whatsapp",
@@ -54,6 +55,61 @@ export function opening(make: Make): void {
       address: { to: "whatsapp address" },
       history: [],
     });
+  });
+
+  test("a turn has the customer's profile: the first messenger names them, others add to it", async () => {
+    const store = await desk(make);
+    const { phone, telegram_chat_id } = anna;
+    const ada = { name: "Ada", language: "de" };
+    const first = await store.ask(said("whatsapp", { phone }, "1", { profile: { name: "Ada" } }), minute(0));
+    expect(first.customer).toEqual({
+      name: "Ada",
+      plan: "basic",
+      tags: [],
+      attributes: {},
+      profile: { name: "Ada", channel: "whatsapp" },
+    });
+    await store.conversations.complete(first, [], minute(1));
+    const other = { profile: { name: "A. L.", username: "ada", language: "de" } };
+    const second = await store.ask(said("telegram", { telegram_chat_id, phone }, "2", other), minute(2));
+    expect(second.customer).toMatchObject({
+      name: "Ada",
+      profile: { ...ada, username: "ada", channel: "whatsapp" },
+    });
+    await store.conversations.complete(second, [], minute(3));
+    const third = await store.ask(
+      said("whatsapp", { phone }, "3", { profile: { name: "Lady Ada" } }),
+      minute(5),
+    );
+    expect(third.customer).toMatchObject({
+      name: "Lady Ada",
+      profile: { username: "ada", channel: "whatsapp" },
+    });
+    await store.conversations.complete(third, [], minute(5));
+    const again = await store.ask(
+      said("whatsapp", { phone }, "4", { profile: { name: "Ada K." } }),
+      minute(5),
+    );
+    expect(again.customer).toMatchObject({ name: "Ada K." });
+  });
+
+  test("joined customers of two messengers keep the older one's name", async () => {
+    const store = await desk(make);
+    const { phone, telegram_chat_id } = anna;
+    await store.hear(
+      said("telegram", { telegram_chat_id }, "1", { profile: { name: "Ada", username: "ada" } }),
+      minute(0),
+    );
+    await store.hear(said("whatsapp", { phone }, "2", { profile: { name: "A. L." } }), minute(1));
+    const { session, turn } = await store.hear(said("telegram", { telegram_chat_id, phone }, "3"), minute(2));
+    expect(session).toMatchObject({ telegram_chat_id, phone });
+    for (const next of [turn, ...(await store.conversations.due(minute(9), 9)).turns])
+      if (next)
+        expect(next.customer).toMatchObject({
+          name: "Ada",
+          profile: { username: "ada", channel: "telegram" },
+        });
+    expect((await store.conversations.due(minute(19), 9)).turns).toHaveLength(1);
   });
 
   test("all channels of the same identity share a session, each listed once in order", async () => {

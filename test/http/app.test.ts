@@ -11,6 +11,9 @@ const ROUTES = [
   "DELETE /session/identities/{kind}",
   "GET /",
   "GET /api/audit",
+  "GET /api/customers",
+  "GET /api/customers/duplicates",
+  "GET /api/customers/{id}",
   "GET /api/customers/{id}/export",
   "GET /api/dead-letters",
   "GET /api/sessions",
@@ -29,6 +32,9 @@ const ROUTES = [
   "GET /session/messages",
   "GET /session/restore",
   "GET /webhooks/{channel}",
+  "PATCH /api/customers/{id}",
+  "POST /api/customers",
+  "POST /api/customers/{id}/merge",
   "POST /api/dead-letters/{id}/retry",
   "POST /api/sessions/{id}/rate",
   "POST /auth/login",
@@ -47,6 +53,7 @@ const ROUTES = [
   "POST /webhooks/telegram",
   "POST /webhooks/web",
   "POST /webhooks/whatsapp",
+  "PUT /api/customers/{id}",
   "PUT /api/threads/{thread_id}",
 ];
 
@@ -218,7 +225,7 @@ describe("browsers of other origins", () => {
     for (const name of ["authorization", "x-api-key", "x-session-token", "if-match", "content-type"])
       expect(allowed).toContain(name);
     const methods = preflight.headers.get("access-control-allow-methods")?.split(",");
-    expect(methods?.toSorted()).toEqual(["DELETE", "GET", "POST"]);
+    expect(methods?.toSorted()).toEqual(["DELETE", "GET", "PATCH", "POST", "PUT"]);
     const answer = await hub.request(
       "/session/start",
       post({ channel: "web" }, { origin: "https://shop.example" }),

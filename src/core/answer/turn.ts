@@ -1,7 +1,24 @@
 import type { ErrorCode } from "../errors.ts";
+import type { JsonObject } from "../json.ts";
 import type { Content, ContentOf } from "../messages/content.ts";
 import type { Address, Message } from "../messages/message.ts";
+import type { CustomerProfile } from "../messages/profile.ts";
 import type { Session } from "../sessions/session.ts";
+
+/** The customer of a turn's session, as the bot gets them. */
+export interface TurnCustomer {
+  /** The shop's own id for them. */
+  readonly customer_id?: string;
+  /** The shop's name for them, else their messenger's. */
+  readonly name?: string;
+  /** A language tag that they or the shop have chosen. */
+  readonly preferred_language?: string;
+  readonly plan: "basic" | "premium";
+  readonly tags: readonly string[];
+  readonly attributes: JsonObject;
+  /** Their profile at their messengers; `channel` is the first messenger that gave one. */
+  readonly profile: CustomerProfile;
+}
 
 /** One inbound message and its session, claimed by the receiver until the lease ends. */
 export interface Turn {
@@ -9,6 +26,8 @@ export interface Turn {
   /** Counts the claims, from 1. Only the newest claim may complete or fail the turn. */
   readonly attempt: number;
   readonly session: Session;
+  /** Absent after an erasure of the customer. */
+  readonly customer?: TurnCustomer;
   /** The newest message of the turn. The replies answer this one. */
   readonly message: Message;
   /** All messages of the turn in order: `message` alone, unless the bot takes waiting messages in one turn. */

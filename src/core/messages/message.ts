@@ -2,6 +2,7 @@ import type { ErrorCode } from "../errors.ts";
 import type { Identities, IdentityKind } from "../identity/identity.ts";
 import type { SessionRef } from "../sessions/session.ts";
 import type { Content, ContentKind } from "./content.ts";
+import type { Profile } from "./profile.ts";
 
 /** Where a channel reaches a customer: chat and topic, or number and phone. Only the channel that made it reads it. */
 export type Address = Readonly<Record<string, string>>;
@@ -22,6 +23,8 @@ export interface InboundMessage {
    * identity.
    */
   readonly claimed?: boolean;
+  /** The sender's profile at the platform. Its name is used while the shop has set none. */
+  readonly profile?: Profile;
   /**
    * SHA-256 of the link token in the message. It proves that the sender is the person at the device that showed the
    * link.

@@ -7,6 +7,7 @@ import {
   viewMessage,
   viewSession,
 } from "../../http/shapes.ts";
+import { customerSchema, viewCustomer } from "../customers/shape.ts";
 import type { KeptThread } from "../threads/threads.ts";
 import { keptThreadSchema, viewKept } from "../threads/view.ts";
 import type { ExportedMessage, ExportedSession, ExportPage } from "./privacy.ts";
@@ -21,6 +22,7 @@ const addressSchema = z.object({
 /** All stored data of a person. */
 export const exportSchema = z
   .object({
+    customer: customerSchema.optional().openapi({ description: "Absent where nothing is known of them." }),
     sessions: z.array(
       z.object({
         ...sessionSchema.shape,
@@ -50,18 +52,21 @@ export const exportSchema = z
 type Export = z.infer<typeof exportSchema>;
 
 /**
- * The pages of an export as one JSON document, `{"sessions":[…],"messages":[…],"threads":[…]}`. Yields one piece of text
- * per page.
+ * The pages of an export as one JSON document, `{"customer":…,"sessions":[…],"messages":[…],"threads":[…]}`. Yields one
+ * piece of text per page.
  */
 export async function* exportDocument(
   first: ExportPage,
   read: (after: string) => Promise<ExportPage>,
   threadsOf: (names: readonly string[]) => AsyncIterable<readonly KeptThread[]>,
 ): AsyncGenerator<string> {
-  let text = '{"sessions":[';
+  let text = first.customer
+    ? `{"customer":${JSON.stringify(viewCustomer(first.customer))},"sessions":[`
+    : '{"sessions":[';
   let comma = "";
   let inMessages = false;
   const names = new Set<string>();
+  if (first.customer?.customer_id) names.add(first.customer.customer_id);
   const add = (value: unknown) => {
     text += comma + JSON.stringify(value);
     comma = ",";

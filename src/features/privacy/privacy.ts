@@ -4,6 +4,7 @@ import type { JsonObject } from "../../core/json.ts";
 import type { Content } from "../../core/messages/content.ts";
 import type { Message } from "../../core/messages/message.ts";
 import type { Session } from "../../core/sessions/session.ts";
+import type { Customer } from "../customers/customer.ts";
 
 /** Export and erasure of a customer's data. Each of these calls writes a line into the audit, without content. */
 export interface Privacy {
@@ -43,6 +44,8 @@ export interface ExportedMessage extends Message {
 }
 
 export interface ExportPage {
+  /** On the first page, where the customer is still known. */
+  readonly customer?: Customer;
   readonly sessions: readonly ExportedSession[];
   readonly messages: readonly ExportedMessage[];
   /** Absent on the last page. */

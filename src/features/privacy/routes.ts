@@ -16,7 +16,7 @@ const WHOSE = [
   {
     of: "customers",
     who: "customer",
-    id: z.string().min(1).max(128).openapi({ description: "The `customer_id`." }),
+    id: z.string().min(1).max(128).openapi({ description: "The `customer_id`, else the `customer_key`." }),
     ref: (id: string): CustomerRef => ({ customer_id: id }),
   },
   {
@@ -36,7 +36,7 @@ const erasedSchema = z.object({
 export function addPrivacy(app: App, options: AppOptions): void {
   for (const { of, who, id, ref } of WHOSE) {
     const request = { params: z.object({ id }) };
-    const scope = who === "customer" ? "every session of this `customer_id`, in any state" : "this session";
+    const scope = who === "customer" ? "every session of this customer, in any state" : "this session";
     const exporting = createRoute({
       method: "get",
       path: `/api/${of}/{id}/export`,

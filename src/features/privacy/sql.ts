@@ -1,4 +1,10 @@
-import { type Row, toAuditLine, toExportedMessage, toExportedSession } from "../../stores/rows.ts";
+import {
+  type Row,
+  toAuditLine,
+  toCustomer,
+  toExportedMessage,
+  toExportedSession,
+} from "../../stores/rows.ts";
 import type { SqlCall } from "../../stores/sql.ts";
 import type { Erased, Privacy } from "./privacy.ts";
 
@@ -8,6 +14,7 @@ export function sqlPrivacy(ask: SqlCall): Privacy {
     async export(of, after, limit, actor, now) {
       const page = await ask("hub_export", { now, actor, ...of, after, limit });
       return {
+        ...(page.customer != null && { customer: toCustomer(page.customer as Row) }),
         sessions: (page.sessions as Row[]).map(toExportedSession),
         messages: (page.messages as Row[]).map(toExportedMessage),
         ...(page.after != null && { after: page.after as string }),

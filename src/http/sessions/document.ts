@@ -6,10 +6,14 @@ import type { JsonObject } from "../../core/json.ts";
 export const documentSchema = z.record(z.string(), z.unknown());
 
 /**
- * `data` or `metadata` from a client, without the hub's own `data.channels`. Throws `payload_too_large` past `limit`
- * bytes.
+ * `data`, `metadata` or `attributes` from a client, without the hub's own `data.channels`. Throws `payload_too_large` past
+ * `limit` bytes.
  */
-export function clientDocument(name: "data" | "metadata", given: object, limit: number): JsonObject {
+export function clientDocument(
+  name: "data" | "metadata" | "attributes",
+  given: object,
+  limit: number,
+): JsonObject {
   if (new TextEncoder().encode(JSON.stringify(given)).byteLength > limit)
     throw new HubError("payload_too_large", `${name} is larger than ${limit} bytes`);
   return name === "data" ? withoutChannels(given as JsonObject) : (given as JsonObject);

@@ -33,7 +33,7 @@ export async function counted<T>(
 }
 
 function failureOutcome(code: string): Outcome | undefined {
-  if (code === "session_not_found" || code === "session_expired") return "none";
+  if (code === "session_not_found" || code === "session_expired" || code === "not_found") return "none";
   return code === "verification_required" || code === "forbidden" ? "refused" : undefined;
 }
 

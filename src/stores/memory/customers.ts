@@ -1,3 +1,5 @@
+import type { TurnCustomer } from "../../core/answer/turn.ts";
+import type { InboundMessage } from "../../core/messages/message.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import { retire } from "./retire.ts";
 import { type CustomerRow, copy, newId, type SessionRow, type Tables } from "./tables.ts";
@@ -9,6 +11,7 @@ export function newCustomer(tables: Tables, now: Date): CustomerRow {
     identities: new Map(),
     unreachable: [],
     reachability_at: new Map(),
+    profile: {},
     created_at: now,
   };
   tables.customers.set(customer.customer_key, customer);
@@ -61,6 +64,25 @@ export function documentOf({ session, customer }: SessionRow): Session {
     ...Object.fromEntries(rows.map(({ kind, value }) => [kind, value])),
     ...(identities.get("phone")?.verified_at === undefined &&
       identities.has("phone") && { phone_verified: false }),
+  };
+}
+
+/** Saves a sender's profile: the first messenger may change its values, other messengers only add missing ones. */
+export function learnProfile({ customer }: SessionRow, { channel, profile }: InboundMessage): void {
+  if (!profile) return;
+  const known = customer.profile;
+  customer.profile = known.channel === channel ? { ...known, ...profile } : { ...profile, channel, ...known };
+}
+
+/** The customer as a bot gets them. This store keeps only their `customer_id` and profile. */
+export function turnCustomerOf({ customer_id, profile }: CustomerRow): TurnCustomer {
+  return {
+    ...(customer_id !== undefined && { customer_id }),
+    ...(profile.name !== undefined && { name: profile.name }),
+    plan: "basic",
+    tags: [],
+    attributes: {},
+    profile: copy(profile),
   };
 }
 

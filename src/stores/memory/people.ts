@@ -226,6 +226,7 @@ function moveCustomer(tables: Tables, survivor: CustomerRow, younger: CustomerRo
     survivor.reachability_at.set(channel, latest(at, survivor.reachability_at.get(channel) ?? at));
   const customer_id = survivor.customer_id ?? younger.customer_id;
   if (customer_id !== undefined) survivor.customer_id = customer_id;
+  survivor.profile = { ...younger.profile, ...survivor.profile };
   for (const row of sessionsOf(tables, younger)) row.customer = survivor;
   tables.customers.delete(younger.customer_key);
 }

@@ -7,7 +7,7 @@ import type { InboundEvent, Received } from "../../core/receive/conversations.ts
 import { isSessionRef, type SessionRef } from "../../core/sessions/session.ts";
 import { keepAddress } from "./addresses.ts";
 import { claim } from "./claims.ts";
-import { documentOf, seenActive } from "./customers.ts";
+import { documentOf, learnProfile, seenActive } from "./customers.ts";
 import { firstVerifiedHolder, verifiedHolder } from "./identities.ts";
 import { mergeQuestion, redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
@@ -129,6 +129,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, place: number, 
   if (repeated) return duplicate(tables, repeated, now);
   touch(tables, row, channel, came_at);
   setReachable(row.customer, channel, true);
+  learnProfile(row, inbound);
   keepAddress(tables, row, inbound, came_at);
   row.last_channel = channel;
   const role = notice === undefined ? "user" : "system";

@@ -3,6 +3,7 @@ import type { IdentityKind } from "../../core/identity/identity.ts";
 import type { KnownAddress } from "../../core/identity/proofs.ts";
 import type { Content } from "../../core/messages/content.ts";
 import type { Address, DeliveryStatus, Edit, Message, Receipt } from "../../core/messages/message.ts";
+import type { CustomerProfile } from "../../core/messages/profile.ts";
 import { HISTOGRAM_BOUNDS_MS } from "../../core/operations.ts";
 import type { Effects } from "../../core/receive/conversations.ts";
 import type { Session } from "../../core/sessions/session.ts";
@@ -23,6 +24,8 @@ export interface CustomerRow {
   unreachable: string[];
   /** The time of the newest such event that was applied, by channel. */
   reachability_at: Map<string, Date>;
+  /** Their profile at their messengers. */
+  profile: CustomerProfile;
   created_at: Date;
 }
 

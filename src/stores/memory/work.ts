@@ -1,5 +1,5 @@
 import type { Delivery, Turn } from "../../core/answer/turn.ts";
-import { documentOf } from "./customers.ts";
+import { documentOf, turnCustomerOf } from "./customers.ts";
 import { copy, type DeliveryRow, type SessionRow, type Tables, type TurnRow } from "./tables.ts";
 
 /** Claims the session's next turn: the earliest unfinished one, if it is due and no other turn is running. */
@@ -115,6 +115,7 @@ function toTurn(tables: Tables, row: SessionRow, turn: TurnRow, followers: reado
     turn_id: turn.turn_id,
     attempt: turn.attempt,
     session: documentOf(row),
+    customer: turnCustomerOf(row.customer),
     message: messages.at(-1)!,
     messages,
     channel: turn.channel,

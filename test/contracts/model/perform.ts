@@ -3,6 +3,7 @@ import type { Identities } from "../../../src/core/identity/identity.ts";
 import type { InboundEvent } from "../../../src/core/receive/conversations.ts";
 import type { SessionRef } from "../../../src/core/sessions/session.ts";
 import type { Store } from "../../../src/core/store.ts";
+import type { ExportPage } from "../../../src/features/privacy/privacy.ts";
 import { ACCOUNTS, hash } from "../given.ts";
 import type { Call, CallOf, Item, Nth, Owner } from "./calls.ts";
 
@@ -150,10 +151,16 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
     case "unlink":
       return proofs.unlink(seen.token(call.token), call.kind, now);
     case "export":
-      return privacy.export(customerOf(call.of), undefined, 1000, ACTOR, now);
+      return exported(privacy.export(customerOf(call.of), undefined, 1000, ACTOR, now));
     case "erase":
       return privacy.erase(customerOf(call.of), ACTOR, now);
   }
+}
+
+/** Without the customer's fields, which only a database keeps. */
+async function exported(page: Promise<ExportPage>): Promise<Omit<ExportPage, "customer">> {
+  const { customer: _, ...rest } = await page;
+  return rest;
 }
 
 function toOutcomes(call: CallOf<"settle">, seen: Seen, now: Date): Outcome[] {

@@ -2,6 +2,7 @@ import type { Delivery, Turn } from "../../../src/core/answer/turn.ts";
 import type { Identities } from "../../../src/core/identity/identity.ts";
 import type { Effects, InboundEvent, Received } from "../../../src/core/receive/conversations.ts";
 import type { Store } from "../../../src/core/store.ts";
+import type { CustomerFields } from "../../../src/features/customers/customer.ts";
 import { failure, hash, reply, said } from "../../contracts/given.ts";
 import { range } from "./many.ts";
 
@@ -91,6 +92,12 @@ export function everyCall(store: Store, people: number, random: () => number): R
     if (next) keep(turns, next);
   };
 
+  const by = () => ({ actor: "test", now: now() });
+  const known = async () => {
+    const { items } = await store.features!.customers.find({}, undefined, 20);
+    return items[any(items.length)]?.customer_key ?? "nobody";
+  };
+
   return {
     "receive from one identity": () =>
       receive(message(one<Identities>([telegram(), { phone: phone() }], telegram()))),
@@ -103,6 +110,10 @@ export function everyCall(store: Store, people: number, random: () => number): R
         `k${++seed}`,
         { claimed: true },
       );
+      return receive({ type: "message", message: from });
+    },
+    "receive a new name": () => {
+      const from = said("telegram", telegram(), `m${++seed}`, { profile: { name: `n${seed}` } });
       return receive({ type: "message", message: from });
     },
     "receive a webhook of many": () =>
@@ -283,6 +294,32 @@ export function everyCall(store: Store, people: number, random: () => number): R
         }),
         "test",
         now(),
+      ),
+    "put a customer": async () => {
+      const fields = { phone: phone(), email: `p${any(people)}@example.com`, attributes: { at: ++seed } };
+      take((await store.features!.customers.put(customer(), fields, by())).effects);
+    },
+    "patch a customer": async () => {
+      const changes = one<CustomerFields>([{ phone: null }, { email: null }, { name: `n${++seed}` }], {});
+      take((await store.features!.customers.patch(await known(), changes, by())).effects);
+    },
+    "upsert a customer": async () => {
+      const fields = one([{ phone: phone() }, { email: `p${any(people)}@example.com` }], { phone: phone() });
+      take((await store.features!.customers.upsert({ ...fields, name: `n${++seed}` }, by())).effects);
+    },
+    "merge customers": async () => {
+      const { merge, upsert } = store.features!.customers;
+      await upsert({ email: `p${any(people)}@example.com` }, by());
+      const all = ["phone", "email", "customer_id", "telegram_chat_id", "whatsapp_user_id"];
+      take((await merge(await known(), await known(), all, by())).effects);
+    },
+    "update with contacts": async () =>
+      opened(
+        await store.sessions.update(
+          { session_id: one(sessions, crypto.randomUUID()) },
+          { metadata: { email: `p${any(people)}@example.com`, phone: phone() } },
+          now(),
+        ),
       ),
     export: () =>
       store.privacy.export({ session_id: one(sessions, crypto.randomUUID()) }, undefined, 50, "test", now()),

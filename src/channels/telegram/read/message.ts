@@ -4,6 +4,7 @@ import type { Identities } from "../../../core/identity/identity.ts";
 import { phoneFromCard } from "../../../core/identity/phone.ts";
 import type { Content } from "../../../core/messages/content.ts";
 import type { Address, IgnoredReason, Inbound } from "../../../core/messages/message.ts";
+import { type Profile, profileOf } from "../../../core/messages/profile.ts";
 import type { Connection, Connections } from "../business.ts";
 import { present } from "../present.ts";
 import { contactCard, contentOf } from "./content.ts";
@@ -22,7 +23,14 @@ export const CHANNEL = "telegram";
 const END_OF_9999 = 253_402_300_799;
 
 /** A person or a bot. */
-export const user = z.object({ id: z.int(), is_bot: z.boolean().optional().catch(undefined) });
+export const user = z.object({
+  id: z.int(),
+  is_bot: z.boolean().optional().catch(undefined),
+  first_name: z.string().optional().catch(undefined),
+  last_name: z.string().optional().catch(undefined),
+  username: z.string().optional().catch(undefined),
+  language_code: z.string().optional().catch(undefined),
+});
 /** A chat. Its id has up to 52 bits. */
 export const chat = z.object({ id: z.int(), type: z.string() });
 /** A time in Unix seconds. 0 means unknown. */
@@ -80,6 +88,7 @@ export async function readMessage(said: Said, about: About): Promise<Inbound[]> 
     account,
     external_id,
     from: present({ ...customer(said), phone: card && phoneFromCard(card.phone_number) }),
+    profile: said.from && profileOfUser(said.from),
     address: addressOf(said),
     // The owner of the business account can read this chat.
     address_of: business ? null : undefined,
@@ -124,6 +133,12 @@ export function addressOf(place: Place): Address {
     message_thread_id: place.message_thread_id?.toString(),
     business_connection_id: place.business_connection_id,
   });
+}
+
+/** The profile of a user at Telegram. */
+export function profileOfUser(sender: z.infer<typeof user>): Profile | undefined {
+  const { first_name, last_name, username, language_code: language } = sender;
+  return profileOf({ names: [first_name, last_name], username, language });
 }
 
 /** The identity of the person in a private chat. */

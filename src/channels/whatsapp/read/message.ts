@@ -50,6 +50,7 @@ export function readMessage(raw: unknown, receiver: Receiver): Inbound {
       account: receiver.account,
       external_id: id,
       from: sender.identities,
+      profile: sender.profile,
       address,
       address_of: receiver.isOurs ? addressKind(address, sender) : null,
       content: withContext(content, raw),

@@ -2,6 +2,7 @@ import { z } from "zod";
 import type { Identities, IdentityKind } from "../../../core/identity/identity.ts";
 import { phoneFromDigits } from "../../../core/identity/phone.ts";
 import type { Address } from "../../../core/messages/message.ts";
+import { type Profile, profileOf } from "../../../core/messages/profile.ts";
 import { lenient, optionalText, present } from "../fields.ts";
 
 /** Digits in the place of a phone that are no possible phone. At most as long as an identity's value in the hub. */
@@ -12,9 +13,10 @@ const USER_ID = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;
 
 const userId = lenient(z.string().regex(USER_ID));
 
-const contactSchema = z.object({ wa_id: optionalText, user_id: userId });
+const profileSchema = z.object({ name: optionalText, username: optionalText });
+const contactSchema = z.object({ wa_id: optionalText, user_id: userId, profile: lenient(profileSchema) });
 
-/** A webhook's contact entry for a person. Names are only for display and are not read. */
+/** A webhook's contact entry for a person. */
 export type Contact = z.infer<typeof contactSchema>;
 
 /** The customer of a message. */
@@ -22,6 +24,8 @@ export interface Person {
   readonly identities: Identities;
   /** The phone in the platform's spelling. Calls to the platform must use this spelling. */
   readonly digits?: string;
+  /** What they call themselves: for display. */
+  readonly profile?: Profile;
 }
 
 /** The contacts of a webhook, without malformed ones. */
@@ -42,14 +46,17 @@ export function personOf(
   const given: Contact = contactSchema.parse({ wa_id: phone, user_id });
   const contact = contacts.find((candidate) => isSame(candidate, given));
   const id = given.user_id ?? contact?.user_id;
+  const profile =
+    contact?.profile && profileOf({ names: [contact.profile.name], username: contact.profile.username });
   for (const digits of new Set([given.wa_id, contact?.wa_id])) {
     const identities = identitiesOf(digits, id);
-    if (identities.phone !== undefined) return present({ identities, digits });
+    if (identities.phone !== undefined) return present({ identities, digits, profile });
   }
   const identities = identitiesOf(verifiedPhone, id);
   const digits = given.wa_id ?? contact?.wa_id;
-  if (saysWho(identities) || digits === undefined || !DIGITS.test(digits)) return { identities };
-  return { identities: { whatsapp_id: digits }, digits };
+  if (saysWho(identities) || digits === undefined || !DIGITS.test(digits))
+    return present({ identities, profile });
+  return present({ identities: { whatsapp_id: digits }, digits, profile });
 }
 
 /** The verified identities from a phone's digits and a user id. A value that is no phone or no user id is left out. */

@@ -1,0 +1,14 @@
+import { HubError } from "../core/errors.ts";
+import type { Store } from "../core/store.ts";
+import type { Customers } from "./customers/customers.ts";
+
+/** The ports that only a database store has, one for each domain. */
+export interface Features {
+  readonly customers: Customers;
+}
+
+/** The store's feature ports. Throws `needs_database` on the memory store. */
+export function featuresOf({ store }: { readonly store: Store }): Features {
+  if (store.features) return store.features;
+  throw new HubError("needs_database", "the memory store does not keep this: give the hub a database");
+}
