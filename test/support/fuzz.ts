@@ -81,6 +81,9 @@ const named = fc.record({
   device_id: meaning("{device}", "{own}", "{own}", "00000000-0000-4000-8000-000000000000"),
   thread_id: meaning("web", "t1", "a b"),
   user_id: meaning("103", 104),
+  name: meaning("Anna Berg", null),
+  email: meaning("anna@example.com", null),
+  into: meaning("103", "104"),
   ttl_hours: meaning(1, 0.5, null),
   kind: meaning("phone", "telegram_chat_id", "visitor_id"),
   language: meaning("de", "pt-BR"),
@@ -96,7 +99,7 @@ const named = fc.record({
 });
 
 /** The fields that every request has. It has each other field in about half of all cases. */
-const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password", "thread_id"];
+const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password", "thread_id", "into"];
 
 /** `count` random requests, each to one of `operations` operations. The same seed gives the same requests. */
 export function shots(operations: number, count: number, seed: number): Shot[] {
