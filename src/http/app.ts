@@ -7,6 +7,8 @@ import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
+import { indexSoon } from "../features/search/index-messages.ts";
+import { addSearch } from "../features/search/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDocs } from "./docs.ts";
@@ -78,6 +80,7 @@ export function createApp(options: AppOptions): App {
   app.use(guard(options));
   app.use(limitRate(options));
   refuseUnknown(app);
+  app.on("POST", ["/webhooks/*", "/session/update"], indexSoon());
 
   addStart(app, options);
   addRestore(app, options);
@@ -94,6 +97,7 @@ export function createApp(options: AppOptions): App {
   addCallerWebhooks(app, options);
   addFind(app, options);
   addPrivacy(app, options);
+  addSearch(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

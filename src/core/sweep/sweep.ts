@@ -1,3 +1,4 @@
+import { indexMessages } from "../../features/search/index-messages.ts";
 import { answer } from "../answer/answer.ts";
 import { deliver } from "../deliver/deliver.ts";
 import { failureOf, toHubError } from "../errors.ts";
@@ -5,6 +6,7 @@ import type { Hub } from "../hub.ts";
 import { publish } from "../receive/publish.ts";
 
 const REPLAY_MS = 10_000;
+const INDEXING = { batch: 1_000, ms: 15_000 };
 
 export interface SweepBudget {
   /** Turns and deliveries claimed at a time, each. */
@@ -30,11 +32,13 @@ export interface Swept {
   readonly deliveries: number;
   readonly expired: number;
   readonly purged: number;
+  /** Messages that came into the search's index. */
+  readonly indexed: number;
 }
 
 /**
  * Picks up what was dropped: what waits in the journal, unanswered turns, due deliveries; then, once nothing waits in
- * the journal, marks and purges dead sessions. Takes up a bounded number of sessions a run, and answers each to its end.
+ * the journal, marks and purges dead sessions; last, brings the search's index up to date. Takes up a bounded number of sessions a run, and answers each to its end.
  */
 export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   const { replayed, empty } = await drain(hub, budget);
@@ -53,7 +57,8 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   // What still waits may have come before its session expired, and would find it dead.
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
   const purged = empty ? await purge(hub, budget) : 0;
-  const swept = { replayed, turns, deliveries, expired, purged };
+  const indexed = await indexMessages(hub, INDEXING);
+  const swept = { replayed, turns, deliveries, expired, purged, indexed };
   hub.log("info", "sweep", swept);
   return swept;
 }
