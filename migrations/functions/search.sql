@@ -390,7 +390,7 @@ end
 $$;
 
 -- A page of matches in the index. Ranking all that a common word finds would take seconds: matches are ranked within
--- windows, of which each holds the newest five hundred that are left, or more. p_window: {high, low, rank, n}, where the page
+-- windows, of which each holds the newest three hundred that are left, or more. p_window: {high, low, rank, n}, where the page
 -- before ended; only high where a new window begins. With p_whole there is one window. Returns {hits, window}; window is null
 -- when nothing is left.
 create or replace function hub.search_windows(
@@ -410,7 +410,7 @@ begin
       v_low := v_found ->> 'low';
     else
       v_found := hub.search_range(
-        p_query, p_exact, p_marks, v_low, v_high, hub.is_prefix(p_query) and hub.search_block(v_high) - hub.search_block(v_low + 1) < 2,
+        p_query, p_exact, p_marks, v_low, v_high, hub.is_prefix(p_query) and hub.search_block(v_high) - hub.search_block(v_low + 1) < 3,
         v_after, v_room, p);
     end if;
     v_hits := v_hits || (
@@ -440,16 +440,16 @@ language plpgsql stable as $$
 declare
   v_low bigint := p_high;
   v_bottom bigint;
-  v_blocks integer := case when p_whole then 1000 else 2 end;
+  v_blocks integer := case when p_whole then 1000 else 3 end;
   v_count integer := 0;
   v_hits jsonb := '[]';
   v_found jsonb;
 begin
-  while v_low > 0 and v_count < 500 loop
+  while v_low > 0 and v_count < 300 loop
     v_bottom := case when v_blocks > 512 then 0
       else greatest(0, (hub.search_block(v_low) - v_blocks + 1) * hub.search_block_size() - 1) end;
     v_found := hub.search_range(
-      p_query, p_exact, p_marks, v_bottom, v_low, v_blocks = 2 and hub.is_prefix(p_query), null, p_limit, p);
+      p_query, p_exact, p_marks, v_bottom, v_low, v_blocks = 3 and hub.is_prefix(p_query), null, p_limit, p);
     v_count := v_count + (v_found ->> 'count')::int;
     v_hits := v_hits || (v_found -> 'hits');
     v_low := v_bottom;
@@ -547,7 +547,7 @@ $$;
 -- after is the next page's cursor, null on the last. Refuses malformed for a cursor of another search, session_not_found,
 -- session_expired and forbidden.
 create or replace function public.hub_search(p jsonb) returns jsonb
-language plpgsql stable security definer set search_path = '' set enable_seqscan = off as $$
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set jit = off as $$
 declare
   v_sessions constant uuid[] := hub.search_sessions(p);
   v_limit constant integer := (p ->> 'limit')::int;

@@ -8,6 +8,8 @@ import { secondsSince } from "./metrics.ts";
 import type { App, AppOptions, HttpContext } from "./request.ts";
 
 const PROBE_MS = 3_000;
+/** The search's index is this far behind only when nothing fills it. */
+const BEHIND_S = 300;
 
 const probeSchema = z.object({
   backend: z.string(),
@@ -25,6 +27,13 @@ const workSchema = z.object({
   oldest_turn_age_s: z.number(),
   open_deliveries: z.int().openapi({ description: "Parts of replies that are not sent yet." }),
   oldest_delivery_age_s: z.number(),
+});
+
+const searchSchema = z.object({
+  waiting: z
+    .int()
+    .openapi({ description: "Changes of messages that the search's index has not taken in yet." }),
+  lag_s: z.number().openapi({ description: "For how long the oldest of them has waited." }),
 });
 
 const cacheSchema = z.object({
@@ -55,12 +64,15 @@ const healthSchema = z.object({
     .openapi({
       description:
         "Why it is `degraded`: `misconfigured`, `memory_store`, `store_writes_off`, `no_bot`; with an admin key also " +
-        "`store_down`, `journal_down`, `journal_waits`. docs/operations.md says what to do.",
+        "`store_down`, `journal_down`, `journal_waits`, `search_behind`. docs/operations.md says what to do.",
     }),
   bot: z.string().optional().openapi({ description: "Who answers, as BOT names it; `none` is nobody." }),
   misconfigured: z.string().optional().openapi({ description: "Why nothing else is served." }),
   store: probeSchema.optional(),
   work: workSchema.optional().openapi({ description: "What is unfinished, while the store answers." }),
+  search: searchSchema
+    .optional()
+    .openapi({ description: "How far the search is behind, where there is one." }),
   cache: cacheSchema.optional(),
   journal: journalSchema.optional().openapi({ description: "What came while the database was down." }),
 });
@@ -81,9 +93,10 @@ export function addHealth(app: App, options: AppOptions): void {
     const { version, misconfigured, bot } = options;
     const known = standingReasons(options);
     if (!(await isAdmin(c.req.raw.headers, options.keys))) return c.json({ ...verdict(known), version }, 200);
-    const [store, work, cache, journal] = await Promise.all([
+    const [store, work, search, cache, journal] = await Promise.all([
       probe(c, options),
       unfinished(c),
+      searchable(c),
       cached(c, options),
       waiting(c),
     ]);
@@ -93,6 +106,7 @@ export function addHealth(app: App, options: AppOptions): void {
       ...(cache.ok === false ? ["cache_down"] : []),
       ...(journal && !journal.ok ? ["journal_down"] : []),
       ...(journal?.ok && (journal.depth ?? 0) > 0 ? ["journal_waits"] : []),
+      ...(search && search.lag_s > BEHIND_S ? ["search_behind"] : []),
     ];
     return c.json(
       {
@@ -102,6 +116,7 @@ export function addHealth(app: App, options: AppOptions): void {
         bot,
         store,
         ...(work && { work }),
+        ...(search && { search }),
         cache,
         ...(journal && { journal }),
       },
@@ -193,6 +208,18 @@ async function unfinished(c: HttpContext): Promise<z.infer<typeof workSchema> | 
       open_deliveries,
       oldest_delivery_age_s: secondsSince(oldest_delivery_at, now),
     };
+  } catch {
+    return undefined;
+  }
+}
+
+/** How far the search is behind; undefined where there is none, and when the store does not answer. */
+async function searchable(c: HttpContext): Promise<z.infer<typeof searchSchema> | undefined> {
+  try {
+    const { features } = c.var.exchange.hub().store;
+    if (!features) return undefined;
+    const { waiting, lag_ms } = await withTimeout(PROBE_MS, "store_timeout", features.search.lag);
+    return { waiting, lag_s: Math.round(lag_ms / 1_000) };
   } catch {
     return undefined;
   }

@@ -11,7 +11,7 @@ export interface RateLimiter {
 export interface RateLimiters {
   /** Each route that opens or proves something, for 60 seconds. */
   readonly entry?: RateLimiter;
-  /** Each route where a session token alone writes a row, wakes a bot or opens a connection, for 60 seconds. */
+  /** Each route where a session token alone writes a row, wakes a bot, opens a connection or searches, for 60 seconds. */
   readonly device?: RateLimiter;
   /** Everything together, for 10 seconds. */
   readonly caller?: RateLimiter;
@@ -31,6 +31,7 @@ const DEVICES = new Set([
   "/webhooks/kiosk",
   "/webhooks/web",
   "/webhooks/chat",
+  "/api/search/messages",
 ]);
 const ROUTE_PERIOD_MS = 60_000;
 const CALLER_PERIOD_MS = 10_000;
