@@ -390,7 +390,7 @@ end
 $$;
 
 -- A page of matches in the index. Ranking all that a common word finds would take seconds: matches are ranked within
--- windows, of which each holds the newest three hundred that are left, or more. p_window: {high, low, rank, n}, where the page
+-- windows, of which each holds the newest two hundred that are left, or more. p_window: {high, low, rank, n}, where the page
 -- before ended; only high where a new window begins. With p_whole there is one window. Returns {hits, window}; window is null
 -- when nothing is left.
 create or replace function hub.search_windows(
@@ -445,7 +445,7 @@ declare
   v_hits jsonb := '[]';
   v_found jsonb;
 begin
-  while v_low > 0 and v_count < 300 loop
+  while v_low > 0 and v_count < 200 loop
     v_bottom := case when v_blocks > 512 then 0
       else greatest(0, (hub.search_block(v_low) - v_blocks + 1) * hub.search_block_size() - 1) end;
     v_found := hub.search_range(

@@ -80,7 +80,8 @@ export function createApp(options: AppOptions): App {
   app.use(guard(options));
   app.use(limitRate(options));
   refuseUnknown(app);
-  app.on("POST", ["/webhooks/*", "/session/update"], indexSoon());
+  const indexing = indexSoon();
+  for (const path of ["/webhooks/*", "/session/update"]) app.use(path, indexing);
 
   addStart(app, options);
   addRestore(app, options);

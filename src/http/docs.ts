@@ -43,6 +43,7 @@ const TAGS = [
   { name: "Identity", description: "How people prove who they are, and take that back." },
   { name: "Messages", description: "What was said, on every channel, in order." },
   { name: "Webhooks", description: "Where messages come in." },
+  { name: "Search", description: "Messages by their words." },
   { name: "Privacy", description: "What a shop owes the people it keeps data of." },
   { name: "Operation", description: "Running and describing the hub." },
 ];

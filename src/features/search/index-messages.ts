@@ -40,7 +40,7 @@ export function indexSoon() {
   let began = 0;
   return async (c: HttpContext, next: () => Promise<void>) => {
     await next();
-    if (!c.res.ok) return;
+    if (c.req.method !== "POST" || !c.res.ok) return;
     const { exchange } = c.var;
     const hub = exchange.hub();
     const now = hub.now().getTime();

@@ -48,7 +48,7 @@ export function addSearch(app: App, options: AppOptions): void {
       "With a session's token the messages of its customer, in all their sessions; with an admin key everybody's. All words " +
       'of `q` must be there; `"two words"` must stand together, `-word` must not be there, `or` stands between two of which ' +
       "one is enough. The last word may go on: `tab` finds table. Case, accents and vowel points do not matter; scripts " +
-      "without spaces are searched by letters. Ranked, within the newest three hundred matches first; one's own messages of the " +
+      "without spaces are searched by letters. Ranked, within the newest two hundred matches first; one's own messages of the " +
       "last seconds come before all others.",
     security: [...security.token, { apiKey: [] }],
     request: {

@@ -54,7 +54,7 @@ export interface FoundPage {
 export interface Search {
   /**
    * One page of what is found. Where it is known whose messages are searched, first those that the index does not have yet,
-   * the newest first; then by rank within the newest three hundred matches, then the next. Throws `malformed` for a
+   * the newest first; then by rank within the newest two hundred matches, then the next. Throws `malformed` for a
    * cursor of another query, `session_not_found`, `session_expired`, and `forbidden` for a session that is not the token's.
    */
   messages(query: SearchQuery, after: string | undefined, limit: number, now: Date): Promise<FoundPage>;
