@@ -13,7 +13,7 @@ import { median, quantile } from "./lib/stats.ts";
 const MESSAGES = 1_000_000;
 const AIM_MS = 100;
 const AIM_RECEIVE = 1.1;
-const CALLS = 60;
+const CALLS = 40;
 const ROUNDS = 12;
 const CUSTOMERS = 2_000;
 const CLIENTS = 4;

@@ -17,7 +17,7 @@ create sequence public.message_search_n owned by public.message_search.n;
 create index message_search_doc on public.message_search using gin (doc) with (gin_pending_list_limit = 512);
 
 comment on table public.message_search is 'The words of messages, as a search compares them.';
-comment on column public.message_search.doc is 'Folded words and bigrams with their places, and marks without: s:session, b:block of n, c:channel, r:role, d:day, m:month.';
+comment on column public.message_search.doc is 'Folded words and bigrams with their places, and marks without: s:session, c:channel, r:role, d:day, m:month, b0: to b4: blocks of n.';
 
 -- Messages whose words are not in the index yet, or not as they are now; one may stand here twice. A row comes with the
 -- transaction that changes its message, so none is missed that commits late. No index: a row costs what it weighs.

@@ -179,12 +179,38 @@ begin
 end
 $$;
 
--- The index is made of blocks, by n; a search reads some of them at a time, the newest first. This many rows are one.
-create or replace function hub.search_block_size() returns bigint
-language sql immutable parallel safe as $$ select 2048 $$;
+-- The index is made of blocks, by n; a search reads some of them at a time, the newest first. A block of level 0 is 2048
+-- rows; four blocks of one level are one of the next. There are five levels.
+create or replace function hub.block_size(p_level integer) returns bigint
+language sql immutable parallel safe as $$ select 2048::bigint << (2 * p_level) $$;
 
-create or replace function hub.search_block(p_n bigint) returns bigint
-language sql immutable parallel safe as $$ select p_n / hub.search_block_size() $$;
+-- The marks of the blocks to which a row of the index belongs.
+create or replace function hub.block_marks(p_n bigint) returns text[]
+language sql immutable parallel safe as $$
+  select array[
+    'b0:' || p_n / 2048, 'b1:' || p_n / 8192, 'b2:' || p_n / 32768, 'b3:' || p_n / 131072, 'b4:' || p_n / 524288]
+$$;
+
+-- As few blocks as hold all rows above p_low and up to p_high, and at either end less than a smallest block more, as a query; null when
+-- they are too many to be worth naming.
+create or replace function hub.blocks_of(p_low bigint, p_high bigint) returns tsquery
+language plpgsql immutable parallel safe as $$
+declare
+  v_marks text[] := '{}';
+  v_at bigint := greatest(p_low + 1, 0) / 2048 * 2048;
+  v_level integer;
+begin
+  while v_at <= p_high and array_length(v_marks, 1) is distinct from 64 loop
+    v_level := 0;
+    while v_level < 4 and v_at % hub.block_size(v_level + 1) = 0 and v_at + hub.block_size(v_level + 1) - 1 <= p_high loop
+      v_level := v_level + 1;
+    end loop;
+    v_marks := v_marks || hub.lexeme('b' || v_level || ':' || v_at / hub.block_size(v_level));
+    v_at := v_at + hub.block_size(v_level);
+  end loop;
+  return case when v_at > p_high then array_to_string(v_marks, '|')::tsquery end;
+end
+$$;
 
 -- Whether a message is to be found at all: said by somebody, and not erased or deleted.
 create or replace function hub.is_searchable(m public.messages) returns boolean
@@ -196,8 +222,9 @@ $$;
 create or replace function hub.search_doc(m public.messages, p_n bigint) returns tsvector
 language sql stable parallel safe as $$
   select hub.search_words(m.text) || array_to_tsvector(array[
-    's:' || m.session_id, 'b:' || hub.search_block(p_n), 'c:' || m.channel, 'r:' || m.role,
-    'd:' || (m.created_at at time zone 'UTC')::date, 'm:' || to_char(m.created_at at time zone 'UTC', 'YYYY-MM')])
+    's:' || m.session_id, 'c:' || m.channel, 'r:' || m.role,
+    'd:' || (m.created_at at time zone 'UTC')::date, 'm:' || to_char(m.created_at at time zone 'UTC', 'YYYY-MM')]
+    || hub.block_marks(p_n))
 $$;
 
 -- Notes a new message for the index.
@@ -322,8 +349,7 @@ declare
   v_to constant timestamptz := coalesce((p ->> 'to')::timestamptz, 'infinity');
   v_rank constant real := p_after ->> 'rank';
   v_n constant bigint := p_after ->> 'n';
-  v_first constant bigint := hub.search_block(p_low + 1);
-  v_last constant bigint := hub.search_block(p_high);
+  v_blocks constant tsquery := hub.blocks_of(p_low, p_high);
   -- Two queries that differ in what may go on are equal to Postgres.
   v_exact constant tsquery := case when p_exact::text <> p_query::text then p_exact end;
   v_index tsquery := case when not p_read then p_query end;
@@ -331,8 +357,8 @@ begin
   if numnode(p_marks) > 0 then
     v_index := coalesce(v_index && p_marks, p_marks);
   end if;
-  if v_last - v_first < 512 then
-    v_index := coalesce(v_index && hub.search_blocks(v_first, v_last), hub.search_blocks(v_first, v_last));
+  if v_blocks is not null then
+    v_index := coalesce(v_index && v_blocks, v_blocks);
   end if;
   return (
     with found as materialized (
@@ -352,11 +378,6 @@ begin
           select * from found where v_n is null or (rank, n) < (v_rank, v_n) order by rank desc, n desc limit p_limit
         ) h), '[]')));
 end
-$$;
-
-create or replace function hub.search_blocks(p_first bigint, p_last bigint) returns tsquery
-language sql immutable parallel safe as $$
-  select string_agg(hub.lexeme('b:' || b), '|')::tsquery from generate_series(p_first, p_last) as b
 $$;
 
 -- The lexemes that narrow a search down to sessions (null: all), a channel, a role and the days from and to. Empty where it
@@ -410,7 +431,7 @@ begin
       v_low := v_found ->> 'low';
     else
       v_found := hub.search_range(
-        p_query, p_exact, p_marks, v_low, v_high, hub.is_prefix(p_query) and hub.search_block(v_high) - hub.search_block(v_low + 1) < 3,
+        p_query, p_exact, p_marks, v_low, v_high, hub.is_prefix(p_query) and v_high - v_low <= 3 * hub.block_size(0),
         v_after, v_room, p);
     end if;
     v_hits := v_hits || (
@@ -433,27 +454,32 @@ $$;
 create or replace function hub.is_prefix(p_query tsquery) returns boolean
 language sql immutable parallel safe as $$ select p_query::text like '%:*%' $$;
 
--- The window that begins at p_high, and its best hits: {low, hits}. It grows by ever more blocks until it holds enough.
+-- The window that begins at p_high, and its best hits: {low, hits}. It grows until it holds enough: by blocks of the
+-- smallest size, which are read where the query may go on, then to the beginning of the block of each next size and by one
+-- such block more.
 create or replace function hub.search_window(
   p_query tsquery, p_exact tsquery, p_marks tsquery, p_high bigint, p_whole boolean, p_limit integer, p jsonb) returns jsonb
 language plpgsql stable as $$
 declare
   v_low bigint := p_high;
   v_bottom bigint;
-  v_blocks integer := case when p_whole then 1000 else 3 end;
+  v_level integer := case when p_whole then 5 else 0 end;
   v_count integer := 0;
   v_hits jsonb := '[]';
   v_found jsonb;
 begin
   while v_low > 0 and v_count < 200 loop
-    v_bottom := case when v_blocks > 512 then 0
-      else greatest(0, (hub.search_block(v_low) - v_blocks + 1) * hub.search_block_size() - 1) end;
+    v_bottom := case v_level
+      when 0 then (v_low / hub.block_size(0) - 2) * hub.block_size(0) - 1
+      when 5 then 0
+      else (v_low / hub.block_size(v_level) - 1) * hub.block_size(v_level) - 1 end;
+    v_bottom := greatest(v_bottom, 0);
     v_found := hub.search_range(
-      p_query, p_exact, p_marks, v_bottom, v_low, v_blocks = 3 and hub.is_prefix(p_query), null, p_limit, p);
+      p_query, p_exact, p_marks, v_bottom, v_low, v_level = 0 and hub.is_prefix(p_query), null, p_limit, p);
     v_count := v_count + (v_found ->> 'count')::int;
     v_hits := v_hits || (v_found -> 'hits');
     v_low := v_bottom;
-    v_blocks := v_blocks * 4;
+    v_level := least(v_level + 1, 5);
   end loop;
   return jsonb_build_object('low', v_low, 'hits', (
     select coalesce(jsonb_agg(h order by (h ->> 'rank')::real desc, (h ->> 'n')::bigint desc), '[]')

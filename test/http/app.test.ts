@@ -12,6 +12,7 @@ const ROUTES = [
   "GET /api/audit",
   "GET /api/customers/{id}/export",
   "GET /api/dead-letters",
+  "GET /api/search/messages",
   "GET /api/sessions",
   "GET /api/sessions/{id}/devices",
   "GET /api/sessions/{id}/export",
