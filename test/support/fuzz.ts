@@ -87,10 +87,11 @@ const named = fc.record({
   after: meaning("0", "1", "999999999999", "00000000-0000-4000-8000-000000000000"),
   limit: meaning("1", "50", "200", "0"),
   message: meaning("Hello", { text: "Hello", role: "assistant", external_id: "u1" }),
+  q: meaning("Hello", "CANARY", "CAN", '"Hello', "-x or Hel"),
 });
 
 /** What every request has; of the others each has about half. */
-const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password"];
+const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password", "q"];
 
 /** So many random requests, each to one of so many operations; the same ones for the same seed. */
 export function shots(operations: number, count: number, seed: number): Shot[] {
