@@ -64,6 +64,26 @@ describe("GET /api/search/messages", () => {
     expect(hub.lines.map((line) => JSON.stringify(line)).join()).not.toMatch(/k(ä|a)sekuch/i);
   });
 
+  test("is described with an example that runs, and finds what it shows", async () => {
+    const hub = shop();
+    const document = (await (await hub.request("/openapi.json")).json()) as any;
+    const { parameters } = document.paths["/api/search/messages"].get;
+    const examples = parameters.flatMap(({ name, schema, example = schema.example }: any) =>
+      example === undefined ? [] : [[name, example]],
+    );
+    expect(Object.fromEntries(examples)).toMatchObject({ q: "table tomor", from: "2026-11-01T00:00:00Z" });
+    await onWhatsApp(hub, phone(), "Is there a table for two tomorrow?");
+    await index(hub);
+    const query = new URLSearchParams(
+      examples.filter(([name]: string[]) => name !== "channel" && name !== "to"),
+    );
+    const { status, body } = await call(hub, `/api/search/messages?${query}`, { headers: keys.admin });
+    expect([status, body.results[0].snippet]).toEqual([
+      200,
+      "Is there a <mark>table</mark> for two <mark>tomor</mark>row?",
+    ]);
+  });
+
   test("is indexed behind the answer of the webhook that brought it, once in five seconds", async () => {
     const hub = shop();
     await onTelegram(hub, 5_000_001, "wintergreen");
