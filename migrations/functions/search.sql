@@ -336,10 +336,12 @@ language sql stable security definer set search_path = '' as $$
   from public.unindexed_messages
 $$;
 
--- Matches of a query in the index with n above p_low and up to p_high: {count: of all of them, hits: the first p_limit of
--- those after the hit p_after, best first}. A hit: {message_id, rank, n}. p_marks narrows the query down, as lexemes of the
--- index; p: {from, to}. With p_read all these rows are read, and the index is not asked for the words: for the beginning
--- of a common word it would collect every message there is.
+-- Matches of a query in the index with n above p_low and up to p_high: {count, low, hits}. Where there are more than a thousand,
+-- only the newest thousand are matches, and low is above p_low: to rank tens of thousands takes too long. (With p_after the window
+-- is known, and holds at most two hundred more.) hits are the first
+-- p_limit of those after the hit p_after, best first: {message_id, rank, n}. p_marks narrows the query down, as lexemes of
+-- the index; p: {from, to}. With p_read all these rows are read, and the index is not asked for the words: for the
+-- beginning of a common word it would collect every message there is.
 create or replace function hub.search_range(
   p_query tsquery, p_exact tsquery, p_marks tsquery, p_low bigint, p_high bigint, p_read boolean, p_after jsonb, p_limit integer,
   p jsonb) returns jsonb
@@ -364,14 +366,22 @@ begin
     with found as materialized (
       select message_id, n, ts_rank(doc, p_query) + coalesce(ts_rank(doc, v_exact), 0) as rank
       from (
-        select message_id, n, doc from public.message_search
-        where doc @@ v_index and n > p_low and n <= p_high and created_at >= v_from and created_at < v_to
-        offset 0
-      ) x
-      where doc @@ p_query
+        select message_id, n, doc
+        from (
+          select message_id, n, doc from public.message_search
+          where doc @@ v_index and n > p_low and n <= p_high and created_at >= v_from and created_at < v_to
+          offset 0
+        ) x
+        where doc @@ p_query
+        order by n desc
+        limit case when p_after is null then 1000 else 1200 end
+      ) newest
+    ), counted as (
+      select count(*) as matches, min(n) as n from found
     )
     select jsonb_build_object(
-      'count', (select count(*) from found),
+      'count', (select matches from counted),
+      'low', (select case when matches = 1000 then n - 1 else p_low end from counted),
       'hits', coalesce((
         select jsonb_agg(to_jsonb(h) order by h.rank desc, h.n desc)
         from (
@@ -431,7 +441,7 @@ begin
       v_low := v_found ->> 'low';
     else
       v_found := hub.search_range(
-        p_query, p_exact, p_marks, v_low, v_high, hub.is_prefix(p_query) and v_high - v_low <= 3 * hub.block_size(0),
+        p_query, p_exact, p_marks, v_low, v_high, p_whole or (hub.is_prefix(p_query) and v_high - v_low <= 3 * hub.block_size(0)),
         v_after, v_room, p);
     end if;
     v_hits := v_hits || (
@@ -455,8 +465,8 @@ create or replace function hub.is_prefix(p_query tsquery) returns boolean
 language sql immutable parallel safe as $$ select p_query::text like '%:*%' $$;
 
 -- The window that begins at p_high, and its best hits: {low, hits}. It grows until it holds enough: by blocks of the
--- smallest size, which are read where the query may go on, then to the beginning of the block of each next size and by one
--- such block more.
+-- smallest size, which are read where the query may go on, then by as much as it takes if matches go on as they are, at most a
+-- block of the next size beside what completes one. With p_whole it is all at once, and read: it is not much.
 create or replace function hub.search_window(
   p_query tsquery, p_exact tsquery, p_marks tsquery, p_high bigint, p_whole boolean, p_limit integer, p jsonb) returns jsonb
 language plpgsql stable as $$
@@ -465,6 +475,7 @@ declare
   v_bottom bigint;
   v_level integer := case when p_whole then 5 else 0 end;
   v_count integer := 0;
+  v_missing bigint;
   v_hits jsonb := '[]';
   v_found jsonb;
 begin
@@ -475,11 +486,15 @@ begin
       else (v_low / hub.block_size(v_level) - 1) * hub.block_size(v_level) - 1 end;
     v_bottom := greatest(v_bottom, 0);
     v_found := hub.search_range(
-      p_query, p_exact, p_marks, v_bottom, v_low, v_level = 0 and hub.is_prefix(p_query), null, p_limit, p);
+      p_query, p_exact, p_marks, v_bottom, v_low, p_whole or (v_low = p_high and hub.is_prefix(p_query)), null, p_limit, p);
     v_count := v_count + (v_found ->> 'count')::int;
     v_hits := v_hits || (v_found -> 'hits');
-    v_low := v_bottom;
+    v_low := v_found ->> 'low';
+    v_missing := (200 - v_count) * (p_high - v_low) / greatest(v_count, 1);
     v_level := least(v_level + 1, 5);
+    while v_level > 0 and v_count > 0 and hub.block_size(v_level) > v_missing loop
+      v_level := v_level - 1;
+    end loop;
   end loop;
   return jsonb_build_object('low', v_low, 'hits', (
     select coalesce(jsonb_agg(h order by (h ->> 'rank')::real desc, (h ->> 'n')::bigint desc), '[]')
@@ -601,7 +616,7 @@ begin
   else
     v_index := hub.search_windows(
       q.query, q.exact, hub.search_marks(v_sessions, p), case when v_cursor ? 'n' then v_cursor else jsonb_build_object('high', v_high) end,
-      coalesce((select sum(message_count) from public.sessions where session_id = any (v_sessions)) < 20000, false),
+      coalesce((select sum(message_count) from public.sessions where session_id = any (v_sessions)) < 5000, false),
       v_limit - jsonb_array_length(v_hits), p);
     v_hits := v_hits || (v_index -> 'hits');
     v_next := nullif(v_index -> 'window', 'null');

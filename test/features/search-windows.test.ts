@@ -14,7 +14,7 @@ test("pages go through all matches once, however many blocks of the index they a
     insert into public.messages (message_id, session_id, seq, channel, direction, role, kind, text, created_at)
     select ('00000000-0000-4000-8000-' || lpad(to_hex(i), 12, '0'))::uuid, gen_random_uuid(), i, 'web', 'inbound', 'user', 'text',
       'every' || case when i % 50 = 0 then ' fiftieth' else '' end || case when i in (3, 9000, 20999) then ' seldom' else '' end
-        || case when i < 1500 then ' oldest' else '' end || case when i % 100 = 50 then ' fifties' else '' end,
+        || case when i < 1500 then ' oldest' else '' end || case when i < 1500 or i > 20850 then ' mixed' else '' end,
       now() - (${MESSAGES} - i) * interval '1 minute'
     from generate_series(1, ${MESSAGES}) as i`;
   while ((await search.index(5_000)).more);
@@ -44,6 +44,8 @@ test("pages go through all matches once, however many blocks of the index they a
     const found = await all(q);
     expect(found.toSorted(), q).toEqual(numbers(1, 1_499, 1));
   }
+  const mixed = await all("mixed ");
+  expect(mixed.toSorted()).toEqual([...numbers(1, 1_499, 1), ...numbers(20_851, MESSAGES, 1)]);
   const newest = await all("ever", 10);
   expect(new Set(newest).size).toBe(500);
   // The first window is the newest blocks: nothing older stands among its hits.
