@@ -33,7 +33,7 @@ alter table public.message_search enable row level security;
 alter table public.unindexed_messages enable row level security;
 
 -- Messages that were kept before. The trigger comes first, and waits for whoever is writing one: so none falls between. Its
--- function is replaced by functions/search.sql.
+-- function is replaced by functions/search_index.sql.
 create function hub.queue_new_message() returns trigger
 language plpgsql set search_path = '' as $$
 begin

@@ -17,7 +17,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 const UNSPACED =
   /[\p{Script=Thai}\p{Script=Lao}\p{Script=Myanmar}\p{Script=Khmer}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Script=Han}ー々]/u;
 const WORD = /[\p{L}\p{M}\p{N}]/u;
-/** Marks that people leave out, and what cannot be seen; as `hub.left_out()` of migrations/functions/search.sql. */
+/** Marks that people leave out, and what cannot be seen; as `hub.left_out()` of migrations/functions/search_words.sql. */
 const LEFT_OUT = new RegExp(
   "[\\u0300-\\u036F\\u0483-\\u0487\\u0591-\\u05BD\\u05BF\\u05C1\\u05C2\\u05C4\\u05C5\\u05C7\\u0610-\\u061A\\u0640\\u064B-\\u065F\\u0670" +
     "\\u06D6-\\u06ED\\u093C\\u09BC\\u0A3C\\u0ABC\\u0B3C\\u1DC0-\\u1DFF\\u20D0-\\u20FF\\u00AD\\u200B-\\u200F\\u202A-\\u202E\\u2060-\\u206F" +
@@ -115,7 +115,7 @@ const BORDERS = new RegExp(
   "u",
 );
 
-/** A letter as the index compares it: `hub.fold` of migrations/functions/search.sql, a letter at a time. */
+/** A letter as the index compares it: `hub.fold` of migrations/functions/search_words.sql, a letter at a time. */
 function fold(letter: string): string {
   const plain = letter.normalize("NFKD").toLowerCase().replace(LEFT_OUT, "");
   return [...plain]
