@@ -13,12 +13,25 @@ import { history } from "./history.ts";
 import { type Bench, keep, print } from "./lib/result.ts";
 import { live } from "./live.ts";
 import { reply } from "./reply.ts";
+import { search } from "./search.ts";
 import { size } from "./size.ts";
 import { sweep } from "./sweep.ts";
 import { timing } from "./timing.ts";
 import { turns } from "./turns.ts";
 
-const benches: readonly Bench[] = [ack, reply, functions, durable, history, turns, live, sweep, timing, size];
+const benches: readonly Bench[] = [
+  ack,
+  reply,
+  functions,
+  durable,
+  history,
+  turns,
+  live,
+  search,
+  sweep,
+  timing,
+  size,
+];
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,

@@ -8,6 +8,8 @@ import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addCustomers } from "../features/customers/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
+import { indexSoon } from "../features/search/index-messages.ts";
+import { addSearch } from "../features/search/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
@@ -84,6 +86,8 @@ export function createApp(options: AppOptions): App {
   app.use(guard(options));
   app.use(limitRate(options));
   refuseUnknown(app);
+  const indexing = indexSoon();
+  for (const path of ["/webhooks/*", "/session/update"]) app.use(path, indexing);
 
   addStart(app, options);
   addRestore(app, options);
@@ -103,6 +107,7 @@ export function createApp(options: AppOptions): App {
   addPrivacy(app, options);
   addCustomers(app, options);
   addThreads(app, options);
+  addSearch(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

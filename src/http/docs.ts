@@ -45,6 +45,7 @@ const TAGS = [
   { name: "Webhooks", description: "Where platforms, kiosks and web pages post messages." },
   { name: "Customers", description: "The customers of the shop, for its back office." },
   { name: "Threads", description: "Memory for bots and tools, under ids of their own." },
+  { name: "Search", description: "Messages found by their words." },
   { name: "Privacy", description: "A customer's data: export, erasure, the audit." },
   { name: "Operation", description: "Running and describing the hub." },
 ];

@@ -8,6 +8,8 @@ import { secondsSince } from "./metrics.ts";
 import type { App, AppOptions, HttpContext } from "./request.ts";
 
 const PROBE_MS = 3_000;
+/** The search's index is this far behind only if no run fills it, or after a large import. */
+const BEHIND_S = 300;
 
 const probeSchema = z.object({
   backend: z.string(),
@@ -24,6 +26,11 @@ const workSchema = z.object({
   oldest_turn_age_s: z.number(),
   open_deliveries: z.int().openapi({ description: "Parts of replies that are not sent yet." }),
   oldest_delivery_age_s: z.number(),
+});
+
+const searchSchema = z.object({
+  waiting: z.int().openapi({ description: "New and changed messages that are not indexed yet." }),
+  lag_s: z.number().openapi({ description: "The age of the oldest of them." }),
 });
 
 const cacheSchema = z.object({
@@ -54,18 +61,22 @@ const healthSchema = z.object({
     .openapi({
       description:
         "Why it is `degraded`: `misconfigured`, `memory_store`, `store_writes_off`, `no_bot`; with an admin key also " +
-        "`store_down`, `journal_down`, `journal_waits`. docs/operations.md says what to do.",
+        "`store_down`, `journal_down`, `journal_waits`, `search_behind`. docs/operations.md says what to do.",
     }),
   bot: z.string().optional().openapi({ description: "The bot, by its name in BOT; `none` without one." }),
   misconfigured: z.string().optional().openapi({ description: "Why nothing else is served." }),
   store: probeSchema.optional(),
   work: workSchema.optional().openapi({ description: "Unfinished work; absent while the store is down." }),
+  search: searchSchema.optional().openapi({
+    description: "How far the search's index is behind the messages; absent without a database.",
+  }),
   cache: cacheSchema.optional(),
   journal: journalSchema.optional().openapi({ description: "Messages that wait for the database." }),
 });
 
 /**
- * Registers `GET /health`: status and version; with an admin key also the store, the cache, the journal and open work.
+ * Registers `GET /health`: status and version; with an admin key also the store, the cache, the journal, open work and the
+ * search's index.
  */
 export function addHealth(app: App, options: AppOptions): void {
   const route = createRoute({
@@ -74,7 +85,7 @@ export function addHealth(app: App, options: AppOptions): void {
     tags: ["Operation"],
     summary: "Liveness",
     description:
-      "Always 200 while the Worker runs. An admin key adds the store, the cache, the journal and unfinished work.",
+      "Always 200 while the Worker runs. An admin key adds the store, the cache, the journal, unfinished work and the search.",
     security: [...security.nobody, ...security.key],
     responses: { 200: json("Alive.", healthSchema) },
   });
@@ -82,9 +93,10 @@ export function addHealth(app: App, options: AppOptions): void {
     const { version, misconfigured, bot } = options;
     const known = standingReasons(options);
     if (!(await isAdmin(c.req.raw.headers, options.keys))) return c.json({ ...verdict(known), version }, 200);
-    const [store, work, cache, journal] = await Promise.all([
+    const [store, work, search, cache, journal] = await Promise.all([
       probe(c, options),
       unfinished(c),
+      searchable(c),
       cached(c, options),
       waiting(c),
     ]);
@@ -94,6 +106,7 @@ export function addHealth(app: App, options: AppOptions): void {
       ...(cache.ok === false ? ["cache_down"] : []),
       ...(journal && !journal.ok ? ["journal_down"] : []),
       ...(journal?.ok && (journal.depth ?? 0) > 0 ? ["journal_waits"] : []),
+      ...(search && search.lag_s > BEHIND_S ? ["search_behind"] : []),
     ];
     return c.json(
       {
@@ -103,6 +116,7 @@ export function addHealth(app: App, options: AppOptions): void {
         bot,
         store,
         ...(work && { work }),
+        ...(search && { search }),
         cache,
         ...(journal && { journal }),
       },
@@ -194,6 +208,18 @@ async function unfinished(c: HttpContext): Promise<z.infer<typeof workSchema> | 
       open_deliveries,
       oldest_delivery_age_s: secondsSince(oldest_delivery_at, now),
     };
+  } catch {
+    return undefined;
+  }
+}
+
+/** How far the search's index is behind; undefined without a database, and if the store does not answer. */
+async function searchable(c: HttpContext): Promise<z.infer<typeof searchSchema> | undefined> {
+  try {
+    const { features } = c.var.exchange.hub().store;
+    if (!features) return undefined;
+    const { waiting, lag_ms } = await withTimeout(PROBE_MS, "store_timeout", features.search.lag);
+    return { waiting, lag_s: Math.round(lag_ms / 1_000) };
   } catch {
     return undefined;
   }

@@ -12,7 +12,8 @@ export interface RateLimiters {
   /** Calls of each route that opens a session or verifies a person, per 60 seconds. */
   readonly entry?: RateLimiter;
   /**
-   * Calls of each route where a session token alone writes a row, wakes a bot or opens a connection, per 60 seconds.
+   * Calls of each route where a session token alone writes a row, wakes a bot, opens a connection or searches, per 60
+   * seconds.
    */
   readonly device?: RateLimiter;
   /** All calls together, per 10 seconds. */
@@ -34,6 +35,7 @@ const DEVICES = new Set([
   "/webhooks/kiosk",
   "/webhooks/web",
   "/webhooks/chat",
+  "/api/search/messages",
 ]);
 /** Ratings count as one route, whatever session they are for. */
 const RATINGS = /^\/api\/sessions\/[^/]+\/rate\/?$/;

@@ -7,6 +7,7 @@ import type { Effects, Opened } from "../core/receive/conversations.ts";
 import type { Session } from "../core/sessions/session.ts";
 import type { Customer } from "../features/customers/customer.ts";
 import type { AuditLine, ExportedMessage, ExportedSession } from "../features/privacy/privacy.ts";
+import type { FoundMessage } from "../features/search/search.ts";
 
 /** A row as the database's functions return it: instants as text, absent values as null. */
 export type Row = Record<string, unknown>;
@@ -114,6 +115,10 @@ export function toDelivery(row: Row): Delivery {
 
 export function toCustomer(row: Row): Customer {
   return plain(row) as unknown as Customer;
+}
+
+export function toFoundMessage(row: Row): FoundMessage {
+  return plain(row) as unknown as FoundMessage;
 }
 
 export function toDeadLetter(row: Row): DeadLetter {

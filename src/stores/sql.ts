@@ -62,6 +62,9 @@ export type SqlFunction =
   | "hub_save_customer"
   | "hub_merge_customers"
   | "hub_duplicate_customers"
+  | "hub_search"
+  | "hub_index_messages"
+  | "hub_search_lag"
   | "hub_expire"
   | "hub_purge";
 

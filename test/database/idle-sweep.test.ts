@@ -17,7 +17,7 @@ async function sweeper(url: string) {
   const call: SqlCall = async (name, argument) =>
     (await sql.unsafe(`select public.${name}($1::text::jsonb) as answer`, [JSON.stringify(argument)]))[0]!
       .answer;
-  const { conversations, housekeeping } = sqlStore(call, settings);
+  const { conversations, housekeeping, features } = sqlStore(call, settings);
   const sweep = async () => {
     await conversations.due(now, 20);
     await housekeeping.expire(now, 500);
@@ -27,6 +27,7 @@ async function sweeper(url: string) {
       passwords_before: before(90),
       identities_before: before(90),
     });
+    await features!.search.index(1_000);
   };
   /**
    * The rows that one sweep reads of each table, without tables of which it reads one or two: the planner itself reads
@@ -72,6 +73,12 @@ async function fill(owner: sqlDriver.Sql): Promise<void> {
   await owner`
     insert into messages (message_id, session_id, seq, channel, direction, role, kind, text, status, created_at)
     select hub.uuid(created_at), session_id, 1, 'web', 'outbound', 'assistant', 'text', 'Hello', 'sent', created_at from sessions`;
+  // A message in unindexed_messages is work for the sweep, so all of them are indexed.
+  for (let more = true; more; ) {
+    const [row] = await owner<[{ more: boolean }]>`
+      select (hub_index_messages('{"limit": 1000}') ->> 'more')::boolean as more`;
+    more = row.more;
+  }
   await owner`
     insert into deliveries (delivery_id, message_id, session_id, parts, channel, address, state, attempt, due_at, status, created_at)
     select hub.uuid(created_at), message_id, session_id, 1, channel, '{}', state, 1, ${soon}, 'sent', created_at

@@ -16,7 +16,7 @@ async function behindAnOlderMessage() {
     getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
     get: (_, name) => async () => void reached.push(String(name)),
   });
-  Object.assign(all.store, { features: { customers } satisfies Features });
+  Object.assign(all.store, { features: { customers } satisfies Pick<Features, "customers"> });
   const cutOff = all.isolate();
   all.fault(storeDown);
   await accept(cutOff, "whatsapp", webhook(from(phone, "older")));

@@ -16,6 +16,7 @@ const ROUTES = [
   "GET /api/customers/{id}",
   "GET /api/customers/{id}/export",
   "GET /api/dead-letters",
+  "GET /api/search/messages",
   "GET /api/sessions",
   "GET /api/sessions/{id}",
   "GET /api/sessions/{id}/devices",

@@ -133,7 +133,8 @@ describe.each(STORES)("over %s", (name, store) => {
             one,
             expect.any(Number),
           ]);
-          if (response.status >= 500) expect([path, one, text]).toEqual("no failure");
+          const lacksDatabase = response.status === 501 && !hub.hub.store.features;
+          if (response.status >= 500 && !lacksDatabase) expect([path, one, text]).toEqual("no failure");
           expect(text).not.toContain("CANARY");
           expect(response.headers.get("set-cookie")).toBeNull();
           expect(response.headers.get("x-injected")).toBeNull();

@@ -96,10 +96,11 @@ const named = fc.record({
   feedback: meaning("fine", null),
   summary: meaning("two tickets"),
   message: meaning("Hello", { text: "Hello", role: "assistant", external_id: "u1" }),
+  q: meaning("Hello", "CANARY", "CAN", '"Hello', "-x or Hel"),
 });
 
 /** The fields that every request has. It has each other field in about half of all cases. */
-const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password", "thread_id", "into"];
+const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password", "thread_id", "into", "q"];
 
 /** `count` random requests, each to one of `operations` operations. The same seed gives the same requests. */
 export function shots(operations: number, count: number, seed: number): Shot[] {

@@ -1,3 +1,4 @@
+import { indexMessages } from "../../features/search/index-messages.ts";
 import { answer } from "../answer/answer.ts";
 import { deliver } from "../deliver/deliver.ts";
 import { failureOf, toHubError } from "../errors.ts";
@@ -5,6 +6,7 @@ import type { Hub } from "../hub.ts";
 import { publish } from "../receive/publish.ts";
 
 const REPLAY_MS = 10_000;
+const INDEXING = { batch: 1_000, ms: 15_000 };
 
 export interface SweepBudget {
   /** The most turns, and the most deliveries, claimed at a time. */
@@ -30,12 +32,14 @@ export interface Swept {
   readonly deliveries: number;
   readonly expired: number;
   readonly purged: number;
+  /** Messages that were indexed for the search. */
+  readonly indexed: number;
 }
 
 /**
  * Finishes work that was dropped: entries of the journal, unanswered turns, due deliveries. Once the journal is empty
- * it also marks expired sessions and purges old ones. One run starts a bounded number of turns and deliveries, and
- * finishes each.
+ * it also marks expired sessions and purges old ones. At the end it updates the search's index. One run starts a bounded
+ * number of turns and deliveries, and finishes each.
  */
 export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   const { replayed, empty } = await drain(hub, budget);
@@ -55,7 +59,8 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   // stored.
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
   const purged = empty ? await purge(hub, budget) : 0;
-  const swept = { replayed, turns, deliveries, expired, purged };
+  const indexed = await indexMessages(hub, INDEXING);
+  const swept = { replayed, turns, deliveries, expired, purged, indexed };
   hub.log("info", "sweep", swept);
   return swept;
 }

@@ -321,6 +321,9 @@ export function everyCall(store: Store, people: number, random: () => number): R
           now(),
         ),
       ),
+    "index messages": async () => store.features?.search.index(1 + any(40)),
+    search: async () =>
+      store.features?.search.messages({ q: "text of m", of: { token_hash: token() } }, undefined, 20, now()),
     export: () =>
       store.privacy.export({ session_id: one(sessions, crypto.randomUUID()) }, undefined, 50, "test", now()),
   };

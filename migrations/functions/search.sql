@@ -1,0 +1,323 @@
+-- How the search's index is read. Its words, queries and filling are in search_words, search_query and search_index.
+
+-- Matches of a query in the index with n above p_low and up to p_high: {count, low, hits}. Where there are more than a thousand,
+-- only the newest thousand are matches, and low is above p_low: to rank tens of thousands takes too long. (With p_after the window
+-- is known, and holds at most two hundred more.) hits are the first
+-- p_limit of those after the hit p_after, best first: {message_id, rank, n}. p_marks narrows the query down, as lexemes of
+-- the index; p: {from, to}. With p_read all these rows are read, and the index is not asked for the words: for the
+-- beginning of a common word it would collect every message there is.
+create or replace function hub.search_range(
+  p_query tsquery, p_exact tsquery, p_marks tsquery, p_low bigint, p_high bigint, p_read boolean, p_after jsonb, p_limit integer,
+  p jsonb) returns jsonb
+language plpgsql stable as $$
+declare
+  v_from constant timestamptz := coalesce((p ->> 'from')::timestamptz, '-infinity');
+  v_to constant timestamptz := coalesce((p ->> 'to')::timestamptz, 'infinity');
+  v_rank constant real := p_after ->> 'rank';
+  v_n constant bigint := p_after ->> 'n';
+  v_blocks constant tsquery := hub.blocks_of(p_low, p_high);
+  -- Two queries that differ in what may go on are equal to Postgres.
+  v_exact constant tsquery := case when p_exact::text <> p_query::text then p_exact end;
+  v_index tsquery := case when not p_read then p_query end;
+begin
+  if numnode(p_marks) > 0 then
+    v_index := coalesce(v_index && p_marks, p_marks);
+  end if;
+  if v_blocks is not null then
+    v_index := coalesce(v_index && v_blocks, v_blocks);
+  end if;
+  return (
+    with found as materialized (
+      select message_id, n, ts_rank(doc, p_query) + coalesce(ts_rank(doc, v_exact), 0) as rank
+      from (
+        select message_id, n, doc
+        from (
+          select message_id, n, doc from public.message_search
+          where doc @@ v_index and n > p_low and n <= p_high and created_at >= v_from and created_at < v_to
+          offset 0
+        ) x
+        where doc @@ p_query
+        order by n desc
+        limit case when p_after is null then 1000 else 1200 end
+      ) newest
+    ), counted as (
+      select count(*) as matches, min(n) as n from found
+    )
+    select jsonb_build_object(
+      'count', (select matches from counted),
+      'low', (select case when matches = 1000 then n - 1 else p_low end from counted),
+      'hits', coalesce((
+        select jsonb_agg(to_jsonb(h) order by h.rank desc, h.n desc)
+        from (
+          select * from found where v_n is null or (rank, n) < (v_rank, v_n) order by rank desc, n desc limit p_limit
+        ) h), '[]')));
+end
+$$;
+
+-- The lexemes that narrow a search down to sessions (null: all), a channel, a role and the days from and to. Empty where it
+-- is not.
+create or replace function hub.search_marks(p_sessions uuid[], p jsonb) returns tsquery
+language plpgsql stable as $$
+declare
+  v_from constant date := coalesce((p ->> 'from')::timestamptz at time zone 'UTC', timestamp '2000-01-01');
+  v_to constant date := coalesce((p ->> 'to')::timestamptz at time zone 'UTC', (p ->> 'now')::timestamptz at time zone 'UTC' + interval '2 days');
+  v_marks text[] := '{}';
+begin
+  if p_sessions is not null then
+    v_marks := v_marks || (select string_agg(hub.lexeme('s:' || s), '|') from unnest(p_sessions) as s);
+  end if;
+  if p ? 'channel' then
+    v_marks := v_marks || hub.lexeme('c:' || (p ->> 'channel'));
+  end if;
+  if p ? 'role' then
+    v_marks := v_marks || hub.lexeme('r:' || (p ->> 'role'));
+  end if;
+  if (p ? 'from' or p ? 'to') and v_to - v_from between 0 and 45 then
+    v_marks := v_marks || (
+      select string_agg(hub.lexeme('d:' || d::date), '|') from generate_series(v_from, v_to, interval '1 day') as d);
+  elsif (p ? 'from' or p ? 'to') and v_to - v_from between 0 and 20000 then
+    v_marks := v_marks || (
+      select string_agg(hub.lexeme('m:' || to_char(d, 'YYYY-MM')), '|')
+      from generate_series(date_trunc('month', v_from), v_to, interval '1 month') as d);
+  end if;
+  return coalesce((select string_agg('(' || m || ')', '&') from unnest(v_marks) as m), '')::tsquery;
+end
+$$;
+
+-- A page of matches in the index. Ranking all that a common word finds would take seconds: matches are ranked within
+-- windows, of which each holds the newest two hundred that are left, or more. p_window: {high, low, rank, n}, where the page
+-- before ended; only high where a new window begins. With p_whole there is one window. Returns {hits, window}; window is null
+-- when nothing is left.
+create or replace function hub.search_windows(
+  p_query tsquery, p_exact tsquery, p_marks tsquery, p_window jsonb, p_whole boolean, p_limit integer, p jsonb) returns jsonb
+language plpgsql stable as $$
+declare
+  v_high bigint := p_window ->> 'high';
+  v_low bigint := p_window ->> 'low';
+  v_after jsonb := case when p_window ? 'rank' then p_window end;
+  v_room integer := p_limit + 1;
+  v_hits jsonb := '[]';
+  v_found jsonb;
+begin
+  while v_high > 0 loop
+    if v_low is null then
+      v_found := hub.search_window(p_query, p_exact, p_marks, v_high, p_whole, v_room, p);
+      v_low := v_found ->> 'low';
+    else
+      v_found := hub.search_range(
+        p_query, p_exact, p_marks, v_low, v_high, p_whole or (hub.is_prefix(p_query) and v_high - v_low <= 3 * hub.block_size(0)),
+        v_after, v_room, p);
+    end if;
+    v_hits := v_hits || (
+      select coalesce(jsonb_agg(h || jsonb_build_object('high', v_high, 'low', v_low) order by place), '[]')
+      from jsonb_array_elements(v_found -> 'hits') with ordinality as u (h, place));
+    v_room := p_limit + 1 - jsonb_array_length(v_hits);
+    exit when v_room <= 0;
+    v_high := v_low;
+    v_low := null;
+    v_after := null;
+  end loop;
+  if jsonb_array_length(v_hits) <= p_limit then
+    return jsonb_build_object('hits', v_hits, 'window', null);
+  end if;
+  return jsonb_build_object('hits', v_hits - p_limit, 'window', (v_hits -> (p_limit - 1)) - 'message_id');
+end
+$$;
+
+-- Whether a part of a query may go on.
+create or replace function hub.is_prefix(p_query tsquery) returns boolean
+language sql immutable parallel safe as $$ select p_query::text like '%:*%' $$;
+
+-- The window that begins at p_high, and its best hits: {low, hits}. It grows until it holds enough: by blocks of the
+-- smallest size, which are read where the query may go on, then by as much as it takes if matches go on as they are, at most a
+-- block of the next size beside what completes one. With p_whole it is all at once, and read: it is not much.
+create or replace function hub.search_window(
+  p_query tsquery, p_exact tsquery, p_marks tsquery, p_high bigint, p_whole boolean, p_limit integer, p jsonb) returns jsonb
+language plpgsql stable as $$
+declare
+  v_low bigint := p_high;
+  v_bottom bigint;
+  v_level integer := case when p_whole then 5 else 0 end;
+  v_count integer := 0;
+  v_missing bigint;
+  v_hits jsonb := '[]';
+  v_found jsonb;
+begin
+  while v_low > 0 and v_count < 200 loop
+    v_bottom := case v_level
+      when 0 then (v_low / hub.block_size(0) - 2) * hub.block_size(0) - 1
+      when 5 then 0
+      else (v_low / hub.block_size(v_level) - 1) * hub.block_size(v_level) - 1 end;
+    v_bottom := greatest(v_bottom, 0);
+    v_found := hub.search_range(
+      p_query, p_exact, p_marks, v_bottom, v_low, p_whole or (v_low = p_high and hub.is_prefix(p_query)), null, p_limit, p);
+    v_count := v_count + (v_found ->> 'count')::int;
+    v_hits := v_hits || (v_found -> 'hits');
+    v_low := v_found ->> 'low';
+    v_missing := (200 - v_count) * (p_high - v_low) / greatest(v_count, 1);
+    v_level := least(v_level + 1, 5);
+    while v_level > 0 and v_count > 0 and hub.block_size(v_level) > v_missing loop
+      v_level := v_level - 1;
+    end loop;
+  end loop;
+  return jsonb_build_object('low', v_low, 'hits', (
+    select coalesce(jsonb_agg(h order by (h ->> 'rank')::real desc, (h ->> 'n')::bigint desc), '[]')
+    from (
+      select h from jsonb_array_elements(v_hits) as h
+      order by (h ->> 'rank')::real desc, (h ->> 'n')::bigint desc limit p_limit
+    ) best));
+end
+$$;
+
+-- Matches among a customer's messages that were not in the index when the search began: what waits for it, and what has
+-- come into it since (n above p_high). The newest first, at most p_limit, after the one p_after ({at, id}). A hit:
+-- {message_id, at}.
+create or replace function hub.search_fresh(p_query tsquery, p_sessions uuid[], p_high bigint, p_after jsonb, p_limit integer, p jsonb) returns jsonb
+language plpgsql stable as $$
+declare
+  v_at constant timestamptz := coalesce((p_after ->> 'at')::timestamptz, 'infinity');
+  v_id constant uuid := coalesce((p_after ->> 'id')::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+  v_from constant timestamptz := coalesce((p ->> 'from')::timestamptz, '-infinity');
+  v_to constant timestamptz := coalesce((p ->> 'to')::timestamptz, 'infinity');
+begin
+  return (
+    select coalesce(jsonb_agg(jsonb_build_object('message_id', f.message_id, 'at', f.created_at) order by f.created_at desc, f.message_id desc), '[]')
+    from (
+      select m.message_id, m.created_at
+      from (
+        select m.message_id, m.created_at, m.text
+        from (
+          select message_id from public.unindexed_messages where session_id = any (p_sessions)
+          union
+          select message_id from public.message_search
+          where p_after is not null and n > p_high and doc @@ hub.search_marks(p_sessions, '{}')
+        ) u join public.messages m on m.message_id = u.message_id
+        where m.session_id = any (p_sessions) and hub.is_searchable(m) and (m.created_at, m.message_id) < (v_at, v_id)
+          and m.created_at >= v_from and m.created_at < v_to
+          and (p ->> 'channel' is null or m.channel = p ->> 'channel') and (p ->> 'role' is null or m.role = p ->> 'role')
+          and not exists (
+            select from public.message_search x where x.message_id = m.message_id and x.doc is not null and x.n <= p_high)
+        order by m.created_at desc, m.message_id desc
+        limit 2000
+      ) m
+      where hub.search_words(m.text) @@ p_query
+      order by m.created_at desc, m.message_id desc
+      limit p_limit
+    ) f);
+end
+$$;
+
+-- Whose messages a search may read: the sessions of a token's customer, while nobody but the same person can have had them;
+-- of an admin's customer or session; null: all. A browser that nobody has signed in with passes from one to another, so its
+-- token reads its own session. Refuses session_not_found, session_expired and forbidden.
+create or replace function hub.search_sessions(p jsonb) returns uuid[]
+language plpgsql stable as $$
+declare
+  c constant hub.context := hub.context_of(p);
+  v_asked constant uuid := hub.follow((p ->> 'session')::uuid);
+  v_customer uuid;
+  v_own uuid[];
+  s public.sessions;
+begin
+  if p ? 'token_hash' then
+    select * into s from public.sessions where session_id = hub.follow(hub.token_session(p ->> 'token_hash', c));
+    if s.status = 'expired' or (s.status = 'active' and s.expires_at <= c.now) then
+      perform hub.refuse('session_expired');
+    elsif s.status is distinct from 'active' then
+      perform hub.refuse('session_not_found');
+    end if;
+    v_own := case when hub.is_somebody(hub.held_identities(s.customer_key))
+      then hub.sessions_of(s.customer_key) else array[s.session_id] end;
+    if p ? 'session' and (v_asked is null or v_asked <> all (v_own)) then
+      perform hub.refuse('forbidden');
+    end if;
+    return case when p ? 'session' then array[v_asked] else v_own end;
+  elsif p ? 'customer_id' then
+    v_customer := coalesce(
+      (select customer_key from public.customers where customer_id = p ->> 'customer_id'),
+      (select customer_key from public.customers where customer_key::text = lower(p ->> 'customer_id')));
+    v_own := hub.sessions_of(v_customer);
+    return case when p ? 'session' then array(select i from unnest(v_own) as i where i = v_asked) else v_own end;
+  elsif p ? 'session' then
+    return array(select v_asked where v_asked is not null);
+  end if;
+  return null;
+end
+$$;
+
+-- Messages by their words. p: {now, kiosk_idle_ms, q, token_hash | customer_id, session, channel, role, from, to, limit, after};
+-- without token, customer and session all messages. Returns {results: [{message_id, session_id, channel, role, direction,
+-- kind, created_at, text}], terms: [{text, prefix}], after}: first what is not in the index yet, the newest first,
+-- where the sessions are known; then what is, in windows (search_windows). text is the beginning, at most 10,000 characters;
+-- after is the next page's cursor, null on the last. Refuses malformed for a cursor of another search, session_not_found,
+-- session_expired and forbidden.
+create or replace function public.hub_search(p jsonb) returns jsonb
+language plpgsql stable security definer set search_path = '' set enable_seqscan = off set jit = off as $$
+declare
+  v_sessions constant uuid[] := hub.search_sessions(p);
+  v_limit constant integer := (p ->> 'limit')::int;
+  v_hash constant text := left(md5((p - '{now,kiosk_idle_ms,limit,after}'::text[])::text), 12);
+  v_cursor constant jsonb := case when p ? 'after' then hub.read_cursor(p ->> 'after', v_hash) end;
+  q record;
+  v_high bigint := v_cursor ->> 'high';
+  v_hits jsonb := '[]';
+  v_index jsonb;
+  v_next jsonb;
+begin
+  q := hub.read_query(p ->> 'q');
+  if numnode(q.query) = 0 or v_sessions = '{}' then
+    return jsonb_build_object('results', '[]'::jsonb, 'terms', q.terms, 'after', null);
+  end if;
+  v_high := coalesce(v_high, (select last_value from public.message_search_n));
+  if v_sessions is not null and (v_cursor is null or v_cursor ? 'id') then
+    v_hits := hub.search_fresh(q.query, v_sessions, v_high, v_cursor, v_limit + 1, p);
+  end if;
+  if jsonb_array_length(v_hits) > v_limit then
+    v_hits := v_hits - v_limit;
+    v_next := jsonb_build_object('high', v_high, 'at', v_hits #> array[(v_limit - 1)::text, 'at'], 'id', v_hits #> array[(v_limit - 1)::text, 'message_id']);
+  elsif jsonb_array_length(v_hits) = v_limit then
+    v_next := jsonb_build_object('high', v_high);
+  else
+    v_index := hub.search_windows(
+      q.query, q.exact, hub.search_marks(v_sessions, p), case when v_cursor ? 'n' then v_cursor else jsonb_build_object('high', v_high) end,
+      coalesce((select sum(message_count) from public.sessions where session_id = any (v_sessions)) < 5000, false),
+      v_limit - jsonb_array_length(v_hits), p);
+    v_hits := v_hits || (v_index -> 'hits');
+    v_next := nullif(v_index -> 'window', 'null');
+  end if;
+  return jsonb_build_object(
+    'results', hub.search_results(v_hits, q.query, v_sessions),
+    'terms', q.terms,
+    'after', case when v_next is not null then translate(encode(convert_to(v_hash || v_next::text, 'UTF8'), 'base64'), E'+/=\n', '-_') end);
+end
+$$;
+
+-- The place where a page ended: {high, low, rank, n} in the index, {high, at, id} before it. Refuses malformed.
+create or replace function hub.read_cursor(p_cursor text, p_hash text) returns jsonb
+language plpgsql stable as $$
+declare
+  v_text text;
+begin
+  begin
+    v_text := convert_from(decode(rpad(translate(p_cursor, '-_', '+/'), (length(p_cursor) + 3) / 4 * 4, '='), 'base64'), 'UTF8');
+    if left(v_text, length(p_hash)) = p_hash then
+      return substr(v_text, length(p_hash) + 1)::jsonb;
+    end if;
+  exception when data_exception then
+    null;
+  end;
+  perform hub.refuse('malformed', '{"reason": "cursor"}');
+end
+$$;
+
+-- The messages of a page, in its order. One that does not say any more what was found, or is in none of the sessions any
+-- more, is left out: the index may be a moment behind.
+create or replace function hub.search_results(p_hits jsonb, p_query tsquery, p_sessions uuid[]) returns jsonb
+language sql stable as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+      'message_id', m.message_id, 'session_id', m.session_id, 'channel', m.channel, 'role', m.role, 'direction', m.direction,
+      'kind', m.kind, 'created_at', m.created_at, 'text', left(m.text, 10000)) order by h.place), '[]')
+  from jsonb_array_elements(p_hits) with ordinality as h (hit, place)
+    join public.messages m on m.message_id = (h.hit ->> 'message_id')::uuid
+  where hub.is_searchable(m) and (p_sessions is null or m.session_id = any (p_sessions)) and hub.search_words(m.text) @@ p_query
+$$;

@@ -1,0 +1,159 @@
+-- How the search's index is filled: a table beside the messages (message_search). unindexed_messages holds what is to be
+-- taken into it.
+
+-- The index is made of blocks, by n; a search reads some of them at a time, the newest first. A block of level 0 is 2048
+-- rows; four blocks of one level are one of the next. There are five levels.
+create or replace function hub.block_size(p_level integer) returns bigint
+language sql immutable parallel safe as $$ select 2048::bigint << (2 * p_level) $$;
+
+-- The marks of the blocks to which a row of the index belongs.
+create or replace function hub.block_marks(p_n bigint) returns text[]
+language sql immutable parallel safe as $$
+  select array[
+    'b0:' || p_n / 2048, 'b1:' || p_n / 8192, 'b2:' || p_n / 32768, 'b3:' || p_n / 131072, 'b4:' || p_n / 524288]
+$$;
+
+-- As few blocks as hold all rows above p_low and up to p_high, and at either end less than a smallest block more, as a query; null when
+-- they are too many to be worth naming.
+create or replace function hub.blocks_of(p_low bigint, p_high bigint) returns tsquery
+language plpgsql immutable parallel safe as $$
+declare
+  v_marks text[] := '{}';
+  v_at bigint := greatest(p_low + 1, 0) / 2048 * 2048;
+  v_level integer;
+begin
+  while v_at <= p_high and array_length(v_marks, 1) is distinct from 64 loop
+    v_level := 0;
+    while v_level < 4 and v_at % hub.block_size(v_level + 1) = 0 and v_at + hub.block_size(v_level + 1) - 1 <= p_high loop
+      v_level := v_level + 1;
+    end loop;
+    v_marks := v_marks || hub.lexeme('b' || v_level || ':' || v_at / hub.block_size(v_level));
+    v_at := v_at + hub.block_size(v_level);
+  end loop;
+  return case when v_at > p_high then array_to_string(v_marks, '|')::tsquery end;
+end
+$$;
+
+-- Whether a message is to be found at all: said by somebody, and not erased or deleted.
+create or replace function hub.is_searchable(m public.messages) returns boolean
+language sql immutable parallel safe as $$
+  select m.text <> '' and m.kind <> 'system'
+$$;
+
+-- What a message is found by, its n in the index with it.
+create or replace function hub.search_doc(m public.messages, p_n bigint) returns tsvector
+language sql stable parallel safe as $$
+  select hub.search_words(m.text) || array_to_tsvector(array[
+    's:' || m.session_id, 'c:' || m.channel, 'r:' || m.role,
+    'd:' || (m.created_at at time zone 'UTC')::date, 'm:' || to_char(m.created_at at time zone 'UTC', 'YYYY-MM')]
+    || hub.block_marks(p_n))
+$$;
+
+-- Notes a new message for the index.
+create or replace function hub.queue_new_message() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  insert into public.unindexed_messages values (new.message_id, new.session_id, now());
+  return null;
+end
+$$;
+
+create or replace trigger message_search_new after insert on public.messages
+  for each row when (new.text <> '' and new.kind <> 'system') execute function hub.queue_new_message();
+
+-- Takes the words of a message that says something else now, or is in another session, out of the index at once, and notes
+-- it to be taken in again.
+create or replace function hub.queue_changed_message() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  update public.message_search set doc = null where message_id = new.message_id;
+  insert into public.unindexed_messages values (new.message_id, new.session_id, now());
+  return null;
+end
+$$;
+
+create or replace trigger message_search_changed after update of text, kind, session_id on public.messages
+  for each row when (old.text <> new.text or old.kind <> new.kind or old.session_id <> new.session_id)
+  execute function hub.queue_changed_message();
+
+-- Takes a deleted message out of the index. One that is not there may be on its way into it, so it is noted.
+create or replace function hub.forget_message() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  delete from public.message_search where message_id = old.message_id;
+  if not found then
+    insert into public.unindexed_messages values (old.message_id, old.session_id, now());
+  end if;
+  return null;
+end
+$$;
+
+create or replace trigger message_search_deleted after delete on public.messages
+  for each row when (old.text <> '' and old.kind <> 'system') execute function hub.forget_message();
+
+-- Takes messages into the index, at most limit, in one transaction with their rows in unindexed_messages. p: {limit}.
+-- Returns {indexed, more}: how many, and whether others wait. One call at a time does so; another returns at once. It waits
+-- for nobody: what somebody is changing stays for the next call.
+create or replace function public.hub_index_messages(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_limit constant integer := (p ->> 'limit')::int;
+  v_rows tid[];
+  v_ids uuid[];
+begin
+  if not pg_try_advisory_xact_lock(hashtextextended('message_search', 0)) then
+    return '{"indexed": 0, "more": false}';
+  end if;
+  select array_agg(u.ctid), array_agg(distinct u.message_id) into v_rows, v_ids
+    from (select ctid, message_id from public.unindexed_messages limit v_limit) u;
+  if v_rows is null then
+    return '{"indexed": 0, "more": false}';
+  end if;
+  v_ids := hub.free_to_index(v_ids);
+  delete from public.unindexed_messages where ctid = any (v_rows) and message_id = any (v_ids);
+  delete from public.message_search x
+    where x.message_id = any (v_ids) and not exists (
+      select from public.messages m where m.message_id = x.message_id and hub.is_searchable(m));
+  insert into public.message_search (message_id, n, session_id, created_at, doc)
+    select (t.m).message_id, t.n, (t.m).session_id, (t.m).created_at, hub.search_doc(t.m, t.n)
+    from (
+      select o.m, coalesce(o.n, nextval('public.message_search_n')) as n
+      from (
+        select m, x.n
+        from public.messages m left join public.message_search x on x.message_id = m.message_id
+        where m.message_id = any (v_ids) and hub.is_searchable(m)
+        order by m.created_at, m.message_id
+        offset 0
+      ) o
+      offset 0
+    ) t
+    on conflict (message_id) do update set session_id = excluded.session_id, doc = excluded.doc;
+  return jsonb_build_object(
+    'indexed', coalesce(array_length(v_ids, 1), 0), 'more', array_length(v_rows, 1) = v_limit and v_ids <> '{}');
+end
+$$;
+
+-- Those of these messages whose rows in the index nobody else has in hand; they are locked.
+create or replace function hub.free_to_index(p_ids uuid[]) returns uuid[]
+language plpgsql volatile as $$
+declare
+  v_there constant uuid[] := array(select message_id from public.message_search where message_id = any (p_ids));
+  v_held uuid[];
+begin
+  if v_there = '{}' then
+    return p_ids;
+  end if;
+  v_held := array(select message_id from public.message_search where message_id = any (v_there) for update skip locked);
+  return array(select i from unnest(p_ids) as i where i <> all (v_there) or i = any (v_held));
+end
+$$;
+
+-- How far the index is behind. p: {}. Returns {waiting, lag_ms}: how many rows wait, and how long the oldest has, by the
+-- database's clock.
+create or replace function public.hub_search_lag(p jsonb) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  select jsonb_build_object(
+    'waiting', count(*),
+    'lag_ms', coalesce(greatest(0, floor(extract(epoch from clock_timestamp() - min(queued_at)) * 1000)), 0))
+  from public.unindexed_messages
+$$;

@@ -1,0 +1,46 @@
+import { HubError, toHubError } from "../../core/errors.ts";
+import { type Row, toFoundMessage } from "../../stores/rows.ts";
+import type { SqlCall } from "../../stores/sql.ts";
+import type { Search, SearchQuery, Term } from "./search.ts";
+
+/** Search by functions of the database. `people` is what a token's life depends on. */
+export function sqlSearch(ask: SqlCall, { kiosk_idle_ms }: Row): Search {
+  return {
+    async messages(query, after, limit, now) {
+      const page = await asked(() =>
+        ask("hub_search", { ...columns(query), now, kiosk_idle_ms, limit, ...(after && { after }) }),
+      );
+      return {
+        results: (page.results as Row[]).map(toFoundMessage),
+        terms: page.terms as Term[],
+        ...(page.after != null && { after: page.after as string }),
+      };
+    },
+    async index(limit) {
+      const { indexed, more } = await ask("hub_index_messages", { limit });
+      return { indexed: indexed as number, more: more as boolean };
+    },
+    async lag() {
+      const { waiting, lag_ms } = await ask("hub_search_lag", {});
+      return { waiting: waiting as number, lag_ms: lag_ms as number };
+    },
+  };
+}
+
+function columns({ of, ...query }: SearchQuery): Row {
+  return { ...of, ...query };
+}
+
+/** The database refuses with a code alone. */
+async function asked(call: () => Promise<Row>): Promise<Row> {
+  try {
+    return await call();
+  } catch (error) {
+    const { code, details } = toHubError(error);
+    if (code === "forbidden")
+      throw new HubError(code, "session: this token belongs to another customer", { cause: error });
+    if (code === "malformed" && details?.reason === "cursor")
+      throw new HubError(code, "after: must be the cursor of this very search", { cause: error });
+    throw error;
+  }
+}
