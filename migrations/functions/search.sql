@@ -215,7 +215,6 @@ language plpgsql stable as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_asked constant uuid := hub.follow((p ->> 'session')::uuid);
-  v_customer uuid;
   v_own uuid[];
   s public.sessions;
 begin
@@ -233,10 +232,7 @@ begin
     end if;
     return case when p ? 'session' then array[v_asked] else v_own end;
   elsif p ? 'customer_id' then
-    v_customer := coalesce(
-      (select customer_key from public.customers where customer_id = p ->> 'customer_id'),
-      (select customer_key from public.customers where customer_key::text = lower(p ->> 'customer_id')));
-    v_own := hub.sessions_of(v_customer);
+    v_own := hub.sessions_of(hub.customer_at(p ->> 'customer_id'));
     return case when p ? 'session' then array(select i from unnest(v_own) as i where i = v_asked) else v_own end;
   elsif p ? 'session' then
     return array(select v_asked where v_asked is not null);
