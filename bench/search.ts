@@ -1,4 +1,4 @@
-/** How long a search takes among a million messages, and what its index costs a message that comes in. */
+/** Measures how long a search takes among a million messages, and what its index costs a received message. */
 import { loadavg } from "node:os";
 import type postgres from "postgres";
 import type { Search, SearchQuery } from "../src/features/search/search.ts";
@@ -18,7 +18,7 @@ const ROUNDS = 12;
 const CUSTOMERS = 2_000;
 const CLIENTS = 4;
 
-/** One kind of search: its i-th query. */
+/** One kind of search, with its i-th query. */
 interface Kind {
   readonly name: string;
   readonly query: (i: number) => SearchQuery;
@@ -31,7 +31,7 @@ const KINDS: readonly Kind[] = [
   { name: "a common word", query: (i) => admin(`${between(0, 20, i)} `) },
   { name: "two common words", query: (i) => admin(`${between(0, 10, i)} ${between(10, 20, i)} `) },
   { name: "a rare word", query: (i) => admin(`${between(15_000, VOCABULARY, i)} `) },
-  { name: "a word that is nowhere", query: (i) => admin(`xyz${i} `) },
+  { name: "a word in no message", query: (i) => admin(`xyz${i} `) },
   { name: "a phrase", query: (i) => admin(`"${between(0, 10, i)} ${between(0, 20, i + 1)}"`) },
   { name: "common without common", query: (i) => admin(`${between(0, 10, i)} -${between(10, 20, i)}`) },
   { name: "a prefix of 2 letters", query: (i) => admin(between(0, 20, i).slice(0, 2)) },
@@ -39,7 +39,7 @@ const KINDS: readonly Kind[] = [
   { name: "a rare prefix", query: (i) => admin(between(10_000, VOCABULARY, i).slice(0, -1)) },
   { name: "two Chinese letters", query: (i) => admin(["東京", "予約", "明日", "来週"][i % 4]!) },
   { name: "one Chinese letter", query: (i) => admin(["東", "約", "明", "週"][i % 4]!) },
-  { name: "a Hindi word, begun", query: (i) => admin(["नमस्", "दुनि"][i % 2]!) },
+  { name: "beginning of a Hindi word", query: (i) => admin(["नमस्", "दुनि"][i % 2]!) },
   {
     name: "common, one month of twelve",
     query: (i) => ({
@@ -57,7 +57,7 @@ const KINDS: readonly Kind[] = [
     query: (i) => ({ q: between(0, 20, i), of: { customer_id: customerAt((i * 331) % 20_000) } }),
   },
   {
-    name: "one session, a begun word",
+    name: "one session, a prefix",
     query: (i) => ({ q: between(0, 200, i).slice(0, 3), session: sessionAt((i * 331) % 20_000) }),
   },
 ];
@@ -98,7 +98,7 @@ async function searches(databases: DatabaseServer, context: Context): Promise<Fo
   const calls = postgresCalls(url, { max: 1, timeoutMs: 120_000 });
   const port = portOf(calls.call);
   const again = Math.round(stored / 50);
-  context.progress(`taking ${whole(again)} of them into the index again, as the sweep does it`);
+  context.progress(`indexing ${whole(again)} of them again, as the sweep does`);
   await owner`
     insert into public.unindexed_messages
     select message_id, session_id, now() from public.messages where seq > ${stored - again}`;
@@ -141,7 +141,7 @@ interface Receive {
   readonly load: number;
 }
 
-/** `hub_receive` as fast as it goes, with the index and without it in turns. */
+/** Measures `hub_receive`, in turn with and without the index. */
 async function receives(databases: DatabaseServer, context: Context): Promise<Receive> {
   const url = await databases.createHub("receive");
   const owner = databases.adminOf("receive");
@@ -170,7 +170,7 @@ async function receives(databases: DatabaseServer, context: Context): Promise<Re
       await owner.unsafe(
         `alter table public.messages ${on ? "enable" : "disable"} trigger message_search_new`,
       );
-      // As an isolate does it: a run every two seconds, of as many batches as there are.
+      // Like an isolate: every two seconds it indexes all new messages.
       let ends = false;
       const indexing = (async () => {
         while (on && !ends) {
@@ -200,7 +200,7 @@ async function receives(databases: DatabaseServer, context: Context): Promise<Re
   };
 }
 
-/** Nobody answers what pgbench saves; what waits for the index is taken in outside the measurement. */
+/** Deletes the turns that no bot answers and indexes what is left, outside the measurement. */
 async function settle(owner: postgres.Sql, port: Search): Promise<void> {
   while ((await port.index(2_000)).more);
   await owner`delete from public.turns`;
@@ -268,7 +268,7 @@ function resultOf(found: Found, receive: Receive): Result {
   ];
   const { messages, seconds } = found.indexed;
   const notes = [
-    `${whole(messages / seconds)} messages a second go into the index; it holds ${megabytes(found.bytes.table)}, and ${megabytes(found.bytes.index)} to find them by.`,
+    `${whole(messages / seconds)} messages a second are indexed; the table has ${megabytes(found.bytes.table)}, its GIN index ${megabytes(found.bytes.index)}.`,
   ];
   return { tables, aims, notes, figures: { ...found, kinds, receive, ratio } };
 }

@@ -1,8 +1,8 @@
--- What a search of messages reads: an index beside the messages, filled in batches after they are kept, for an index in the
--- transaction that keeps a message would cost it several times what it writes now.
+-- The search's index, in a table of its own. Messages are indexed in batches after they are stored: an index that the
+-- transaction of a message has to update would multiply what that transaction writes.
 
--- The words of a message, and marks by which a search narrows it down; null while they are out of date. n rises in the
--- order in which messages came into the index: a search goes through it from the newest.
+-- doc holds the words of a message and the marks for the filters; it is null while they are out of date. n rises in the order
+-- in which messages are indexed. A search reads the index from the highest n down.
 create table public.message_search (
   message_id uuid primary key,
   n bigint not null,
@@ -13,27 +13,28 @@ create table public.message_search (
 
 create sequence public.message_search_n owned by public.message_search.n;
 
--- What was added since the last batch waits in the index's own list, which every search reads: a short one.
+-- New entries go to the GIN index's pending list first. Every search reads this list, so it must be short.
 create index message_search_doc on public.message_search using gin (doc) with (gin_pending_list_limit = 512);
 
-comment on table public.message_search is 'The words of messages, as a search compares them.';
-comment on column public.message_search.doc is 'Folded words and bigrams with their places, and marks without: s:session, c:channel, r:role, d:day, m:month, b0: to b4: blocks of n.';
+comment on table public.message_search is 'The index of the search: the folded words of messages.';
+comment on column public.message_search.doc is 'Folded words and bigrams with positions, and marks without: s:session, c:channel, r:role, d:day, m:month, b0: to b4: blocks of n.';
 
--- Messages whose words are not in the index yet, or not as they are now; one may stand here twice. A row comes with the
--- transaction that changes its message, so none is missed that commits late. No index: a row costs what it weighs.
+-- New and changed messages that are still to be indexed. A message may have several rows. The transaction that changes a
+-- message adds its row, so no message is missed if that transaction commits late. The table has no index, to keep inserts
+-- cheap.
 create table public.unindexed_messages (
   message_id uuid not null,
   session_id uuid not null,
   queued_at timestamptz not null
 );
 
-comment on table public.unindexed_messages is 'Messages to be taken into message_search.';
+comment on table public.unindexed_messages is 'New and changed messages that are still to be indexed in message_search.';
 
 alter table public.message_search enable row level security;
 alter table public.unindexed_messages enable row level security;
 
--- Messages that were kept before. The trigger comes first, and waits for whoever is writing one: so none falls between. Its
--- function is replaced by functions/search_index.sql.
+-- Messages that are already stored. The trigger is created first, and its creation waits for open transactions that write
+-- messages, so no message is missed. functions/search_index.sql replaces the trigger's function.
 create function hub.queue_new_message() returns trigger
 language plpgsql set search_path = '' as $$
 begin

@@ -1,6 +1,6 @@
 import type postgres from "postgres";
 
-/** Words in the order of how common they are: the i-th stands in about one message of `3.4 * i`, the first in every third. */
+/** The number of different words, the most common first. The i-th is in about one message of `3.4 * i`, the first in every third. */
 export const VOCABULARY = 20_000;
 
 const FIRST = "ka lo mi ne ru sa to vi be da fu gi ho pa ti wa zu cha ste bra".split(" ");
@@ -8,20 +8,19 @@ const SECOND = "r n s l t me ko di la pu".split(" ");
 const THIRD = "a e i o u an en is or at é ü".split(" ");
 const LAST = ["", ..."lin mar dos kes tun rep gol sev nim".split(" ")];
 
-/** The word at this place of the vocabulary. */
+/** The i-th word of the vocabulary. */
 export function wordAt(i: number): string {
   const parts = [FIRST[i % 20], SECOND[Math.floor(i / 20) % 10], THIRD[Math.floor(i / 200) % 12]];
   return parts.join("") + LAST[Math.min(LAST.length - 1, Math.floor(i / 2_400))];
 }
 
-/** The session of one of the customers that `fillMessages` makes, and its customer's `customer_id`. */
+/** The i-th session that `fillMessages` makes, and its customer's `customer_id`. */
 export const sessionAt = (i: number) => `00000000-0000-4000-8000-${i.toString(16).padStart(12, "0")}`;
 export const customerAt = (i: number) => `bench-${Math.floor(i / 2)}`;
 
 /**
- * Stores so many messages in 20,000 sessions of 10,000 customers: 6 to 12 words each, a tenth with Chinese, a tenth with
- * Hindi and a tenth with Thai, over a year. They are taken into the search's index as a migration would do it best: the
- * table first, then its index.
+ * Stores `count` messages of a year in 20,000 sessions of 10,000 customers: 6 to 12 words each, a tenth with Chinese, a
+ * tenth with Hindi and a tenth with Thai. Then it indexes them the fastest way: all rows first, then the GIN index.
  */
 export async function fillMessages(admin: postgres.Sql, url: postgres.Sql, count: number): Promise<void> {
   await admin.unsafe(`

@@ -1,11 +1,12 @@
--- How the search's index is read. Its words, queries and filling are in search_words, search_query and search_index.
+-- Reads the search's index. How words are folded is in search_words.sql, how a query is parsed in search_query.sql, and how
+-- the index is filled in search_index.sql.
 
--- Matches of a query in the index with n above p_low and up to p_high: {count, low, hits}. Where there are more than a thousand,
--- only the newest thousand are matches, and low is above p_low: to rank tens of thousands takes too long. (With p_after the window
--- is known, and holds at most two hundred more.) hits are the first
--- p_limit of those after the hit p_after, best first: {message_id, rank, n}. p_marks narrows the query down, as lexemes of
--- the index; p: {from, to}. With p_read all these rows are read, and the index is not asked for the words: for the
--- beginning of a common word it would collect every message there is.
+-- The matches of a query with p_low < n <= p_high. Returns {count, low, hits: [{message_id, rank, n}]}: hits are the best
+-- p_limit matches after the hit p_after, best first. Only the newest thousand matches are ranked, because ranking tens of
+-- thousands takes too long; if there are more, low is the n below them, else p_low. With p_after the window is already known;
+-- it holds at most 1200 matches. p_marks are lexemes of the index for the filters; p: {from, to}. With p_read all rows of the
+-- range are read, and the GIN index is not searched for the words: for the beginning of a common word it would collect every
+-- message.
 create or replace function hub.search_range(
   p_query tsquery, p_exact tsquery, p_marks tsquery, p_low bigint, p_high bigint, p_read boolean, p_after jsonb, p_limit integer,
   p jsonb) returns jsonb
@@ -16,7 +17,7 @@ declare
   v_rank constant real := p_after ->> 'rank';
   v_n constant bigint := p_after ->> 'n';
   v_blocks constant tsquery := hub.blocks_of(p_low, p_high);
-  -- Two queries that differ in what may go on are equal to Postgres.
+  -- Compared as text: to Postgres two queries are equal if they differ only in a prefix mark.
   v_exact constant tsquery := case when p_exact::text <> p_query::text then p_exact end;
   v_index tsquery := case when not p_read then p_query end;
 begin
@@ -54,8 +55,8 @@ begin
 end
 $$;
 
--- The lexemes that narrow a search down to sessions (null: all), a channel, a role and the days from and to. Empty where it
--- is not.
+-- The lexemes that limit a search to p_sessions (null: all sessions), a channel, a role and the days between from and to. An
+-- empty query if nothing limits it. p: {now, channel, role, from, to}.
 create or replace function hub.search_marks(p_sessions uuid[], p jsonb) returns tsquery
 language plpgsql stable as $$
 declare
@@ -84,10 +85,10 @@ begin
 end
 $$;
 
--- A page of matches in the index. Ranking all that a common word finds would take seconds: matches are ranked within
--- windows, of which each holds the newest two hundred that are left, or more. p_window: {high, low, rank, n}, where the page
--- before ended; only high where a new window begins. With p_whole there is one window. Returns {hits, window}; window is null
--- when nothing is left.
+-- A page of matches in the index. Ranking all matches of a common word would take seconds, so matches are ranked in windows.
+-- Each window holds the newest two hundred of the remaining matches, or more. p_window: {high, low, rank, n} is the last hit
+-- of the page before, with its window; {high} alone begins a new window. With p_whole the whole index is one window. Returns
+-- {hits, window}; window is null if no matches are left.
 create or replace function hub.search_windows(
   p_query tsquery, p_exact tsquery, p_marks tsquery, p_window jsonb, p_whole boolean, p_limit integer, p jsonb) returns jsonb
 language plpgsql stable as $$
@@ -124,13 +125,15 @@ begin
 end
 $$;
 
--- Whether a part of a query may go on.
+-- Whether a query has a prefix: a word that also matches longer words.
 create or replace function hub.is_prefix(p_query tsquery) returns boolean
 language sql immutable parallel safe as $$ select p_query::text like '%:*%' $$;
 
--- The window that begins at p_high, and its best hits: {low, hits}. It grows until it holds enough: by blocks of the
--- smallest size, which are read where the query may go on, then by as much as it takes if matches go on as they are, at most a
--- block of the next size beside what completes one. With p_whole it is all at once, and read: it is not much.
+-- The window that begins at p_high, and its best p_limit hits. Returns {low, hits}. The window grows downwards until it holds
+-- two hundred matches: first by two blocks of the smallest size, then by one block at a time, and always by the rest of a
+-- block that is only partly in it. The size of the next block follows from the share of matches so far, and is at most one
+-- level above the last one. For a query with a prefix all rows of the first blocks are read. With p_whole the window is the
+-- whole index, and all rows with the marks are read: they are few.
 create or replace function hub.search_window(
   p_query tsquery, p_exact tsquery, p_marks tsquery, p_high bigint, p_whole boolean, p_limit integer, p jsonb) returns jsonb
 language plpgsql stable as $$
@@ -169,9 +172,9 @@ begin
 end
 $$;
 
--- Matches among a customer's messages that were not in the index when the search began: what waits for it, and what has
--- come into it since (n above p_high). The newest first, at most p_limit, after the one p_after ({at, id}). A hit:
--- {message_id, at}.
+-- Matches among messages of p_sessions that were not in the index when the search began: those in unindexed_messages, and
+-- those that were indexed since (n above p_high). Returns [{message_id, at}], the newest first, at most p_limit, after p_after
+-- ({at, id}). p: {from, to, channel, role}.
 create or replace function hub.search_fresh(p_query tsquery, p_sessions uuid[], p_high bigint, p_after jsonb, p_limit integer, p jsonb) returns jsonb
 language plpgsql stable as $$
 declare
@@ -207,9 +210,10 @@ begin
 end
 $$;
 
--- Whose messages a search may read: the sessions of a token's customer, while nobody but the same person can have had them;
--- of an admin's customer or session; null: all. A browser that nobody has signed in with passes from one to another, so its
--- token reads its own session. Refuses session_not_found, session_expired and forbidden.
+-- The sessions whose messages a search may read; null: all sessions. With a token they are its customer's. If nobody has
+-- signed in there, only the token's own session: several people may have used the browser. Without a token they are those of
+-- customer_id or session. p: {now, kiosk_idle_ms, token_hash | customer_id, session}. Refuses session_not_found,
+-- session_expired, and forbidden if session is not the token's customer's.
 create or replace function hub.search_sessions(p jsonb) returns uuid[]
 language plpgsql stable as $$
 declare
@@ -241,12 +245,12 @@ begin
 end
 $$;
 
--- Messages by their words. p: {now, kiosk_idle_ms, q, token_hash | customer_id, session, channel, role, from, to, limit, after};
--- without token, customer and session all messages. Returns {results: [{message_id, session_id, channel, role, direction,
--- kind, created_at, text}], terms: [{text, prefix}], after}: first what is not in the index yet, the newest first,
--- where the sessions are known; then what is, in windows (search_windows). text is the beginning, at most 10,000 characters;
--- after is the next page's cursor, null on the last. Refuses malformed for a cursor of another search, session_not_found,
--- session_expired and forbidden.
+-- Finds messages by their words. p: {now, kiosk_idle_ms, q, token_hash | customer_id, session, channel, role, from, to, limit,
+-- after}; without token_hash, customer_id and session it searches all messages. Returns {results: [{message_id, session_id,
+-- channel, role, direction, kind, created_at, text}], terms: [{text, prefix}], after}. If the sessions are known, matches that
+-- are not indexed yet come first, the newest first; then indexed matches in windows (search_windows). text is cut after 10,000
+-- characters. after is the next page's cursor, null on the last page. Refuses malformed for a cursor of another search,
+-- session_not_found, session_expired and forbidden.
 create or replace function public.hub_search(p jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' set enable_seqscan = off set jit = off as $$
 declare
@@ -288,7 +292,8 @@ begin
 end
 $$;
 
--- The place where a page ended: {high, low, rank, n} in the index, {high, at, id} before it. Refuses malformed.
+-- Where the page before ended: {high, low, rank, n} among indexed matches, {high, at, id} among matches that were not indexed,
+-- and {high} between the two. p_hash is of the search's arguments. Refuses malformed for a cursor of another search.
 create or replace function hub.read_cursor(p_cursor text, p_hash text) returns jsonb
 language plpgsql stable as $$
 declare
@@ -306,8 +311,8 @@ begin
 end
 $$;
 
--- The messages of a page, in its order. One that does not say any more what was found, or is in none of the sessions any
--- more, is left out: the index may be a moment behind.
+-- The messages of a page, in the order of p_hits. The index may be behind, so messages that no longer match the query or are
+-- no longer in the sessions are left out.
 create or replace function hub.search_results(p_hits jsonb, p_query tsquery, p_sessions uuid[]) returns jsonb
 language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object(

@@ -1,8 +1,8 @@
--- How the search's index is filled: a table beside the messages (message_search). unindexed_messages holds what is to be
--- taken into it.
+-- Fills the search's index: message_search, with a row for each message. unindexed_messages lists the messages that are to be
+-- indexed.
 
--- The index is made of blocks, by n; a search reads some of them at a time, the newest first. A block of level 0 is 2048
--- rows; four blocks of one level are one of the next. There are five levels.
+-- The rows of the index are in blocks by their n. A search reads some blocks at a time, the newest first. A block of level 0
+-- has 2048 rows; four blocks of one level are a block of the next. There are five levels.
 create or replace function hub.block_size(p_level integer) returns bigint
 language sql immutable parallel safe as $$ select 2048::bigint << (2 * p_level) $$;
 
@@ -13,8 +13,8 @@ language sql immutable parallel safe as $$
     'b0:' || p_n / 2048, 'b1:' || p_n / 8192, 'b2:' || p_n / 32768, 'b3:' || p_n / 131072, 'b4:' || p_n / 524288]
 $$;
 
--- As few blocks as hold all rows above p_low and up to p_high, and at either end less than a smallest block more, as a query; null when
--- they are too many to be worth naming.
+-- A query for the fewest blocks that hold all rows with p_low < n <= p_high. At either end they may hold more rows, fewer than
+-- a block of level 0. Null if there would be more than 64 blocks: then the query costs more than it saves.
 create or replace function hub.blocks_of(p_low bigint, p_high bigint) returns tsquery
 language plpgsql immutable parallel safe as $$
 declare
@@ -34,13 +34,13 @@ begin
 end
 $$;
 
--- Whether a message is to be found at all: said by somebody, and not erased or deleted.
+-- Whether a search may find a message: it has text, is no system message, and is neither erased nor deleted.
 create or replace function hub.is_searchable(m public.messages) returns boolean
 language sql immutable parallel safe as $$
   select m.text <> '' and m.kind <> 'system'
 $$;
 
--- What a message is found by, its n in the index with it.
+-- The words of a message and its marks: session, channel, role, day, month, and the blocks of its row p_n.
 create or replace function hub.search_doc(m public.messages, p_n bigint) returns tsvector
 language sql stable parallel safe as $$
   select hub.search_words(m.text) || array_to_tsvector(array[
@@ -49,7 +49,7 @@ language sql stable parallel safe as $$
     || hub.block_marks(p_n))
 $$;
 
--- Notes a new message for the index.
+-- Adds a new message to unindexed_messages.
 create or replace function hub.queue_new_message() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -61,8 +61,8 @@ $$;
 create or replace trigger message_search_new after insert on public.messages
   for each row when (new.text <> '' and new.kind <> 'system') execute function hub.queue_new_message();
 
--- Takes the words of a message that says something else now, or is in another session, out of the index at once, and notes
--- it to be taken in again.
+-- Removes the words of a message from the index at once when its text, kind or session changes, and adds it to
+-- unindexed_messages, so that it is indexed again.
 create or replace function hub.queue_changed_message() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -76,7 +76,8 @@ create or replace trigger message_search_changed after update of text, kind, ses
   for each row when (old.text <> new.text or old.kind <> new.kind or old.session_id <> new.session_id)
   execute function hub.queue_changed_message();
 
--- Takes a deleted message out of the index. One that is not there may be on its way into it, so it is noted.
+-- Removes a deleted message from the index. If it is not there, another transaction may be indexing it, so it is added to
+-- unindexed_messages, and the next batch removes it.
 create or replace function hub.forget_message() returns trigger
 language plpgsql set search_path = '' as $$
 begin
@@ -91,9 +92,9 @@ $$;
 create or replace trigger message_search_deleted after delete on public.messages
   for each row when (old.text <> '' and old.kind <> 'system') execute function hub.forget_message();
 
--- Takes messages into the index, at most limit, in one transaction with their rows in unindexed_messages. p: {limit}.
--- Returns {indexed, more}: how many, and whether others wait. One call at a time does so; another returns at once. It waits
--- for nobody: what somebody is changing stays for the next call.
+-- Indexes messages of unindexed_messages, at most limit, and deletes their rows there in the same transaction. p: {limit}.
+-- Returns {indexed, more}: how many messages, and whether more are left. Only one call at a time indexes; others return at
+-- once. It waits for no lock: messages whose rows in the index are locked are left for the next call.
 create or replace function public.hub_index_messages(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -133,7 +134,8 @@ begin
 end
 $$;
 
--- Those of these messages whose rows in the index nobody else has in hand; they are locked.
+-- Locks the rows that these messages have in the index. Returns the messages without those whose row is locked by another
+-- transaction.
 create or replace function hub.free_to_index(p_ids uuid[]) returns uuid[]
 language plpgsql volatile as $$
 declare
@@ -148,8 +150,8 @@ begin
 end
 $$;
 
--- How far the index is behind. p: {}. Returns {waiting, lag_ms}: how many rows wait, and how long the oldest has, by the
--- database's clock.
+-- How far the index is behind. p: {}. Returns {waiting, lag_ms}: the rows in unindexed_messages, and the age of the oldest by
+-- the database's clock; 0 without rows.
 create or replace function public.hub_search_lag(p jsonb) returns jsonb
 language sql stable security definer set search_path = '' as $$
   select jsonb_build_object(

@@ -1,13 +1,14 @@
--- How the search reads what somebody typed.
+-- Parses the query of a search.
 
--- A lexeme of a query: a word, or a mark, which holds a colon as no word does.
+-- A lexeme of a query: a word, or a mark. Only marks contain a colon.
 create or replace function hub.lexeme(p_word text, p_prefix boolean default false) returns text
 language sql immutable parallel safe as $$
   select quote_literal(p_word) || case when p_prefix then ':*' else '' end
 $$;
 
--- One part of a query, in folded text: its words one behind the other. With p_prefix the last one may go on. Null when there
--- are none. Where words are not spaced, only a single letter goes on, and always does: a bigram begins with it.
+-- One part of a query, from folded text: its words, which must follow each other. With p_prefix the last word also matches
+-- longer words. Null without any word. In scripts without spaces a single letter always is a prefix, because bigrams begin
+-- with it, and a bigram never is.
 create or replace function hub.phrase(p_text text, p_prefix boolean) returns text
 language plpgsql immutable parallel safe as $$
 declare
@@ -24,9 +25,9 @@ begin
 end
 $$;
 
--- What somebody typed, read as websearch_to_tsquery reads it: words that must all be there, "phrases", -without, or. A chunk
--- that holds several words (a name with hyphens, an address) is a phrase. query finds messages; in exact the last word does
--- not go on; terms, for highlighting: [{text, prefix}], folded. query is empty when there is no word in it.
+-- Parses a search like websearch_to_tsquery: words that a message must have, "phrases", -without, or. A chunk of several words
+-- (a name with hyphens, an address) is a phrase. query finds messages, and is empty without any word. exact is the same with
+-- the last word as a whole word. terms are for highlighting: [{text, prefix}], folded, without the excluded ones.
 create or replace function hub.read_query(p_text text, out query tsquery, out exact tsquery, out terms jsonb)
 language plpgsql immutable parallel safe as $$
 declare

@@ -1,7 +1,7 @@
--- How words are folded and split for the search, in messages and in queries alike, whatever the database's locale.
+-- Folds and splits text into words for the search: the same for messages and queries, and in every locale of the database.
 
--- Letters in lower case, of all scripts. A database whose locale is C folds ASCII only, so a collation is named, the first
--- of these that it has.
+-- Text in lower case, in all scripts. With the locale C, lower() changes only ASCII letters. So the function names a
+-- collation: the first one of the list that the database has.
 do $$
 begin
   execute format(
@@ -16,7 +16,8 @@ begin
 end
 $$;
 
--- Marks that people leave out: accents, vowel points, nuktas, and what cannot be seen.
+-- Characters that folding removes, because people often do not type them: accents, vowel points, nuktas and invisible
+-- characters.
 create or replace function hub.left_out() returns text
 language sql immutable parallel safe as $$
   select '[\u0300-\u036F\u0483-\u0487\u0591-\u05BD\u05BF\u05C1\u05C2\u05C4\u05C5\u05C7\u0610-\u061A\u0640\u064B-\u065F\u0670'
@@ -24,7 +25,7 @@ language sql immutable parallel safe as $$
     '\uFE00-\uFE0F\uFEFF]'
 $$;
 
--- What stands between words: a run of anything that is no letter, mark or digit of a script.
+-- A run of characters between words: no letters, marks or digits.
 create or replace function hub.between_words() returns text
 language sql immutable parallel safe as $$
   select '[\u0001-\u002F\u003A-\u0060\u007B-\u00A9\u00AB-\u00B4\u00B6-\u00B9\u00BB-\u00BF\u00D7\u00F7\u02C2-\u02DF'
@@ -34,8 +35,8 @@ language sql immutable parallel safe as $$
     '\uFF00-\uFF20\uFFE0-\uFFFF\U0001F000-\U0001FBFF]+'
 $$;
 
--- Letters of scripts that put no spaces between words, as ranges within brackets: Thai, Lao, Burmese, Khmer, Hangul (whose
--- words take endings), kana, Bopomofo, Han.
+-- Letters of scripts that are indexed by bigrams, as ranges for a bracket expression: Thai, Lao, Burmese, Khmer, kana,
+-- Bopomofo and Han have no spaces between words, and Hangul words have endings.
 create or replace function hub.unspaced() returns text
 language sql immutable parallel safe as $$
   select '\u0E01-\u0E2E\u0E30-\u0E3A\u0E40-\u0E4E\u0E80-\u0EDF\u1000-\u103F\u1050-\u109F\u1100-\u11FF\u1780-\u17D3\u17DC\u17DD'
@@ -43,7 +44,7 @@ language sql immutable parallel safe as $$
     '\U00020000-\U0003FFFF'
 $$;
 
--- Text as words are compared: lower case, without marks, one form for each letter and digit.
+-- Text in the form in which words are compared: lower case, without accents, one form for each letter and digit.
 create or replace function hub.fold(p_text text) returns text
 language plpgsql immutable parallel safe as $$
 declare
@@ -68,8 +69,8 @@ begin
 end
 $$;
 
--- The words of folded text, in order. Where words are not spaced, each two letters beside each other are one (a bigram), and the last
--- letter of a run is one by itself unless it is left out.
+-- The words of folded text, in order. In scripts without spaces each pair of neighbouring letters is a word (a bigram). With
+-- p_last the last letter of a run is a word too, so that a query of one letter finds it; a run of one letter always is.
 create or replace function hub.words(p_folded text, p_last boolean) returns text[]
 language plpgsql immutable parallel safe as $$
 declare
@@ -96,7 +97,7 @@ begin
 end
 $$;
 
--- What a message is found by: its words with their places. Of a very long one the beginning.
+-- The words of a message's text with their positions. Only the first 20,000 characters count.
 create or replace function hub.search_words(p_text text) returns tsvector
 language plpgsql immutable parallel safe as $$
 declare

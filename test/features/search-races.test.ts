@@ -8,7 +8,7 @@ const here = races();
 const ROUNDS = 15;
 let ids = 0;
 
-/** A transaction that a test holds open, and a way to end it. */
+/** Opens a transaction, does `work` in it, and returns how to end it. */
 async function held(work: (tx: sqlDriver.ReservedSql) => Promise<unknown>) {
   const sql = sqlDriver(here.url, { max: 1, onnotice: () => {} });
   const tx = await sql.reserve();
@@ -50,18 +50,18 @@ function desk() {
   const texts = async (q: string) =>
     (await search.messages({ q }, undefined, 50, minute(900))).results.map((one) => one.text).sort();
   const index = async () => {
-    let taken = 0;
+    let all = 0;
     for (let more = true; more; ) {
       const done = await search.index(100);
-      taken += done.indexed;
+      all += done.indexed;
       more = done.more;
     }
-    return taken;
+    return all;
   };
   return { store, search, says, edit, texts, index };
 }
 
-/** Words in the index, whosever they are. */
+/** The number of rows in the index with these words. */
 async function words(like: string): Promise<number> {
   const [row] = await here.owner`
     select count(*)::int as rows from public.message_search where doc @@ plainto_tsquery('simple', ${like})`;
@@ -101,7 +101,7 @@ describe("the index", { timeout: 120_000 }, () => {
     expect(await texts("latecomer")).toEqual(["latecomer"]);
   });
 
-  test("takes nothing in of a transaction that is rolled back", async () => {
+  test("does not change for a transaction that is rolled back", async () => {
     const { says, texts, index, search } = desk();
     const message = await says("stays");
     await index();
@@ -116,7 +116,7 @@ describe("the index", { timeout: 120_000 }, () => {
     expect((await search.lag()).waiting).toBe(0);
   });
 
-  test("waits for nobody who changes a message, and takes it in afterwards", async () => {
+  test("does not wait for a transaction that changes a message, and has the new words afterwards", async () => {
     const { says, texts, index } = desk();
     const message = await says("before");
     await index();
@@ -135,7 +135,7 @@ describe("the index", { timeout: 120_000 }, () => {
     expect([await texts("before"), await texts("afterwards")]).toEqual([[], ["afterwards"]]);
   });
 
-  test("a message that is edited while it is indexed is found by what it says in the end", async () => {
+  test("a message that is edited while it is indexed is found by its last text", async () => {
     const { says, edit, texts, index } = desk();
     for (let round = 0; round < ROUNDS; round++) {
       const messages = await Promise.all([says("oldword"), says("oldword", ben), says("oldword", ben)]);
@@ -148,7 +148,7 @@ describe("the index", { timeout: 120_000 }, () => {
     expect(await here.deadlocks()).toBe(0);
   });
 
-  test("a message that is erased while it is indexed is not found, and leaves no word", async () => {
+  test("a message that is erased while it is indexed is not found, and leaves no words", async () => {
     const { store, says, texts, index } = desk();
     for (let round = 0; round < ROUNDS; round++) {
       const [{ session_id }] = await Promise.all([says("whisper one"), says("stays", ben)]);
@@ -180,7 +180,7 @@ describe("the index", { timeout: 120_000 }, () => {
     expect(left!.rows).toBe(0);
   });
 
-  test("sessions that merge while they are indexed end up whole in one", async () => {
+  test("messages of sessions that merge while they are indexed are all found in one session", async () => {
     const { store, says, index, search } = desk();
     const { telegram_chat_id, whatsapp_user_id } = anna;
     for (let i = 0; i < 4; i++) await says(`merging ${i}`);
@@ -203,13 +203,13 @@ describe("the index", { timeout: 120_000 }, () => {
     expect(found.results).toHaveLength(6);
   });
 
-  test("many indexers at once take each message in once, and wait for nobody", async () => {
+  test("many indexers at once index each message once, and do not wait for each other", async () => {
     const { says, search, texts, index } = desk();
     await Promise.all(Array.from({ length: 60 }, (_, i) => says(`crowd ${i}`, i % 2 ? anna : ben)));
     const done = await Promise.all(Array.from({ length: 20 }, () => search.index(7)));
-    const taken = done.reduce((sum, { indexed }) => sum + indexed, 0);
-    expect(taken).toBeGreaterThan(0);
-    expect(taken + (await index())).toBe(60);
+    const indexed = done.reduce((sum, one) => sum + one.indexed, 0);
+    expect(indexed).toBeGreaterThan(0);
+    expect(indexed + (await index())).toBe(60);
     expect(await texts("crowd")).toHaveLength(50);
     const [rows] =
       await here.owner`select count(*)::int as rows, count(distinct n)::int as ns from public.message_search`;
@@ -217,7 +217,7 @@ describe("the index", { timeout: 120_000 }, () => {
     expect(await here.deadlocks()).toBe(0);
   });
 
-  test("an indexer that dies in the middle has taken nothing, and the next one takes all", async () => {
+  test("an indexer that dies halfway has indexed nothing, and the next one indexes everything", async () => {
     const { says, search, texts, index } = desk();
     for (let i = 0; i < 5; i++) await says(`victim ${i}`);
     const dies = sqlDriver(here.url, { max: 1, onnotice: () => {} });
@@ -225,7 +225,7 @@ describe("the index", { timeout: 120_000 }, () => {
     await tx`begin`;
     const [pid] = await tx`select pg_backend_pid() as pid`;
     await tx`select public.hub_index_messages('{"limit": 100}')`;
-    // While it lives, others leave the work to it.
+    // While it runs, others index nothing.
     expect(await search.index(100)).toEqual({ indexed: 0, more: false });
     expect(await texts("victim")).toEqual([]);
     const admin = sqlDriver(here.adminUrl, { max: 1, onnotice: () => {} });

@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 let people = 0;
-/** A phone of somebody new. */
+/** The phone of a new person. */
 const phone = () => `+49151200${String(++people).padStart(5, "0")}`;
 
 function shop(): StrictHub {
@@ -38,7 +38,7 @@ const index = async (hub: StrictHub) => {
 };
 
 describe("GET /api/search/messages", () => {
-  test("answers what was found with marked snippets, and pages", async () => {
+  test("answers with marked snippets, in pages", async () => {
     const hub = shop();
     await onWhatsApp(hub, phone(), 'Zwei <b>Käsekuchen</b> & "mehr"');
     await onWhatsApp(hub, phone(), "kein Käsekuchen?");
@@ -64,7 +64,7 @@ describe("GET /api/search/messages", () => {
     expect(hub.lines.map((line) => JSON.stringify(line)).join()).not.toMatch(/k(ä|a)sekuch/i);
   });
 
-  test("is described with an example that runs, and finds what it shows", async () => {
+  test("is described with an example that runs", async () => {
     const hub = shop();
     const document = (await (await hub.request("/openapi.json")).json()) as any;
     const { parameters } = document.paths["/api/search/messages"].get;
@@ -84,7 +84,7 @@ describe("GET /api/search/messages", () => {
     ]);
   });
 
-  test("is indexed behind the answer of the webhook that brought it, once in five seconds", async () => {
+  test("finds a message soon after its webhook's answer, with one indexing in five seconds", async () => {
     const hub = shop();
     await onTelegram(hub, 5_000_001, "wintergreen");
     expect(await found(hub, "wintergreen", keys.admin)).toEqual(["<mark>wintergreen</mark>"]);
@@ -95,7 +95,7 @@ describe("GET /api/search/messages", () => {
     expect(await found(hub, "evergreen", keys.admin)).toEqual(["<mark>evergreen</mark>"]);
   });
 
-  test("gives a token its own customer's messages and nobody else's, whatever it asks for", async () => {
+  test("shows a token only its own customer's messages, whatever it asks for", async () => {
     const hub = shop();
     const [mine, theirs] = [phone(), phone()];
     const own = await begin(hub, { phone: mine, channel: "web" }, keys.web);
@@ -126,7 +126,7 @@ describe("GET /api/search/messages", () => {
       expect([status, code], more).toEqual([403, "forbidden"]);
       expect(JSON.stringify(body)).not.toContain("canary");
     }
-    // A cursor of the victim's search, or of an admin's, opens nothing.
+    // A cursor of the victim's or of an admin's search is refused.
     await onWhatsApp(hub, theirs, "canary again");
     await index(hub);
     for (const headers of [other.bearer, keys.admin]) {
@@ -137,7 +137,7 @@ describe("GET /api/search/messages", () => {
     }
   });
 
-  test("needs a token that lives, or an admin key", async () => {
+  test("needs the token of an active session, or an admin key", async () => {
     const hub = shop();
     const own = await begin(hub, { phone: phone(), channel: "web" }, keys.web);
     for (const [headers, status, code] of [
@@ -183,7 +183,7 @@ describe("GET /api/search/messages", () => {
     expect((await ask(hub, "x".repeat(256), keys.admin)).status).toBe(200);
   });
 
-  test("reads hostile words as words, and answers in time", async () => {
+  test("reads special characters as plain text, and answers in time", async () => {
     const hub = shop();
     await onWhatsApp(
       hub,
@@ -231,13 +231,13 @@ describe("GET /api/search/messages", () => {
     expect(only).toContain("<mark>hostile</mark> &lt;script&gt;");
   });
 
-  test("answers 501 on the memory store, once it knows the caller", async () => {
+  test("answers 501 on the memory store, but first checks the caller", async () => {
     const hub = testHub() as StrictHub;
     expect(await ask(hub, "x", {})).toMatchObject({ status: 401 });
     expect(await ask(hub, "x", keys.admin)).toMatchObject({ status: 501, code: "needs_database" });
   });
 
-  test("does not search what a customer said before their data was erased", async () => {
+  test("does not find erased messages", async () => {
     const hub = shop();
     const mine = phone();
     const own = await begin(hub, { phone: mine, channel: "web" }, keys.web);
@@ -257,7 +257,7 @@ describe("GET /api/search/messages", () => {
 });
 
 describe("the index's lag", () => {
-  test("stands in /health for an admin, and degrades it when nothing is indexed for minutes", async () => {
+  test("is in /health for an admin, which is degraded when nothing is indexed for minutes", async () => {
     const hub = shop();
     await onTelegram(hub, 5_000_003, "first, which is indexed");
     await index(hub);
@@ -279,7 +279,7 @@ describe("the index's lag", () => {
   });
 });
 
-test("a message of a web page is found by the page at once", async () => {
+test("a web page finds its own messages at once", async () => {
   const hub = shop();
   const own = await begin(hub, { phone: phone(), channel: "web" }, keys.web);
   await call(

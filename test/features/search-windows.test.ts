@@ -6,7 +6,7 @@ const here = races();
 const MESSAGES = 21_000;
 const id = (i: number) => `00000000-0000-4000-8000-${i.toString(16).padStart(12, "0")}`;
 
-test("pages go through all matches once, however many blocks of the index they are in", {
+test("pages have every match once, however many blocks of the index they are in", {
   timeout: 180_000,
 }, async () => {
   const { search } = here.store().features!;
@@ -19,7 +19,7 @@ test("pages go through all matches once, however many blocks of the index they a
     from generate_series(1, ${MESSAGES}) as i`;
   while ((await search.index(5_000)).more);
 
-  /** Every match, page by page; at most so many pages. */
+  /** The ids of all matches, read page by page, at most `pages` pages. */
   async function all(q: string, pages = 100): Promise<string[]> {
     const found: string[] = [];
     let after: string | undefined;
@@ -48,6 +48,6 @@ test("pages go through all matches once, however many blocks of the index they a
   expect(mixed.toSorted()).toEqual([...numbers(1, 1_499, 1), ...numbers(20_851, MESSAGES, 1)]);
   const newest = await all("ever", 10);
   expect(new Set(newest).size).toBe(500);
-  // The first window is the newest blocks: nothing older stands among its hits.
+  // The first window is the newest blocks, so its hits are no older.
   expect(newest.every((one) => one > id(MESSAGES - 3 * 2_048))).toBe(true);
 });

@@ -60,7 +60,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     search = store.features!.search;
   });
 
-  /** Somebody says something on Telegram, unless another channel is named; its minute is its place. */
+  /** Receives a message, by default on Telegram and a minute after the one before. */
   async function says(
     words: string,
     from: Identities | SessionRef = anna,
@@ -94,7 +94,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
   const texts = async (q: string, query: Omit<SearchQuery, "q"> = {}) =>
     (await find(q, query)).results.map((found) => found.text);
 
-  test("finds words in any case and without accents, and says what it found", async () => {
+  test("finds words in any case and without accents, and returns what to highlight", async () => {
     const message = await says("Zwei Karten für das Café Müller, bitte");
     await says("something else");
     expect(await index()).toBe(2);
@@ -121,7 +121,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect(after).toBeUndefined();
   });
 
-  test("reads phrases, words that must not be there, and alternatives", async () => {
+  test("reads phrases, excluded words and alternatives", async () => {
     for (const words of [
       "one two three",
       "two one",
@@ -140,7 +140,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     for (const q of ["!!! ()", "-", '""', "&|:*"]) expect(await texts(q), q).toEqual([]);
   });
 
-  test("the last word may go on, unless a space or a quote ends it", async () => {
+  test("the last word also matches longer words, unless a space or a quote follows it", async () => {
     for (const words of ["tables", "table", "tab"]) await says(words);
     await index();
     expect(await texts("tab")).toEqual(["tab", "table", "tables"]);
@@ -169,7 +169,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     for (const q of missing) expect(await texts(q), q).toEqual([]);
   });
 
-  test("narrows down to a customer, a session, a channel, a role and a time", async () => {
+  test("can be limited to a customer, a session, a channel, a role and a time", async () => {
     await begin(store, 1, { phone: anna.phone }, minute(0), { customer_id: "103" });
     await says("apple of anna", anna, "whatsapp", 1);
     const turn = await store.ask(
@@ -199,14 +199,14 @@ describe.each(transports)("search, in %s", (_name, call) => {
       expect((await texts("apple", query)).sort(), JSON.stringify(query)).toEqual(expected);
   });
 
-  test("a customer is found by our name for them too", async () => {
+  test("a customer can be given by customer_key too", async () => {
     await says("apple");
     await index();
     const [row] = await owner`select customer_key from public.customers`;
     expect(await texts("apple", { of: { customer_id: row!.customer_key } })).toEqual(["apple"]);
   });
 
-  test("better matches come first, then newer ones", async () => {
+  test("better matches come first, and of equal ones the newer", async () => {
     for (const words of ["late lunch", "lunch lunch lunch", "lunchbox", "lunch"]) await says(words);
     await index();
     const found = await texts("lunch");
@@ -228,7 +228,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect(third.after).toBeUndefined();
   });
 
-  test("a cursor of another query, or of nothing, is malformed", async () => {
+  test("a cursor of another search, or a made-up one, is malformed", async () => {
     for (let i = 0; i < 3; i++) await says(`plum fig ${i}`);
     await index();
     const { after } = await find("plum", {}, undefined, 1);
@@ -249,7 +249,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
       await expect(find("plum", {}, wrong), wrong).rejects.toMatchObject({ code: "malformed" });
   });
 
-  test("the index takes each change once, and tells how far it is behind", async () => {
+  test("each change is indexed once, and the lag shows how many are left", async () => {
     expect(await search.lag()).toEqual({ waiting: 0, lag_ms: 0 });
     await says("one");
     await says("two");
@@ -263,7 +263,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect(await search.lag()).toEqual({ waiting: 0, lag_ms: 0 });
   });
 
-  test("a token finds all sessions of its customer, indexed or not, and nobody else's", async () => {
+  test("a token finds messages in all sessions of its customer, indexed or not, and no other ones", async () => {
     await begin(store, 1, { phone: anna.phone }, minute(0));
     await says("quince of an old session", { token_hash: hash(1) }, "web", 1);
     await store.sessions.end(hash(1), minute(2));
@@ -291,7 +291,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     });
   });
 
-  test("a browser where nobody signed in finds its own session only", async () => {
+  test("a browser where nobody has signed in finds only its own session", async () => {
     const { visitor_id } = anna;
     await begin(store, 1, { visitor_id }, minute(0));
     await says("secret of whoever was here before", { token_hash: hash(1) }, "web", 1);
@@ -302,7 +302,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect(await texts("secret", { of: { token_hash: hash(2) } })).toEqual(["no secret"]);
   });
 
-  test("pages of one's own go through what is not indexed yet, then through the index, each message once", async () => {
+  test("pages of a customer have messages that are not indexed yet, then indexed ones, each once", async () => {
     await begin(store, 1, { phone: anna.phone }, minute(0));
     const mine = { token_hash: hash(1) };
     for (let i = 0; i < 4; i++) await says(`date ${i}`, mine, "web", i + 1);
@@ -321,7 +321,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect(seen).toEqual(["8", "7", "6", "5", "4", "3", "2", "1", "0"]);
   });
 
-  test("edited text is found by what it says now, at once by its own customer", async () => {
+  test("an edited message is found by its new text, at once by its own customer", async () => {
     const message = await says("cherry");
     await begin(store, 1, { telegram_chat_id: anna.telegram_chat_id }, minute(1));
     await index();
@@ -350,7 +350,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect([await texts("melon"), await words()]).toEqual([[], ""]);
   });
 
-  /** Whatever the index holds of words. */
+  /** All words in the index, without the marks. */
   async function words(): Promise<string> {
     const rows =
       await owner`select strip(doc)::text as doc from public.message_search where doc is not null order by n`;
@@ -360,7 +360,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
       .trim();
   }
 
-  test("erased text is found by nobody, and its words are gone from the index with it", async () => {
+  test("erased text is not found, and the erasure removes its words from the index", async () => {
     const { session_id } = await says("peach of anna");
     await says("peach of ben", ben);
     await index();
@@ -378,7 +378,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect(left!.rows).toBe(1);
   });
 
-  test("what retention deletes leaves the index with it", async () => {
+  test("retention deletes a message's words with the message", async () => {
     await says("grape, old", anna, "telegram", 0);
     await says("grape, new", anna, "telegram", 100);
     await index();
@@ -395,7 +395,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect(left).toEqual({ rows: 0, waiting: 0 });
   });
 
-  test("two customers who become one find what both said", async () => {
+  test("a customer merged from two finds the messages of both", async () => {
     await says("lemon on telegram", anna, "telegram");
     await says("lemon on whatsapp", anna, "whatsapp");
     await index();
@@ -411,7 +411,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect(sessions.size).toBe(1);
   });
 
-  test("what platforms tell of itself, and what is nobody's words, is not found", async () => {
+  test("system messages are not found", async () => {
     const content = { kind: "system", event: "joined", note: "mango" } as const;
     await store.hear(
       said("telegram", { telegram_chat_id: "7001" }, "s", { content, wakes: false }),
@@ -422,7 +422,7 @@ describe.each(transports)("search, in %s", (_name, call) => {
     expect(await search.lag()).toEqual({ waiting: 0, lag_ms: 0 });
   });
 
-  test("a text of a megabyte is found by its beginning, and harms nobody", async () => {
+  test("a very long text is found by its beginning", async () => {
     for (const [i, unit] of ["apricot ", "東京", "a", "x'\\\":*&", "\u0301e", "ﷺ"].entries())
       await says(`start${i} ${unit.repeat(Math.ceil(300_000 / unit.length))}`);
     expect(await index()).toBe(6);

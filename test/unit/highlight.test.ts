@@ -7,7 +7,7 @@ const snippet = (text: string, ...terms: string[]) =>
     text,
     terms.map((term) => ({ text: term.replace("*", ""), prefix: term.endsWith("*") })),
   );
-/** A snippet as a browser shows it. */
+/** The text of a snippet as a browser shows it. */
 const shown = (html: string) =>
   html
     .replaceAll(/<\/?mark>/g, "")
@@ -35,7 +35,7 @@ describe("a snippet", () => {
     expect(snippet(text, ...terms)).toBe(html);
   });
 
-  test("is safe as HTML, whatever the message and the query say", () => {
+  test("is safe HTML for any message and query", () => {
     const text = `<script>alert("x")</script> & <b onclick='y'>bold</b> <mark>`;
     expect(snippet(text, "script", "bold", "mark", "b", "lt", "amp")).toBe(
       "&lt;<mark>script</mark>&gt;alert(&quot;x&quot;)&lt;/<mark>script</mark>&gt; &amp; " +
@@ -46,14 +46,14 @@ describe("a snippet", () => {
     );
   });
 
-  test("shows what surrounds the first match", () => {
+  test("shows the text around the first match", () => {
     const html = snippet(`${"before ".repeat(100)}needle ${"after ".repeat(100)}`, "needle");
     expect(html).toMatch(/^…(before )+<mark>needle<\/mark> (after )+a?f?t?e?r?…$/);
     expect(shown(html).length).toBeLessThanOrEqual(242);
     expect(snippet(`${"x".repeat(500)}`, "y")).toBe(`${"x".repeat(240)}…`);
   });
 
-  test("holds no tag but mark, well nested, and says what the message says", () => {
+  test("has no tag but mark, well nested, and keeps the message's text", () => {
     const unit = fc.constantFrom(
       "<",
       ">",
@@ -87,7 +87,7 @@ describe("a snippet", () => {
     );
   });
 
-  test("of a long message and many terms takes no time", () => {
+  test("of a long message and many terms takes under two seconds", () => {
     const began = performance.now();
     const terms = Array.from({ length: 128 }, (_, i) => `${"a".repeat(i + 1)}*`);
     snippet("a".repeat(10_000), ...terms);

@@ -1,8 +1,8 @@
 import type { Term } from "./search.ts";
 
-/** The most characters of a message that a snippet shows. */
+/** The most characters of a message in a snippet. */
 const SNIPPET = 240;
-/** How many of them stand before the first match, at most. */
+/** The most of them before the first match. */
 const BEFORE = 60;
 
 const ENTITIES: Readonly<Record<string, string>> = {
@@ -13,11 +13,11 @@ const ENTITIES: Readonly<Record<string, string>> = {
   "'": "&#39;",
 };
 
-/** Scripts that put no spaces between words: there a term may begin anywhere. */
+/** Scripts that are indexed by pairs of letters: there a match may begin anywhere. */
 const UNSPACED =
   /[\p{Script=Thai}\p{Script=Lao}\p{Script=Myanmar}\p{Script=Khmer}\p{Script=Hangul}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Bopomofo}\p{Script=Han}ー々]/u;
 const WORD = /[\p{L}\p{M}\p{N}]/u;
-/** Marks that people leave out, and what cannot be seen; as `hub.left_out()` of migrations/functions/search_words.sql. */
+/** Characters that folding removes: the same as in `hub.left_out()` of migrations/functions/search_words.sql. */
 const LEFT_OUT = new RegExp(
   "[\\u0300-\\u036F\\u0483-\\u0487\\u0591-\\u05BD\\u05BF\\u05C1\\u05C2\\u05C4\\u05C5\\u05C7\\u0610-\\u061A\\u0640\\u064B-\\u065F\\u0670" +
     "\\u06D6-\\u06ED\\u093C\\u09BC\\u0A3C\\u0ABC\\u0B3C\\u1DC0-\\u1DFF\\u20D0-\\u20FF\\u00AD\\u200B-\\u200F\\u202A-\\u202E\\u2060-\\u206F" +
@@ -31,13 +31,13 @@ const LETTERS = new Map<string, string>([
   ...pairs("łøđðıħŧςىةکی", "loddihtσيهكي"),
   ...["٠", "۰", "०", "๐", "০"].flatMap((zero) => digits(zero.codePointAt(0)!)),
 ]);
-/** Controls that could reorder or hide what stands beside the snippet. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+/** Control characters that could reorder or hide text beside the snippet. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the expression is there to find them
 const CONTROLS = /[\u0000-\u001F\u007F-\u009F\u200E\u200F\u202A-\u202E\u2066-\u2069]/g;
 
 /**
- * The part of a text where the first match is, as HTML text: what is found stands in `<mark>`, everything else is escaped,
- * and controls are spaces. Matches nothing twice, in time proportional to the text and the terms.
+ * The part of a text around the first match, as HTML text. Matches are in `<mark>`, everything else is escaped, and control
+ * characters become spaces. Its time grows with the length of the text and the terms only linearly.
  */
 export function snippetOf(text: string, terms: readonly Term[]): string {
   const letters = [...text.replace(CONTROLS, " ")];
@@ -54,13 +54,13 @@ export function snippetOf(text: string, terms: readonly Term[]): string {
   return end < letters.length ? `${html}…` : html;
 }
 
-/** Behind the first space, so that no word is cut, unless there is none before the match. */
+/** The start of a snippet: after the first space, so that no word is cut, or `from` if there is none before the match. */
 function beginning(letters: readonly string[], from: number, match: number): number {
   const space = letters.indexOf(" ", from);
   return space === -1 || space >= match ? from : space + 1;
 }
 
-/** Which letters of a text belong to a match. */
+/** For each letter of a text, whether it belongs to a match. */
 function marksIn(letters: readonly string[], terms: readonly Term[]): boolean[] {
   const marked = new Array<boolean>(letters.length).fill(false);
   let folded = "";
@@ -82,7 +82,7 @@ function marksIn(letters: readonly string[], terms: readonly Term[]): boolean[] 
       const end = at + word.length;
       if (!anywhere && isInWord(folded, at - 1)) continue;
       if (!anywhere && !prefix && isInWord(folded, end)) continue;
-      // Marks that were left out belong to the letter before them.
+      // Accents that folding has removed belong to the letter before them.
       const stop = end < from.length ? from[end]! : letters.length;
       for (let i = from[at]!; i < stop; i++) marked[i] = WORD.test(letters[i]!);
     }
@@ -90,7 +90,7 @@ function marksIn(letters: readonly string[], terms: readonly Term[]): boolean[] 
   return marked;
 }
 
-/** Whether a place holds a letter of a script that puts spaces between words. */
+/** Whether there is a letter, digit or mark of a script with spaces at this position. */
 function isInWord(folded: string, at: number): boolean {
   const letter = folded.codePointAt(at);
   if (at < 0 || letter === undefined) return false;
@@ -109,13 +109,13 @@ function wordsOf(terms: readonly Term[]): { word: string; prefix: boolean }[] {
   });
 }
 
-/** Where a script with spaces and one without meet: each side is a word of its own. */
+/** The borders between scripts with and without spaces: each side is a word of its own. */
 const BORDERS = new RegExp(
   `(?<=${UNSPACED.source})(?!${UNSPACED.source})|(?<!${UNSPACED.source})(?=${UNSPACED.source})`,
   "u",
 );
 
-/** A letter as the index compares it: `hub.fold` of migrations/functions/search_words.sql, a letter at a time. */
+/** A letter in the form that the index compares: as `hub.fold` in migrations/functions/search_words.sql. */
 function fold(letter: string): string {
   const plain = letter.normalize("NFKD").toLowerCase().replace(LEFT_OUT, "");
   return [...plain]

@@ -2,40 +2,41 @@ import { failureOf, toHubError } from "../../core/errors.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { HttpContext } from "../../http/request.ts";
 
-/** So long after a message the index takes in what has come by then: its replies mostly too. */
+/** How long after a message its indexing begins. By then most replies are stored too, and indexed with it. */
 const SOON_MS = 2_000;
-/** An isolate indexes at most once in this time. */
+/** The shortest time between two runs of one isolate. */
 const EVERY_MS = 5_000;
 const SOON = { batch: 500, ms: 3_000 };
 
-/** Messages at a time, and how long a run may begin another batch. */
 interface Budget {
+  /** The most messages indexed at a time. */
   readonly batch: number;
+  /** How long a run may begin another batch. */
   readonly ms: number;
 }
 
 /**
- * Brings the search's index up to date, in batches, as far as the budget goes. Returns how many messages it took in. It never
- * rejects: whoever comes next goes on.
+ * Indexes messages for the search in batches, within the budget. Returns the number of indexed messages. It logs failures
+ * instead of throwing: the next run continues.
  */
 export async function indexMessages(hub: Hub, { batch, ms }: Budget): Promise<number> {
   const { features } = hub.store;
   if (!features) return 0;
   const ends = hub.now().getTime() + ms;
-  let taken = 0;
+  let indexed = 0;
   try {
     for (let more = true; more && hub.now().getTime() < ends; ) {
       const done = await features.search.index(batch);
-      taken += done.indexed;
+      indexed += done.indexed;
       more = done.more;
     }
   } catch (error) {
     hub.log("warn", "search.not_indexed", failureOf(toHubError(error)));
   }
-  return taken;
+  return indexed;
 }
 
-/** Lets what a request has kept come into the search's index a little later, behind the answer. */
+/** Indexes the messages that a request has stored, two seconds after its answer. */
 export function indexSoon() {
   let began = 0;
   return async (c: HttpContext, next: () => Promise<void>) => {

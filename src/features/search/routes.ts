@@ -30,13 +30,13 @@ const resultSchema = z
     created_at: instant,
     snippet: z.string().openapi({
       description:
-        "HTML text, safe as it is: the part where the first match is, with `<mark>` around each match and no other tag.",
+        "The part around the first match, as escaped HTML text with `<mark>` around each match and no other tag.",
       example: "Is there a <mark>table</mark> for two at 8 &amp; later?",
     }),
   })
   .openapi("FoundMessage");
 
-/** Registers the search of messages: a customer's own, by token, or anybody's, with an admin key. */
+/** Registers `GET /api/search/messages`: a customer's own messages with a token, all messages with an admin key. */
 export function addSearch(app: App, options: AppOptions): void {
   const name = z.string().min(1).max(128).optional();
   const route = createRoute({
@@ -45,11 +45,11 @@ export function addSearch(app: App, options: AppOptions): void {
     tags: ["Search"],
     summary: "Search messages",
     description:
-      "With a session's token the messages of its customer, in all their sessions; with an admin key everybody's. All words " +
-      'of `q` must be there; `"two words"` must stand together, `-word` must not be there, `or` stands between two of which ' +
-      "one is enough. The last word may go on: `tab` finds table. Case, accents and vowel points do not matter; scripts " +
-      "without spaces are searched by letters. Ranked, within the newest two hundred matches first; one's own messages of the " +
-      "last seconds come before all others.",
+      "With a session's token: the messages of its customer, in all their sessions. With an admin key: those of all customers. " +
+      'A message must have all words of `q`. `"two words"` must stand together, `-word` must be absent, and of two words with ' +
+      "`or` between them one is enough. The last word also matches longer words: `tab` finds table. Case, accents and vowel " +
+      "points are ignored; scripts without spaces are searched by letters. The newest two hundred matches come first, by rank, " +
+      "then the next. In a search of one customer or session, messages of the last seconds come before all others.",
     security: [...security.token, { apiKey: [] }],
     request: {
       query: z.object({
@@ -59,29 +59,29 @@ export function addSearch(app: App, options: AppOptions): void {
           .max(LONGEST_QUERY)
           .refine((text) => !text.includes("\0"), "must not hold a null character")
           .openapi({ example: "table tomor" }),
-        customer_id: name.openapi({ description: "Only with an admin key: one customer's messages." }),
-        user_id: name.openapi({ description: "Another name of `customer_id`." }),
+        customer_id: name.openapi({ description: "Only with an admin key: the messages of one customer." }),
+        user_id: name.openapi({ description: "The same as `customer_id`." }),
         session: z.uuid().optional(),
         channel: channelName(options).optional(),
         role: resultSchema.shape.role.optional(),
-        from: when.openapi({ description: "Said at this instant or later." }),
-        to: when.openapi({ description: "Said before this instant." }),
+        from: when.openapi({ description: "Messages of this instant or later." }),
+        to: when.openapi({ description: "Messages before this instant." }),
         after: z
           .string()
           .regex(/^[\w-]{12,400}$/, "must be a cursor of this hub")
           .optional()
-          .openapi({ description: "The cursor of the page before, of the same search." }),
+          .openapi({ description: "The cursor of the page before; the search must be the same." }),
         limit: z.coerce.number().int().min(1).max(50).default(20),
       }),
     },
     responses: {
       200: json(
-        "A page of what is found.",
+        "A page of found messages.",
         z.object({
           results: z.array(resultSchema),
           cursor: z.string().nullable().openapi({
             description:
-              "Opaque: give it back as `after`. `null` on the last page; a page before it may hold fewer than `limit`.",
+              "Opaque: give it back as `after`. `null` on the last page; a page before it may hold fewer results than `limit`.",
           }),
         }),
       ),
@@ -99,7 +99,7 @@ export function addSearch(app: App, options: AppOptions): void {
     const caller = await callerOf(c.req.raw.headers, options.keys);
     const { q, customer_id, user_id, session, channel, role, from, to, after, limit } = c.req.valid("query");
     if (customer_id !== undefined && user_id !== undefined)
-      throw new HubError("malformed", "query: customer_id and user_id are one");
+      throw new HubError("malformed", "query: only one of customer_id and user_id");
     const query: SearchQuery = {
       q,
       ...whose(caller, customer_id ?? user_id),
@@ -117,7 +117,7 @@ export function addSearch(app: App, options: AppOptions): void {
   });
 }
 
-/** Whose messages a caller searches. Throws `unauthorized` and `forbidden`. */
+/** Whose messages the caller searches. Throws `unauthorized` and `forbidden`. */
 function whose({ scopes, token_hash }: Caller, customer_id: string | undefined): Pick<SearchQuery, "of"> {
   if (scopes?.has("admin")) return customer_id === undefined ? {} : { of: { customer_id } };
   if (!token_hash)

@@ -1,28 +1,28 @@
 import type { SessionRef } from "../../core/sessions/session.ts";
 
-/** What is searched for, and in which messages. */
+/** A search: its words, and the messages to search. */
 export interface SearchQuery {
   /**
-   * Words that must all be there, "phrases", -without, or; the last word may go on. Case, accents and vowel points do not
-   * matter.
+   * Words that a message must have, "phrases", -without, or. The last word also matches longer words. Case, accents and
+   * vowel points are ignored.
    */
   readonly q: string;
   /**
-   * A token's: all messages of its customer, or of its own session alone while nobody has signed in there. A customer's, by
-   * the shop's name for them or ours. Absent: everybody's.
+   * Whose messages. Of a token: those of its customer, or of its own session alone if nobody has signed in there. Of a
+   * customer, by `customer_id`, else by `customer_key`. Absent: all messages.
    */
   readonly of?: Exclude<SessionRef, { readonly session_id: string }> | { readonly customer_id: string };
-  /** One session; also by the id of one that was merged into it. */
+  /** One session, by its id or by that of a session that was merged into it. */
   readonly session?: string;
   readonly channel?: string;
   readonly role?: string;
-  /** Said at this instant or later. */
+  /** Messages of this instant or later. */
   readonly from?: Date;
-  /** Said before this instant. */
+  /** Messages before this instant. */
   readonly to?: Date;
 }
 
-/** A message that was found. */
+/** A found message. */
 export interface FoundMessage {
   readonly message_id: string;
   readonly session_id: string;
@@ -31,38 +31,39 @@ export interface FoundMessage {
   readonly direction: string;
   readonly kind: string;
   readonly created_at: Date;
-  /** What it says, at most the first 10,000 characters. */
+  /** Its text, at most the first 10,000 characters. */
   readonly text: string;
 }
 
-/** What was searched for in it, folded as the index folds words. */
+/** Words to highlight, folded as the index folds words. */
 export interface Term {
-  /** Words with one space between them. */
+  /** Words separated by one space. */
   readonly text: string;
-  /** Whether the last of them may go on. */
+  /** Whether the last word also matches longer words. */
   readonly prefix: boolean;
 }
 
 export interface FoundPage {
   readonly results: readonly FoundMessage[];
   readonly terms: readonly Term[];
-  /** Where the next page begins; absent on the last. A page may hold fewer results than asked for and still not be the last. */
+  /** The cursor of the next page; absent on the last page. A page before it may hold fewer results than the limit. */
   readonly after?: string;
 }
 
-/** Messages by their words. One method is one round trip. */
+/** Finds messages by their words. One method is one round trip. */
 export interface Search {
   /**
-   * One page of what is found. Where it is known whose messages are searched, first those that the index does not have yet,
-   * the newest first; then by rank within the newest two hundred matches, then the next. Throws `malformed` for a
-   * cursor of another query, `session_not_found`, `session_expired`, and `forbidden` for a session that is not the token's.
+   * One page of matches. If the search is limited to a customer or a session, matches that are not indexed yet come first, the
+   * newest first. Then come the newest two hundred matches by rank, then the next two hundred. Throws `malformed` for a
+   * cursor of another search, `session_not_found`, `session_expired`, and `forbidden` if `session` is not the token's
+   * customer's.
    */
   messages(query: SearchQuery, after: string | undefined, limit: number, now: Date): Promise<FoundPage>;
   /**
-   * Takes messages into the index, at most `limit`, in one transaction. Returns how many, and whether more wait. While one
-   * call does so, others return at once.
+   * Indexes messages, at most `limit`, in one transaction. Returns how many, and whether more are left. Only one call at a time
+   * indexes; others return at once with zero.
    */
   index(limit: number): Promise<{ readonly indexed: number; readonly more: boolean }>;
-  /** How many changes the index has still to take in, and for how long the oldest has waited. */
+  /** How many new and changed messages are not indexed yet, and the age of the oldest in milliseconds. */
   lag(): Promise<{ readonly waiting: number; readonly lag_ms: number }>;
 }

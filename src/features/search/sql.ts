@@ -3,7 +3,7 @@ import { type Row, toFoundMessage } from "../../stores/rows.ts";
 import type { SqlCall } from "../../stores/sql.ts";
 import type { Search, SearchQuery, Term } from "./search.ts";
 
-/** Search by functions of the database. `people` is what a token's life depends on. */
+/** `Search` over functions of the database. `kiosk_idle_ms` ends the tokens of idle kiosks. */
 export function sqlSearch(ask: SqlCall, { kiosk_idle_ms }: Row): Search {
   return {
     async messages(query, after, limit, now) {
@@ -31,16 +31,16 @@ function columns({ of, ...query }: SearchQuery): Row {
   return { ...of, ...query };
 }
 
-/** The database refuses with a code alone. */
+/** Adds texts to the database's refusals, which are codes only. */
 async function asked(call: () => Promise<Row>): Promise<Row> {
   try {
     return await call();
   } catch (error) {
     const { code, details } = toHubError(error);
     if (code === "forbidden")
-      throw new HubError(code, "session: this token belongs to another customer", { cause: error });
+      throw new HubError(code, "session: not one of this token's customer", { cause: error });
     if (code === "malformed" && details?.reason === "cursor")
-      throw new HubError(code, "after: must be the cursor of this very search", { cause: error });
+      throw new HubError(code, "after: must be a cursor of the same search", { cause: error });
     throw error;
   }
 }
