@@ -91,9 +91,18 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     }
   }
 
+  /**
+   * Refuses a call while the breaker is open, without asking the journal or the store. The store is not called: the breaker
+   * may end its pause at that very moment, and a call that did not ask the journal would overtake what waits there.
+   */
+  function refuseWhileOpen(): void {
+    if (store.breaker?.() === "open")
+      throw new HubError("unavailable", "the database does not answer", { reason: "breaker_open" });
+  }
+
   async function storeFirst(events: readonly InboundEvent[], at: Date): Promise<Received[]> {
-    // With an open breaker the store call fails at once, so the journal need not be asked first.
-    if (store.breaker?.() !== "open" && (await watch.isWaiting(log))) throw waits();
+    refuseWhileOpen();
+    if (await watch.isWaiting(log)) throw waits();
     return store.conversations.receive(events, at);
   }
 
@@ -127,13 +136,15 @@ export function withJournal(store: Store, parts: JournalParts): Store {
    * often as for `receive`.
    */
   async function afterOlder<T>(call: () => Promise<T>, options = { ask: true }): Promise<T> {
-    if (store.breaker?.() !== "open" && !(await inTime(() => catchUp(options)))) throw waits();
+    refuseWhileOpen();
+    if (!(await inTime(() => catchUp(options)))) throw waits();
     return call();
   }
 
   /** Replays some older entries, then makes the call even if entries are left: the session is then only less recent. */
   async function afterSome<T>(call: () => Promise<T>): Promise<T> {
-    if (store.breaker?.() !== "open") await inTime(() => catchUp());
+    refuseWhileOpen();
+    await inTime(() => catchUp());
     return call();
   }
 

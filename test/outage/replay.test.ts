@@ -412,6 +412,15 @@ describe("a new message, while older ones wait", () => {
     expect(messages[1]!.created_at.getTime() - messages[0]!.created_at.getTime()).toBeLessThanOrEqual(1_000);
   });
 
+  test("waits behind them when the breaker's pause ends while the message comes in", async () => {
+    const all = await outage();
+    // The breaker is asked first, and lets the call through a moment later.
+    const hub = all.isolate({ breaker: () => "open" });
+    expect(isJournaled(await accept(hub, "whatsapp", webhook(from(anna, "a3"))))).toBe(true);
+    await sweep(all.isolate(), SWEEP);
+    expect((await stored(all)).anna).toEqual(["user: a1", "user: a2", "user: a3"]);
+  });
+
   test("waits behind them while another isolate replays", async () => {
     const all = await outage();
     const hub = all.isolate();

@@ -98,7 +98,7 @@ export function world() {
   let faults: FaultPlan = () => undefined;
 
   /** A new isolate; a test may give it parts of its own. */
-  function isolate(over: { journal?: Journal } = {}): Hub {
+  function isolate({ breaker, ...over }: { journal?: Journal; breaker?: Store["breaker"] } = {}): Hub {
     const noted: FaultPlan = (call) => {
       calls.push(call);
       return faults(call);
@@ -111,15 +111,18 @@ export function world() {
     const waiting = over.journal ?? withFaults(journal, "journal", noted);
     const hub: Hub = {
       channels: { whatsapp: plainChannel(sent), telegram: plainChannel(sent), web: plainChannel(sent) },
-      store: withJournal(withFaults(store, "store", noted), {
-        journal: waiting,
-        watch: watchJournal(waiting, now),
-        cache,
-        log,
-        now,
-        later,
-        replayed: (results) => handleReplayed(hub, results),
-      }),
+      store: withJournal(
+        { ...withFaults(store, "store", noted), ...(breaker && { breaker }) },
+        {
+          journal: waiting,
+          watch: watchJournal(waiting, now),
+          cache,
+          log,
+          now,
+          later,
+          replayed: (results) => handleReplayed(hub, results),
+        },
+      ),
       cache,
       bot: echo(),
       live: { publish: () => {} },
