@@ -59,12 +59,21 @@ async function nameOf(scope: Scope | "bot", key: string): Promise<string> {
   return `${scope}:${(await sha256Hex(key)).slice(0, 8)}`;
 }
 
-/** The admin key's name in the audit. Throws `unauthorized` without a key and `forbidden` for one of another scope. */
-export async function adminOf(headers: Headers, keys: Keys): Promise<string> {
-  const { scopes, actor } = await callerOf(headers, keys);
+/** The holder of an admin key. Throws `unauthorized` without a key and `forbidden` for one of another scope. */
+export async function adminCallerOf(
+  headers: Headers,
+  keys: Keys,
+): Promise<Caller & { readonly actor: string }> {
+  const caller = await callerOf(headers, keys);
+  const { scopes, actor } = caller;
   if (!scopes || !actor) throw new HubError("unauthorized", "an admin key is needed");
   if (!scopes.has("admin")) throw new HubError("forbidden", "an admin key is needed");
-  return actor;
+  return { ...caller, actor };
+}
+
+/** The admin key's name in the audit. Throws the errors of `adminCallerOf`. */
+export async function adminOf(headers: Headers, keys: Keys): Promise<string> {
+  return (await adminCallerOf(headers, keys)).actor;
 }
 
 /** The name of a bot's key; undefined for any other caller. */

@@ -79,8 +79,14 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     replayed(results);
   }
 
-  /** Runs `work` with the store's time limit. Work that takes longer continues after the answer. */
+  /**
+   * Runs `work` with the store's time limit. Work that takes longer continues after the answer. While the breaker is open
+   * nothing is asked, neither the journal nor the store: the breaker may end its pause at that very moment, and a call that
+   * did not ask the journal would overtake what waits there.
+   */
   async function inTime<T>(work: () => Promise<T>): Promise<T> {
+    if (store.breaker?.() === "open")
+      throw new HubError("unavailable", "the database does not answer", { reason: "breaker_open" });
     const working = work();
     try {
       return await withTimeout(STORE_MS, "store_timeout", () => working);
@@ -91,17 +97,7 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     }
   }
 
-  /**
-   * Refuses a call while the breaker is open, without asking the journal or the store. The store is not called: the breaker
-   * may end its pause at that very moment, and a call that did not ask the journal would overtake what waits there.
-   */
-  function refuseWhileOpen(): void {
-    if (store.breaker?.() === "open")
-      throw new HubError("unavailable", "the database does not answer", { reason: "breaker_open" });
-  }
-
   async function storeFirst(events: readonly InboundEvent[], at: Date): Promise<Received[]> {
-    refuseWhileOpen();
     if (await watch.isWaiting(log)) throw waits();
     return store.conversations.receive(events, at);
   }
@@ -136,14 +132,12 @@ export function withJournal(store: Store, parts: JournalParts): Store {
    * often as for `receive`.
    */
   async function afterOlder<T>(call: () => Promise<T>, options = { ask: true }): Promise<T> {
-    refuseWhileOpen();
     if (!(await inTime(() => catchUp(options)))) throw waits();
     return call();
   }
 
   /** Replays some older entries, then makes the call even if entries are left: the session is then only less recent. */
   async function afterSome<T>(call: () => Promise<T>): Promise<T> {
-    refuseWhileOpen();
     await inTime(() => catchUp());
     return call();
   }

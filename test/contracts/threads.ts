@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../src/core/json.ts";
-import { bytesOf, EXPIRED_THREAD_DAYS, THREAD_BYTES } from "../../src/features/threads/thread.ts";
+import { documentsSize } from "../../src/core/sessions/session.ts";
+import { EXPIRED_THREAD_DAYS, THREAD_BYTES } from "../../src/features/threads/thread.ts";
 import type { KeptThread } from "../../src/features/threads/threads.ts";
 import { DAY, type Desk, day, desk, type Make, minute } from "./given.ts";
 import { actorOf, begin } from "./proving.ts";
@@ -253,10 +254,10 @@ export function threads(make: Make): void {
   test("a thread holds a mebibyte of compact JSON and not a byte more", async () => {
     const store = await desk(make);
     const metadata = { m: "é" };
-    const room = THREAD_BYTES - bytesOf({ data: { s: "" }, metadata });
+    const room = THREAD_BYTES - documentsSize({ data: { s: "" }, metadata });
     // Quotes take two bytes in JSON, and umlauts two in UTF-8.
     const full = { s: '"'.repeat(1_000) + "ü".repeat(1_000) + "x".repeat(room - 4_000) };
-    expect(bytesOf({ data: full, metadata })).toBe(THREAD_BYTES);
+    expect(documentsSize({ data: full, metadata })).toBe(THREAD_BYTES);
     await put(store, "t1", { data: full, metadata });
     expect((await store.threads.get("t1", minute(1))).data).toEqual(full);
     const more = { s: `${full.s}x` };
@@ -287,7 +288,7 @@ export function threads(make: Make): void {
     expect([all.length, after]).toEqual([7, undefined]);
     const { data: _, metadata: __, ...rest } = await store.threads.get("other", minute(0));
     expect((await store.threads.list("104", undefined, 7, minute(0))).threads).toEqual([
-      { ...rest, bytes: bytesOf({ data, metadata: {} }) },
+      { ...rest, bytes: documentsSize({ data, metadata: {} }) },
     ]);
     expect(await store.threads.list("105", undefined, 7, minute(0))).toEqual({ threads: [] });
   });

@@ -1,37 +1,14 @@
-import sqlDriver from "postgres";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Store } from "../../src/core/store.ts";
 import type { CustomerFields } from "../../src/features/customers/customer.ts";
 import type { Customers } from "../../src/features/customers/customers.ts";
-import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
-import { type SqlCall, sqlStore } from "../../src/stores/sql.ts";
-import { supabaseCalls } from "../../src/stores/supabase.ts";
+import { sqlStore } from "../../src/stores/sql.ts";
 import { anna, ben, type Desk, desk, hash, minute, said, settings } from "../contracts/given.ts";
 import { actorOf, auditOf, begin, expectToken, typeIn } from "../contracts/proving.ts";
-import { emptying } from "../support/empty.ts";
-import { createDatabase, supabase } from "../support/stack.ts";
+import { bothTransports } from "../support/transports.ts";
 
-const timeoutMs = 30_000;
-let owner: sqlDriver.Sql;
-let truncation: string;
-let direct: PostgresCalls;
-let rest: SqlCall;
-
-beforeAll(async () => {
-  const { url } = await createDatabase();
-  owner = sqlDriver(url, { max: 1, onnotice: () => {} });
-  truncation = await emptying(owner, "truncate");
-  direct = postgresCalls(url, { max: 20, timeoutMs });
-  const api = await supabase(url, 4);
-  rest = supabaseCalls({ url: api.url, key: api.serviceRoleKey, timeoutMs });
-});
-afterAll(async () => {
-  await direct.close();
-  await owner.end();
-});
-beforeEach(async () => {
-  await owner.unsafe(truncation);
-});
+const { transports, owner, empty } = bothTransports({ max: 20 });
+beforeEach(empty);
 
 let actor: string;
 const by = (at = 0, if_version?: number) => ({
@@ -41,11 +18,6 @@ const by = (at = 0, if_version?: number) => ({
 });
 const conflict = (details: object) => ({ code: "customer_conflict", details });
 const email = "anna@example.com";
-
-const transports: [string, () => SqlCall][] = [
-  ["Postgres, directly", () => direct.call],
-  ["Postgres, through Supabase's REST API", () => rest],
-];
 
 describe.each(transports)("customers of a back office, in %s", (_name, call) => {
   let store: Desk;
@@ -164,7 +136,7 @@ describe.each(transports)("customers of a back office, in %s", (_name, call) => 
     expect(items).toHaveLength(1);
     expect(items[0]).toMatchObject({ email, phone: anna.phone });
     expect(Object.keys(items[0]!.attributes)).toHaveLength(50);
-    expect(await owner`select count(*)::int from public.customers`).toMatchObject([{ count: 1 }]);
+    expect(await owner()`select count(*)::int from public.customers`).toMatchObject([{ count: 1 }]);
   });
 
   test("a customer who talked is found by phone, named, and their session knows the contacts", async () => {
@@ -462,7 +434,7 @@ describe.each(transports)("customers of a back office, in %s", (_name, call) => 
     const from = { telegram_chat_id: "7001" };
     const hear = (n: number, profile?: object) =>
       store.hear(said("telegram", from, String(n), profile && { profile }), minute(n * 5));
-    const row = async () => String((await owner`select xmin::text from public.customers`)[0]!.xmin);
+    const row = async () => String((await owner()`select xmin::text from public.customers`)[0]!.xmin);
     await hear(1, { name: "Anna", username: "anna" });
     const before = await row();
     await hear(2, { name: "Anna", username: "anna" });
@@ -544,7 +516,9 @@ describe.each(transports)("customers of a back office, in %s", (_name, call) => 
     await expect(customers.get(customer_key)).rejects.toMatchObject({ code: "not_found" });
     expect((await customers.find({ q: "canary" }, undefined, 9)).items).toEqual([]);
     for (const table of ["customers", "identities", "sessions", "messages", "audit"])
-      expect(JSON.stringify(await owner`select * from ${owner(table)}`)).not.toMatch(/CANARY|anna@example/);
+      expect(JSON.stringify(await owner()`select * from ${owner()(table)}`)).not.toMatch(
+        /CANARY|anna@example/,
+      );
     expect((await auditOf(store, actor)).map(({ action }) => action)).toEqual([
       "customer.upsert",
       "export",

@@ -62,8 +62,9 @@ export const MOST_FOUND = 20;
  * shrink.
  */
 export function refuseGrowth(before: Documents, after: Documents): void {
-  const size = sizeOf(after);
-  if (size > DOCUMENT_BYTES && size > sizeOf(before)) throw new HubError("payload_too_large", TOO_LARGE);
+  const size = documentsSize(after);
+  if (size > DOCUMENT_BYTES && size > documentsSize(before))
+    throw new HubError("payload_too_large", TOO_LARGE);
 }
 
 /** The message of that error. */
@@ -71,6 +72,7 @@ export const TOO_LARGE = `the session's data and metadata would be larger than $
 
 type Documents = Pick<Session, "data" | "metadata">;
 
-function sizeOf({ data, metadata }: Documents): number {
+/** The size of two documents, in bytes of compact JSON. */
+export function documentsSize({ data, metadata }: Documents): number {
   return new TextEncoder().encode(JSON.stringify(data) + JSON.stringify(metadata)).byteLength;
 }

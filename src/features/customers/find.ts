@@ -1,10 +1,10 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
 import { phoneOf } from "../../core/identity/phone.ts";
-import { adminOf, callerOf } from "../../http/auth.ts";
+import { adminCallerOf } from "../../http/auth.ts";
 import { json } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
-import type { App, AppOptions, HttpContext } from "../../http/request.ts";
+import type { App, AppOptions } from "../../http/request.ts";
 import { identityFields, phoneInQuery } from "../../http/sessions/identities.ts";
 import { counted } from "../../http/sessions/lookups.ts";
 import { featuresOf } from "../features.ts";
@@ -41,7 +41,7 @@ export function addFindCustomers(app: App, options: AppOptions): void {
     },
   });
   app.openapi(list, async (c) => {
-    const caller = await adminCaller(c, options);
+    const caller = await adminCallerOf(c.req.raw.headers, options.keys);
     const { after, limit, email, phone, q } = phoneInQuery(c.req.valid("query"));
     if ([email, phone, q].filter((one) => one !== undefined).length > 1)
       throw new HubError("malformed", "query: at most one of email, phone and q");
@@ -66,16 +66,10 @@ export function addFindCustomers(app: App, options: AppOptions): void {
     responses: { 200: json("The customer.", customerSchema), ...problems(...refusals, "not_found") },
   });
   app.openapi(get, async (c) => {
-    const caller = await adminCaller(c, options);
+    const caller = await adminCallerOf(c.req.raw.headers, options.keys);
     const { customers } = featuresOf(c.var.exchange.hub());
     const customer = await counted(c, caller, () => customers.get(c.req.valid("param").id));
     c.header("ETag", `"${customer.version}"`);
     return c.json(viewCustomer(customer), 200);
   });
-}
-
-/** The holder of an admin key, for the count of lookups. Throws the errors of `adminOf`. */
-async function adminCaller(c: HttpContext, { keys }: AppOptions) {
-  await adminOf(c.req.raw.headers, keys);
-  return callerOf(c.req.raw.headers, keys);
 }

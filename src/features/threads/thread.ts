@@ -31,11 +31,6 @@ export function compact(document: JsonObject): string {
   return JSON.stringify(document);
 }
 
-/** The size of a thread's documents, in bytes. */
-export function bytesOf({ data, metadata }: Pick<Thread, "data" | "metadata">): number {
-  return new TextEncoder().encode(compact(data) + compact(metadata)).byteLength;
-}
-
 /** Throws `payload_too_large` for a document that is nested deeper than a session's may be. */
 export function refuseDeep(document: JsonObject): void {
   if (isDeeper(document, PATCH_DEPTH))

@@ -1,7 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
 import type { SessionFilter } from "../../core/sessions/sessions.ts";
-import { adminOf, callerOf } from "../auth.ts";
+import { adminCallerOf, adminOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, channelName } from "../request.ts";
@@ -99,9 +99,7 @@ function addList(app: App, options: AppOptions): void {
     },
   });
   app.openapi(route, async (c) => {
-    const { headers } = c.req.raw;
-    await adminOf(headers, options.keys);
-    const caller = await callerOf(headers, options.keys);
+    const caller = await adminCallerOf(c.req.raw.headers, options.keys);
     const query = phoneInQuery(c.req.valid("query"));
     const { phone, telegram_chat_id, whatsapp_user_id, customer_id, after, limit, ...filters } = query;
     const identities = identitiesIn({ phone, telegram_chat_id, whatsapp_user_id }, options.country);

@@ -26,11 +26,9 @@ export function rate(
 ): Rated {
   const row = follow(tables, session_id);
   const own = token_hash === undefined ? undefined : ratable(tables, token_hash, now);
-  if (!row || (token_hash !== undefined && !own)) {
-    if (own) throw new HubError("forbidden", "this token belongs to another session");
-    throw new HubError("session_not_found", "there is no such session");
-  }
   if (own && own !== row) throw new HubError("forbidden", "this token belongs to another session");
+  if (!row || (token_hash !== undefined && !own))
+    throw new HubError("session_not_found", "there is no such session");
   const { session } = row;
   const { rating, feedback = session.feedback } = given;
   const isOver = later(overSince(row), RATING_CHANGES_MS) <= now;

@@ -1,6 +1,6 @@
 import { HubError } from "../../core/errors.ts";
+import { documentsSize } from "../../core/sessions/session.ts";
 import {
-  bytesOf,
   compact,
   EXPIRED_THREAD_DAYS,
   THREAD_BYTES,
@@ -25,7 +25,7 @@ export function memoryThreads(tables: Tables): Threads {
       const next = changed(thread_id, alive, change, standard);
       if (alive && isSame(alive, next)) return { thread: structuredClone(slide(alive, now)), created: false };
       refuseOther(alive, if_version);
-      if (bytesOf(next) > THREAD_BYTES)
+      if (documentsSize(next) > THREAD_BYTES)
         throw new HubError("payload_too_large", `a thread holds ${THREAD_BYTES} bytes at most`);
       const thread: Thread = {
         ...next,
@@ -150,5 +150,5 @@ function isAfter({ created_at, thread_id }: KeptThread, cursor: string): boolean
 }
 
 function summaryOf({ data, metadata, ...thread }: Thread): ThreadSummary {
-  return { ...thread, bytes: bytesOf({ data, metadata }) };
+  return { ...thread, bytes: documentsSize({ data, metadata }) };
 }
