@@ -2,11 +2,13 @@ import { HubError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
 import type { Customers } from "./customers/customers.ts";
 import type { Search } from "./search/search.ts";
+import type { Statistics } from "./statistics/statistics.ts";
 
 /** The ports that only a database store has, one for each domain. */
 export interface Features {
   readonly customers: Customers;
   readonly search: Search;
+  readonly statistics: Statistics;
 }
 
 /** The store's feature ports. Throws `needs_database` on the memory store. */

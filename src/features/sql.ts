@@ -3,8 +3,13 @@ import type { SqlCall } from "../stores/sql.ts";
 import { sqlCustomers } from "./customers/sql.ts";
 import type { Features } from "./features.ts";
 import { sqlSearch } from "./search/sql.ts";
+import { sqlStatistics } from "./statistics/sql.ts";
 
 /** The feature ports over functions of the database. `people` has the arguments of calls that may merge customers. */
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
-  return { customers: sqlCustomers(ask, people), search: sqlSearch(ask, people) };
+  return {
+    customers: sqlCustomers(ask, people),
+    search: sqlSearch(ask, people),
+    statistics: sqlStatistics(ask),
+  };
 }

@@ -10,6 +10,7 @@ import { addCustomers } from "../features/customers/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
+import { addStatistics } from "../features/statistics/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
@@ -108,6 +109,7 @@ export function createApp(options: AppOptions): App {
   addCustomers(app, options);
   addThreads(app, options);
   addSearch(app, options);
+  addStatistics(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

@@ -65,6 +65,8 @@ export type SqlFunction =
   | "hub_search"
   | "hub_index_messages"
   | "hub_search_lag"
+  | "hub_stats"
+  | "hub_count_statistics"
   | "hub_expire"
   | "hub_purge";
 

@@ -22,6 +22,7 @@ const ROUTES = [
   "GET /api/sessions/{id}/devices",
   "GET /api/sessions/{id}/export",
   "GET /api/sessions/{id}/messages",
+  "GET /api/stats",
   "GET /api/threads",
   "GET /api/threads/{thread_id}",
   "GET /docs",
