@@ -1,13 +1,17 @@
 import { HubError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
 import type { Customers } from "./customers/customers.ts";
+import type { Exports } from "./exports/exports.ts";
 import type { Search } from "./search/search.ts";
+import type { Segments } from "./segments/segments.ts";
 import type { Statistics } from "./statistics/statistics.ts";
 
 /** The ports that only a database store has, one for each domain. */
 export interface Features {
   readonly customers: Customers;
+  readonly exports: Exports;
   readonly search: Search;
+  readonly segments: Segments;
   readonly statistics: Statistics;
 }
 
