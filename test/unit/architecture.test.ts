@@ -17,7 +17,10 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
     packages: ["zod", "postgres", "@supabase/supabase-js", "@upstash/redis"],
   },
   bots: { rooms: ["core"], packages: ["zod"] },
-  features: { rooms: ["core", "http", "stores"], packages: ["zod", "hono", "@hono/zod-openapi"] },
+  features: {
+    rooms: ["core", "http", "stores"],
+    packages: ["zod", "hono", "@hono/zod-openapi", "csv-stringify/sync"],
+  },
   http: { rooms: ["core", "features"], packages: ["zod", "hono", "@hono/zod-openapi", "qr"] },
   outage: { rooms: ["core"], packages: [] },
   compose: { rooms: ["bots", "channels", "core", "features", "http", "outage", "stores"], packages: ["zod"] },
