@@ -324,18 +324,26 @@ language sql stable as $$
   select case when length(p_text) = 10 then p_text::timestamp at time zone p_zone else p_text::timestamptz end
 $$;
 
--- The keys of a question's rows, by quarter-hour: of each hour its first instant, of each day its date in the zone; null for
--- channel and language.
+-- The hour or day of each quarter-hour in a zone, as a number: the hour's first quarter-hour since 1970, or the day
+-- since 2000. Null for channel and language.
 create or replace function hub.stats_slots(p_from timestamptz, p_to timestamptz, p_by text, p_zone text)
-returns table (slot_at timestamptz, key text)
+returns table (slot_at timestamptz, place integer)
 language sql stable as $$
   select at, case p_by
     -- Not date_trunc: of the hour that comes twice when summer ends it makes one.
-    when 'hour' then to_char(
-      (at - make_interval(mins => extract(minute from at at time zone p_zone)::int)) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
-    when 'day' then to_char(at at time zone p_zone, 'YYYY-MM-DD')
+    when 'hour' then extract(epoch from at)::bigint / 900 - extract(minute from at at time zone p_zone)::int / 15
+    when 'day' then (at at time zone p_zone)::date - date '2000-01-01'
   end
   from generate_series(p_from, p_to - interval '15 minutes', interval '15 minutes') as at
+$$;
+
+-- The key that callers see of such a number.
+create or replace function hub.stats_key(p_by text, p_place integer) returns text
+language sql stable as $$
+  select case p_by
+    when 'hour' then to_char(to_timestamp(p_place::bigint * 900) at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')
+    when 'day' then to_char(date '2000-01-01' + p_place, 'YYYY-MM-DD')
+  end
 $$;
 
 -- Statistics of a time. p: {from, to, by: hour | day | channel | language, tz}; from and to are instants or days, and are widened
@@ -345,7 +353,7 @@ $$;
 -- Every hour and day has a row. A key is an hour's first instant, a day's date in tz, a channel or a language, null where that
 -- is unknown. The percentiles are at most 1 % away from the exact ones.
 create or replace function public.hub_stats(p jsonb) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
 declare
   v_by constant text := p ->> 'by';
   v_zone constant text := p ->> 'tz';
@@ -358,56 +366,77 @@ begin
   if v_from >= v_to or v_to - v_from > (case v_by when 'hour' then interval '32 days' else interval '400 days' end) then
     perform hub.refuse('malformed', '{"reason": "range"}');
   end if;
+  -- A row is of one place (hour, day) or name (channel, language). Sums are of integers: those of bigint are numeric, and slow.
   with slots as materialized (
     select * from hub.stats_slots(v_from, v_to, v_by, v_zone)
+  ), coarse as (
+    select case when v_by in ('hour', 'day') then bucket_at end as slot_at,
+      case v_by when 'channel' then channel when 'language' then language end as name,
+      sum(sessions)::int as sessions, sum(multichannel)::int as multichannel, sum(new_customers)::int as new_customers,
+      sum(messages_in)::int as messages_in, sum(messages_out)::int as messages_out, sum(unanswered)::int as unanswered,
+      sum(dead_letters)::int as dead_letters, sum(rated_1)::int as r1, sum(rated_2)::int as r2, sum(rated_3)::int as r3,
+      sum(rated_4)::int as r4, sum(rated_5)::int as r5
+    from public.stats where bucket_at >= v_from and bucket_at < v_to
+    group by 1, 2
   ), sums as (
-    select
-      grouping(coalesce(k.key, case v_by when 'channel' then s.channel else s.language end)) = 1 as is_total,
-      coalesce(k.key, case v_by when 'channel' then s.channel else s.language end) as key,
-      sum(sessions) as sessions, sum(multichannel) as multichannel, sum(new_customers) as new_customers,
-      sum(messages_in) as messages_in, sum(messages_out) as messages_out, sum(unanswered) as unanswered,
-      sum(dead_letters) as dead_letters, sum(rated_1) as r1, sum(rated_2) as r2, sum(rated_3) as r3, sum(rated_4) as r4,
-      sum(rated_5) as r5
-    from slots k join public.stats s on s.bucket_at = k.slot_at
-    where s.bucket_at >= v_from and s.bucket_at < v_to
-    group by grouping sets ((coalesce(k.key, case v_by when 'channel' then s.channel else s.language end)), ())
+    select false as is_total, k.place, c.name, sum(sessions)::int as sessions, sum(multichannel)::int as multichannel,
+      sum(new_customers)::int as new_customers, sum(messages_in)::int as messages_in, sum(messages_out)::int as messages_out,
+      sum(unanswered)::int as unanswered, sum(dead_letters)::int as dead_letters, sum(r1)::int as r1, sum(r2)::int as r2,
+      sum(r3)::int as r3, sum(r4)::int as r4, sum(r5)::int as r5
+    from coarse c left join slots k on k.slot_at = c.slot_at
+    group by 2, 3
+  ), totals as (
+    select true as is_total, null::int as place, null as name, sum(sessions)::int as sessions, sum(multichannel)::int as multichannel,
+      sum(new_customers)::int as new_customers, sum(messages_in)::int as messages_in, sum(messages_out)::int as messages_out,
+      sum(unanswered)::int as unanswered, sum(dead_letters)::int as dead_letters, sum(r1)::int as r1, sum(r2)::int as r2,
+      sum(r3)::int as r3, sum(r4)::int as r4, sum(r5)::int as r5
+    from sums
   ), replies as (
-    select
-      grouping(coalesce(k.key, case v_by when 'channel' then s.channel else s.language end)) = 1 as is_total,
-      coalesce(k.key, case v_by when 'channel' then s.channel else s.language end) as key,
-      bound, sum(replies) as replies
-    from slots k join public.stats_replies s on s.bucket_at = k.slot_at
-    where s.bucket_at >= v_from and s.bucket_at < v_to
-    group by grouping sets ((coalesce(k.key, case v_by when 'channel' then s.channel else s.language end), bound), (bound))
+    select k.place, c.name, bound, sum(replies)::int as replies
+    from (
+      select case when v_by in ('hour', 'day') then bucket_at end as slot_at,
+        case v_by when 'channel' then channel when 'language' then language end as name, bound, sum(replies)::int as replies
+      from public.stats_replies where bucket_at >= v_from and bucket_at < v_to and replies > 0
+      group by 1, 2, 3
+    ) c left join slots k on k.slot_at = c.slot_at
+    group by 1, 2, 3
+  ), every_reply as (
+    select false as is_total, place, name, bound, replies from replies
+    union all
+    select true, null, null, bound, sum(replies)::int from replies group by bound
   ), placed as (
-    select is_total, key, bound, sum(replies) over (partition by is_total, key order by bound) as place,
-      sum(replies) over (partition by is_total, key) as number
-    from replies where replies > 0
+    select *, sum(replies) over (partition by is_total, place, name order by bound) as upto from every_reply
+  ), numbers as (
+    select is_total, place, name, max(upto) as number from placed group by 1, 2, 3
   ), times as (
-    select is_total, key, max(number) as number, min(bound) filter (where place >= 0.5 * number) as median,
-      min(bound) filter (where place >= 0.95 * number) as p95
-    from placed group by 1, 2
+    select n.is_total, n.place, n.name, n.number, min(bound) filter (where upto >= 0.5::float8 * number) as median,
+      min(bound) filter (where upto >= 0.95::float8 * number) as p95
+    from placed p
+      join numbers n on n.is_total = p.is_total and coalesce(n.place, -1) = coalesce(p.place, -1) and coalesce(n.name, '') = coalesce(p.name, '')
+    group by 1, 2, 3, 4
   ), keys as (
-    select false as is_total, key from slots where key is not null
-    union
-    select is_total, key from sums
-    union
-    select true, null
+    select distinct false as is_total, place, null as name from slots where place is not null
+    union all
+    select false, null, name from sums where place is null and name is not null
+    union all
+    select true, null, null
   ), answers as (
-    select k.is_total, k.key, jsonb_build_object(
-      'key', nullif(k.key, ''), 'sessions', coalesce(s.sessions, 0), 'multichannel_sessions', coalesce(s.multichannel, 0),
-      'new_customers', coalesce(s.new_customers, 0), 'messages_in', coalesce(s.messages_in, 0),
-      'messages_out', coalesce(s.messages_out, 0), 'first_reply', jsonb_build_object(
+    select k.is_total, k.place, k.name, jsonb_build_object(
+      'key', coalesce(hub.stats_key(v_by, k.place), nullif(k.name, '')), 'sessions', coalesce(s.sessions, 0),
+      'multichannel_sessions', coalesce(s.multichannel, 0), 'new_customers', coalesce(s.new_customers, 0),
+      'messages_in', coalesce(s.messages_in, 0), 'messages_out', coalesce(s.messages_out, 0), 'first_reply', jsonb_build_object(
         'count', coalesce(t.number, 0), 'median_ms', hub.reply_estimate(t.median), 'p95_ms', hub.reply_estimate(t.p95)),
       'unanswered', coalesce(s.unanswered, 0), 'dead_letters', coalesce(s.dead_letters, 0), 'ratings', jsonb_build_object(
         'count', coalesce(r1 + r2 + r3 + r4 + r5, 0),
         'average', round((r1 + 2 * r2 + 3 * r3 + 4 * r4 + 5 * r5) / nullif(r1 + r2 + r3 + r4 + r5, 0)::numeric, 2),
         'stars', jsonb_build_array(coalesce(r1, 0), coalesce(r2, 0), coalesce(r3, 0), coalesce(r4, 0), coalesce(r5, 0)))) as answer
     from keys k
-      left join sums s on s.is_total = k.is_total and coalesce(s.key, '') = coalesce(k.key, '')
-      left join times t on t.is_total = k.is_total and coalesce(t.key, '') = coalesce(k.key, '')
+      left join (select * from sums union all select * from totals) s
+        on s.is_total = k.is_total and coalesce(s.place, -1) = coalesce(k.place, -1) and coalesce(s.name, '') = coalesce(k.name, '')
+      left join times t
+        on t.is_total = k.is_total and coalesce(t.place, -1) = coalesce(k.place, -1) and coalesce(t.name, '') = coalesce(k.name, '')
   )
-  select coalesce(jsonb_agg(answer order by key collate "C") filter (where not is_total), '[]'),
+  select coalesce(jsonb_agg(answer order by place, name collate "C") filter (where not is_total), '[]'),
       (array_agg(answer) filter (where is_total))[1]
     into v_rows, v_total from answers;
   return jsonb_build_object(
