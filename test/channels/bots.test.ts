@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import echo from "../../src/bots/echo.ts";
 import { bots } from "../../src/bots/index.ts";
 import webhook from "../../src/bots/webhook.ts";
-import type { Turn } from "../../src/core/answer/turn.ts";
+import type { Reply, Turn } from "../../src/core/answer/turn.ts";
 import { HubError } from "../../src/core/errors.ts";
 import type { Message } from "../../src/core/messages/message.ts";
 import type { Session } from "../../src/core/sessions/session.ts";
@@ -77,12 +77,12 @@ describe("echo", () => {
 
   test("quotes a long text in full", async () => {
     const long = "word ".repeat(3_000);
-    const [reply] = await echo().reply(turnOf(said(long)), patient);
+    const [reply] = (await echo().reply(turnOf(said(long)), patient)) as Reply[];
     expect(reply?.text).toContain(long);
   });
 
   test("names the kind of content without text", async () => {
-    const [reply] = await echo().reply(turnOf(said("", { kind: "reaction" })), patient);
+    const [reply] = (await echo().reply(turnOf(said("", { kind: "reaction" })), patient)) as Reply[];
     expect(reply?.text).toBe(
       "You sent a message of kind reaction on kiosk. This session has seen: web, kiosk.",
     );
@@ -139,7 +139,9 @@ describe("webhook", () => {
     const { url, heard } = await operator(respond);
     const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret }, { now: () => at });
     try {
-      return { heard, replies: await bot.reply(turnOf(said("Olá 👋")), signal) };
+      const answer = await bot.reply(turnOf(said("Olá 👋")), signal);
+      const { replies, actions } = "replies" in answer ? answer : { replies: answer, actions: undefined };
+      return { heard, replies, actions };
     } catch (error) {
       return { heard, error: error as HubError };
     }
