@@ -6,7 +6,7 @@ language plpgsql volatile as $$
 declare
   v_types constant text[] := array(select a ->> 'type' from jsonb_array_elements(p_actions) as a);
 begin
-  if 'update_customer' = any (v_types) then
+  if v_types && '{update_customer,set_language}' then
     perform 1 from public.customers where customer_key = p_customer for update;
   end if;
   perform hub.lock_orders(array(
@@ -87,10 +87,12 @@ begin
 end
 $$;
 
--- Applies one action. Returns its event's fields, null without an event. The caller holds the session and hub.hold_for_actions.
-create or replace function hub.apply_action(p_action jsonb, p_session uuid, c hub.context) returns jsonb
+-- Applies one action of a turn on this channel. Returns the message that it added to the history, null without one. The caller holds
+-- the session and has called hub.hold_for_actions.
+create or replace function hub.apply_action(p_action jsonb, p_session uuid, p_channel text, c hub.context) returns json
 language plpgsql volatile as $$
 declare
+  v_event jsonb;
   s public.sessions;
 begin
   select * into s from public.sessions where session_id = p_session;
@@ -111,19 +113,19 @@ begin
         where session_id = p_session;
       perform hub.add_effect('closed', hub.end_tokens(p_session, c.now));
     else
-      return hub.book(p_action, s, c);
+      v_event := hub.book(p_action, s, c);
   end case;
-  return null;
+  return case when v_event is not null then hub.add_event(p_session, p_channel, v_event, c) end;
 end
 $$;
 
--- Applies the actions of a bot's answer to a turn, in order. Returns {messages: its events, as they are in the history now, session, closed:
+-- Applies the actions of a bot's answer to a turn, in order, before its replies, p_replies in number, are added. Returns {messages: its events, as they are in the history now, session, closed:
 -- hashes of tokens that died, last_seq}. A refusal's details gain action, the place of the refused one, and nothing is saved.
-create or replace function hub.apply_actions(t public.turns, p_actions jsonb, c hub.context) returns jsonb
+create or replace function hub.apply_actions(t public.turns, p_actions jsonb, p_replies integer, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
   v_messages jsonb := '[]';
-  v_event jsonb;
+  v_message json;
   v_code text;
   v_detail text;
   s public.sessions;
@@ -132,13 +134,13 @@ begin
   perform hub.hold_for_actions(p_actions, s.customer_key);
   for i in 0 .. jsonb_array_length(p_actions) - 1 loop
     begin
-      v_event := hub.apply_action(p_actions -> i, t.session_id, c);
+      v_message := hub.apply_action(p_actions -> i, t.session_id, t.channel, c);
     exception when sqlstate 'HB001' then
       get stacked diagnostics v_code = message_text, v_detail = pg_exception_detail;
       perform hub.refuse(v_code, coalesce(nullif(v_detail, '')::jsonb, '{}') || jsonb_build_object('action', i));
     end;
-    if v_event is not null then
-      v_messages := v_messages || hub.add_event(t.session_id, t.channel, v_event, c)::jsonb;
+    if v_message is not null then
+      v_messages := v_messages || v_message::jsonb;
     end if;
   end loop;
   update public.sessions
@@ -146,6 +148,7 @@ begin
         updated_at = greatest(updated_at, c.now)
     where session_id = t.session_id
     returning * into s;
+  s.message_count := s.message_count + p_replies;
   return jsonb_build_object('messages', v_messages, 'session', hub.session_document(s), 'last_seq', s.last_seq) || hub.take_effects();
 end
 $$;

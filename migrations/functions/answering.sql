@@ -112,7 +112,7 @@ begin
     into v_there;
 
   if p -> 'actions' is not null then
-    v_done := hub.apply_actions(t, p -> 'actions', c);
+    v_done := hub.apply_actions(t, p -> 'actions', v_count, c);
     v_held.last_seq := v_done -> 'last_seq';
   end if;
   for i in 0 .. v_count - 1 loop

@@ -112,7 +112,7 @@ export async function rangeOf(
   c: HttpContext,
   { keys }: AppOptions,
   { customer_id, from, to }: ListParams,
-): Promise<Pick<BookingQuery<never>, "of" | "from" | "to">> {
+): Promise<Omit<BookingQuery<never>, "status">> {
   const { scopes, token_hash } = await callerOf(c.req.raw.headers, keys);
   const isAdmin = scopes?.has("admin") ?? false;
   if (!isAdmin && token_hash === undefined)

@@ -3,7 +3,6 @@ import { mergePatch } from "../../core/json.ts";
 import type { Done } from "../../core/receive/conversations.ts";
 import { refuseGrowth, type Session } from "../../core/sessions/session.ts";
 import type { Action } from "../../features/actions/action.ts";
-import { documentOf } from "./customers.ts";
 import { endTokens } from "./ratings.ts";
 import type { SessionRow, Tables } from "./tables.ts";
 
@@ -11,7 +10,12 @@ import type { SessionRow, Tables } from "./tables.ts";
  * Applies the actions of a bot's answer on its session: all, or none. Actions on customers, reservations and orders throw
  * `needs_database`. An error's `details.action` is the action's place.
  */
-export function applyActions(tables: Tables, row: SessionRow, actions: readonly Action[], now: Date): Done {
+export function applyActions(
+  tables: Tables,
+  row: SessionRow,
+  actions: readonly Action[],
+  now: Date,
+): Omit<Done, "session"> {
   const changed = actions.reduce<Session>((session, action, place) => {
     try {
       return applied(session, action, now);
@@ -23,7 +27,7 @@ export function applyActions(tables: Tables, row: SessionRow, actions: readonly 
   const hasEnded = actions.some(({ type }) => type === "end_session");
   Object.assign(row.session, changed, { version: row.session.version + 1, updated_at: now });
   const closed = hasEnded ? endTokens(tables, row.session.session_id, now) : [];
-  return { messages: [], session: documentOf(row), closed };
+  return { messages: [], closed };
 }
 
 function applied(session: Session, action: Action, now: Date): Session {

@@ -1,6 +1,7 @@
 import type { Turn } from "../../core/answer/turn.ts";
 import type { Completed, Conversations, Settled } from "../../core/receive/conversations.ts";
 import { applyActions } from "./actions.ts";
+import { documentOf } from "./customers.ts";
 import { byAccount } from "./notices.ts";
 import { addReply, type Lane, settleOne } from "./outbox.ts";
 import { isRefusable, receiveOne } from "./receive.ts";
@@ -52,7 +53,7 @@ export function memoryConversations(tables: Tables): Conversations {
         messages,
         deliveries: delivery ? [delivery] : [],
         ...nextTurn(tables, row, now),
-        ...(done && { done }),
+        ...(done && { done: { ...done, session: documentOf(row) } }),
       };
     },
 
