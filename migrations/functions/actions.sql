@@ -112,6 +112,7 @@ begin
             ended_at = case when status = 'active' then c.now else ended_at end
         where session_id = p_session;
       perform hub.add_effect('closed', hub.end_tokens(p_session, c.now));
+      update public.ended_tokens set readable_until = c.now + hub.goodbye_lives() where session_id = p_session;
     else
       v_event := hub.book(p_action, s, c);
   end case;

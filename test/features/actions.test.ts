@@ -225,6 +225,9 @@ describe.each(transports)("the actions of a bot's answer, in %s", (_name, call) 
     await expect(store.sessions.restore({ token_hash }, "web", minute(2))).rejects.toMatchObject({
       code: "session_not_found",
     });
+    const page = (at: number) => store.sessions.messages({ token_hash }, 0, 50, minute(at));
+    expect((await page(2.9)).messages.at(-1)).toMatchObject({ text: "Done" });
+    await expect(page(3)).rejects.toMatchObject({ code: "session_not_found" });
     const next = await ask(anna.phone, 3);
     expect(next.session).toMatchObject({ previous_session_id: session_id });
   });
@@ -305,6 +308,9 @@ describe("the actions of a bot's answer, in memory", () => {
     expect(await store.sessions.find({ session_id: turn.session.session_id }, minute(1))).toEqual([
       done!.session,
     ]);
+    const page = (at: number) => store.sessions.messages({ token_hash }, 0, 50, minute(at));
+    expect((await page(2.9)).messages.at(-1)).toMatchObject({ text: "Bye" });
+    await expect(page(3)).rejects.toMatchObject({ code: "session_not_found" });
   });
 
   test.for([tea, table, { type: "update_customer", name: "Anna" }] as const satisfies Action[])(
