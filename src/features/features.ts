@@ -2,6 +2,8 @@ import { HubError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
 import type { Customers } from "./customers/customers.ts";
 import type { Exports } from "./exports/exports.ts";
+import type { Orders } from "./orders/orders.ts";
+import type { Reservations } from "./reservations/reservations.ts";
 import type { Search } from "./search/search.ts";
 import type { Segments } from "./segments/segments.ts";
 import type { Statistics } from "./statistics/statistics.ts";
@@ -10,6 +12,8 @@ import type { Statistics } from "./statistics/statistics.ts";
 export interface Features {
   readonly customers: Customers;
   readonly exports: Exports;
+  readonly orders: Orders;
+  readonly reservations: Reservations;
   readonly search: Search;
   readonly segments: Segments;
   readonly statistics: Statistics;

@@ -8,7 +8,9 @@ import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addCustomers } from "../features/customers/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
+import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
+import { addReservations } from "../features/reservations/routes.ts";
 import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
 import { addSegments } from "../features/segments/routes.ts";
@@ -109,6 +111,8 @@ export function createApp(options: AppOptions): App {
   addFind(app, options);
   addPrivacy(app, options);
   addCustomers(app, options);
+  addReservations(app, options);
+  addOrders(app, options);
   addThreads(app, options);
   addSearch(app, options);
   addStatistics(app, options);
