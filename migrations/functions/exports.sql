@@ -29,6 +29,13 @@ begin
     when 'deliveries' then
       return query select d.delivery_id::text, to_jsonb(d) from (
         select * from public.deliveries where delivery_id > v_after and delivery_id < v_to order by delivery_id limit p_limit) d;
+    when 'reservations' then
+      return query select r.reservation_id::text, to_jsonb(r) from (
+        select * from public.reservations where reservation_id > v_after and reservation_id < v_to order by reservation_id limit p_limit) r;
+    when 'orders' then
+      -- As text, because a number of JSON would lose decimals on its way through a client.
+      return query select o.order_key::text, to_jsonb(o) || jsonb_build_object('amount', o.amount::text) from (
+        select * from public.orders where order_key > v_after and order_key < v_to order by order_key limit p_limit) o;
     when 'audit' then
       return query select a.audit_id::text, to_jsonb(a) from (
         select * from public.audit where audit_id > v_after and audit_id < v_to order by audit_id limit p_limit) a;

@@ -1,9 +1,16 @@
 -- Segments: customers who are alike, for a back office and for campaigns. A filter: {plan, language, channel, last_seen_before,
--- tag}; all keys are optional, and a customer must match each. language is a language tag: hi also matches hi-IN. It is the
+-- tag, orders_min}; all keys are optional, and a customer must match each. language is a language tag: hi also matches hi-IN. It is the
 -- customer's preferred language, else the one of their last session. channel is one that they have used. Plan, tags and
 -- preferred language are those of now; the rest is as old as the statistics.
 
--- Whether a customer matches a filter. a is their activity, null while there is none yet. It is inlined: each key that the
+-- The customers with at least so many orders that are not cancelled.
+create or replace function hub.buyers(p_orders integer) returns setof uuid
+language sql stable as $$
+  select customer_key from public.orders
+  where customer_key is not null and status <> 'cancelled' group by customer_key having count(*) >= p_orders
+$$;
+
+-- Whether a customer matches a filter, but for orders_min: a function with a query in it is not inlined. a is their activity, null while there is none yet. It is inlined: each key that the
 -- filter does not have is a condition that the planner removes.
 create or replace function hub.in_segment(k public.customers, a public.customer_activity, p_filter jsonb) returns boolean
 language sql stable as $$
@@ -23,6 +30,8 @@ begin
     select k.customer_key
     from public.customers k left join public.customer_activity a on a.customer_key = k.customer_key
     where k.customer_key > p_after and hub.in_segment(k, a, p_filter)
+      and (p_filter ->> 'orders_min' is null
+        or k.customer_key in (select x from hub.buyers((p_filter ->> 'orders_min')::int) as x))
     order by k.customer_key limit p_limit;
 end
 $$;
@@ -34,7 +43,9 @@ begin
   return (
     select count(*)
     from public.customers k left join public.customer_activity a on a.customer_key = k.customer_key
-    where hub.in_segment(k, a, p_filter));
+    where hub.in_segment(k, a, p_filter)
+      and (p_filter ->> 'orders_min' is null
+        or k.customer_key in (select x from hub.buyers((p_filter ->> 'orders_min')::int) as x)));
 end
 $$;
 

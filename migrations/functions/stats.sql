@@ -349,7 +349,8 @@ $$;
 -- Statistics of a time. p: {from, to, by: hour | day | channel | language, tz}; from and to are instants or days, and are widened
 -- to quarter-hours. Refuses malformed {reason: range} unless from is before to, at most 400 days, or 32 by hour. Returns
 -- {as_of, age_ms, from, to, rows: [row], total: row}. A row: {key, sessions, multichannel_sessions, new_customers, messages_in,
--- messages_out, first_reply: {count, median_ms, p95_ms}, unanswered, dead_letters, ratings: {count, average, stars: [5 numbers]}}.
+-- messages_out, first_reply: {count, median_ms, p95_ms}, unanswered, dead_letters, ratings: {count, average, stars: [5 numbers]}, orders: [{currency,
+-- count, sum, paid_count, paid_sum}]}; sums are decimals as text.
 -- Every hour and day has a row. A key is an hour's first instant, a day's date in tz, a channel or a language, null where that
 -- is unknown. The percentiles are at most 1 % away from the exact ones.
 create or replace function public.hub_stats(p jsonb) returns jsonb
@@ -414,10 +415,30 @@ begin
     from placed p
       join numbers n on n.is_total = p.is_total and coalesce(n.place, -1) = coalesce(p.place, -1) and coalesce(n.name, '') = coalesce(p.name, '')
     group by 1, 2, 3, 4
+  ), bought as (
+    -- Few, and read as they are now. An order's key begins with the time of the order.
+    select grouping(k.place) + grouping(o.name) > 0 as is_total, k.place, o.name, o.currency,
+      count(*) as number, sum(amount) as sum, count(*) filter (where status = 'paid') as paid_number,
+      coalesce(sum(amount) filter (where status = 'paid'), 0) as paid_sum
+    from (
+      select case when v_by in ('hour', 'day') then hub.quarter(x.created_at) end as slot_at,
+        case v_by when 'channel' then coalesce(s.channel, '') when 'language' then coalesce(s.language, '') end as name,
+        x.currency, x.amount, x.status
+      from public.orders x left join public.sessions s on s.session_id = x.session_id
+      where x.order_key >= hub.uuid_from(v_from) and x.order_key < hub.uuid_from(v_to) and x.status <> 'cancelled'
+    ) o left join slots k on k.slot_at = o.slot_at
+    group by grouping sets ((k.place, o.name, o.currency), (o.currency))
+  ), orders as (
+    select is_total, place, name, jsonb_agg(jsonb_build_object(
+        'currency', currency, 'count', number, 'sum', sum::text, 'paid_count', paid_number, 'paid_sum', paid_sum::text)
+        order by currency collate "C") as orders
+    from bought group by 1, 2, 3
   ), keys as (
     select distinct false as is_total, place, null as name from slots where place is not null
     union all
-    select false, null, name from sums where place is null and name is not null
+    (select false, null::int, name from sums where place is null and name is not null
+    union
+    select false, null, name from orders where place is null and name is not null)
     union all
     select true, null, null
   ), answers as (
@@ -429,12 +450,14 @@ begin
       'unanswered', coalesce(s.unanswered, 0), 'dead_letters', coalesce(s.dead_letters, 0), 'ratings', jsonb_build_object(
         'count', coalesce(r1 + r2 + r3 + r4 + r5, 0),
         'average', round((r1 + 2 * r2 + 3 * r3 + 4 * r4 + 5 * r5) / nullif(r1 + r2 + r3 + r4 + r5, 0)::numeric, 2),
-        'stars', jsonb_build_array(coalesce(r1, 0), coalesce(r2, 0), coalesce(r3, 0), coalesce(r4, 0), coalesce(r5, 0)))) as answer
+        'stars', jsonb_build_array(coalesce(r1, 0), coalesce(r2, 0), coalesce(r3, 0), coalesce(r4, 0), coalesce(r5, 0))), 'orders', coalesce(o.orders, '[]')) as answer
     from keys k
       left join (select * from sums union all select * from totals) s
         on s.is_total = k.is_total and coalesce(s.place, -1) = coalesce(k.place, -1) and coalesce(s.name, '') = coalesce(k.name, '')
       left join times t
         on t.is_total = k.is_total and coalesce(t.place, -1) = coalesce(k.place, -1) and coalesce(t.name, '') = coalesce(k.name, '')
+      left join orders o
+        on o.is_total = k.is_total and coalesce(o.place, -1) = coalesce(k.place, -1) and coalesce(o.name, '') = coalesce(k.name, '')
   )
   select coalesce(jsonb_agg(answer order by place, name collate "C") filter (where not is_total), '[]'),
       (array_agg(answer) filter (where is_total))[1]

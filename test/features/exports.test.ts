@@ -137,7 +137,8 @@ describe.each(transports)("GET /api/export, in %s", (_name, transport) => {
     });
     for (const table of TABLE_NAMES) {
       const rows = await lines(await ask(hub, `table=${table}&from=2026-11-02&to=2026-11-04`));
-      if (!["turns", "deliveries"].includes(table)) expect([table, rows.length > 0]).toEqual([table, true]);
+      if (!["turns", "deliveries", "reservations", "orders"].includes(table))
+        expect([table, rows.length > 0]).toEqual([table, true]);
       for (const row of rows) expect(Object.keys(row)).toEqual([...TABLES[table].columns, "cursor"]);
       const again = await lines(await ask(hub, `table=${table}&after=${rows[0]?.cursor ?? ""}`));
       if (rows.length > 0 && table !== "audit")

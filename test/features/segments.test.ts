@@ -102,6 +102,25 @@ describe("GET /api/segments", () => {
     expect(await found(hub, "plan=premium")).toEqual(["d"]);
   });
 
+  test("finds customers by their orders that are not cancelled", async () => {
+    const hub = shop();
+    for (const [id, orders] of [
+      ["k", ["paid", "pending"]],
+      ["l", ["paid", "cancelled"]],
+      ["m", []],
+    ] as const) {
+      await put(hub, id, { tags: ["buyers"] });
+      for (const status of orders)
+        await owner`
+          insert into public.orders (order_key, order_id, customer_key, amount, currency, status, created_at, updated_at)
+          select hub.uuid(now()), ${crypto.randomUUID()}, customer_key, 1, 'EUR', ${status}, now(), now()
+          from public.customers where customer_id = ${id}`;
+    }
+    expect(await found(hub, "orders_min=1")).toEqual(["k", "l"]);
+    expect(await found(hub, "orders_min=2&tag=buyers")).toEqual(["k"]);
+    expect(await found(hub, "orders_min=3")).toEqual([]);
+  });
+
   test("has pages, with the count on the first one", async () => {
     const hub = shop();
     for (const id of ["e", "f", "g"]) await put(hub, id, { tags: ["pages"] });
@@ -152,6 +171,8 @@ describe("GET /api/segments", () => {
       "limit=0",
       "after=1",
       "minimum=1",
+      "orders_min=0",
+      "orders_min=many",
     ])
       expect([query, (await ask(hub, query)).status]).toEqual([query, 400]);
   });

@@ -229,6 +229,38 @@ describe.each(transports)("statistics, in %s", (_name, call) => {
     }
   });
 
+  test("sums orders by currency, hour, day, channel and language, without the cancelled ones", async () => {
+    const { session } = await store.hear(of("telegram", telegram(anna)), minute(1));
+    const order = (at: Date, amount: string, currency: string, status: string, session_id: string | null) =>
+      owner`
+        insert into public.orders (order_key, order_id, session_id, amount, currency, status, created_at, updated_at)
+        values (hub.uuid(${at}), ${crypto.randomUUID()}, ${session_id}, ${amount}, ${currency}, ${status}, ${at}, ${at})`;
+    await order(minute(2), "10.10", "EUR", "paid", session.session_id);
+    await order(minute(70), "0.20", "EUR", "pending", null);
+    await order(minute(71), "900", "JPY", "paid", null);
+    await order(minute(72), "99", "EUR", "cancelled", null);
+    await order(day(2), "5.00", "EUR", "paid", null);
+    const euros = { currency: "EUR", count: 2, sum: "10.30", paid_count: 1, paid_sum: "10.10" };
+    const yen = { currency: "JPY", count: 1, sum: "900", paid_count: 1, paid_sum: "900" };
+    expect((await total()).orders).toEqual([euros, yen]);
+    const hours = (await ask("hour", minute(0), minute(120))).rows.map(({ orders }) =>
+      orders.map(({ sum }) => sum),
+    );
+    expect(hours).toEqual([["10.10"], ["0.20", "900"]]);
+    expect((await ask("day")).rows.map(({ key, orders }) => [key, orders])).toEqual([
+      ["2026-11-02", [euros, yen]],
+      ["2026-11-03", []],
+    ]);
+    for (const [by, name] of [
+      ["channel", "telegram"],
+      ["language", "en"],
+    ] as const)
+      expect((await ask(by)).rows.map(({ key, orders }) => [key, orders.map(({ sum }) => sum)])).toEqual([
+        [null, ["0.20", "900"]],
+        [name, ["10.10"]],
+      ]);
+  });
+
   test("says since when changes may be missing", async () => {
     await count(store);
     const none = await statistics.figures({ from: "2026-11-02", to: "2026-11-03", by: "day", tz: "UTC" });

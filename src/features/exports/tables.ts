@@ -50,6 +50,20 @@ export const TABLES = {
     page: 8,
     columns: "thread_id user_id data metadata version created_at updated_at expires_at".split(" "),
   },
+  reservations: {
+    page: 500,
+    columns:
+      "reservation_id customer_key session_id name email phone datetime timezone guests notes google_calendar_event_id status version created_at updated_at".split(
+        " ",
+      ),
+  },
+  orders: {
+    page: 200,
+    columns:
+      "order_key order_id customer_key session_id payment_intent_id amount currency status items version created_at updated_at".split(
+        " ",
+      ),
+  },
   audit: { page: 500, columns: "audit_id at actor action subject details".split(" ") },
 } satisfies Readonly<Record<string, ExportedTable>>;
 

@@ -11,6 +11,8 @@ export interface SegmentFilter {
   readonly channel?: string;
   readonly last_seen_before?: Date;
   readonly tag?: string;
+  /** At least so many orders that are not cancelled. */
+  readonly orders_min?: number;
 }
 
 /** The fields of a filter, for a query or a body. */
@@ -33,6 +35,10 @@ export function segmentFields(options: AppOptions) {
       )
       .optional()
       .openapi({ type: "string", format: "date-time", example: "2027-01-01" }),
+    orders_min: z.coerce.number().int().min(1).max(1_000_000).optional().openapi({
+      description: "At least so many orders that are not cancelled.",
+      example: 1,
+    }),
     tag: z.string().min(1).max(64).optional().openapi({ example: "vip" }),
   };
 }
@@ -41,12 +47,13 @@ export function segmentFields(options: AppOptions) {
 export function segmentFilterOf(
   given: z.infer<z.ZodObject<ReturnType<typeof segmentFields>>>,
 ): SegmentFilter {
-  const { plan, language, channel, last_seen_before, tag } = given;
+  const { plan, language, channel, last_seen_before, orders_min, tag } = given;
   return {
     ...(plan !== undefined && { plan }),
     ...(language !== undefined && { language }),
     ...(channel !== undefined && { channel }),
     ...(last_seen_before !== undefined && { last_seen_before: new Date(last_seen_before) }),
+    ...(orders_min !== undefined && { orders_min }),
     ...(tag !== undefined && { tag }),
   };
 }

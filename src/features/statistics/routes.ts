@@ -45,6 +45,20 @@ const figures = {
       stars: z.array(z.int()).openapi({ description: "How many gave 1, 2, 3, 4 and 5." }),
     })
     .openapi({ description: "By the session's start." }),
+  orders: z
+    .array(
+      z.object({
+        currency: z.string().openapi({ example: "EUR" }),
+        count: z.int(),
+        sum: z.string().openapi({ description: "An exact decimal.", example: "12.50" }),
+        paid_count: z.int(),
+        paid_sum: z.string(),
+      }),
+    )
+    .openapi({
+      description:
+        "Orders that are not cancelled, by their time and the session they came from; as they are now.",
+    }),
 };
 
 const answerSchema = z
@@ -153,7 +167,7 @@ function viewAnswer({ as_of, age_ms, from, to, rows, total }: Answer) {
 
 function viewFigures(all: Figures) {
   const { sessions, multichannel_sessions, new_customers, messages_in, messages_out } = all;
-  const { first_reply, unanswered, dead_letters, ratings } = all;
+  const { first_reply, unanswered, dead_letters, ratings, orders } = all;
   return {
     sessions,
     multichannel_sessions,
@@ -164,5 +178,6 @@ function viewFigures(all: Figures) {
     unanswered,
     dead_letters,
     ratings: { ...ratings, stars: [...ratings.stars] },
+    orders: [...orders],
   };
 }

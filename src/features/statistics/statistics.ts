@@ -11,6 +11,14 @@ export interface StatisticsQuery {
   readonly tz: string;
 }
 
+interface OrderSum {
+  readonly currency: string;
+  readonly count: number;
+  readonly sum: string;
+  readonly paid_count: number;
+  readonly paid_sum: string;
+}
+
 /** What happened in one hour or day, on one channel, or in one language. */
 export interface Figures {
   readonly sessions: number;
@@ -34,6 +42,8 @@ export interface Figures {
     /** How many gave one star, two stars, up to five. */
     readonly stars: readonly number[];
   };
+  /** Orders that are not cancelled, by currency; sums are exact decimals. */
+  readonly orders: readonly OrderSum[];
 }
 
 /** The figures of a time. */
