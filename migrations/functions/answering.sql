@@ -73,9 +73,10 @@ end
 $$;
 
 -- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
--- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}]}; a null part is the whole
--- reply; no parts means that its customer fetches it.
--- Returns {stale, messages, deliveries, next}; stale when somebody else has the turn, and then nothing is saved.
+-- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}], actions}; a null part is the whole
+-- reply; no parts means that its customer fetches it; actions as in hub.apply_actions.
+-- Returns {stale, messages, deliveries, next, done: the result of hub.apply_actions}; stale when somebody else has the turn, and then
+-- nothing is saved.
 create or replace function public.hub_complete(p jsonb) returns json
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
@@ -83,6 +84,7 @@ declare
   v_replies constant jsonb := p -> 'replies';
   v_count constant integer := jsonb_array_length(v_replies);
   v_messages json[] := '{}';
+  v_done jsonb;
   v_delivery json;
   v_ms bigint;
   v_held record;
@@ -109,6 +111,10 @@ begin
       exists (select from public.customers where customer_key = v_held.customer_key and t.channel = any (unreachable)) as block
     into v_there;
 
+  if p -> 'actions' is not null then
+    v_done := hub.apply_actions(t, p -> 'actions', v_count, c);
+    v_held.last_seq := v_done -> 'last_seq';
+  end if;
   for i in 0 .. v_count - 1 loop
     v_held.last_seq := hub.next_seq(v_held.last_seq, c.now);
     v_added := hub.add_reply(
@@ -131,7 +137,8 @@ begin
   return json_build_object(
     'stale', false, 'messages', v_messages,
     'deliveries', case when v_delivery is null then '[]' else json_build_array(v_delivery) end,
-    'next', case when v_there.turn then hub.claim_turn(t.session_id, c) end);
+    'next', case when v_there.turn then hub.claim_turn(t.session_id, c) end,
+    'done', v_done);
 end
 $$;
 

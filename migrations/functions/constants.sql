@@ -57,6 +57,10 @@ language sql immutable parallel safe as $$ select 7 $$;
 create or replace function hub.rating_changes_for() returns interval
 language sql immutable parallel safe as $$ select interval '24 hours' $$;
 
+-- How long an answer is kept under its Idempotency-Key.
+create or replace function hub.idempotency_lives() returns interval
+language sql immutable parallel safe as $$ select interval '24 hours' $$;
+
 -- All constants of this file, by name. Durations are in milliseconds.
 create or replace function hub.constants() returns jsonb
 language sql stable as $$
@@ -74,6 +78,7 @@ language sql stable as $$
     'dead_letter_days', hub.dead_letter_days(),
     'found_sessions', hub.found_sessions(),
     'rating_changes_ms', extract(epoch from hub.rating_changes_for()) * 1000,
+    'idempotency_ms', extract(epoch from hub.idempotency_lives()) * 1000,
     'thread_bytes', hub.thread_bytes(),
     'expired_thread_days', hub.expired_thread_days(),
     'at_once_ms', extract(epoch from timestamptz 'epoch' - hub.at_once('epoch')) * 1000,

@@ -217,7 +217,7 @@ language sql stable as $$
 $$;
 
 -- Joins customers into the first of the list. At most one of them has an active session by now. The first one gets all
--- identities, sessions, threads, unreachable channels and descriptions. If two hold an identity of one kind, the older
+-- identities, sessions, threads, bookings, unreachable channels and descriptions. If two hold an identity of one kind, the older
 -- customer's stays.
 create or replace function hub.join_customers(p_customers uuid[], p_now timestamptz) returns uuid
 language plpgsql volatile as $$
@@ -235,6 +235,7 @@ begin
         and array_position(p_customers, o.customer_key) < array_position(p_customers, i.customer_key));
   update public.identities set customer_key = v_into where customer_key = any (v_others);
   perform hub.move_threads(v_into, v_others);
+  perform hub.move_bookings(v_into, v_others);
   with gone as (delete from public.customers where customer_key = any (v_others) returning customer_id, unreachable, reachability_at)
     select max(customer_id) as customer_id, array_agg(u) filter (where u is not null) as unreachable,
         (select jsonb_agg(reachability_at) from gone) as reachability_at into v_gone

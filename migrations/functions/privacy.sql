@@ -212,7 +212,7 @@ begin
 end
 $$;
 
--- Erases a customer's content, identities and threads and ends their sessions. The rows stay, so that counts stay right. p:
+-- Erases a customer's content, identities, bookings and threads and ends their sessions. The rows stay, so that counts stay right. p:
 -- {now, actor, customer_id | session_id}. Returns {sessions, messages, session_ids, token_hashes, identities: [{kind,
 -- value}]}.
 create or replace function public.hub_erase(p jsonb) returns jsonb
@@ -231,6 +231,7 @@ begin
   end if;
   perform hub.erase_threads(array[
     p ->> 'customer_id', (select customer_id from public.customers where customer_key = v_customer)]);
+  perform hub.erase_bookings(v_customer);
   v_identities := hub.erase_identities(v_customer);
   with dead as (delete from public.session_tokens where session_id = any (v_ids) returning token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;

@@ -29,8 +29,8 @@ begin
 end
 $$;
 
--- Marks active sessions past their expiry as expired, empties threads past theirs, deletes codes, links and rate limits that
--- no longer count, and folds the counts. p: {now, limit}. Returns {expired}: the number of sessions.
+-- Marks active sessions past their expiry as expired, empties threads past theirs, deletes codes, links, rate limits and
+-- answers to idempotency keys that no longer count, and folds the counts. p: {now, limit}. Returns {expired}: the number of sessions.
 create or replace function public.hub_expire(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
@@ -48,6 +48,9 @@ begin
   delete from public.ended_tokens where token_hash in (
     select token_hash from public.ended_tokens
     where ended_at <= v_now - hub.rating_changes_for() order by ended_at limit v_limit for update skip locked);
+  delete from public.idempotency_keys where (scope, key) in (
+    select scope, key from public.idempotency_keys
+    where created_at <= v_now - hub.idempotency_lives() order by created_at limit v_limit for update skip locked);
   perform hub.expire_threads(v_limit, v_now);
   perform hub.fold_counts();
   return jsonb_build_object('expired', v_expired);
@@ -164,7 +167,7 @@ begin
 end
 $$;
 
--- Deletes those of these customers who have no session, no customer_id and no identity except browsers.
+-- Deletes those of these customers who have no session, no booking, no customer_id and no identity except browsers.
 create or replace function hub.purge_customers(p_customers uuid[]) returns void
 language plpgsql volatile as $$
 declare
@@ -181,7 +184,7 @@ begin
   -- Checked only after the lock: every call that gives a customer a session or an identity locks the customer first.
   v_unneeded := array(
     select k from unnest(v_customers) as k
-    where not exists (select from public.sessions where customer_key = k)
+    where not exists (select from public.sessions where customer_key = k) and not hub.has_bookings(k)
       and not exists (select from public.identities where customer_key = k and hub.is_personal(kind)));
   delete from public.identities where customer_key = any (v_unneeded);
   delete from public.customers where customer_key = any (v_unneeded);
@@ -191,8 +194,8 @@ $$;
 -- Deletes sessions that ended before an instant with everything of theirs; receipts and edits whose message never came;
 -- hashes of erased messages and dead letters that are too old; and customers without data. Optional in p: messages that
 -- were saved before messages_before, passwords last used before passwords_before, identities last seen before
--- identities_before. Adds a line to the audit when rows were deleted. p: {before, limit, now, messages_before,
--- passwords_before, identities_before}. Returns {purged}: the number of sessions.
+-- identities_before, bookings of before bookings_before. Adds a line to the audit when rows were deleted. p: {before, limit, now, messages_before,
+-- passwords_before, identities_before, bookings_before}. Returns {purged}: the number of sessions.
 create or replace function public.hub_purge(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
@@ -202,6 +205,7 @@ declare
   v_sessions uuid[];
   v_customers uuid[];
   v_unseen uuid[];
+  v_booked uuid[];
   v_messages integer;
   v_passwords integer;
 begin
@@ -226,11 +230,14 @@ begin
     select phone from public.passwords where updated_at < (p ->> 'passwords_before')::timestamptz
     order by updated_at limit v_limit for update skip locked);
   get diagnostics v_passwords = row_count;
-  perform hub.purge_customers(v_customers || v_unseen);
-  if v_now is not null and (v_sessions is not null or v_messages > 0 or v_passwords > 0 or v_unseen <> '{}') then
+  v_booked := hub.purge_bookings((p ->> 'bookings_before')::timestamptz, v_limit);
+  perform hub.purge_customers(v_customers || v_unseen || v_booked);
+  if v_now is not null
+    and (v_sessions is not null or v_messages > 0 or v_passwords > 0 or v_unseen <> '{}' or v_booked <> '{}')
+  then
     perform hub.add_audit('retention', 'purge', 'retention', jsonb_build_object(
       'sessions', coalesce(array_length(v_sessions, 1), 0), 'messages', v_messages, 'passwords', v_passwords,
-      'identities', coalesce(array_length(v_unseen, 1), 0)), v_now);
+      'identities', coalesce(array_length(v_unseen, 1), 0), 'bookings', coalesce(array_length(v_booked, 1), 0)), v_now);
   end if;
   return jsonb_build_object('purged', coalesce(array_length(v_sessions, 1), 0));
 end

@@ -19,13 +19,14 @@ begin
 end
 $$;
 
--- A claimed turn without its session and messages: {turn_id, attempt, channel, account, address, history,
--- customer}.
+-- A claimed turn without its session and messages: {turn_id, attempt, failure: why the last attempt failed, channel, account,
+-- address, history, customer}.
 create or replace function hub.turn_json(t public.turns, c hub.context) returns jsonb
 language plpgsql stable as $$
 begin
   return jsonb_build_object(
-    'turn_id', t.turn_id, 'attempt', t.attempt, 'channel', t.channel, 'account', t.account, 'address', t.address,
+    'turn_id', t.turn_id, 'attempt', t.attempt,
+    'failure', case when t.code is not null then jsonb_build_object('code', t.code, 'reason', t.reason) end, 'channel', t.channel, 'account', t.account, 'address', t.address,
     'history', hub.history(t.session_id, t.seq, c), 'customer', hub.turn_customer(t.session_id));
 end
 $$;

@@ -1,11 +1,12 @@
 import { z } from "zod";
-import type { Bot } from "../core/answer/bot.ts";
+import type { Answer, Bot } from "../core/answer/bot.ts";
 import type { Reply, Turn } from "../core/answer/turn.ts";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
 import { type Env, settingsOf } from "../core/settings.ts";
 import { hmacHex } from "../core/signature.ts";
+import { actionsOf, actionsSchema } from "../features/actions/action.ts";
 
 const HISTORY = 20;
 const MAX_REPLIES = 10;
@@ -14,6 +15,8 @@ const MAX_ANSWER_BYTES = 256 * 1024;
 const NAMED = 20;
 const LONGEST_NAME = 64;
 const MOST_LINES = 100;
+/** The longest text about an error in an answer. */
+const LONGEST_DETAIL = 200;
 /** The longest wait that a bot can ask for: during it the session gets no replies. */
 const LONGEST_WAIT_MS = 15 * 60_000;
 
@@ -36,6 +39,7 @@ const answerSchema = z.object({
       z.object({ kind: z.literal("text").optional(), text: z.string().refine((text) => text.trim() !== "") }),
     )
     .max(MAX_REPLIES),
+  actions: actionsSchema.optional(),
 });
 
 interface Parts {
@@ -61,9 +65,9 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
     async reply(turn, signal) {
       const request = await signed(turn, secret, now());
       try {
-        const { replies, unknown } = await answerOf(await fetch(url, { ...request, signal }), now());
+        const { unknown, ...answer } = await answerOf(await fetch(url, { ...request, signal }), now());
         logUnknown(turn.turn_id, unknown);
-        return replies;
+        return answer.actions.length > 0 ? answer : answer.replies;
       } catch (cause) {
         if (cause instanceof HubError) throw cause;
         throw new HubError("unavailable", "the bot cannot be reached", { reason: "bot_unreachable", cause });
@@ -73,8 +77,8 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
 }
 
 async function signed(turn: Turn, secret: string, now: Date) {
-  const { turn_id, attempt, session, customer, message, messages, history } = turn;
-  const body = JSON.stringify({ turn_id, attempt, session, customer, message, messages, history });
+  const { turn_id, attempt, failure, session, customer, message, messages, history } = turn;
+  const body = JSON.stringify({ turn_id, attempt, failure, session, customer, message, messages, history });
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const signature = await hmacHex(secret, new TextEncoder().encode(`${timestamp}.${body}`));
   return {
@@ -92,14 +96,13 @@ async function signed(turn: Turn, secret: string, now: Date) {
   };
 }
 
-interface Answer {
-  readonly replies: Reply[];
+interface Read extends Answer {
   /** Names of fields that the hub does not know. */
   readonly unknown: readonly string[];
 }
 
-async function answerOf(response: Response, now: Date): Promise<Answer> {
-  if (response.status === 204) return { replies: [], unknown: [] };
+async function answerOf(response: Response, now: Date): Promise<Read> {
+  if (response.status === 204) return { replies: [], actions: [], unknown: [] };
   if (!response.ok) {
     await Promise.allSettled([response.body?.cancel()]);
     throw refusal(response, now);
@@ -108,10 +111,11 @@ async function answerOf(response: Response, now: Date): Promise<Answer> {
   const answer = answerSchema.safeParse(given);
   if (!answer.success) throw badAnswer(wrongIn(answer.error));
   const replies = answer.data.replies.map(({ text }): Reply => ({ kind: "text", text }));
-  return { replies, unknown: unknownIn(given as z.input<typeof answerSchema>) };
+  const actions = actionsOf(answer.data.actions ?? []);
+  return { replies, actions, unknown: unknownIn(given as z.input<typeof answerSchema>) };
 }
 
-/** The place and kind of the first error in an answer, without the bot's own text. */
+/** The place and kind of the first error in an answer, without the bot's own text, but with names of unknown fields. */
 function wrongIn({ issues }: z.ZodError): string {
   const [{ path, code, message }] = issues as [z.core.$ZodIssue];
   const place = path.reduce<string>(
@@ -119,11 +123,13 @@ function wrongIn({ issues }: z.ZodError): string {
       typeof step === "number" ? `${text}[${step}]` : `${text ? `${text}.` : ""}${String(step)}`,
     "",
   );
-  return `${place || "the answer"}: ${code === "custom" ? "must be a text that is not blank" : message}`;
+  const isReply = place.startsWith("replies");
+  const wrong = code === "custom" && isReply ? "must be a text that is not blank" : message;
+  return `${place || "the answer"}: ${wrong.slice(0, LONGEST_DETAIL)}`;
 }
 
 /** The names of unknown fields, each once, because every reply may have the same ones. */
-function unknownIn({ replies, ...rest }: z.input<typeof answerSchema>): string[] {
+function unknownIn({ replies, actions: _, ...rest }: z.input<typeof answerSchema>): string[] {
   const known = Object.keys(answerSchema.shape.replies.element.shape);
   const inReplies = replies.flatMap((reply) => Object.keys(reply).filter((name) => !known.includes(name)));
   return [...new Set([...Object.keys(rest), ...inReplies.map((name) => `replies[].${name}`)])];

@@ -72,15 +72,15 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
   return { app, open, sweep: { ...SWEEP, ...retentionOf(config) } };
 }
 
-function retentionOf(
-  config: Config | undefined,
-): Pick<SweepBudget, "retentionMs" | "messageRetentionMs" | "passwordRetentionMs" | "identityRetentionMs"> {
+function retentionOf(config: Config | undefined): Omit<SweepBudget, "batch" | "batches" | "sessions"> {
   if (!config) return { retentionMs: 0 };
-  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs } = config;
+  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs, bookingRetentionMs } =
+    config;
   return {
     retentionMs,
     passwordRetentionMs,
     identityRetentionMs,
+    bookingRetentionMs,
     ...(messageRetentionMs && { messageRetentionMs }),
   };
 }

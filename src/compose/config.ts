@@ -53,6 +53,7 @@ const hubSchema = z.object({
   MESSAGE_RETENTION_DAYS: days.min(8).optional(),
   PASSWORD_RETENTION_DAYS: days.default(365),
   IDENTITY_RETENTION_DAYS: days.default(365),
+  BOOKING_RETENTION_DAYS: days.default(730),
   KIOSK_PHONE_POLICY: z.enum(["trust", "verify"], "must be trust or verify").default("verify"),
   DEFAULT_COUNTRY: z
     .string()
@@ -106,6 +107,7 @@ export interface Config {
   readonly passwordRetentionMs: number;
   /** How long an identity is kept after it was last seen. */
   readonly identityRetentionMs: number;
+  readonly bookingRetentionMs: number;
   /** `trust`: a phone typed at a kiosk counts as verified. `verify`: it is only claimed. */
   readonly kioskPhones: "trust" | "verify";
   readonly country?: string;
@@ -147,6 +149,7 @@ export function configOf(env: Env): Config {
     ...(hub.MESSAGE_RETENTION_DAYS && { messageRetentionMs: hub.MESSAGE_RETENTION_DAYS * DAY_MS }),
     passwordRetentionMs: hub.PASSWORD_RETENTION_DAYS * DAY_MS,
     identityRetentionMs: hub.IDENTITY_RETENTION_DAYS * DAY_MS,
+    bookingRetentionMs: hub.BOOKING_RETENTION_DAYS * DAY_MS,
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
     ...(hub.DEFAULT_LANGUAGE && { language: hub.DEFAULT_LANGUAGE }),

@@ -7,7 +7,9 @@ import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addCustomers } from "../features/customers/routes.ts";
+import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
+import { addReservations } from "../features/reservations/routes.ts";
 import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
@@ -106,6 +108,8 @@ export function createApp(options: AppOptions): App {
   addFind(app, options);
   addPrivacy(app, options);
   addCustomers(app, options);
+  addReservations(app, options);
+  addOrders(app, options);
   addThreads(app, options);
   addSearch(app, options);
   addDeadLetters(app, options);

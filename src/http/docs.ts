@@ -44,6 +44,8 @@ const TAGS = [
   { name: "Messages", description: "The messages of a session, on every channel, in order." },
   { name: "Webhooks", description: "Where platforms, kiosks and web pages post messages." },
   { name: "Customers", description: "The customers of the shop, for its back office." },
+  { name: "Reservations", description: "Tables that customers have reserved, and their calendar." },
+  { name: "Orders", description: "Orders as the shop and its bot record them." },
   { name: "Threads", description: "Memory for bots and tools, under ids of their own." },
   { name: "Search", description: "Messages found by their words." },
   { name: "Privacy", description: "A customer's data: export, erasure, the audit." },

@@ -25,6 +25,9 @@ const MEANINGS: Record<ErrorCode, string> = {
     "the sessions of two customers would become one: `details.sessions` names both; ask the customer, then send the same request again with `merge` true or false",
   customer_conflict:
     "the value is another customer's, or the two customers differ: `details` has the customers or the kinds; POST /api/customers/{id}/merge makes two one",
+  idempotency_conflict: "the Idempotency-Key came with another body before",
+  illegal_transition: "the status that it has does not allow this change; `details` has `from` and `to`",
+  order_conflict: "the order_id is another order's, or the order has another currency",
   rating_closed: "the session has a rating and ended more than a day ago",
   precondition_failed:
     "the thread is not at the version in If-Match, or it exists although If-None-Match is `*`",

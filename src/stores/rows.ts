@@ -27,6 +27,7 @@ const INSTANTS = new Set([
   "used_at",
   "last_used_at",
   "at",
+  "datetime",
 ]);
 
 /** Content as its three columns: `kind`, the `text` that a bot reads, and the other fields in `content`. */
@@ -119,6 +120,11 @@ export function toCustomer(row: Row): Customer {
 
 export function toFoundMessage(row: Row): FoundMessage {
   return plain(row) as unknown as FoundMessage;
+}
+
+/** A row whose fields are those of `T`: instants as `Date`, absent values left out. */
+export function toRecord<T>(row: unknown): T {
+  return plain(row as Row) as T;
 }
 
 export function toDeadLetter(row: Row): DeadLetter {

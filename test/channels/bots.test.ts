@@ -7,7 +7,7 @@ import { afterEach, describe, expect, test } from "vitest";
 import echo from "../../src/bots/echo.ts";
 import { bots } from "../../src/bots/index.ts";
 import webhook from "../../src/bots/webhook.ts";
-import type { Turn } from "../../src/core/answer/turn.ts";
+import type { Reply, Turn } from "../../src/core/answer/turn.ts";
 import { HubError } from "../../src/core/errors.ts";
 import type { Message } from "../../src/core/messages/message.ts";
 import type { Session } from "../../src/core/sessions/session.ts";
@@ -77,12 +77,12 @@ describe("echo", () => {
 
   test("quotes a long text in full", async () => {
     const long = "word ".repeat(3_000);
-    const [reply] = await echo().reply(turnOf(said(long)), patient);
+    const [reply] = (await echo().reply(turnOf(said(long)), patient)) as Reply[];
     expect(reply?.text).toContain(long);
   });
 
   test("names the kind of content without text", async () => {
-    const [reply] = await echo().reply(turnOf(said("", { kind: "reaction" })), patient);
+    const [reply] = (await echo().reply(turnOf(said("", { kind: "reaction" })), patient)) as Reply[];
     expect(reply?.text).toBe(
       "You sent a message of kind reaction on kiosk. This session has seen: web, kiosk.",
     );
@@ -139,7 +139,9 @@ describe("webhook", () => {
     const { url, heard } = await operator(respond);
     const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret }, { now: () => at });
     try {
-      return { heard, replies: await bot.reply(turnOf(said("Olá 👋")), signal) };
+      const answer = await bot.reply(turnOf(said("Olá 👋")), signal);
+      const { replies, actions } = "replies" in answer ? answer : { replies: answer, actions: undefined };
+      return { heard, replies, actions };
     } catch (error) {
       return { heard, error: error as HubError };
     }
@@ -292,6 +294,121 @@ describe("webhook", () => {
     test("invalid text as text that can be stored", async () => {
       const { replies } = await ask((response) => response.end('{"replies":[{"text":"a\\u0000b\\ud800c"}]}'));
       expect(replies).toEqual([{ kind: "text", text: "a\ufffdb\ufffdc" }]);
+    });
+  });
+
+  describe("has actions", () => {
+    const table = { name: "Anna", datetime: "2026-12-01T19:00:00+01:00", guests: 4 };
+    const tea = { amount: 12.5, currency: "EUR", items: [{ sku: "tea", quantity: 2, unit_amount: "6.25" }] };
+
+    test("which are ready for the store, with instants, exact amounts and phones", async () => {
+      const { replies, actions } = await ask(
+        json({
+          replies: [{ text: "Booked" }],
+          actions: [
+            { type: "create_reservation", ...table, phone: "+49 30 12345678" },
+            {
+              type: "update_reservation",
+              reservation_id: "6F1F2A3E-0D7C-4C1A-9B7E-2A53D1F0C9AA",
+              status: "cancelled",
+            },
+            { type: "create_order", order_id: "A-1", ...tea },
+            { type: "update_order", order_id: "A-1", status: "paid" },
+            { type: "set_language", language: "HI-in" },
+            { type: "update_customer", name: " Anna ", phone: "+49 30 12345678", attributes: { a: 1 } },
+            { type: "set_data", data: { step: 2 } },
+            { type: "set_summary", summary: "Tea" },
+            { type: "end_session" },
+          ],
+        }),
+      );
+      expect(replies).toEqual([{ kind: "text", text: "Booked" }]);
+      expect(actions).toEqual([
+        {
+          type: "create_reservation",
+          ...table,
+          datetime: "2026-12-01T18:00:00.000Z",
+          timezone: "+01:00",
+          phone: "+493012345678",
+        },
+        {
+          type: "update_reservation",
+          reservation_id: "6f1f2a3e-0d7c-4c1a-9b7e-2a53d1f0c9aa",
+          status: "cancelled",
+        },
+        { type: "create_order", order_id: "A-1", ...tea, amount: "12.50" },
+        { type: "update_order", order_id: "A-1", status: "paid" },
+        { type: "set_language", language: "hi-IN" },
+        { type: "update_customer", name: "Anna", phone: "+493012345678", attributes: { a: 1 } },
+        { type: "set_data", data: { step: 2 } },
+        { type: "set_summary", summary: "Tea" },
+        { type: "end_session" },
+      ]);
+    });
+
+    test("without replies, and an empty list is none", async () => {
+      const ended = await ask(json({ replies: [], actions: [{ type: "end_session", summary: "Bye" }] }));
+      expect(ended).toMatchObject({ replies: [], actions: [{ type: "end_session", summary: "Bye" }] });
+      expect((await ask(json({ replies: [], actions: [] }))).actions).toBeUndefined();
+    });
+
+    test.for<[object, string]>([
+      [{ type: "fly" }, "actions[0].type: Invalid discriminator value. Expected 'create_reservation'"],
+      [{}, "actions[0].type: Invalid discriminator value. Expected 'create_reservation'"],
+      [
+        { type: "create_order", ...tea, amount: "12.505" },
+        "actions[0].amount: must be an exact amount with at most 2 decimals",
+      ],
+      [
+        { type: "create_order", ...tea, currency: "JPY", amount: "12" },
+        "actions[0].items[0].unit_amount: must be an exact amount with at most 0 decimals",
+      ],
+      [
+        { type: "create_order", amount: "1", currency: "XYZ" },
+        "actions[0].currency: must be a currency of ISO 4217",
+      ],
+      [
+        { type: "update_order", status: "paid" },
+        "actions[0].order_id: Invalid input: expected string, received undefined",
+      ],
+      [{ type: "update_order", order_id: "A", amount: "1" }, "actions[0].currency: is needed with an amount"],
+      [{ type: "update_order", order_id: "A", plan: "premium" }, 'actions[0]: Unrecognized key: "plan"'],
+      [
+        { type: "create_reservation", ...table, guests: 1001 },
+        "actions[0].guests: Too big: expected number to be <=1000",
+      ],
+      [
+        { type: "create_reservation", ...table, datetime: "2026-12-01T19:00" },
+        "actions[0].datetime: needs an offset such as +01:00, or a timezone",
+      ],
+      [
+        { type: "create_reservation", ...table, phone: "030 12345678" },
+        "actions[0].phone: must be a phone with + and the country's prefix",
+      ],
+      [{ type: "update_customer", customer_id: "103" }, 'actions[0]: Unrecognized key: "customer_id"'],
+      [
+        { type: "set_data", data: { text: "x".repeat(70_000) } },
+        "actions[0].data: must be at most 65536 bytes",
+      ],
+    ])("%j are a bad answer, and what is wrong is named", async ([action, wrong]) => {
+      const { error } = await ask(json({ replies: [{ text: "Booked" }], actions: [action] }));
+      expect(error).toMatchObject({ code: "unavailable", reason: "bot_bad_answer" });
+      expect(error?.message).toContain(`the bot's answer cannot be used: ${wrong}`);
+    });
+
+    test("twenty at most", async () => {
+      const { error } = await ask(
+        json({ replies: [], actions: Array(21).fill({ type: "set_summary", summary: "x" }) }),
+      );
+      expect(error?.message).toMatch(/actions: Too big: expected array to have <=20 items$/);
+    });
+
+    test("and the bot learns why its last attempt failed", async () => {
+      const failure = { code: "order_conflict", reason: "actions[1]" } as const;
+      const { url, heard } = await operator(json({ replies: [] }));
+      const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret }, { now: () => at });
+      await bot.reply(turnOf(said("hi"), { failure }), patient);
+      expect(JSON.parse(heard[0]!.body.toString()).failure).toEqual(failure);
     });
   });
 

@@ -3,6 +3,7 @@ import { ERROR_CODES } from "../../src/core/errors.ts";
 import { begin, faultyStore, post, testHub } from "../support/http.ts";
 
 const ROUTES = [
+  "DELETE /api/calendar-feeds/{id}",
   "DELETE /api/customers/{id}",
   "DELETE /api/sessions/{id}",
   "DELETE /api/sessions/{id}/devices/{device_id}",
@@ -11,11 +12,17 @@ const ROUTES = [
   "DELETE /session/identities/{kind}",
   "GET /",
   "GET /api/audit",
+  "GET /api/calendar-feeds",
   "GET /api/customers",
   "GET /api/customers/duplicates",
   "GET /api/customers/{id}",
   "GET /api/customers/{id}/export",
   "GET /api/dead-letters",
+  "GET /api/orders",
+  "GET /api/orders/{id}",
+  "GET /api/reservations",
+  "GET /api/reservations.ics",
+  "GET /api/reservations/{id}",
   "GET /api/search/messages",
   "GET /api/sessions",
   "GET /api/sessions/{id}",
@@ -34,9 +41,14 @@ const ROUTES = [
   "GET /session/restore",
   "GET /webhooks/{channel}",
   "PATCH /api/customers/{id}",
+  "PATCH /api/orders/{id}",
+  "PATCH /api/reservations/{id}",
+  "POST /api/calendar-feeds",
   "POST /api/customers",
   "POST /api/customers/{id}/merge",
   "POST /api/dead-letters/{id}/retry",
+  "POST /api/orders",
+  "POST /api/reservations",
   "POST /api/sessions/{id}/rate",
   "POST /auth/login",
   "POST /auth/logout",
@@ -105,8 +117,7 @@ describe("the API description", () => {
     const tags = document.tags.map(({ name }: any) => name);
     for (const [name, { summary, tags: own, responses, parameters = [] }] of operationsOf(document)) {
       expect([name, summary.length > 0, tags.includes(own[0])]).toEqual([name, true, true]);
-      const good = name === "GET /session/live" ? "101" : "200";
-      expect([name, Object.keys(responses)]).toEqual([name, expect.arrayContaining([good])]);
+      expect([name, ["101", "200", "201"].some((good) => good in responses)]).toEqual([name, true]);
       if (name !== "GET /health")
         expect([name, Object.keys(responses)]).toEqual([name, expect.arrayContaining(["500", "503"])]);
       for (const [status, { description }] of Object.entries<any>(responses))

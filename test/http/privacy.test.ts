@@ -77,7 +77,10 @@ describe("an export", () => {
   test("of an unknown customer is empty", async () => {
     const { hub } = await shop();
     const { status, body } = await call(hub, "/api/customers/999/export", { headers: keys.admin });
-    expect([status, body]).toEqual([200, { sessions: [], messages: [], threads: [] }]);
+    expect([status, body]).toEqual([
+      200,
+      { sessions: [], messages: [], threads: [], reservations: [], orders: [] },
+    ]);
   });
 
   test("is written page by page as it is read", async () => {

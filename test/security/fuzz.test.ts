@@ -128,6 +128,16 @@ async function worldOf(store: () => Store, row: number) {
   await call(hub, "/auth/signup", post({ password: "the CANARY's own password" }, victim.bearer));
   const thread = { ...post({ user_id: "103", data: { note: "CANARY" } }, keys.web), method: "PUT" };
   await call(hub, "/api/threads/web", thread);
+  // A store without a database refuses these two.
+  const order = {
+    order_id: "A-1",
+    amount: "1.00",
+    currency: "EUR",
+    items: [{ name: "CANARY", quantity: 1 }],
+  };
+  await call(hub, "/api/orders", post({ ...order, customer_id: "103" }, keys.web));
+  const table = { name: "CANARY", datetime: "2026-12-01T19:00:00Z", guests: 2, customer_id: "103" };
+  await call(hub, "/api/reservations", post(table, keys.web));
   const { body } = await call(hub, "/session/devices", { headers: victim.bearer });
   const attacker = await begin(hub, { channel: "web" });
   const seen: Seen = { hub, tokens: [attacker.token], sessions: [attacker.id], devices: [] };

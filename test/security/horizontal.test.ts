@@ -34,6 +34,7 @@ async function victimOf(hub: StrictHub) {
     id: web.id,
     session: web.id,
     session_id: web.id,
+    order_id: "A-1",
     device_id: devices[0].device_id,
     message_id: page.body.messages[0].message_id,
     kind: "phone",
@@ -129,6 +130,9 @@ function filled(path: string, known: Record<string, unknown>): string {
   return path.replaceAll(/\{(\w+)\}/g, (_, name) => encodeURIComponent(String(ids[name] ?? "web")));
 }
 
+/** 501: what needs a database, which has attack tests of its own. */
+const isRefusal = (status: number) => (status >= 400 && status < 500) || status === 501;
+
 type Way = [string, (hub: StrictHub) => Promise<Record<string, string>>];
 const WAYS: Way[] = [
   ["nothing", async () => ({})],
@@ -185,7 +189,7 @@ describe.each(WAYS)("with %s", (_, credentials) => {
         expect([name, path, body, /CANARY/.test(text + notified)]).toEqual([name, path, body, false]);
         if (!PUBLIC.includes(name)) expect([name, response.status]).not.toEqual([name, 500]);
         if (path.startsWith("/api/") || path.startsWith("/metrics"))
-          expect([name, response.status >= 400 && response.status < 500]).toEqual([name, true]);
+          expect([name, response.status, isRefusal(response.status)]).toEqual([name, response.status, true]);
       }
       expect([name, await keptOf(hub, web.id)]).toEqual([name, before]);
       expect([name, (await call(hub, "/session/restore", { headers: web.bearer })).status]).toEqual([

@@ -16,8 +16,12 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
     rooms: ["core", "features", "outage"],
     packages: ["zod", "postgres", "@supabase/supabase-js", "@upstash/redis"],
   },
-  bots: { rooms: ["core"], packages: ["zod"] },
-  features: { rooms: ["core", "http", "stores"], packages: ["zod", "hono", "@hono/zod-openapi"] },
+  // A bot's actions are checked by the schemas of the routes that do the same.
+  bots: { rooms: ["core", "features"], packages: ["zod"] },
+  features: {
+    rooms: ["core", "http", "stores"],
+    packages: ["zod", "hono", "@hono/zod-openapi", "ical-generator"],
+  },
   http: { rooms: ["core", "features"], packages: ["zod", "hono", "@hono/zod-openapi", "qr"] },
   outage: { rooms: ["core"], packages: [] },
   compose: { rooms: ["bots", "channels", "core", "features", "http", "outage", "stores"], packages: ["zod"] },

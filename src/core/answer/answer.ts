@@ -1,9 +1,11 @@
+import type { Action } from "../../features/actions/action.ts";
 import { deliver, type SentAt, type Tally } from "../deliver/deliver.ts";
 import { failureOf, HubError, toHubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
 import type { Completed } from "../receive/conversations.ts";
 import { withTimeout } from "../timeout.ts";
 import { backoffMs } from "./backoff.ts";
+import { publishDone } from "./done.ts";
 import { persist } from "./persist.ts";
 import type { Failure, OutboundReply, Reply, Turn } from "./turn.ts";
 
@@ -63,6 +65,7 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
   const times: Record<string, number> = {};
   let outcome: Ending = "unsaved";
   let replies = 0;
+  let actions = 0;
   let failure: Failure | undefined;
   let detail: string | undefined;
   const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
@@ -72,14 +75,19 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
     });
   };
   try {
-    const asked = await timed("bot_ms", () => ask(hub, turn));
+    const answered = await timed("bot_ms", () => ask(hub, turn));
+    const { asked, completed } = await timed("save_ms", () => save(hub, turn, answered));
     if ("failure" in asked) ({ failure, detail } = asked);
-    else replies = asked.replies.length;
-    const completed = await timed("save_ms", () => save(hub, turn, asked));
+    else {
+      replies = asked.replies.length;
+      actions = asked.actions.length;
+    }
     outcome = completed.stale ? "stale" : "replies" in asked ? "done" : asked.retryAt ? "failed" : "dead";
     if ("failure" in asked && !completed.stale) publishFailure(hub, turn, asked);
-    if (completed.messages.length > 0)
-      hub.live.publish(completed.messages[0]!.session_id, { type: "messages" });
+    const { messages, done } = completed;
+    if (messages.length + (done?.messages.length ?? 0) > 0)
+      hub.live.publish((done?.session ?? messages[0]!).session_id, { type: "messages" });
+    if (done) publishDone(hub, done);
     await timed("send_ms", () => deliver(hub, completed.deliveries, tally, sentAt));
     return (times.send_ms ?? 0) > STALE_MS ? undefined : completed.next;
   } catch (thrown) {
@@ -97,14 +105,20 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
       ...(detail !== undefined && { detail }),
       messages: turn.messages.length,
       replies,
+      ...(actions > 0 && { actions }),
       ...tally,
       ...times,
     });
   }
 }
 
-/** The bot's replies, or its failure. */
-type Asked = { readonly replies: readonly OutboundReply[] } | Refused;
+/** The bot's answer, or its failure. */
+type Asked = Answered | Refused;
+
+interface Answered {
+  readonly replies: readonly OutboundReply[];
+  readonly actions: readonly Action[];
+}
 
 interface Refused {
   readonly failure: Failure;
@@ -118,18 +132,22 @@ async function ask(hub: Hub, turn: Turn): Promise<Asked> {
   try {
     if (turn.attempt > hub.policy.turnAttempts)
       throw new HubError("rejected", "given up", { reason: "abandoned" });
-    const replies = await withTimeout(hub.policy.botMs, "bot_timeout", (signal) =>
+    const answer = await withTimeout(hub.policy.botMs, "bot_timeout", (signal) =>
       hub.bot.reply(turn, signal),
     );
-    return { replies: outbound(hub, turn, replies) };
+    const { replies, actions } = "replies" in answer ? answer : { replies: answer, actions: [] };
+    return { replies: outbound(hub, turn, replies), actions };
   } catch (thrown) {
-    const error = toHubError(thrown);
-    const failure = failureOf(error);
-    const refused = { failure, ...(error.code !== "internal" && { detail: error.message }) };
-    if (error.code === "rejected" || turn.attempt >= hub.policy.turnAttempts) return refused;
-    const wait = Math.max(backoffMs(turn.attempt), error.retryAfterMs ?? 0);
-    return { ...refused, retryAt: new Date(hub.now().getTime() + wait) };
+    return refused(hub, turn, toHubError(thrown));
   }
+}
+
+/** A failed attempt: when the bot is asked again, if it is. */
+function refused(hub: Hub, turn: Turn, error: HubError): Refused {
+  const refusal = { failure: failureOf(error), ...(error.code !== "internal" && { detail: error.message }) };
+  if (error.code === "rejected" || turn.attempt >= hub.policy.turnAttempts) return refusal;
+  const wait = Math.max(backoffMs(turn.attempt), error.retryAfterMs ?? 0);
+  return { ...refusal, retryAt: new Date(hub.now().getTime() + wait) };
 }
 
 /** Publishes a failed turn, so that a waiting device can distinguish a failure from a bot that stays silent. */
@@ -139,13 +157,28 @@ function publishFailure({ live }: Hub, { attempt, message }: Turn, { failure, re
   live.publish(session_id, { type: "turn", message_id, turn: { state, attempt, ...failure } });
 }
 
-function save(hub: Hub, turn: Turn, asked: Asked): Promise<Completed> {
+/**
+ * Saves the answer, or the failure. An answer with a refused action is a failure as any other: nothing of it is saved, and the bot is
+ * asked again, with the reason.
+ */
+async function save(hub: Hub, turn: Turn, asked: Asked): Promise<{ asked: Asked; completed: Completed }> {
   const { conversations } = hub.store;
-  return persist(hub, () =>
-    "failure" in asked
-      ? conversations.fail(turn, asked.failure, asked.retryAt, hub.now())
-      : conversations.complete(turn, asked.replies, hub.now()),
-  );
+  if ("failure" in asked) {
+    const fail = () => conversations.fail(turn, asked.failure, asked.retryAt, hub.now());
+    return { asked, completed: await persist(hub, fail) };
+  }
+  const { replies, actions } = asked;
+  try {
+    const complete = () =>
+      conversations.complete(turn, replies, hub.now(), ...(actions.length > 0 ? [actions] : []));
+    return { asked, completed: await persist(hub, complete) };
+  } catch (thrown) {
+    const { code, message, details } = toHubError(thrown);
+    const place = details?.action;
+    if (typeof place !== "number") throw thrown;
+    const reason = `actions[${place}]`;
+    return save(hub, turn, refused(hub, turn, new HubError(code, `${reason}: ${message}`, { reason })));
+  }
 }
 
 function outbound(hub: Hub, turn: Turn, replies: readonly Reply[]): OutboundReply[] {

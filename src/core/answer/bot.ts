@@ -1,4 +1,11 @@
+import type { Action } from "../../features/actions/action.ts";
 import type { Reply, Turn } from "./turn.ts";
+
+/** A bot's replies, and what the hub shall do with them: all of it is saved once, or nothing. */
+export interface Answer {
+  readonly replies: readonly Reply[];
+  readonly actions: readonly Action[];
+}
 
 /** The program that answers customers. An empty list of replies means that it stays silent. */
 export interface Bot {
@@ -9,5 +16,5 @@ export interface Bot {
   /** Which events wake the bot besides messages. */
   readonly hears?: { readonly edits?: boolean; readonly reactions?: boolean };
   /** May throw a `HubError` or any other error; the turn is tried again. A `rejected` turn is a dead letter at once. */
-  reply(turn: Turn, signal: AbortSignal): Promise<Reply[]>;
+  reply(turn: Turn, signal: AbortSignal): Promise<readonly Reply[] | Answer>;
 }

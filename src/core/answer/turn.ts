@@ -38,6 +38,8 @@ export interface Turn {
   readonly address: Address;
   /** Earlier messages of the session, oldest first; at most `Bot.history`. */
   readonly history: readonly Message[];
+  /** Why the last attempt failed. Absent on the first attempt, and after one that was cut off. */
+  readonly failure?: Failure;
 }
 
 /** What the bot wants said. */

@@ -104,6 +104,10 @@ export const contentSchema = z.discriminatedUnion("kind", [
     /** The platform's name for the event. */
     event: z.string(),
     note: z.string().optional(),
+    /** The reservation or order that the hub's own event is about, and its status then. */
+    reservation_id: z.string().optional(),
+    order_id: z.string().optional(),
+    status: z.string().optional(),
     ...shared,
   }),
   z.strictObject({

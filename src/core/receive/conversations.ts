@@ -1,3 +1,4 @@
+import type { Action } from "../../features/actions/action.ts";
 import type { Delivery, Failure, OutboundReply, Outcome, Turn } from "../answer/turn.ts";
 import type { DeliveryStatus, Inbound, Message } from "../messages/message.ts";
 import type { Session } from "../sessions/session.ts";
@@ -61,6 +62,17 @@ export interface Completed {
   readonly deliveries: readonly Delivery[];
   /** The session's next turn, claimed, if one waits. */
   readonly next?: Turn;
+  /** What the actions have changed. Absent without actions. */
+  readonly done?: Done;
+}
+
+/** The result of the actions of a bot's answer. */
+export interface Done {
+  /** The events of reservations and orders. They stand in the history before the replies. */
+  readonly messages: readonly Message[];
+  readonly session: Session;
+  /** Hashes of the tokens that died with the session. */
+  readonly closed: readonly string[];
 }
 
 export interface Settled {
@@ -96,9 +108,17 @@ export interface Conversations {
    */
   receive(events: readonly InboundEvent[], now: Date): Promise<Received[]>;
   /**
-   * Saves the replies with their deliveries, ends the turn, and claims the session's next turn and first deliveries.
+   * Applies the actions, saves the replies with their deliveries, ends the turn, and claims the session's next turn and first
+   * deliveries. If an action is refused, nothing is saved, and the error's `details.action` is the action's place: `not_found`,
+   * `order_conflict`, `illegal_transition`, `payload_too_large`; `needs_database` on the memory store, for actions on customers,
+   * reservations and orders.
    */
-  complete(turn: Turn, replies: readonly OutboundReply[], now: Date): Promise<Completed>;
+  complete(
+    turn: Turn,
+    replies: readonly OutboundReply[],
+    now: Date,
+    actions?: readonly Action[],
+  ): Promise<Completed>;
   /** Releases the turn, to be tried again at `retryAt`. Without `retryAt` the turn becomes a dead letter. */
   fail(turn: Turn, failure: Failure, retryAt: Date | undefined, now: Date): Promise<Completed>;
   /** Records how attempts ended, and claims the next delivery of each lane. */

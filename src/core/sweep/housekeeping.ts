@@ -33,4 +33,6 @@ export interface Retention {
    * this is a day later. Then customers that have nothing left.
    */
   readonly identities_before?: Date;
+  /** Reservations for a day before this. Orders made before this stay as an amount without a customer. */
+  readonly bookings_before?: Date;
 }

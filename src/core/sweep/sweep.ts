@@ -23,6 +23,8 @@ export interface SweepBudget {
   readonly passwordRetentionMs?: number;
   /** How long an identity is kept after it was last seen. Absent: for good. */
   readonly identityRetentionMs?: number;
+  /** How long a reservation is kept after its day, and an order after it was made. Absent: for good. */
+  readonly bookingRetentionMs?: number;
 }
 
 export interface Swept {
@@ -68,6 +70,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
 /** Deletes everything that is past its retention time. */
 function purge(hub: Hub, budget: SweepBudget): Promise<number> {
   const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs, sessions } = budget;
+  const { bookingRetentionMs } = budget;
   const now = hub.now();
   const ago = (ms: number) => new Date(now.getTime() - ms);
   return hub.store.housekeeping.purge(ago(retentionMs), sessions, {
@@ -75,6 +78,7 @@ function purge(hub: Hub, budget: SweepBudget): Promise<number> {
     ...(messageRetentionMs !== undefined && { messages_before: ago(messageRetentionMs) }),
     ...(passwordRetentionMs !== undefined && { passwords_before: ago(passwordRetentionMs) }),
     ...(identityRetentionMs !== undefined && { identities_before: ago(identityRetentionMs) }),
+    ...(bookingRetentionMs !== undefined && { bookings_before: ago(bookingRetentionMs) }),
   });
 }
 

@@ -15,7 +15,8 @@ export const emailField = z
   .pipe(z.email("must be an e-mail address"))
   .openapi({ example: "anna@example.com" });
 
-const languageField = z
+/** A language tag, in its usual spelling. */
+export const languageField = z
   .string()
   .max(35)
   .transform((tag, context) => {

@@ -8,6 +8,10 @@ import {
   viewSession,
 } from "../../http/shapes.ts";
 import { customerSchema, viewCustomer } from "../customers/shape.ts";
+import type { Order } from "../orders/order.ts";
+import { orderSchema, viewOrder } from "../orders/shape.ts";
+import type { Reservation } from "../reservations/reservation.ts";
+import { reservationSchema, viewReservation } from "../reservations/shape.ts";
 import type { KeptThread } from "../threads/threads.ts";
 import { keptThreadSchema, viewKept } from "../threads/view.ts";
 import type { ExportedMessage, ExportedSession, ExportPage } from "./privacy.ts";
@@ -46,19 +50,28 @@ export const exportSchema = z
       description:
         "The threads that bots and tools keep under this `customer_id`; `data` is `null` for expired ones.",
     }),
+    reservations: z.array(reservationSchema),
+    orders: z.array(orderSchema),
   })
   .openapi("Export");
 
 type Export = z.infer<typeof exportSchema>;
 
+/** What an export has besides sessions and messages, page by page. */
+export interface ExportedLists {
+  readonly threads: (names: readonly string[]) => AsyncIterable<readonly KeptThread[]>;
+  readonly reservations: () => AsyncIterable<readonly Reservation[]>;
+  readonly orders: () => AsyncIterable<readonly Order[]>;
+}
+
 /**
- * The pages of an export as one JSON document, `{"customer":…,"sessions":[…],"messages":[…],"threads":[…]}`. Yields one
- * piece of text per page.
+ * The pages of an export as one JSON document, `{"customer":…,"sessions":[…],"messages":[…],"threads":[…],"reservations":[…],
+ * "orders":[…]}`. Yields one piece of text per page.
  */
 export async function* exportDocument(
   first: ExportPage,
   read: (after: string) => Promise<ExportPage>,
-  threadsOf: (names: readonly string[]) => AsyncIterable<readonly KeptThread[]>,
+  lists: ExportedLists,
 ): AsyncGenerator<string> {
   let text = first.customer
     ? `{"customer":${JSON.stringify(viewCustomer(first.customer))},"sessions":[`
@@ -86,14 +99,26 @@ export async function* exportDocument(
     yield text;
     text = "";
   }
-  text += '],"threads":[';
-  comma = "";
-  for await (const page of threadsOf([...names])) {
-    for (const thread of page) add(viewKept(thread));
-    yield text;
-    text = "";
+  yield text;
+  yield* list("threads", lists.threads([...names]), viewKept);
+  yield* list("reservations", lists.reservations(), viewReservation);
+  yield* list("orders", lists.orders(), viewOrder);
+  yield "]}";
+}
+
+/** The end of the list before, and a list with its beginning; its end is the caller's part. */
+async function* list<T>(
+  name: string,
+  pages: AsyncIterable<readonly T[]>,
+  view: (item: T) => unknown,
+): AsyncGenerator<string> {
+  yield `],"${name}":[`;
+  let comma = "";
+  for await (const page of pages) {
+    if (page.length === 0) continue;
+    yield comma + page.map((item) => JSON.stringify(view(item))).join(",");
+    comma = ",";
   }
-  yield `${text}]}`;
 }
 
 /**

@@ -3,6 +3,7 @@ import { adminOf } from "../../http/auth.ts";
 import { json, security } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
+import type { Page } from "../customers/customers.ts";
 import { exportDocument, exportSchema, streamed } from "./document.ts";
 import { erase } from "./erase.ts";
 import type { CustomerRef } from "./privacy.ts";
@@ -43,7 +44,7 @@ export function addPrivacy(app: App, options: AppOptions): void {
       tags: ["Privacy"],
       summary: `Export a ${who}'s data`,
       description:
-        `With an admin key: ${scope}, all messages, and the threads that bots keep for the customer. Streamed: after a ` +
+        `With an admin key: ${scope}, all messages, the threads that bots keep for the customer, reservations and orders. Streamed: after a ` +
         "failure the document ends early.",
       security: security.key,
       request,
@@ -61,7 +62,7 @@ export function addPrivacy(app: App, options: AppOptions): void {
       summary: `Erase a ${who}'s data`,
       description:
         `With an admin key: erases the messages' content, identities and documents of ${scope}, and the customer's ` +
-        "threads; the tokens die. Only counts are left. It cannot be undone. The answer is 503 while the database, the " +
+        "threads, reservations and orders; the tokens die. Only counts are left, and the amounts of orders. It cannot be undone. The answer is 503 while the database, the " +
         "journal or the cache does not answer: send it again.",
       security: security.key,
       request,
@@ -95,9 +96,27 @@ async function exported(c: HttpContext, options: AppOptions, of: CustomerRef): P
         yield page;
       }
   }
-  const { body, ended } = streamed(exportDocument(await read(), read, threadsOf));
+  const { reservations, orders } = hub.store.features ?? {};
+  const lists = {
+    threads: threadsOf,
+    reservations: () => pagesOf(async (after) => reservations?.find({ of }, after, PAGE, hub.now())),
+    orders: () => pagesOf(async (after) => orders?.find({ of }, after, PAGE, hub.now())),
+  };
+  const { body, ended } = streamed(exportDocument(await read(), read, lists));
   void exchange.later(ended);
   return c.body(body, 200, { "Content-Type": "application/json" });
+}
+
+/** The items of all pages of a list. */
+async function* pagesOf<T>(
+  read: (after: string | undefined) => Promise<Page<T> | undefined>,
+): AsyncGenerator<readonly T[]> {
+  for (let after: string | undefined; ; ) {
+    const page = await read(after);
+    yield page?.items ?? [];
+    after = page?.after;
+    if (after === undefined) return;
+  }
 }
 
 function addAudit(app: App, options: AppOptions): void {

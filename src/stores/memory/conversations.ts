@@ -1,5 +1,7 @@
 import type { Turn } from "../../core/answer/turn.ts";
 import type { Completed, Conversations, Settled } from "../../core/receive/conversations.ts";
+import { applyActions } from "./actions.ts";
+import { documentOf } from "./customers.ts";
 import { byAccount } from "./notices.ts";
 import { addReply, type Lane, settleOne } from "./outbox.ts";
 import { isRefusable, receiveOne } from "./receive.ts";
@@ -35,9 +37,10 @@ export function memoryConversations(tables: Tables): Conversations {
       }
     },
 
-    async complete(claim, replies, now) {
+    async complete(claim, replies, now, actions) {
       const turn = heldTurn(tables, claim);
       if (!turn) return STALE;
+      const done = actions && applyActions(tables, tables.sessions.get(turn.session_id)!, actions, now);
       const row = finishTurn(tables, turn, "done");
       // The turn's own address: an erasure since the claim has emptied it.
       const asked = { ...claim, address: turn.address };
@@ -50,6 +53,7 @@ export function memoryConversations(tables: Tables): Conversations {
         messages,
         deliveries: delivery ? [delivery] : [],
         ...nextTurn(tables, row, now),
+        ...(done && { done: { ...done, session: documentOf(row) } }),
       };
     },
 

@@ -114,6 +114,7 @@ function toTurn(tables: Tables, row: SessionRow, turn: TurnRow, followers: reado
   return {
     turn_id: turn.turn_id,
     attempt: turn.attempt,
+    ...(turn.failure && { failure: turn.failure }),
     session: documentOf(row),
     customer: turnCustomerOf(row.customer),
     message: messages.at(-1)!,

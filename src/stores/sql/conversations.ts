@@ -4,6 +4,7 @@ import type { InboundMessage, Message } from "../../core/messages/message.ts";
 import type {
   Completed,
   Conversations,
+  Done,
   Due,
   InboundEvent,
   Received,
@@ -31,9 +32,16 @@ export function sqlConversations(ask: SqlCall, lease: Row, people: Row): Convers
       const { results } = await ask("hub_receive", { now, ...people, items: events.map(toItem) });
       return (results as Row[]).map(toReceived);
     },
-    async complete({ turn_id, attempt }, replies, now) {
+    async complete({ turn_id, attempt }, replies, now, actions) {
       return toCompleted(
-        await ask("hub_complete", { now, ...lease, turn_id, attempt, replies: replies.map(toReply) }),
+        await ask("hub_complete", {
+          now,
+          ...lease,
+          turn_id,
+          attempt,
+          replies: replies.map(toReply),
+          actions,
+        }),
       );
     },
     async fail({ turn_id, attempt }, failure, retry_at, now) {
@@ -126,5 +134,14 @@ function toCompleted(row: Row): Completed {
     messages: (row.messages as Row[]).map(toMessage),
     deliveries: (row.deliveries as Row[]).map(toDelivery),
     ...(row.next != null && { next: toTurn(row.next as Row) }),
+    ...(row.done != null && { done: toDone(row.done as Row) }),
+  };
+}
+
+function toDone({ messages, session, closed }: Row): Done {
+  return {
+    messages: (messages as Row[]).map(toMessage),
+    session: toSession(session as Row),
+    closed: (closed ?? []) as string[],
   };
 }

@@ -2,7 +2,9 @@ import type { Delivery, Turn } from "../../../src/core/answer/turn.ts";
 import type { Identities } from "../../../src/core/identity/identity.ts";
 import type { Effects, InboundEvent, Received } from "../../../src/core/receive/conversations.ts";
 import type { Store } from "../../../src/core/store.ts";
+import type { Action } from "../../../src/features/actions/action.ts";
 import type { CustomerFields } from "../../../src/features/customers/customer.ts";
+import type { BookingOwner } from "../../../src/features/orders/orders.ts";
 import { failure, hash, reply, said } from "../../contracts/given.ts";
 import { range } from "./many.ts";
 
@@ -17,6 +19,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const sessions: string[] = [];
   const sent: string[] = [];
   const heard: string[] = [];
+  const reserved: string[] = [];
   let seed = 0;
 
   const any = (count: number) => Math.floor(random() * count);
@@ -93,6 +96,8 @@ export function everyCall(store: Store, people: number, random: () => number): R
   };
 
   const by = () => ({ actor: "test", now: now() });
+  const table = { name: "n", datetime: new Date(0).toISOString(), timezone: "UTC", guests: 2 };
+  const tea = () => ({ order_id: `o${any(4)}`, amount: "1.00", currency: "EUR" });
   const known = async () => {
     const { items } = await store.features!.customers.find({}, undefined, 20);
     return items[any(items.length)]?.customer_key ?? "nobody";
@@ -286,6 +291,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
         messages_before: new Date(Date.now() - 20),
         passwords_before: new Date(Date.now() - 20),
         identities_before: new Date(Date.now() - 20),
+        bookings_before: new Date(Date.now() - 20),
       }),
     erase: () =>
       store.privacy.erase(
@@ -313,6 +319,55 @@ export function everyCall(store: Store, people: number, random: () => number): R
       const all = ["phone", "email", "customer_id", "telegram_chat_id", "whatsapp_user_id"];
       take((await merge(await known(), await known(), all, by())).effects);
     },
+    "make a reservation": async () => {
+      const owner = one<BookingOwner>(
+        [
+          { phone: phone(), email: `p${any(people)}@example.com` },
+          { customer_id: customer() },
+          { session_id: one(sessions, crypto.randomUUID()) },
+        ],
+        {},
+      );
+      const { reservation } = await store.features!.reservations.create(
+        { ...table, ...owner },
+        { ...by(), idempotency_key: `k${any(4)}` },
+      );
+      keep(reserved, reservation.reservation_id);
+    },
+    "change a reservation": () =>
+      store.features!.reservations.update(one(reserved, crypto.randomUUID()), { guests: 1 + any(9) }, by()),
+    "make an order": () =>
+      store.features!.orders.create(
+        { ...tea(), ...one<BookingOwner>([{ phone: phone() }, { customer_id: customer() }], {}) },
+        by(),
+      ),
+    "change an order": () =>
+      store.features!.orders.update(`o${any(4)}`, { payment_intent_id: `pi${++seed}` }, by()),
+    "read bookings": async () => {
+      const { orders, reservations } = store.features!;
+      await orders.find({ of: { customer_id: customer() } }, undefined, 5, now());
+      await reservations.find({}, undefined, 5, now());
+      await reservations.calendar(undefined, new Date(0), now(), 5);
+    },
+    "complete with actions": () =>
+      finished((turn) => {
+        const others: Action[] = [
+          { type: "update_order", order_id: `o${any(4)}`, payment_intent_id: `pi${++seed}` },
+          {
+            type: "update_reservation",
+            reservation_id: one(reserved, crypto.randomUUID()),
+            guests: 1 + any(9),
+          },
+          { type: "create_order", ...tea() },
+          { type: "end_session" },
+        ];
+        const actions: Action[] = [
+          { type: "update_customer", name: `n${++seed}`, email: `p${any(people)}@example.com` },
+          { type: "create_reservation", ...table },
+          ...others.filter(() => any(4) === 0),
+        ];
+        return store.conversations.complete(turn, [reply("done")], now(), actions);
+      }),
     "update with contacts": async () =>
       opened(
         await store.sessions.update(

@@ -1,0 +1,51 @@
+import { HubError, toHubError } from "../../core/errors.ts";
+import { mergePatch } from "../../core/json.ts";
+import type { Done } from "../../core/receive/conversations.ts";
+import { refuseGrowth, type Session } from "../../core/sessions/session.ts";
+import type { Action } from "../../features/actions/action.ts";
+import { endTokens } from "./ratings.ts";
+import type { SessionRow, Tables } from "./tables.ts";
+
+/**
+ * Applies the actions of a bot's answer on its session: all, or none. Actions on customers, reservations and orders throw
+ * `needs_database`. An error's `details.action` is the action's place.
+ */
+export function applyActions(
+  tables: Tables,
+  row: SessionRow,
+  actions: readonly Action[],
+  now: Date,
+): Omit<Done, "session"> {
+  const changed = actions.reduce<Session>((session, action, place) => {
+    try {
+      return applied(session, action, now);
+    } catch (thrown) {
+      const { code, message } = toHubError(thrown);
+      throw new HubError(code, message, { details: { action: place }, cause: thrown });
+    }
+  }, row.session);
+  const hasEnded = actions.some(({ type }) => type === "end_session");
+  Object.assign(row.session, changed, { version: row.session.version + 1, updated_at: now });
+  const closed = hasEnded ? endTokens(tables, row.session.session_id, now) : [];
+  return { messages: [], closed };
+}
+
+function applied(session: Session, action: Action, now: Date): Session {
+  switch (action.type) {
+    case "set_language":
+      return { ...session, language: action.language };
+    case "set_data": {
+      const data = mergePatch(session.data, action.data);
+      refuseGrowth(session, { data, metadata: session.metadata });
+      return { ...session, data };
+    }
+    case "set_summary":
+      return { ...session, summary: action.summary };
+    case "end_session": {
+      const ended = session.status === "active" ? { status: "logged_out" as const, ended_at: now } : {};
+      return { ...session, ...ended, ...(action.summary !== undefined && { summary: action.summary }) };
+    }
+    default:
+      throw new HubError("needs_database", "the memory store does not keep this: give the hub a database");
+  }
+}
