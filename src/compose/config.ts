@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { HubError } from "../core/errors.ts";
+import type { LanguagePolicy } from "../core/language/policy.ts";
+import { canonicalLanguage } from "../core/language/tag.ts";
 import { type Env, isDevelopment, settingsOf } from "../core/settings.ts";
 
 const DEVELOPMENT_SECRETS: Readonly<Record<string, string>> = {
@@ -24,9 +26,11 @@ const keys = list.refine(
 );
 const onOff = z.union([z.boolean(), z.stringbool()], "must be true or false").default(true);
 const days = z.coerce.number().positive().max(36_500);
-const language = z
-  .string()
-  .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, "must be a language such as de or pt-BR");
+const language = z.string().transform((text, context) => {
+  const tag = /^[A-Za-z]{2,3}(-|$)/.test(text) ? canonicalLanguage(text) : undefined;
+  if (tag === undefined) context.addIssue("must be a language such as de or pt-BR");
+  return tag ?? z.NEVER;
+});
 
 const hubSchema = z.object({
   ENVIRONMENT: z.enum(["production", "development"]).default("production"),
@@ -59,7 +63,12 @@ const hubSchema = z.object({
     .regex(/^[A-Z]{2}$/, "must be a country as two capital letters")
     .optional(),
   DEFAULT_LANGUAGE: language.optional(),
-  LANGUAGE_MODE: z.enum(["single", "auto", "allowed"]).default("single"),
+  LANGUAGE_MODE: z
+    .string()
+    .trim()
+    .toLowerCase()
+    .pipe(z.enum(["single", "auto", "allowed"]))
+    .optional(),
   ALLOWED_LANGUAGES: list.pipe(z.array(language)),
 });
 
@@ -109,7 +118,8 @@ export interface Config {
   /** `trust`: a phone typed at a kiosk counts as verified. `verify`: it is only claimed. */
   readonly kioskPhones: "trust" | "verify";
   readonly country?: string;
-  readonly language?: string;
+  /** Which languages sessions may have. Absent: no language setting is there, and there are no rules. */
+  readonly languages?: LanguagePolicy;
   /** Settings with which the hub works, but should not in production. `/health` names them. */
   readonly shortcomings: readonly Shortcoming[];
 }
@@ -149,7 +159,7 @@ export function configOf(env: Env): Config {
     identityRetentionMs: hub.IDENTITY_RETENTION_DAYS * DAY_MS,
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
-    ...(hub.DEFAULT_LANGUAGE && { language: hub.DEFAULT_LANGUAGE }),
+    ...languagesOf(hub),
     shortcomings: shortcomingsOf(hub, backend),
   };
 }
@@ -159,6 +169,19 @@ export function adminKeysOf({ ADMIN_API_KEY: list, ...env }: Env): string[] {
   const given = typeof list === "string" ? itemsOf(list) : [];
   const wellKnown = isDevelopment(env) ? [] : Object.values(DEVELOPMENT_SECRETS);
   return given.filter((key) => !key.startsWith("hst_") && !wellKnown.includes(key));
+}
+
+/** The language that a hub with a mode and without a default speaks. */
+const FALLBACK_LANGUAGE = "en";
+
+/** The rules for languages, unless no setting of them is there. */
+function languagesOf({ DEFAULT_LANGUAGE, LANGUAGE_MODE, ALLOWED_LANGUAGES: allowed }: Hub): {
+  languages?: LanguagePolicy;
+} {
+  if (!DEFAULT_LANGUAGE && !LANGUAGE_MODE && allowed.length === 0) return {};
+  const first = DEFAULT_LANGUAGE ?? allowed[0] ?? FALLBACK_LANGUAGE;
+  const rest = allowed.filter((language) => language !== first);
+  return { languages: { mode: LANGUAGE_MODE ?? "single", languages: [first, ...new Set(rest)] } };
 }
 
 type Hub = z.infer<typeof hubSchema>;
