@@ -136,6 +136,7 @@ export function configOf(env: Env): Config {
   const supabase = attempt(problems, () => settingsOf("supabase", supabaseSchema, env));
   const hyperdrive = attempt(problems, () => settingsOf("postgres", hyperdriveSchema, env));
   const backend = hub && attempt(problems, () => backendOf(hub, { supabase, hyperdrive }));
+  const languages = hub && attempt(problems, () => languagesOf(hub));
   if (!hub || !backend || problems.length > 0) throw new HubError("misconfigured", problems.join("; "));
   return {
     keys: {
@@ -159,7 +160,7 @@ export function configOf(env: Env): Config {
     identityRetentionMs: hub.IDENTITY_RETENTION_DAYS * DAY_MS,
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
-    ...languagesOf(hub),
+    ...languages,
     shortcomings: shortcomingsOf(hub, backend),
   };
 }
@@ -174,12 +175,14 @@ export function adminKeysOf({ ADMIN_API_KEY: list, ...env }: Env): string[] {
 /** The language that a hub with a mode and without a default speaks. */
 const FALLBACK_LANGUAGE = "en";
 
-/** The rules for languages, unless no setting of them is there. */
+/** The rules for languages; none unless a setting of them is there. */
 function languagesOf({ DEFAULT_LANGUAGE, LANGUAGE_MODE, ALLOWED_LANGUAGES: allowed }: Hub): {
   languages?: LanguagePolicy;
 } {
   if (!DEFAULT_LANGUAGE && !LANGUAGE_MODE && allowed.length === 0) return {};
   const first = DEFAULT_LANGUAGE ?? allowed[0] ?? FALLBACK_LANGUAGE;
+  if (LANGUAGE_MODE === "allowed" && allowed.length === 0)
+    throw new HubError("misconfigured", "ALLOWED_LANGUAGES is missing, which LANGUAGE_MODE allowed needs");
   const rest = allowed.filter((language) => language !== first);
   return { languages: { mode: LANGUAGE_MODE ?? "single", languages: [first, ...new Set(rest)] } };
 }

@@ -34,6 +34,7 @@ const ROUTES = [
   "GET /session/restore",
   "GET /webhooks/{channel}",
   "PATCH /api/customers/{id}",
+  "POST /api/chat/language",
   "POST /api/customers",
   "POST /api/customers/{id}/merge",
   "POST /api/dead-letters/{id}/retry",
