@@ -66,47 +66,66 @@ export function addEnd(app: App, options: AppOptions): void {
     return c.json({ session: viewSession(await ended(c, token_hash, closing)) }, 200);
   });
 
-  for (const path of ["/session/signout", "/auth/logout"]) {
-    const signout = createRoute({
-      method: "post",
-      path,
-      tags: [path === "/auth/logout" ? "Identity" : "Sessions"],
-      summary: "Sign this device out",
-      description:
-        "Its token dies; the session lives on. A second call answers 200 too. With `everywhere` the session ends on every " +
-        "channel and all its tokens die, as by `/session/end`. The body may be left out.",
-      security: security.token,
-      middleware: optionalJsonBody(boundsOf(options).bodyBytes),
-      request: {
-        body: {
-          required: false,
-          content: {
-            "application/json": {
-              schema: z
-                .strictObject({ everywhere: z.boolean().optional() })
-                .openapi({ example: { everywhere: true } }),
-            },
+  const signout = createRoute({
+    method: "post",
+    path: "/session/signout",
+    tags: ["Sessions"],
+    summary: "Sign this device out",
+    description: "Its token dies; the session lives on. A second call answers 200 too.",
+    security: security.token,
+    responses: { 200: signedOutAnswer, ...problems("unauthorized") },
+  });
+  app.openapi(signout, async (c) => {
+    const token_hash = await tokenOf(c.req.raw.headers, options.keys);
+    return c.json({ signed_out: await signedOut(c, token_hash) }, 200);
+  });
+
+  const logout = createRoute({
+    method: "post",
+    path: "/auth/logout",
+    tags: ["Identity"],
+    summary: "Sign this device out, or the customer everywhere",
+    description:
+      "As `/session/signout`. With `everywhere` the session ends on every channel and all its tokens die, as by " +
+      "`/session/end`. The body may be left out.",
+    security: security.token,
+    middleware: optionalJsonBody(boundsOf(options).bodyBytes),
+    request: {
+      body: {
+        required: false,
+        content: {
+          "application/json": {
+            schema: z
+              .strictObject({ everywhere: z.boolean().optional() })
+              .openapi({ example: { everywhere: true } }),
           },
         },
       },
-      responses: {
-        200: json("Whether the token was still alive.", z.object({ signed_out: z.boolean() })),
-        ...problems("malformed", "unauthorized", "payload_too_large", "unsupported_media_type"),
-      },
-    });
-    app.openapi(signout, async (c) => {
-      const token_hash = await tokenOf(c.req.raw.headers, options.keys);
-      const { exchange } = c.var;
-      const hub = exchange.hub();
-      if (c.req.valid("json").everywhere)
-        return c.json({ signed_out: (await endedEverywhere(c, token_hash)) !== undefined }, 200);
-      const session_id = await sessionOf(hub, { token_hash });
-      const signed_out = await hub.store.sessions.signOut(token_hash, hub.now());
-      if (session_id) hub.live.publish(session_id, { type: "closed", token_hash });
-      void exchange.later(hub.cache.drop({ token_hashes: [token_hash] }));
-      return c.json({ signed_out }, 200);
-    });
-  }
+    },
+    responses: {
+      200: signedOutAnswer,
+      ...problems("malformed", "unauthorized", "payload_too_large", "unsupported_media_type"),
+    },
+  });
+  app.openapi(logout, async (c) => {
+    const token_hash = await tokenOf(c.req.raw.headers, options.keys);
+    const { everywhere } = c.req.valid("json");
+    const signed_out = everywhere ? await endedEverywhere(c, token_hash) : await signedOut(c, token_hash);
+    return c.json({ signed_out }, 200);
+  });
+}
+
+const signedOutAnswer = json("Whether the token was still alive.", z.object({ signed_out: z.boolean() }));
+
+/** Ends the token of one device, and closes its connections. False if the token was not alive. */
+async function signedOut(c: HttpContext, token_hash: string): Promise<boolean> {
+  const { exchange } = c.var;
+  const hub = exchange.hub();
+  const session_id = await sessionOf(hub, { token_hash });
+  const signed_out = await hub.store.sessions.signOut(token_hash, hub.now());
+  if (session_id) hub.live.publish(session_id, { type: "closed", token_hash });
+  void exchange.later(hub.cache.drop({ token_hashes: [token_hash] }));
+  return signed_out;
 }
 
 /** Ends the session of a token on every channel, and closes its connections. Throws as `Sessions.end`. */
@@ -124,12 +143,13 @@ async function ended(c: HttpContext, token_hash: string, closing: Closing): Prom
   return session;
 }
 
-/** As `ended`. Undefined where the token opens no session any more. */
-async function endedEverywhere(c: HttpContext, token_hash: string): Promise<Session | undefined> {
+/** As `ended`. False if the token opens no session any more. */
+async function endedEverywhere(c: HttpContext, token_hash: string): Promise<boolean> {
   try {
-    return await ended(c, token_hash, {});
+    await ended(c, token_hash, {});
+    return true;
   } catch (error) {
-    if (isOver(error)) return undefined;
+    if (isOver(error)) return false;
     throw error;
   }
 }
