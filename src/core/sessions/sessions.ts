@@ -51,7 +51,10 @@ export interface SessionFilter {
   readonly channel?: string;
   readonly customer_id?: string;
   readonly active_since?: Date;
-  /** A part, in any case of letters, of its id, summary or feedback, or of its customer's identities or `customer_id`. */
+  /**
+   * A part, in any case of letters, of its id, summary or feedback, or of its customer's identities, names or
+   * `customer_id`.
+   */
   readonly q?: string;
 }
 
