@@ -94,11 +94,13 @@ language plpgsql volatile as $$
 declare
   v_event jsonb;
   s public.sessions;
+  m public.messages;
 begin
   select * into s from public.sessions where session_id = p_session;
   case p_action ->> 'type'
     when 'set_language' then
-      perform hub.patch_session(s, null, null, p_action ->> 'language');
+      m := hub.set_language(p_session, p_action ->> 'language', c);
+      return case when m.message_id is not null then hub.message_json(m) end;
     when 'set_data' then
       perform hub.patch_session(s, p_action -> 'data', null, null);
     when 'set_summary' then
@@ -119,8 +121,9 @@ begin
 end
 $$;
 
--- Applies the actions of a bot's answer to a turn, in order, before its replies, p_replies in number, are added. Returns {messages: its events, as they are in the history now, session, closed:
--- hashes of tokens that died, last_seq}. A refusal's details gain action, the place of the refused one, and nothing is saved.
+-- Applies the actions of a bot's answer to a turn, in order, before its replies, p_replies in number, are added. Returns
+-- {messages: what they added to the history, session, closed: hashes of tokens that died, last_seq}. A refusal's details gain
+-- action, the place of the refused one, and nothing is saved.
 create or replace function hub.apply_actions(t public.turns, p_actions jsonb, p_replies integer, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -144,7 +147,9 @@ begin
     end if;
   end loop;
   update public.sessions
-    set version = version + case when p_actions @? '$[*].type ? (@ starts with "set_" || @ == "end_session")' then 1 else 0 end,
+    -- hub.set_language has moved the version itself.
+    set version = version
+          + case when p_actions @? '$[*].type ? (@ == "set_data" || @ == "set_summary" || @ == "end_session")' then 1 else 0 end,
         updated_at = greatest(updated_at, c.now)
     where session_id = t.session_id
     returning * into s;

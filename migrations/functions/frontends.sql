@@ -53,7 +53,7 @@ begin
 end
 $$;
 
--- Applies merge patches to a session's documents, and sets its language. Refuses payload_too_large.
+-- Applies merge patches to a session's documents, and sets its language, which is permitted. Refuses payload_too_large.
 create or replace function hub.patch_session(s public.sessions, p_data jsonb, p_metadata jsonb, p_language text) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -63,7 +63,8 @@ begin
   update public.sessions
     set data = case when p_data is null then data else hub.merge_patch(data, p_data) end,
         metadata = case when p_metadata is null then metadata else hub.merge_patch(metadata, p_metadata) end,
-        language = coalesce(p_language, language)
+        language = coalesce(p_language, language),
+        language_by = case when p_language is null then language_by else 'chosen' end
     where session_id = s.session_id
     returning * into s;
   perform hub.learn_contact(s.customer_key, p_metadata);
@@ -207,10 +208,10 @@ $$;
 
 -- Applies merge patches and the other changes, stores a message, and slides the session. By a token the message is
 -- stored on the token's own channel.
--- p: {now, ttl_ms, ..., token_hash | session_id, data, metadata, language, channel, customer_id, if_version, message:
+-- p: {now, ttl_ms, ..., token_hash | session_id, data, metadata, language, languages, channel, customer_id, if_version, message:
 -- {external_id, direction, role, author, kind, text, content, status}}. Returns as hub_start. Refuses
 -- session_not_found, session_expired, version_conflict, forbidden (a message by a token on another channel than its
--- own) and payload_too_large.
+-- own), language_not_allowed with {languages}, and payload_too_large.
 create or replace function public.hub_update(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -237,7 +238,8 @@ begin
   end if;
   s := hub.touch(s, v_channel, c);
   if p ? 'data' or p ? 'metadata' or p ? 'language' then
-    s := hub.patch_session(s, p -> 'data', p -> 'metadata', p ->> 'language');
+    s := hub.patch_session(
+      s, p -> 'data', p -> 'metadata', hub.chosen_language(s.customer_key, p ->> 'language', c));
   end if;
   if p ?| '{data,metadata,language,customer_id}'::text[] then
     update public.sessions set version = version + 1 where session_id = s.session_id returning * into s;

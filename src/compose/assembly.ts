@@ -65,6 +65,7 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
     shortcomings: config?.shortcomings ?? [],
     ...(rooms && { rooms }),
     ...(config?.country && { country: config.country }),
+    ...(config?.languages && { languages: config.languages }),
     ...(config && { kioskPhones: config.kioskPhones }),
     limiters: limitersOf(env, log),
     ...(misconfigured && { misconfigured }),

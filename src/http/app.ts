@@ -42,6 +42,7 @@ import { addEnd } from "./sessions/end.ts";
 import { addFind } from "./sessions/find.ts";
 import { addRate } from "./sessions/rate.ts";
 import { addRestore } from "./sessions/restore.ts";
+import { addSetLanguage } from "./sessions/set-language.ts";
 import { addStart } from "./sessions/start.ts";
 import { addUpdate } from "./sessions/update.ts";
 import { refuseUnknown } from "./strict.ts";
@@ -94,6 +95,7 @@ export function createApp(options: AppOptions): App {
   addStart(app, options);
   addRestore(app, options);
   addUpdate(app, options);
+  addSetLanguage(app, options);
   addEnd(app, options);
   addRate(app, options);
   addVerify(app, options);

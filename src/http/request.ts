@@ -1,6 +1,7 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Hub } from "../core/hub.ts";
+import type { LanguagePolicy } from "../core/language/policy.ts";
 import type { Log } from "../core/log.ts";
 import type { Keys } from "./auth.ts";
 import type { RateLimiters } from "./rate-limits.ts";
@@ -32,6 +33,8 @@ export interface AppOptions {
   readonly callerMessage?: z.ZodType;
   /** The country of phones without a prefix, as two capital letters. */
   readonly country?: string;
+  /** Which languages sessions may have. Absent: any. */
+  readonly languages?: LanguagePolicy;
   /** `trust`: a phone typed at a kiosk counts as verified. `verify`, the default: it is only claimed. */
   readonly kioskPhones?: "trust" | "verify";
   readonly limiters?: RateLimiters;

@@ -130,6 +130,7 @@ describe("five hundred refusals write nothing", () => {
   test.for([
     ["/session/link", undefined],
     ["/session/update", { message: "Hello" }],
+    ["/api/chat/language", { language: "hi" }],
     ["/webhooks/web", { external_id: "1", text: "Hello" }],
     ["/auth/signup", { password }],
     ["/session/signout", undefined],

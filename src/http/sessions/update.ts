@@ -12,6 +12,7 @@ import { type App, type AppOptions, boundsOf, channelName, type HttpContext } fr
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
 import { customerId, identitiesIn, identityBody, isUntrusted, refuseCustomerId } from "./identities.ts";
+import { languageTag } from "./languages.ts";
 import { counted } from "./lookups.ts";
 import { conflicts, present } from "./present.ts";
 
@@ -26,11 +27,6 @@ const messageSchema = z.union([
   }),
 ]);
 
-const languageSchema = z
-  .string()
-  .max(35)
-  .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, "must be a language tag such as de or pt-BR");
-
 /** Registers `POST /session/update`: changes a frontend's own session, or for a trusted caller any session. */
 export function addUpdate(app: App, options: AppOptions): void {
   const bounds = boundsOf(options);
@@ -39,7 +35,7 @@ export function addUpdate(app: App, options: AppOptions): void {
     metadata: documentSchema.optional(),
     message: messageSchema.optional(),
     channel: channelName(options).optional(),
-    language: languageSchema.optional(),
+    language: languageTag.optional(),
     customer_id: customerId.optional().openapi({
       description:
         "The shop's own id of the customer, to be saved; only with an API key. With a key and nothing else that names a " +
@@ -74,6 +70,7 @@ export function addUpdate(app: App, options: AppOptions): void {
         "malformed",
         "unauthorized",
         "forbidden",
+        "language_not_allowed",
         "verification_required",
         "session_not_found",
         "session_expired",
@@ -120,7 +117,12 @@ interface Target {
 }
 
 /** The session to change, and the `customer_id` to set. */
-async function targetOf(c: HttpContext, caller: Caller, body: Body, options: AppOptions): Promise<Target> {
+export async function targetOf(
+  c: HttpContext,
+  caller: Caller,
+  body: Body,
+  options: AppOptions,
+): Promise<Target> {
   const { session_id } = body;
   const customer_id = body.customer_id === undefined ? undefined : String(body.customer_id);
   const identities = identitiesIn(body, options.country);

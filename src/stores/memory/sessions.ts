@@ -8,6 +8,7 @@ import { claim, refuseClaim } from "./claims.ts";
 import { nameCustomer, noteConflict } from "./customer-ids.ts";
 import { activeOf, byAge, customerCalled, documentOf, seenActive, sessionsOf } from "./customers.ts";
 import { identityRow } from "./identities.ts";
+import { chosenLanguage, switchLanguage } from "./languages.ts";
 import { addMessage } from "./messages.ts";
 import {
   findLive,
@@ -90,6 +91,7 @@ export function memorySessions(tables: Tables): Sessions {
         throw new HubError("version_conflict", `the session is at version ${asked.session.version}`);
       const isDevices = message !== undefined && "token_hash" in of;
       const channel = isDevices ? ownChannel(tables, of.token_hash, changes.channel) : changes.channel;
+      const chosen = language && chosenLanguage(tables, asked.customer, language);
       refuseGrowth(asked.session, patched(asked.session, changes));
       useDevice(tables, of, now);
       const { row, isConflict } =
@@ -100,10 +102,19 @@ export function memorySessions(tables: Tables): Sessions {
       touch(tables, row, channel, now);
       Object.assign(session, patched(session, changes));
       if (isConflict) noteConflict(tables, row, customer_id!);
-      if (language !== undefined) session.language = language;
+      if (chosen !== undefined) Object.assign(session, { language: chosen });
+      if (chosen !== undefined) row.language_by = "chosen";
       if (data || metadata || language !== undefined || customer_id !== undefined) session.version += 1;
       if (message) addReported(tables, row, message, channel ?? session.channel, now);
       return { ...documentOf(row), ...takeEffects(tables) };
+    },
+
+    async setLanguage(of, language, now) {
+      const row = findLive(tables, of, now);
+      chosenLanguage(tables, row.customer, language);
+      touch(tables, row, undefined, now);
+      const message = switchLanguage(tables, row, language, now);
+      return { session: documentOf(row), ...(message && { message: copy(message) }) };
     },
 
     async end(token_hash, now, closing) {

@@ -26,6 +26,13 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
       };
       return toOpened(await ask("hub_update", { now, ...changing, ...of, ...changes, message: reported }));
     },
+    async setLanguage(of, chosen, now) {
+      const { session, message } = await ask("hub_set_language", { now, ...people, ...of, chosen });
+      return {
+        session: toSession(session as Row),
+        ...(message != null && { message: toMessage(message as Row) }),
+      };
+    },
     async end(token_hash, now, closing) {
       const { session, token_hashes } = await ask("hub_end", { now, kiosk_idle_ms, token_hash, ...closing });
       return { session: toSession(session as Row), token_hashes: token_hashes as string[] };
