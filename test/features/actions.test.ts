@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Turn } from "../../src/core/answer/turn.ts";
 import type { Store } from "../../src/core/store.ts";
+import { textIn } from "../../src/core/texts/text-in.ts";
 import type { Action } from "../../src/features/actions/action.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
@@ -196,14 +197,16 @@ describe.each(transports)("the actions of a bot's answer, in %s", (_name, call) 
       { type: "set_data", data: { step: null, last_recommended_skus: ["tea"] } },
       { type: "set_summary", summary: "Tea" },
     ]);
-    expect(done).toMatchObject({ messages: [], closed: [] });
+    const said = { role: "system", text: textIn("hi", "language_set"), channel: "whatsapp" };
+    expect(done).toMatchObject({ messages: [said], closed: [] });
+    expect(await store.history(session_id)).toMatchObject([{}, said, { text: "Done" }]);
     const [session] = await store.sessions.find({ session_id }, minute(2));
     expect(session).toEqual(done!.session);
     expect(session).toMatchObject({
       language: "hi",
       data: { cart: [1], last_recommended_skus: ["tea"] },
       summary: "Tea",
-      version: version + 2,
+      version: version + 3,
     });
   });
 
@@ -292,7 +295,7 @@ describe("the actions of a bot's answer, in memory", () => {
       { type: "end_session", summary: "Tea" },
     ]);
     expect(done).toMatchObject({
-      messages: [],
+      messages: [{ role: "system", text: textIn("hi", "language_set") }],
       closed: [token_hash],
       session: {
         status: "logged_out",
