@@ -28,7 +28,8 @@ begin
       s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) and k.profile = hub.profile_with(k.profile, p_item) as fresh,
       s.status = 'active' and s.customer_key = i.customer_key and s.version = o.version as fits,
       s.language_by is null and k.plan = 'premium' and p_item ? 'language' as undecided,
-      h.held || hub.shown_customer(k) as customer
+      case when k.customer_id is null and k.preferred_language is null and k.plan = 'basic' then h.held
+        else h.held || hub.shown_customer(k) end as customer
     into v_held
     from public.identities i
       join public.sessions o on o.customer_key = i.customer_key and o.status = 'active'

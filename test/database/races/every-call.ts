@@ -198,6 +198,12 @@ export function everyCall(store: Store, people: number, random: () => number): R
           now(),
         ),
       ),
+    "set a language": () =>
+      store.sessions.setLanguage(
+        { session_id: one(sessions, crypto.randomUUID()) },
+        one(["hi", "es", "fr"], "en"),
+        now(),
+      ),
     end: () => store.sessions.end(token(), now()),
     "sign out": () => store.sessions.signOut(token(), now()),
     "confirm a code": async () => {
