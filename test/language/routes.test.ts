@@ -56,6 +56,13 @@ describe("a customer's message", () => {
     expect(await languageOf(hub, `phone=%2B${PHONE.slice(1)}`)).toBe("hi");
   });
 
+  test("of a returning customer is answered in the language that they prefer", async () => {
+    const hub = hubWith();
+    await describeCustomer(hub, { plan: "premium", preferred_language: "hi", name: "Anna" });
+    await onWhatsApp(hub, PHONE, "Hello");
+    expect(hub.sent.at(-1)!.text).toMatch(/^नमस्ते Anna! /);
+  });
+
   test("that a frontend reports decides too, and one that a bot wrote does not", async () => {
     const hub = hubWith();
     await describeCustomer(hub, { plan: "premium" });
