@@ -172,7 +172,8 @@ end
 $$;
 
 -- Adds a message that a frontend reports to a session, unless it is stored already. The caller holds the session.
--- p_message: {external_id, direction, role, author, kind, text, content, status}.
+-- p_message: {external_id, direction, role, author, kind, text, content, status, language}; language is the tag that a
+-- customer's words show.
 create or replace function hub.add_reported(s public.sessions, p_message jsonb, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 begin
@@ -189,6 +190,10 @@ begin
     returning * into s;
   perform hub.add_message(
     s.session_id, s.last_seq, p_message || jsonb_build_object('channel', coalesce(p_channel, s.channel)), c.now);
+  if s.language_by is null and p_message ->> 'language' is not null then
+    perform hub.decide_language(s.session_id, p_message ->> 'language', c);
+    select x.* into s from public.sessions x where session_id = s.session_id;
+  end if;
   return s;
 end
 $$;
@@ -209,7 +214,7 @@ $$;
 -- Applies merge patches and the other changes, stores a message, and slides the session. By a token the message is
 -- stored on the token's own channel.
 -- p: {now, ttl_ms, ..., token_hash | session_id, data, metadata, language, languages, channel, customer_id, if_version, message:
--- {external_id, direction, role, author, kind, text, content, status}}. Returns as hub_start. Refuses
+-- {external_id, direction, role, author, kind, text, content, status, language}}. Returns as hub_start. Refuses
 -- session_not_found, session_expired, version_conflict, forbidden (a message by a token on another channel than its
 -- own), language_not_allowed with {languages}, and payload_too_large.
 create or replace function public.hub_update(p jsonb) returns jsonb

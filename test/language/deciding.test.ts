@@ -143,6 +143,18 @@ describe.each(stores)("the language of a session, in %s", (_name, open) => {
     }
   });
 
+  test("is decided by a customer's message that a frontend reports, and by no bot's", async () => {
+    await premium();
+    const { session_id } = await write("w1");
+    const report = (external_id: string, role: "user" | "assistant", language?: string) => {
+      const message = { text: "x", role, external_id, ...(language && { language }) };
+      return desk.store.sessions.update({ session_id }, { message }, minute(1));
+    };
+    expect((await report("u1", "assistant")).language).toBe("en");
+    expect(await report("u2", "user", "hi")).toMatchObject({ language: "hi", version: 2, message_count: 4 });
+    expect((await report("u3", "user", "fr")).language).toBe("hi");
+  });
+
   test("is not changed by a message that is delivered again", async () => {
     await premium();
     const hindi = { language: "hi" };

@@ -56,6 +56,26 @@ describe("a customer's message", () => {
     expect(await languageOf(hub, `phone=%2B${PHONE.slice(1)}`)).toBe("hi");
   });
 
+  test("of a returning customer is answered in the language that they prefer", async () => {
+    const hub = hubWith();
+    await describeCustomer(hub, { plan: "premium", preferred_language: "hi", name: "Anna" });
+    await onWhatsApp(hub, PHONE, "Hello");
+    expect(hub.sent.at(-1)!.text).toMatch(/^नमस्ते Anna! /);
+  });
+
+  test("that a frontend reports decides too, and one that a bot wrote does not", async () => {
+    const hub = hubWith();
+    await describeCustomer(hub, { plan: "premium" });
+    const { id } = await begin(hub, { channel: "web", phone: PHONE }, keys.web);
+    const report = async (role: string) => {
+      const message = { text: "नमस्ते, मुझे टेबल चाहिए", role };
+      const { body } = await call(hub, "/session/update", post({ session_id: id, message }, keys.web));
+      return body.session.language as string;
+    };
+    expect(await report("assistant")).toBe("en");
+    expect(await report("user")).toBe("hi");
+  });
+
   test("decides nothing for a customer of the plan basic", async () => {
     const hub = hubWith();
     await onWhatsApp(hub, PHONE, "नमस्ते, मुझे टेबल चाहिए");

@@ -10,7 +10,14 @@ const NAMES = Object.keys(CATALOGUE.en) as (keyof Texts)[];
 /** The arguments of an ICU message: `{name}` and `{name, plural, …}`. */
 const argumentsOf = (message: string) =>
   [...new Set([...message.matchAll(/\{(\w+)[},]/g)].map(([, name]) => name))].sort();
-const values = { minutes: 10, code: "123456", identity: "…1002", channels: "web", language: "de" };
+const values = {
+  name: "Anna",
+  minutes: 10,
+  code: "123456",
+  identity: "…1002",
+  channels: "web",
+  language: "de",
+};
 
 test("the catalogue has the languages that the hub names, and no other", () => {
   expect(Object.keys(CATALOGUE).sort()).toEqual([...TEXT_LANGUAGES].sort());

@@ -3,16 +3,25 @@ import { detectLanguage } from "./detect.ts";
 import type { LanguagePolicy } from "./policy.ts";
 
 /**
- * A message with the language that its words show, where messages may decide. The words of a link, of a forwarded message
- * and of an event show nothing. The store knows whether the session has decided one, and what its customer's plan permits.
+ * The language that a customer's words show, where messages may decide. The store knows whether the session has decided
+ * one, and what its customer's plan permits.
  */
+export async function shownLanguage(
+  policy: LanguagePolicy | undefined,
+  text: string,
+  hint?: string,
+): Promise<string | undefined> {
+  return policy && policy.mode !== "single" ? detectLanguage(text, hint) : undefined;
+}
+
+/** A message with the language that it shows. A link, a forwarded message and an event show none. */
 export async function withLanguage(
   policy: LanguagePolicy | undefined,
   item: InboundEvent,
 ): Promise<InboundEvent> {
-  if (!policy || policy.mode === "single" || item.type !== "message") return item;
+  if (item.type !== "message") return item;
   const { content, profile, link_hash } = item.message;
   if (content.kind !== "text" || content.context?.forwarded || link_hash !== undefined) return item;
-  const language = await detectLanguage(content.text, profile?.language);
+  const language = await shownLanguage(policy, content.text, profile?.language);
   return language === undefined ? item : { ...item, message: { ...item.message, language } };
 }

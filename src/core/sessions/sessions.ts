@@ -32,6 +32,8 @@ export interface SessionChanges {
     readonly external_id?: string;
     /** See `Message.author`. */
     readonly author?: string;
+    /** As `InboundMessage.language`. */
+    readonly language?: string;
   };
   /** `update` throws `version_conflict` unless this is the session's version. */
   readonly if_version?: number;

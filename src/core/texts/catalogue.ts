@@ -22,6 +22,8 @@ export interface Texts {
   readonly language_set_other: string;
   /** A message with a one-time code, for platforms without a format of their own for codes. */
   readonly code: string;
+  /** How the echo bot greets a customer whose name is known. */
+  readonly greeting: string;
 }
 
 const en: Texts = {
@@ -36,6 +38,7 @@ const en: Texts = {
   language_set: "This conversation goes on in English.",
   language_set_other: "The language of this conversation is now {language}.",
   code: "{code} is your code. It is valid for {minutes, plural, one {# minute} other {# minutes}}. Give it to nobody: we never ask for it.",
+  greeting: "Hello {name}!",
 };
 
 const hi: Texts = {
@@ -48,6 +51,7 @@ const hi: Texts = {
   language_set: "यह बातचीत अब हिन्दी में आगे बढ़ेगी।",
   language_set_other: "इस बातचीत की भाषा अब {language} है।",
   code: "{code} आपका कोड है। यह {minutes, plural, one {# मिनट} other {# मिनट}} तक मान्य है। इसे किसी को न दें: हम इसे कभी नहीं माँगते।",
+  greeting: "नमस्ते {name}!",
 };
 
 const es: Texts = {
@@ -60,6 +64,7 @@ const es: Texts = {
   language_set: "Esta conversación continúa en español.",
   language_set_other: "El idioma de esta conversación es ahora {language}.",
   code: "{code} es su código. Vale {minutes, plural, one {# minuto} many {# de minutos} other {# minutos}}. No se lo dé a nadie: nunca lo pedimos.",
+  greeting: "¡Hola, {name}!",
 };
 
 const ar: Texts = {
@@ -72,6 +77,7 @@ const ar: Texts = {
   language_set: "تستمر هذه المحادثة باللغة العربية.",
   language_set_other: "لغة هذه المحادثة الآن هي {language}.",
   code: "{code} هو رمزك. يصلح لمدة {minutes, plural, zero {# دقيقة} one {دقيقة واحدة} two {دقيقتين} few {# دقائق} many {# دقيقة} other {# دقيقة}}. لا تعطه لأحد: نحن لا نطلبه أبدًا.",
+  greeting: "مرحبًا {name}!",
 };
 
 const pt: Texts = {
@@ -84,6 +90,7 @@ const pt: Texts = {
   language_set: "Esta conversa continua em português.",
   language_set_other: "O idioma desta conversa agora é {language}.",
   code: "{code} é o seu código. Ele vale por {minutes, plural, one {# minuto} many {# de minutos} other {# minutos}}. Não o dê a ninguém: nós nunca o pedimos.",
+  greeting: "Olá, {name}!",
 };
 
 const fr: Texts = {
@@ -98,6 +105,7 @@ const fr: Texts = {
   language_set: "Cette conversation continue en français.",
   language_set_other: "La langue de cette conversation est maintenant {language}.",
   code: "{code} est votre code. Il est valable {minutes, plural, one {# minute} many {# de minutes} other {# minutes}}. Ne le donnez à personne : nous ne le demandons jamais.",
+  greeting: "Bonjour {name} !",
 };
 
 const id: Texts = {
@@ -110,6 +118,7 @@ const id: Texts = {
   language_set: "Percakapan ini berlanjut dalam bahasa Indonesia.",
   language_set_other: "Bahasa percakapan ini sekarang {language}.",
   code: "{code} adalah kode Anda. Berlaku {minutes, plural, other {# menit}}. Jangan berikan kepada siapa pun: kami tidak pernah memintanya.",
+  greeting: "Halo {name}!",
 };
 
 /** The texts by language. To add a language, add its texts, its line here and its tag to `TEXT_LANGUAGES`. */

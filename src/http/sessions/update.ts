@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
+import { shownLanguage } from "../../core/language/with-language.ts";
 import { opened } from "../../core/receive/effects.ts";
 import type { SessionRef } from "../../core/sessions/session.ts";
 import type { SessionChanges, SessionQuery } from "../../core/sessions/sessions.ts";
@@ -86,7 +87,8 @@ export function addUpdate(app: App, options: AppOptions): void {
     const body = c.req.valid("json");
     const if_version = versionOf(c.req.valid("header"));
     const target = await targetOf(c, caller, body, options);
-    const message = body.message === undefined ? undefined : messageOf(body.message, caller);
+    const message =
+      body.message === undefined ? undefined : await shown(messageOf(body.message, caller), options);
     const { channel } = body;
     if (channel) c.var.exchange.facts.channel = channel;
     const changes: SessionChanges = {
@@ -159,11 +161,16 @@ async function activeSession(c: HttpContext, who: SessionQuery): Promise<Session
   return { session_id: active.session_id };
 }
 
+type Reported = NonNullable<SessionChanges["message"]>;
+
+/** A customer's message with the language that its words show. */
+async function shown(message: Reported, { languages }: AppOptions): Promise<Reported> {
+  const language = message.role === "user" ? await shownLanguage(languages, message.text) : undefined;
+  return { ...message, ...(language !== undefined && { language }) };
+}
+
 /** The message to save. Throws `forbidden` for a message of the role `assistant` without an API key. */
-function messageOf(
-  given: z.output<typeof messageSchema>,
-  { token_hash, actor }: Caller,
-): NonNullable<SessionChanges["message"]> {
+function messageOf(given: z.output<typeof messageSchema>, { token_hash, actor }: Caller): Reported {
   const { text, role, external_id } =
     typeof given === "string" ? { text: given, role: "user" as const, external_id: undefined } : given;
   if (role === "assistant" && actor === undefined)

@@ -8,7 +8,7 @@ import { claim, refuseClaim } from "./claims.ts";
 import { nameCustomer, noteConflict } from "./customer-ids.ts";
 import { activeOf, byAge, customerCalled, documentOf, seenActive, sessionsOf } from "./customers.ts";
 import { identityRow } from "./identities.ts";
-import { chosenLanguage, switchLanguage } from "./languages.ts";
+import { chosenLanguage, decideLanguage, switchLanguage } from "./languages.ts";
 import { addMessage } from "./messages.ts";
 import {
   findLive,
@@ -270,6 +270,7 @@ function addReported(
       : { direction: "outbound" as const, status: "sent" as const };
   const content = { kind: "text", text } as const;
   addMessage(tables, row, { channel, external_id, role, author, ...side, content }, now);
+  decideLanguage(tables, row, reported.language);
 }
 
 /** The state of a message's turn. Undefined when the turn is done, or when the message has none. */

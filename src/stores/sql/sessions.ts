@@ -22,6 +22,7 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
         external_id: message.external_id,
         role: message.role,
         author: message.author,
+        language: message.language,
         ...(message.role === "user" ? { direction: "inbound" } : { direction: "outbound", status: "sent" }),
       };
       return toOpened(await ask("hub_update", { now, ...changing, ...of, ...changes, message: reported }));
