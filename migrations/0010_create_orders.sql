@@ -83,6 +83,11 @@ create table public.calendar_feeds (
 
 comment on table public.calendar_feeds is 'Addresses under which calendar programs read the reservations.';
 
+-- A bot that ends a session mostly says goodbye: a page reads that once more with the token that has ended.
+alter table public.ended_tokens add column readable_until timestamptz;
+
+comment on column public.ended_tokens.readable_until is 'Until then it reads the messages of a session that its bot has ended.';
+
 alter table public.reservations enable row level security;
 alter table public.orders enable row level security;
 alter table public.idempotency_keys enable row level security;

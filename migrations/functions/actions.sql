@@ -19,10 +19,11 @@ end
 $$;
 
 -- Applies an action on a reservation or an order. Returns its event's fields, null when nothing changed. Refuses not_found for a booking
--- that is not the customer's, illegal_transition and order_conflict.
+-- that is not the customer's (before a proof: not the session's), illegal_transition and order_conflict.
 create or replace function hub.book(p_action jsonb, s public.sessions, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
+  v_is_somebody constant boolean := hub.is_somebody(hub.held_identities(s.customer_key));
   v_order record;
   r public.reservations;
   n public.reservations;
@@ -38,6 +39,7 @@ begin
     when 'update_reservation' then
       select * into r from public.reservations
         where reservation_id = (p_action ->> 'reservation_id')::uuid and customer_key = s.customer_key
+          and (v_is_somebody or hub.follow(session_id) = s.session_id)
         for update;
       if r.reservation_id is null then
         perform hub.refuse('not_found');
@@ -46,7 +48,10 @@ begin
       return case when n.version > r.version then
         hub.reservation_event(hub.booking_event('reservation', r.status, n.status), n) end;
     else
-      select * into o from public.orders where order_id = p_action ->> 'order_id' and customer_key = s.customer_key for update;
+      select * into o from public.orders
+        where order_id = p_action ->> 'order_id' and customer_key = s.customer_key
+          and (v_is_somebody or hub.follow(session_id) = s.session_id)
+        for update;
       if o.order_key is null then
         perform hub.refuse('not_found');
       end if;
@@ -114,6 +119,7 @@ begin
             ended_at = case when status = 'active' then c.now else ended_at end
         where session_id = p_session;
       perform hub.add_effect('closed', hub.end_tokens(p_session, c.now));
+      update public.ended_tokens set readable_until = c.now + hub.goodbye_lives() where session_id = p_session;
     else
       v_event := hub.book(p_action, s, c);
   end case;

@@ -61,6 +61,10 @@ language sql immutable parallel safe as $$ select interval '24 hours' $$;
 create or replace function hub.idempotency_lives() returns interval
 language sql immutable parallel safe as $$ select interval '24 hours' $$;
 
+-- How long the tokens of a session that its bot has ended still read its messages.
+create or replace function hub.goodbye_lives() returns interval
+language sql immutable parallel safe as $$ select interval '2 minutes' $$;
+
 -- All constants of this file, by name. Durations are in milliseconds.
 create or replace function hub.constants() returns jsonb
 language sql stable as $$
@@ -78,6 +82,7 @@ language sql stable as $$
     'dead_letter_days', hub.dead_letter_days(),
     'found_sessions', hub.found_sessions(),
     'rating_changes_ms', extract(epoch from hub.rating_changes_for()) * 1000,
+    'goodbye_ms', extract(epoch from hub.goodbye_lives()) * 1000,
     'idempotency_ms', extract(epoch from hub.idempotency_lives()) * 1000,
     'thread_bytes', hub.thread_bytes(),
     'expired_thread_days', hub.expired_thread_days(),

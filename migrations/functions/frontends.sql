@@ -292,7 +292,8 @@ language sql stable as $$
   limit 1
 $$;
 
--- Messages after a cursor, in order. A session_id finds a session in any state, a token only an active one. p: {now,
+-- Messages after a cursor, in order. A session_id finds a session in any state, a token an active one, or one that a bot has ended a
+-- moment ago. p: {now,
 -- kiosk_idle_ms, token_hash | session_id, after, limit}. Returns {session_id, messages, more}. A customer's message has
 -- its turn until that is done. Refuses session_not_found and session_expired.
 create or replace function public.hub_messages(p jsonb) returns jsonb
@@ -300,13 +301,20 @@ language plpgsql stable security definer set search_path = '' as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_limit constant integer := (p ->> 'limit')::int;
+  v_goodbye boolean := false;
   v_messages jsonb;
   s public.sessions;
 begin
   select * into s from public.sessions where session_id = hub.follow(
     case when p ? 'token_hash' then hub.token_session(p ->> 'token_hash', c) else (p ->> 'session_id')::uuid end);
+  if s.session_id is null and p ? 'token_hash' then
+    s := hub.session_of_goodbye(p ->> 'token_hash', c.now);
+    v_goodbye := s.session_id is not null;
+  end if;
   if s.session_id is null then
     perform hub.refuse('session_not_found');
+  elsif v_goodbye then
+    null;
   elsif p ? 'token_hash' and (s.status = 'expired' or (s.status = 'active' and s.expires_at <= c.now)) then
     perform hub.refuse('session_expired');
   elsif p ? 'token_hash' and s.status <> 'active' then

@@ -7,6 +7,13 @@ language sql stable as $$
   where token_hash = p_token_hash and (channel <> 'kiosk' or c.kiosk_idle is null or last_used_at + c.kiosk_idle > c.now)
 $$;
 
+-- The session that a bot has ended a moment ago, by one of its tokens. Null when there is none.
+create or replace function hub.session_of_goodbye(p_token_hash text, p_now timestamptz) returns public.sessions
+language sql stable as $$
+  select s.* from public.ended_tokens t join public.sessions s on s.session_id = t.session_id
+  where t.token_hash = p_token_hash and t.readable_until > p_now and s.status = 'logged_out'
+$$;
+
 -- The active session that a token or an id stands for, with its row locked. The use of the token is recorded. With
 -- p_then the context's instant is an earlier one, and a session that was marked as expired since counts as active until
 -- its expiry. Refuses session_not_found and session_expired.

@@ -7,6 +7,7 @@ import { STATUS_LADDER } from "../../src/core/messages/message.ts";
 import { HISTOGRAM_BOUNDS_MS } from "../../src/core/operations.ts";
 import { RATING_CHANGES_MS } from "../../src/core/sessions/rating.ts";
 import { DOCUMENT_BYTES, MOST_FOUND } from "../../src/core/sessions/session.ts";
+import { GOODBYE_MS } from "../../src/core/sessions/sessions.ts";
 import { DEAD_LETTER_DAYS, ERASED_DAYS } from "../../src/core/sweep/housekeeping.ts";
 import { EXPIRED_THREAD_DAYS, THREAD_BYTES } from "../../src/features/threads/thread.ts";
 import { IDEMPOTENCY_MS } from "../../src/http/idempotency.ts";
@@ -33,6 +34,7 @@ test("numbers and rules that the database and TypeScript both have are the same"
     dead_letter_days: DEAD_LETTER_DAYS,
     found_sessions: MOST_FOUND,
     rating_changes_ms: RATING_CHANGES_MS,
+    goodbye_ms: GOODBYE_MS,
     idempotency_ms: IDEMPOTENCY_MS,
     thread_bytes: THREAD_BYTES,
     expired_thread_days: EXPIRED_THREAD_DAYS,

@@ -188,6 +188,22 @@ describe.each(transports)("the actions of a bot's answer, in %s", (_name, call) 
     expect((await ordersOf())[0]!.status).toBe("pending");
   });
 
+  test("touch only their own session's before a proof: another person may have used the browser before", async () => {
+    const visitor = { visitor_id: "shared browser" };
+    const first = await store.ask(said("web", visitor, "v1"), minute(0));
+    await answer(first, [tea]);
+    const token_hash = hash(1);
+    await store.sessions.start({ identities: visitor, channel: "web", token_hash }, minute(1));
+    await store.sessions.end(token_hash, minute(2));
+    const next = await store.ask(said("web", visitor, "v2"), minute(3));
+    expect(next.session.previous_session_id).toBe(first.session.session_id);
+    const cancel: Action = { type: "update_order", order_id: "A-1", status: "cancelled" };
+    await expect(answer(next, [cancel], 4)).rejects.toMatchObject({
+      code: "not_found",
+      details: { action: 0 },
+    });
+  });
+
   test("set the language, the data and the summary of the session, each once", async () => {
     const turn = await ask();
     const { session_id, version } = turn.session;
@@ -228,6 +244,9 @@ describe.each(transports)("the actions of a bot's answer, in %s", (_name, call) 
     await expect(store.sessions.restore({ token_hash }, "web", minute(2))).rejects.toMatchObject({
       code: "session_not_found",
     });
+    const page = (at: number) => store.sessions.messages({ token_hash }, 0, 50, minute(at));
+    expect((await page(2.9)).messages.at(-1)).toMatchObject({ text: "Done" });
+    await expect(page(3)).rejects.toMatchObject({ code: "session_not_found" });
     const next = await ask(anna.phone, 3);
     expect(next.session).toMatchObject({ previous_session_id: session_id });
   });
@@ -308,6 +327,9 @@ describe("the actions of a bot's answer, in memory", () => {
     expect(await store.sessions.find({ session_id: turn.session.session_id }, minute(1))).toEqual([
       done!.session,
     ]);
+    const page = (at: number) => store.sessions.messages({ token_hash }, 0, 50, minute(at));
+    expect((await page(2.9)).messages.at(-1)).toMatchObject({ text: "Bye" });
+    await expect(page(3)).rejects.toMatchObject({ code: "session_not_found" });
   });
 
   test.for([tea, table, { type: "update_customer", name: "Anna" }] as const satisfies Action[])(

@@ -550,7 +550,10 @@ describe("a bot's actions", () => {
     const { id, bearer, token } = await begin(hub, { phone, channel: "web" }, keys.web);
     await onWhatsApp(hub, phone, "That is all");
     expect(hub.sent).toMatchObject([{ text: "Goodbye" }]);
-    expect(events.map(({ type }) => type).slice(-2)).toEqual(["closed", "status"]);
+    const types = events.map(({ type }) => type);
+    expect(types.indexOf("closed")).toBeGreaterThan(types.lastIndexOf("messages"));
+    const { messages } = (await read(hub, "/session/messages", bearer)).body;
+    expect(messages.at(-1).text).toBe("Goodbye");
     expect((await read(hub, "/session/restore", bearer)).code).toBe("session_not_found");
     expect((await read(hub, `/api/sessions/${id}`)).body.session).toMatchObject({
       status: "logged_out",

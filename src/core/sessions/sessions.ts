@@ -5,6 +5,9 @@ import type { Opened } from "../receive/conversations.ts";
 import type { Closing, Rated, Rating } from "./rating.ts";
 import type { Session, SessionRef, SessionStatus } from "./session.ts";
 
+/** How long the tokens of a session that its bot has ended still read its messages. */
+export const GOODBYE_MS = 2 * 60_000;
+
 export interface StartSession {
   readonly identities: Identities;
   readonly channel: string;
@@ -133,6 +136,9 @@ export interface Sessions {
   list(filter: SessionFilter, after: string | undefined, limit: number): Promise<SessionList>;
   /** Ends the token; the session lives on. False if the token was not alive. */
   signOut(token_hash: string, now: Date): Promise<boolean>;
-  /** Messages after the cursor, in order: of a session in any state by its id, or of a live token's session. */
+  /**
+   * Messages after the cursor, in order: of a session in any state by its id, or of a live token's session. A token whose session a
+   * bot has ended reads it for `GOODBYE_MS` more, because the bot's last reply came with the end.
+   */
   messages(of: SessionRef, after: number, limit: number, now: Date): Promise<Page & { session_id: string }>;
 }

@@ -2,10 +2,11 @@ import { HubError, toHubError } from "../../core/errors.ts";
 import { mergePatch } from "../../core/json.ts";
 import type { Done } from "../../core/receive/conversations.ts";
 import { refuseGrowth, type Session } from "../../core/sessions/session.ts";
+import { GOODBYE_MS } from "../../core/sessions/sessions.ts";
 import type { Action } from "../../features/actions/action.ts";
 import { chosenLanguage, switchLanguage } from "./languages.ts";
 import { endTokens } from "./ratings.ts";
-import type { SessionRow, Tables } from "./tables.ts";
+import { later, type SessionRow, type Tables } from "./tables.ts";
 
 /**
  * Applies the actions of a bot's answer on its session: all, or none. Actions on customers, reservations and orders throw
@@ -33,7 +34,7 @@ export function applyActions(
     return said ? [said] : [];
   });
   const hasEnded = actions.some(({ type }) => type === "end_session");
-  const closed = hasEnded ? endTokens(tables, row.session.session_id, now) : [];
+  const closed = hasEnded ? endTokens(tables, row.session.session_id, now, later(now, GOODBYE_MS)) : [];
   return { messages, closed };
 }
 

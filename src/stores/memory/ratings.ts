@@ -4,14 +4,17 @@ import { follow } from "./people.ts";
 import { later, type SessionRow, type Tables } from "./tables.ts";
 import { tokenOf } from "./tokens.ts";
 
-/** Ends all tokens of a session. Returns their hashes, in order. For a day they may still rate the session. */
-export function endTokens(tables: Tables, session_id: string, now: Date): string[] {
+/**
+ * Ends all tokens of a session. Returns their hashes, in order. For a day they may still rate the session, and they read it until
+ * `readable_until`.
+ */
+export function endTokens(tables: Tables, session_id: string, now: Date, readable_until?: Date): string[] {
   const hashes = [...tables.tokens].flatMap(([hash, token]) =>
     token.session_id === session_id ? [hash] : [],
   );
   for (const hash of hashes) {
     tables.tokens.delete(hash);
-    tables.endedTokens.set(hash, { session_id, ended_at: now });
+    tables.endedTokens.set(hash, { session_id, ended_at: now, ...(readable_until && { readable_until }) });
   }
   return hashes.sort();
 }

@@ -139,7 +139,10 @@ export function memorySessions(tables: Tables): Sessions {
     },
 
     async messages(of, after, limit, now) {
-      const row = "token_hash" in of ? lookUp(tables, of, now) : follow(tables, of.session_id);
+      const row =
+        "token_hash" in of
+          ? (endedByBot(tables, of.token_hash, now) ?? lookUp(tables, of, now))
+          : follow(tables, of.session_id);
       if (!row) throw new HubError("session_not_found", "there is no such session");
       const { session_id } = row.session;
       const newer = row.messages.filter(({ message }) => message.seq > after);
@@ -150,6 +153,13 @@ export function memorySessions(tables: Tables): Sessions {
       return { session_id, messages, cursor: messages.at(-1)?.seq ?? after, more: newer.length > limit };
     },
   };
+}
+
+/** The session that a bot has ended a moment ago, by one of its tokens. */
+function endedByBot(tables: Tables, token_hash: string, now: Date): SessionRow | undefined {
+  const ended = tables.tokens.has(token_hash) ? undefined : tables.endedTokens.get(token_hash);
+  const isReadable = ended?.readable_until !== undefined && ended.readable_until > now;
+  return isReadable ? tables.sessions.get(ended.session_id) : undefined;
 }
 
 interface Named {

@@ -159,7 +159,7 @@ export interface Tables {
   /** By the token's hash. */
   tokens: Map<string, TokenRow>;
   /** Tokens that ended with their session, by hash. */
-  endedTokens: Map<string, { session_id: string; ended_at: Date }>;
+  endedTokens: Map<string, { session_id: string; ended_at: Date; readable_until?: Date }>;
   /** By phone. */
   codes: Map<string, CodeRow>;
   /** By the link token's hash. */
