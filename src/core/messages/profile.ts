@@ -33,7 +33,8 @@ function short(text: string): string {
   return tidy.length <= LONGEST ? tidy : [...tidy].slice(0, LONGEST).join("");
 }
 
-function languageTag(tag = ""): string | undefined {
+function languageTag(tag: string | undefined): string | undefined {
+  if (!tag) return undefined;
   try {
     return tag.length <= 35 ? Intl.getCanonicalLocales(tag)[0] : undefined;
   } catch {
