@@ -38,6 +38,7 @@ import {
   type HttpEnv,
   LONGEST_WAIT_S,
 } from "./request.ts";
+import { rememberingRouter } from "./router.ts";
 import { addEnd } from "./sessions/end.ts";
 import { addFind } from "./sessions/find.ts";
 import { addRate } from "./sessions/rate.ts";
@@ -50,7 +51,7 @@ import { addCallerWebhooks, addPlatformWebhooks } from "./webhooks.ts";
 
 /** Builds the hub's HTTP app: every route, the checks before it and the error answers. */
 export function createApp(options: AppOptions): App {
-  const app: App = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid });
+  const app: App = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid, router: rememberingRouter() });
   app.onError(onError);
   app.notFound(onNotFound);
   app.use(observe(options));

@@ -215,12 +215,16 @@ function acknowledged(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-async function webhookRequest(c: HttpContext, limit: number): Promise<WebhookRequest> {
+async function webhookRequest({ req }: HttpContext, limit: number): Promise<WebhookRequest> {
+  const { method, url, headers } = req.raw;
   return {
-    method: c.req.method,
-    query: new URL(c.req.url).searchParams,
-    headers: c.req.raw.headers,
-    body: await readBody(c.req.raw, limit),
+    method,
+    headers,
+    body: await readBody(req.raw, limit),
+    // Only handshakes read it.
+    get query() {
+      return new URL(url).searchParams;
+    },
   };
 }
 
