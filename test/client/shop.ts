@@ -1,7 +1,13 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createHub, type HubClient, type HubEvent, type HubOptions } from "../../clients/js/src/index.ts";
+import {
+  createHub,
+  type HubClient,
+  type HubEvent,
+  type HubOptions,
+  type KeptIn,
+} from "../../clients/js/src/index.ts";
 import { freePort } from "../../dev/services/ports.ts";
 import { type LocalWorker, startWorker } from "../../dev/worker.ts";
 import { createDatabase } from "../support/stack.ts";
@@ -98,6 +104,16 @@ export function device(url: string, options: Partial<HubOptions> = {}): Device {
       }),
   };
   return self;
+}
+
+/** `localStorage` of one browser. */
+export function browserStorage(): KeptIn {
+  const kept = new Map<string, string>();
+  return {
+    getItem: (name) => kept.get(name) ?? null,
+    setItem: (name, text) => void kept.set(name, text),
+    removeItem: (name) => void kept.delete(name),
+  };
 }
 
 function inShort(event: HubEvent): string {

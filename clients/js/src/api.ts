@@ -39,6 +39,15 @@ export interface paths {
                         data?: {
                             [key: string]: unknown;
                         } | null;
+                        /** @description The shop's public id, for a page of an allowed origin. Without WEB_PUBLIC_ID it is refused. */
+                        public_id?: string;
+                        /** @description The customer, as the shop's server has signed them: HMAC-SHA256 of `<customer_id>.<expires_at>` with WEB_IDENTITY_SECRET, in hex. It counts as the word of a web key about this `customer_id`. */
+                        identity?: {
+                            customer_id: string | number;
+                            /** @description Unix seconds; at most a day ahead. */
+                            expires_at: number;
+                            signature: string;
+                        };
                     };
                 };
             };

@@ -25,6 +25,8 @@ import type {
 export interface HubOptions {
   /** The hub's address, as `https://hub.example`. */
   readonly url: string;
+  /** The shop's public id (`WEB_PUBLIC_ID`), for a page. It is no secret. */
+  readonly publicId?: string;
   /** An API key: for a kiosk, or a program on a server. A page that customers open must not hold one. */
   readonly key?: string;
   /** The channel of this device. */
@@ -57,7 +59,10 @@ export interface HubClient {
   readonly session: {
     /** The session as last seen; absent without one. */
     readonly current: Session | undefined;
-    /** Opens a session. With an API key it may name the customer, whose active session it is then. */
+    /**
+     * Opens a session. With an API key it may name the customer, whose active session it is then; with a public id the
+     * `identity` that the shop's server has signed.
+     */
     start(start?: Start, call?: Call): Promise<Session>;
     /** The session of the kept token; or with an API key that of the customer. Undefined if there is none any more. */
     restore(who?: Who, call?: Call): Promise<Session | undefined>;
@@ -97,7 +102,7 @@ export interface HubClient {
 
 /** A client of the hub for one device. It calls nothing until it is told to, except for messages that wait. */
 export function createHub(options: HubOptions): HubClient {
-  const { key, channel = "web", timeoutMs = 10_000, pingMs = 30_000, waitSeconds = 25 } = options;
+  const { key, publicId, channel = "web", timeoutMs = 10_000, pingMs = 30_000, waitSeconds = 25 } = options;
   const { storage = "memory", pauses = [500, 60_000] } = options;
   if (channel === "kiosk" && storage !== "memory")
     throw new TypeError("a kiosk keeps nothing: the next customer would find it");
@@ -136,7 +141,7 @@ export function createHub(options: HubOptions): HubClient {
   }
 
   async function restored(signal: AbortSignal | undefined): Promise<Session | undefined> {
-    if (!device.held) return undefined;
+    if (!device.held && !device.reload()) return undefined;
     try {
       return await changed("/session/restore", { body: { channel }, signal });
     } catch (error) {
@@ -152,7 +157,7 @@ export function createHub(options: HubOptions): HubClient {
       },
       async start(start = {}, { signal } = {}) {
         const before = box.get<Held>("device")?.token;
-        const body = { channel, ...start };
+        const body = { channel, ...(publicId && { public_id: publicId }), ...start };
         const answer = await ask<Opened>("/session/start", { body, signal });
         const isFirst = box.get<Held>("device")?.token === before;
         // Two tabs that open together share the session of the first.

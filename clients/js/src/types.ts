@@ -22,8 +22,8 @@ export type Refusal = Schemas["Error"];
 /** The hub's codes, and those of the client: `network` and `timeout` (no answer came), `no_session` (no token is held). */
 export type ErrorCode = Schemas["Error"]["error"]["code"] | "network" | "timeout" | "no_session";
 
-/** How a session is opened. Without an API key only `data` is allowed. */
-export type Start = Omit<BodyOf<"/session/start">, "channel">;
+/** How a session is opened. Without an API key only `data` and `identity` are allowed. */
+export type Start = Omit<BodyOf<"/session/start">, "channel" | "public_id">;
 /** Whose session is restored, with an API key; without one leave it out. */
 export type Who = Omit<BodyOf<"/session/restore">, "channel">;
 export type Changes = Omit<BodyOf<"/session/update">, "channel">;
