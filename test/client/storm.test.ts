@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { HubError, type HubOptions, type Message } from "../../clients/js/src/index.ts";
+import { pauseAfter } from "../../clients/js/src/pause.ts";
 import { browserStorage, type Device, device, type Shop, startShop } from "./shop.ts";
 import { type Storm, stormBefore } from "./storm.ts";
 
@@ -177,3 +178,31 @@ test("the hub is killed in the middle, twice", async () => {
     one.hub.close();
   }
 }, 180_000);
+
+test.each([
+  ["a WebSocket", {}],
+  ["the long poll", { WebSocket: false }],
+])("a connection that falls silent is given up and replaced, over %s", async (_name, way) => {
+  const storm = await stormBefore(shop.url, { seed: 1, cutShare: 0 });
+  const [page, other] = [device(storm.url, { ...QUICK, ...way }), device(shop.url, QUICK)];
+  const phone = `+4917${String(100_000_000 + ++people)}`;
+  for (const { hub } of [page, other]) await hub.session.start({ phone });
+  page.listen();
+  await page.until((it) => it.of("ready").length === 1);
+  storm.freeze();
+  await other.hub.send("into the silence");
+  await page.until((it) => it.texts().length === 2);
+  expect(page.of("lost").length).toBeGreaterThan(0);
+  for (const { hub } of [page, other]) hub.close();
+  await storm.stop();
+});
+
+test("pauses double up to a limit, and differ from device to device", () => {
+  for (let failures = 0; failures < 40; failures++) {
+    const all = Array.from({ length: 50 }, () => pauseAfter(failures, [500, 60_000]));
+    const middle = Math.min(60_000, 500 * 2 ** failures);
+    expect(Math.min(...all)).toBeGreaterThanOrEqual(middle * 0.5);
+    expect(Math.max(...all)).toBeLessThan(middle * 1.5);
+    expect(new Set(all).size).toBeGreaterThan(40);
+  }
+});

@@ -5,6 +5,8 @@ export interface Storm {
   readonly url: string;
   /** Closes all open connections. */
   cutAll(): void;
+  /** The connections that are open now stay open, and carry nothing any more. */
+  freeze(): void;
   /** Lets everything through from now on. */
   calm(): void;
   /** How many connections were cut. */
@@ -20,6 +22,7 @@ export async function stormBefore(
   const { hostname, port } = new URL(hub);
   const next = randomOf(seed);
   const sockets = new Set<Socket>();
+  let ages = 0;
   let isCalm = false;
   let cuts = 0;
 
@@ -30,6 +33,7 @@ export async function stormBefore(
 
   const server = createServer((client) => {
     const upstream = dial(Number(port), hostname);
+    const age = ages;
     const wait = isCalm ? 0 : next() * delayMs;
     if (!isCalm && next() < cutShare) setTimeout(() => !isCalm && cut(client), next() * withinMs);
     for (const [from, to] of [
@@ -43,7 +47,7 @@ export async function stormBefore(
         to.destroy();
       });
       // Bytes of one connection keep their order; each connection has a delay of its own.
-      from.on("data", (bytes) => setTimeout(() => to.writable && to.write(bytes), wait));
+      from.on("data", (bytes) => setTimeout(() => age === ages && to.writable && to.write(bytes), wait));
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
@@ -51,6 +55,9 @@ export async function stormBefore(
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cutAll() {
       for (const socket of [...sockets]) cut(socket);
+    },
+    freeze() {
+      ages++;
     },
     calm() {
       isCalm = true;

@@ -134,6 +134,17 @@ export function createHub(options: HubOptions): HubClient {
     return session;
   }
 
+  async function start(given: Start = {}, { signal }: Call = {}): Promise<Session> {
+    const before = box.get<Held>("device")?.token;
+    const body = { channel, ...(publicId && { public_id: publicId }), ...given };
+    const answer = await ask<Opened>("/session/start", { body, signal });
+    const isFirst = box.get<Held>("device")?.token === before;
+    // Two tabs that open together share the session of the first.
+    if (!isFirst && device.reload()) return (await restored(signal)) ?? start(given, { signal });
+    device.take(answer.session_token, answer.session);
+    return answer.session;
+  }
+
   /** What was written before belongs to the session that the device has now. */
   async function proven(path: string, body: object, signal: AbortSignal | undefined): Promise<Session> {
     await within(outbox.drained(), timeoutMs, signal);
@@ -155,16 +166,7 @@ export function createHub(options: HubOptions): HubClient {
       get current() {
         return device.session;
       },
-      async start(start = {}, { signal } = {}) {
-        const before = box.get<Held>("device")?.token;
-        const body = { channel, ...(publicId && { public_id: publicId }), ...start };
-        const answer = await ask<Opened>("/session/start", { body, signal });
-        const isFirst = box.get<Held>("device")?.token === before;
-        // Two tabs that open together share the session of the first.
-        if (!isFirst && device.reload()) return (await restored(signal)) ?? this.start(start, { signal });
-        device.take(answer.session_token, answer.session);
-        return answer.session;
-      },
+      start,
       async restore(who, { signal } = {}) {
         if (!who) return restored(signal);
         try {

@@ -29,6 +29,8 @@ export interface StreamSettings {
 const PAGE = 200;
 /** How long a WebSocket that could not be opened is not tried again, in ms: at first, and at most. */
 const SOCKET_PAUSES: Pauses = [2_000, 300_000];
+/** How long a connection must last before the next failure counts as the first one. */
+const STEADY_MS = 5_000;
 /** The close codes of docs/live.md. */
 const MERGED = 4001;
 const CLOSED = 4003;
@@ -156,6 +158,7 @@ export function streamOf(
       const Known = Socket();
       try {
         if (Known && Date.now() >= socketAt) {
+          const since = Date.now();
           const live = `${url}/session/live?after=${cursor}`;
           const limits = { limitMs: timeoutMs, pingMs };
           const { code, isOpened } = await connection(
@@ -163,7 +166,8 @@ export function streamOf(
             take,
           );
           if (ours.aborted) continue;
-          if (isReady) failures = refusals = 0;
+          if (isReady && Date.now() - since > STEADY_MS) failures = 0;
+          if (isOpened) refusals = 0;
           if (code === CROWDED) return end("crowded");
           if (code === FULL) continue;
           if (code === MERGED) rewind("merged");
@@ -173,8 +177,12 @@ export function streamOf(
           if (!isOpened || code === CLOSED) await poll(0);
           else await pause(pauseAfter(failures++, pauses), ours);
         } else {
-          await poll(isReady ? waitS : 0);
+          const wait = isReady ? waitS : 0;
+          const [since, before] = [Date.now(), cursor];
+          await poll(wait);
           failures = 0;
+          // A hub that does not wait would be asked without end.
+          if (cursor === before && Date.now() - since < wait * 500) await pause(pauseAfter(0, pauses), ours);
         }
       } catch (error) {
         if (isOver || ours.aborted) continue;
