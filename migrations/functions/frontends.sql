@@ -331,6 +331,7 @@ begin
     ) m;
   return jsonb_build_object(
     'session_id', s.session_id,
+    'merges', (select count(*) from public.sessions where merged_into = s.session_id),
     'messages', case when jsonb_array_length(v_messages) > v_limit then v_messages - v_limit else v_messages end,
     'more', jsonb_array_length(v_messages) > v_limit);
 end

@@ -21,6 +21,13 @@ export interface AppOptions {
   readonly corsOrigins: readonly string[];
   /** Whether pages of `http://localhost` and other local origins may call too, from any port. */
   readonly localOrigins?: boolean;
+  /** The pages that open sessions by a public id. Absent: every page of `corsOrigins` opens anonymous ones. */
+  readonly publicPages?: {
+    readonly ids: readonly string[];
+    readonly origins: readonly string[];
+    /** The secrets with which the shop's server signs its customers. */
+    readonly secrets: readonly string[];
+  };
   /** The Durable Objects for connected devices, one per session. Absent: no live updates. */
   readonly rooms?: DurableObjectNamespace;
   /** The names of all channels, on or off: the values that a session's `channel` may have. */

@@ -76,6 +76,11 @@ export interface Page {
   /** The `after` of the next page. The request's own cursor if the page is empty. */
   readonly cursor: number;
   readonly more: boolean;
+  /**
+   * Changes when the session merges with another one. Then messages that the reader does not have may lie before its
+   * cursor: it reads from the beginning again.
+   */
+  readonly epoch: string;
 }
 
 /** The sessions, for frontends with tokens. One method is one round trip; errors as in `Conversations`. */

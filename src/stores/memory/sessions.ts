@@ -150,7 +150,16 @@ export function memorySessions(tables: Tables): Sessions {
         const turn = turnStateOf(tables, message.message_id);
         return { ...copy(message), ...(turn && { turn }) };
       });
-      return { session_id, messages, cursor: messages.at(-1)?.seq ?? after, more: newer.length > limit };
+      const merges = [...tables.sessions.values()].filter(
+        ({ session }) => session.merged_into === session_id,
+      );
+      return {
+        session_id,
+        messages,
+        cursor: messages.at(-1)?.seq ?? after,
+        more: newer.length > limit,
+        epoch: `${session_id}.${merges.length}`,
+      };
     },
   };
 }

@@ -65,6 +65,7 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
         messages,
         cursor: messages.at(-1)?.seq ?? after,
         more: row.more as boolean,
+        epoch: `${row.session_id}.${row.merges}`,
       };
     },
   };
