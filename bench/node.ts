@@ -2,9 +2,7 @@
  * The hub under Node with a pool of direct connections, for comparison with other programs under Node. It logs only
  * warnings and errors, as the peer does. With `BENCH_BOT=silent` its bot sends no replies.
  */
-import type { Server } from "node:http";
 import { setTimeout as sleep } from "node:timers/promises";
-import { serve } from "@hono/node-server";
 import echo from "../src/bots/echo.ts";
 import whatsapp from "../src/channels/whatsapp/index.ts";
 import type { Bot } from "../src/core/answer/bot.ts";
@@ -15,6 +13,7 @@ import { noLive } from "../src/http/live/publisher.ts";
 import { postgresCalls } from "../src/stores/postgres.ts";
 import { sqlStore } from "../src/stores/sql.ts";
 import { noCache } from "../src/stores/upstash.ts";
+import { serveHttp } from "./lib/serve-http.ts";
 
 const { env } = process;
 const silent: Bot = { history: 0, reply: async () => [] };
@@ -47,12 +46,8 @@ const app = createApp({
   backends: { store: "postgres", cache: "none" },
 });
 const context = { waitUntil: () => {}, passThroughOnException: () => {}, props: {} };
-const server = serve({
-  fetch: (request) => app.fetch(request, {}, context),
-  port: Number(env.PORT),
-  hostname: "127.0.0.1",
-});
-(server as Server).keepAliveTimeout = 65_000; // as the peer
+const server = serveHttp(Number(env.PORT), (request) => app.fetch(request, {}, context));
+server.keepAliveTimeout = 65_000; // as the peer
 process.once("SIGTERM", () => {
   server.close();
   void close().then(() => process.exit());

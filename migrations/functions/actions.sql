@@ -19,10 +19,11 @@ end
 $$;
 
 -- Applies an action on a reservation or an order. Returns its event's fields, null when nothing changed. Refuses not_found for a booking
--- that is not the customer's, illegal_transition and order_conflict.
+-- that is not the customer's (before a proof: not the session's), illegal_transition and order_conflict.
 create or replace function hub.book(p_action jsonb, s public.sessions, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
+  v_is_somebody constant boolean := hub.is_somebody(hub.held_identities(s.customer_key));
   v_order record;
   r public.reservations;
   n public.reservations;
@@ -38,6 +39,7 @@ begin
     when 'update_reservation' then
       select * into r from public.reservations
         where reservation_id = (p_action ->> 'reservation_id')::uuid and customer_key = s.customer_key
+          and (v_is_somebody or hub.follow(session_id) = s.session_id)
         for update;
       if r.reservation_id is null then
         perform hub.refuse('not_found');
@@ -46,7 +48,10 @@ begin
       return case when n.version > r.version then
         hub.reservation_event(hub.booking_event('reservation', r.status, n.status), n) end;
     else
-      select * into o from public.orders where order_id = p_action ->> 'order_id' and customer_key = s.customer_key for update;
+      select * into o from public.orders
+        where order_id = p_action ->> 'order_id' and customer_key = s.customer_key
+          and (v_is_somebody or hub.follow(session_id) = s.session_id)
+        for update;
       if o.order_key is null then
         perform hub.refuse('not_found');
       end if;
@@ -94,11 +99,13 @@ language plpgsql volatile as $$
 declare
   v_event jsonb;
   s public.sessions;
+  m public.messages;
 begin
   select * into s from public.sessions where session_id = p_session;
   case p_action ->> 'type'
     when 'set_language' then
-      perform hub.patch_session(s, null, null, p_action ->> 'language');
+      m := hub.set_language(p_session, p_action ->> 'language', c);
+      return case when m.message_id is not null then hub.message_json(m) end;
     when 'set_data' then
       perform hub.patch_session(s, p_action -> 'data', null, null);
     when 'set_summary' then
@@ -120,8 +127,9 @@ begin
 end
 $$;
 
--- Applies the actions of a bot's answer to a turn, in order, before its replies, p_replies in number, are added. Returns {messages: its events, as they are in the history now, session, closed:
--- hashes of tokens that died, last_seq}. A refusal's details gain action, the place of the refused one, and nothing is saved.
+-- Applies the actions of a bot's answer to a turn, in order, before its replies, p_replies in number, are added. Returns
+-- {messages: what they added to the history, session, closed: hashes of tokens that died, last_seq}. A refusal's details gain
+-- action, the place of the refused one, and nothing is saved.
 create or replace function hub.apply_actions(t public.turns, p_actions jsonb, p_replies integer, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -145,7 +153,9 @@ begin
     end if;
   end loop;
   update public.sessions
-    set version = version + case when p_actions @? '$[*].type ? (@ starts with "set_" || @ == "end_session")' then 1 else 0 end,
+    -- hub.set_language has moved the version itself.
+    set version = version
+          + case when p_actions @? '$[*].type ? (@ == "set_data" || @ == "set_summary" || @ == "end_session")' then 1 else 0 end,
         updated_at = greatest(updated_at, c.now)
     where session_id = t.session_id
     returning * into s;

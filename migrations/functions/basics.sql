@@ -1,8 +1,9 @@
 -- Helpers of every call. README.md beside this file gives the order in which all calls take locks.
 
 -- The context of a call, from its argument. p: {now: ISO 8601, ttl_ms, lease_ms, patience_ms, history, batch, pace:
--- {channel: messages per second}, language, kiosk_idle_ms, notices: {name: text}}. Absent values are null or empty. place
--- is the number of items before the current one in its webhook. It is 0 unless hub_receive sets it.
+-- {channel: messages per second}, language, kiosk_idle_ms, notices: {name: text}, languages}. Absent values are null or
+-- empty. languages: see languages.sql. place is the number of items before the current one in its webhook. It is 0 unless
+-- hub_receive sets it.
 create or replace function hub.context_of(p jsonb) returns hub.context
 language sql stable as $$
   select row(
@@ -16,7 +17,8 @@ language sql stable as $$
     p ->> 'language',
     (p ->> 'kiosk_idle_ms')::bigint * interval '1 millisecond',
     p -> 'notices',
-    0)::hub.context
+    0,
+    p -> 'languages')::hub.context
 $$;
 
 -- Refuses a call: its transaction is rolled back. p_code is one of the hub's error codes. p_detail may hold

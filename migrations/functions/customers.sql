@@ -146,7 +146,10 @@ begin
   v_addresses := hub.known_addresses(p_customer);
   if v_active or v_addresses <> '[]' then
     perform hub.tell(
-      v_session, c.notices ->> case when 'phone' = any (v_lost) then 'phone_moved' else 'account_moved' end, v_addresses, c);
+      v_session,
+      hub.notice(
+        case when 'phone' = any (v_lost) then 'phone_moved' else 'account_moved' end, hub.language_of(p_customer, c), c),
+      v_addresses, c);
     perform hub.add_effect('notified', jsonb_build_array(v_session));
   end if;
 end

@@ -53,7 +53,7 @@ begin
 end
 $$;
 
--- Applies merge patches to a session's documents, and sets its language. Refuses payload_too_large.
+-- Applies merge patches to a session's documents, and sets its language, which is permitted. Refuses payload_too_large.
 create or replace function hub.patch_session(s public.sessions, p_data jsonb, p_metadata jsonb, p_language text) returns public.sessions
 language plpgsql volatile as $$
 declare
@@ -63,7 +63,8 @@ begin
   update public.sessions
     set data = case when p_data is null then data else hub.merge_patch(data, p_data) end,
         metadata = case when p_metadata is null then metadata else hub.merge_patch(metadata, p_metadata) end,
-        language = coalesce(p_language, language)
+        language = coalesce(p_language, language),
+        language_by = case when p_language is null then language_by else 'chosen' end
     where session_id = s.session_id
     returning * into s;
   perform hub.learn_contact(s.customer_key, p_metadata);
@@ -171,7 +172,8 @@ end
 $$;
 
 -- Adds a message that a frontend reports to a session, unless it is stored already. The caller holds the session.
--- p_message: {external_id, direction, role, author, kind, text, content, status}.
+-- p_message: {external_id, direction, role, author, kind, text, content, status, language}; language is the tag that a
+-- customer's words show.
 create or replace function hub.add_reported(s public.sessions, p_message jsonb, p_channel text, c hub.context) returns public.sessions
 language plpgsql volatile as $$
 begin
@@ -188,6 +190,10 @@ begin
     returning * into s;
   perform hub.add_message(
     s.session_id, s.last_seq, p_message || jsonb_build_object('channel', coalesce(p_channel, s.channel)), c.now);
+  if s.language_by is null and p_message ->> 'language' is not null then
+    perform hub.decide_language(s.session_id, p_message ->> 'language', c);
+    select x.* into s from public.sessions x where session_id = s.session_id;
+  end if;
   return s;
 end
 $$;
@@ -207,10 +213,10 @@ $$;
 
 -- Applies merge patches and the other changes, stores a message, and slides the session. By a token the message is
 -- stored on the token's own channel.
--- p: {now, ttl_ms, ..., token_hash | session_id, data, metadata, language, channel, customer_id, if_version, message:
--- {external_id, direction, role, author, kind, text, content, status}}. Returns as hub_start. Refuses
+-- p: {now, ttl_ms, ..., token_hash | session_id, data, metadata, language, languages, channel, customer_id, if_version, message:
+-- {external_id, direction, role, author, kind, text, content, status, language}}. Returns as hub_start. Refuses
 -- session_not_found, session_expired, version_conflict, forbidden (a message by a token on another channel than its
--- own) and payload_too_large.
+-- own), language_not_allowed with {languages}, and payload_too_large.
 create or replace function public.hub_update(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -237,7 +243,8 @@ begin
   end if;
   s := hub.touch(s, v_channel, c);
   if p ? 'data' or p ? 'metadata' or p ? 'language' then
-    s := hub.patch_session(s, p -> 'data', p -> 'metadata', p ->> 'language');
+    s := hub.patch_session(
+      s, p -> 'data', p -> 'metadata', hub.chosen_language(s.customer_key, p ->> 'language', c));
   end if;
   if p ?| '{data,metadata,language,customer_id}'::text[] then
     update public.sessions set version = version + 1 where session_id = s.session_id returning * into s;
@@ -324,6 +331,7 @@ begin
     ) m;
   return jsonb_build_object(
     'session_id', s.session_id,
+    'merges', (select count(*) from public.sessions where merged_into = s.session_id),
     'messages', case when jsonb_array_length(v_messages) > v_limit then v_messages - v_limit else v_messages end,
     'more', jsonb_array_length(v_messages) > v_limit);
 end

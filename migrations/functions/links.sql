@@ -6,15 +6,15 @@ language sql immutable parallel safe as $$
   select '…' || right(p_value, 4)
 $$;
 
--- The question to a known customer who has scanned the code of another customer's device.
-create or replace function hub.merge_question(s public.sessions, c hub.context) returns text
+-- The question to a known customer who has scanned the code of another customer's device, in the customer's language.
+create or replace function hub.merge_question(s public.sessions, p_language text, c hub.context) returns text
 language plpgsql stable as $$
 declare
   v_held constant jsonb := hub.held_identities(s.customer_key);
   v_identity constant text := coalesce(v_held ->> 'phone', v_held ->> hub.strongest(v_held - 'visitor_id'));
 begin
   return replace(replace(
-    c.notices ->> 'merge_required', '{identity}', hub.masked(v_identity)), '{channels}', array_to_string(s.channels, ', '));
+    hub.notice('merge_required', p_language, c), '{identity}', hub.masked(v_identity)), '{channels}', array_to_string(s.channels, ', '));
 end
 $$;
 
@@ -91,7 +91,8 @@ begin
         set asked_kind = v_anchor, asked_value = p_identities ->> v_anchor, expires_at = c.now + hub.link_lives()
         where link_hash = p_link_hash;
       event := 'merge_required';
-      notice := hub.merge_question(s, c);
+      notice := hub.merge_question(
+        s, hub.language_of(hub.person_of(v_anchor, p_identities ->> v_anchor, c.now), c), c);
     when 'join' then
       delete from public.links where link_hash = p_link_hash;
       s := hub.active_session(hub.settle(s.customer_key, p_identities, t.token_hash, c), c.now);

@@ -240,7 +240,7 @@ begin
   perform hub.erase_work(v_ids);
   v_messages := hub.erase_messages(v_ids, v_now);
   update public.sessions
-    set feedback = null, summary = null, rating = null, language = null, data = '{}', metadata = '{}',
+    set feedback = null, summary = null, rating = null, language = null, language_by = null, data = '{}', metadata = '{}',
         updated_at = v_now,
         version = version + case when status = 'active' then 2 else 1 end,
         ended_at = case when status = 'active' then v_now else ended_at end,

@@ -92,12 +92,14 @@ begin
 end
 $$;
 
--- Stores a phone's code; an earlier one ends. p: {now, phone, code_hash, limits: [{key, max, window_ms}]}. Returns
--- {addresses}: where the code can be sent, empty for an unknown phone. Refuses too_many_requests with {retry_after_ms}.
+-- Stores a phone's code; an earlier one ends. p: {now, ..., phone, code_hash, limits: [{key, max, window_ms}]}. Returns
+-- {addresses, language}: where the code can be sent, empty for an unknown phone, and in which language. Refuses too_many_requests with {retry_after_ms}.
 create or replace function public.hub_request_code(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
-  v_now constant timestamptz := p ->> 'now';
+  c constant hub.context := hub.context_of(p);
+  v_now constant timestamptz := c.now;
+  v_customer uuid;
 begin
   perform hub.lock_keys(hub.limit_keys(p -> 'limits'));
   perform hub.take_limits(p -> 'limits', v_now);
@@ -105,8 +107,9 @@ begin
     values (p ->> 'phone', p ->> 'code_hash', v_now, v_now + hub.code_lives())
     on conflict (phone) do update
       set code_hash = excluded.code_hash, attempts = 0, created_at = excluded.created_at, expires_at = excluded.expires_at;
-  return jsonb_build_object('addresses', hub.known_addresses((
-    select customer_key from public.identities where kind = 'phone' and value = p ->> 'phone' and verified_at is not null)));
+  select customer_key into v_customer
+    from public.identities where kind = 'phone' and value = p ->> 'phone' and verified_at is not null;
+  return jsonb_build_object('addresses', hub.known_addresses(v_customer), 'language', hub.language_of(v_customer, c));
 end
 $$;
 

@@ -27,7 +27,9 @@ begin
       v_channel = any (k.unreachable) as blocked,
       s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) and k.profile = hub.profile_with(k.profile, p_item) as fresh,
       s.status = 'active' and s.customer_key = i.customer_key and s.version = o.version as fits,
-      case when k.customer_id is null then h.held else h.held || jsonb_build_object('customer_id', k.customer_id) end as customer
+      s.language_by is null and k.plan = 'premium' and p_item ? 'language' as undecided,
+      case when k.customer_id is null and k.preferred_language is null and k.plan = 'basic' then h.held
+        else h.held || hub.shown_customer(k) end as customer
     into v_held
     from public.identities i
       join public.sessions o on o.customer_key = i.customer_key and o.status = 'active'
@@ -77,6 +79,9 @@ begin
   end if;
   if v_held.fresh is not true then
     perform hub.see_customer(v_held.customer_key, v_held.last_channel, p_item, p_at);
+  end if;
+  if v_held.undecided then
+    perform hub.decide_language(v_held.session_id, p_item ->> 'language', c);
   end if;
   update public.sessions s
     set last_activity = greatest(last_activity, p_at),
@@ -145,6 +150,9 @@ begin
   end if;
   m := hub.meet_early(m, c.now);
   perform hub.see_customer(s.customer_key, s.last_channel, p_item, p_at);
+  if s.language_by is null and p_item ? 'language' and p_event is null then
+    perform hub.decide_language(s.session_id, p_item ->> 'language', c);
+  end if;
   if not m.channel = any (s.channels) then
     s.channels := s.channels || m.channel;
     s.channels_since := s.channels_since || p_at;
@@ -249,12 +257,12 @@ begin
     if session.session_id is null then
       select l.event, l.notice into event, notice from hub.redeem_link(p_item ->> 'link_hash', v_identities, c) as l;
     end if;
-    notice := coalesce(notice, c.notices ->> event);
   end if;
   if session.session_id is null then
     perform hub.hold_people(array[v_identities]);
     session := hub.resolve(v_identities, p_item ->> 'channel', c);
   end if;
+  notice := coalesce(notice, hub.notice(event, session.language, c));
 end
 $$;
 
@@ -458,12 +466,12 @@ end
 $$;
 
 -- Takes in everything of one webhook, in its order and in one transaction.
--- p: {now, ttl_ms, lease_ms, history, language, kiosk_idle_ms, notices, items}. Items by type:
+-- p: {now, ttl_ms, lease_ms, history, language, languages, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, anchor, address, address_of, kind, text,
---                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place}; claimed identities are only claimed,
+--                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place, language}; claimed identities are only claimed,
 --                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
 --                     that was before now, address_of is the kind of the identity whose address it is, place is how many
---                     items are before it, 0 where it is absent, and anchor is {kind, value} of the strongest identity, only
+--                     items are before it, 0 where it is absent, language is the tag that its words show, and anchor is {kind, value} of the strongest identity, only
 --                     of a message whose identities are verified and which has no link
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}

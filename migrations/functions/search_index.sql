@@ -97,7 +97,7 @@ create or replace trigger message_search_deleted after delete on public.messages
 -- Returns {indexed, more}: how many messages, and whether more are left. Only one call at a time indexes; others return at
 -- once. It waits for no lock: messages whose rows in the index are locked are left for the next call.
 create or replace function public.hub_index_messages(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   v_limit constant integer := (p ->> 'limit')::int;
   v_rows tid[];

@@ -1,6 +1,6 @@
 -- Lists of sessions for operators.
 
--- Whether a text is part of a session's id, summary or feedback, or of one of its customer's identities or its customer_id.
+-- Whether a text is part of a session's id, summary or feedback, or of one of its customer's identities, names or customer_id.
 -- p_text is in lower case.
 create or replace function hub.session_says(s public.sessions, p_text text) returns boolean
 language sql stable as $$
@@ -8,7 +8,11 @@ language sql stable as $$
     or strpos(lower(s.summary), p_text) > 0
     or strpos(lower(s.feedback), p_text) > 0
     or exists (select from public.identities where customer_key = s.customer_key and strpos(lower(value), p_text) > 0)
-    or exists (select from public.customers where customer_key = s.customer_key and strpos(lower(customer_id), p_text) > 0)
+    or exists (
+      select from public.customers k
+      where k.customer_key = s.customer_key and (
+        strpos(lower(k.customer_id), p_text) > 0 or strpos(lower(k.name), p_text) > 0
+        or strpos(lower(k.profile ->> 'name'), p_text) > 0))
 $$;
 
 -- One page of sessions, the newest first; without merged ones, unless status is merged. p: {status, channel,

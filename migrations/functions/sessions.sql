@@ -3,20 +3,26 @@
 -- A session's row without the columns that never leave the database.
 create or replace function hub.session_row(p_row jsonb) returns jsonb
 language sql immutable parallel safe as $$
-  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at}'::text[]
+  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at,language_by}'::text[]
 $$;
 
--- A customer's identities as a session document shows them: {kind: value}, with customer_id, and with phone_verified
--- false while the phone is only claimed.
+-- A customer's identities as a session document shows them: {kind: value}, with phone_verified false while the phone is
+-- only claimed, and with hub.shown_customer.
 create or replace function hub.shown_identities(p_customer uuid) returns jsonb
 language sql stable as $$
   select coalesce(h.held, '{}') || case when h.claimed then '{"phone_verified": false}' else '{}'::jsonb end
-    || coalesce((
-      select jsonb_build_object('customer_id', customer_id) from public.customers
-      where customer_key = p_customer and customer_id is not null), '{}')
+    || coalesce((select hub.shown_customer(k) from public.customers k where customer_key = p_customer), '{}')
   from (
     select jsonb_object_agg(kind, value) as held, bool_or(verified_at is null) as claimed
     from public.identities where customer_key = p_customer) h
+$$;
+
+-- What a session document shows of its customer beside identities: {customer_id, preferred_language, plan}, each only if it
+-- is set, and the plan only if it is premium.
+create or replace function hub.shown_customer(k public.customers) returns jsonb
+language sql stable parallel safe as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+    'customer_id', k.customer_id, 'preferred_language', k.preferred_language, 'plan', nullif(k.plan::text, 'basic')))
 $$;
 
 -- The session as callers see it: its row, with the customer's present identities.
@@ -90,13 +96,16 @@ create or replace function hub.current_session(p_customer uuid, p_channel text, 
 language plpgsql volatile as $$
 declare
   s public.sessions := hub.active_session(p_customer, c.now);
+  v_preferred text;
 begin
   if s.session_id is null then
+    v_preferred := hub.preference_of(p_customer, c);
     insert into public.sessions (
-      session_id, customer_key, previous_session_id, channel, channels, channels_since, language,
+      session_id, customer_key, previous_session_id, channel, channels, channels_since, language, language_by,
       created_at, updated_at, last_activity, expires_at, expiry_check_at
     ) values (
-      hub.placed_uuid(c.now, c.place), p_customer, hub.window_of(p_customer), p_channel, '{}', '{}', c.language,
+      hub.placed_uuid(c.now, c.place), p_customer, hub.window_of(p_customer), p_channel, '{}', '{}',
+      coalesce(v_preferred, c.language), case when v_preferred is not null then 'customer' end,
       c.now, c.now, c.now, c.now + c.ttl, c.now + c.ttl
     ) returning * into s;
   end if;
@@ -186,8 +195,8 @@ language sql volatile as $$
 $$;
 
 -- Merges the younger session into the older one. p_weak: sessions whose customer only claims a phone; on a conflict the
--- other session's documents and values stay. Deletes nothing; the younger one's row keeps its documents. The caller
--- holds both.
+-- other session's documents and values stay. Of two languages one that was decided stays. Deletes nothing; the younger
+-- one's row keeps its documents. The caller holds both.
 create or replace function hub.merge_sessions(p_older uuid, p_younger uuid, p_weak uuid[], p_now timestamptz) returns void
 language plpgsql volatile as $$
 declare
@@ -205,14 +214,20 @@ begin
   v_documents := case when v_flip and p_younger = any (p_weak)
     then hub.merge_documents(to_jsonb(y), to_jsonb(o)) else hub.merge_documents(to_jsonb(o), to_jsonb(y)) end;
   v_channels := hub.unite_channels(o, y);
+  if (o.language_by is null and y.language_by is not null) or o.language is null
+    or (v_flip and p_older = any (p_weak) and y.language is not null and (o.language_by is null or y.language_by is not null))
+  then
+    o.language := y.language;
+    o.language_by := y.language_by;
+  end if;
   if v_flip and p_older = any (p_weak) then
-    o.language := coalesce(y.language, o.language);
     o.rating := coalesce(y.rating, o.rating);
     o.feedback := coalesce(y.feedback, o.feedback);
     o.summary := coalesce(y.summary, o.summary);
   end if;
   update public.sessions
-    set language = coalesce(o.language, y.language),
+    set language = o.language,
+        language_by = o.language_by,
         rating = coalesce(o.rating, y.rating),
         feedback = coalesce(o.feedback, y.feedback),
         summary = coalesce(o.summary, y.summary),

@@ -1,6 +1,7 @@
 import type { Bot } from "../core/answer/bot.ts";
+import { textIn } from "../core/texts/text-in.ts";
 
-/** Repeats the message, and names its channel and the session's channels. Greets a customer by name, once. */
+/** Repeats the message, and names its channel and the session's channels. Greets a customer by name, once, in their language. */
 export default function echo(): Bot {
   return {
     history: 0,
@@ -9,7 +10,8 @@ export default function echo(): Bot {
         ? `You said "${message.text}"`
         : `You sent a message of kind ${message.kind}`;
       const seen = session.channels.join(", ");
-      const greeting = session.message_count === 1 && customer?.name ? `Hello ${customer.name}! ` : "";
+      const isFirst = session.message_count === 1 && customer?.name;
+      const greeting = isFirst ? `${textIn(session.language, "greeting", { name: customer.name })} ` : "";
       return [{ kind: "text", text: `${greeting}${heard} on ${channel}. This session has seen: ${seen}.` }];
     },
   };

@@ -13,6 +13,7 @@ import { adminKeysOf, type Config, configOf } from "./config.ts";
 import { hubOpener, type OpenHub } from "./hub.ts";
 import { limitersOf } from "./limiters.ts";
 import { collectProblems } from "./problems.ts";
+import { publicPagesOf } from "./public-pages.ts";
 
 const SWEEP = { batch: 20, batches: 5, sessions: 500 };
 
@@ -30,6 +31,7 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
   const config = problems.attempt(() => configOf(env));
   const channels = channelsOf(env, problems);
   const chosen = problems.attempt(() => botOf(env, log));
+  const publicPages = problems.attempt(() => publicPagesOf(env));
   const misconfigured = problems.found.join("; ");
   if (misconfigured) log("error", "misconfigured", { problems: problems.found });
   else if (chosen?.name === "none")
@@ -63,8 +65,10 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
     backends: { store: config?.backend.name ?? "none", cache: config?.upstash ? "upstash" : "none" },
     bot: chosen?.name ?? "none",
     shortcomings: config?.shortcomings ?? [],
+    ...(publicPages && { publicPages }),
     ...(rooms && { rooms }),
     ...(config?.country && { country: config.country }),
+    ...(config?.languages && { languages: config.languages }),
     ...(config && { kioskPhones: config.kioskPhones }),
     limiters: limitersOf(env, log),
     ...(misconfigured && { misconfigured }),

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { HubError } from "../core/errors.ts";
+import type { LanguagePolicy } from "../core/language/policy.ts";
+import { canonicalLanguage } from "../core/language/tag.ts";
 import { type Env, isDevelopment, settingsOf } from "../core/settings.ts";
 
 const DEVELOPMENT_SECRETS: Readonly<Record<string, string>> = {
@@ -24,9 +26,11 @@ const keys = list.refine(
 );
 const onOff = z.union([z.boolean(), z.stringbool()], "must be true or false").default(true);
 const days = z.coerce.number().positive().max(36_500);
-const language = z
-  .string()
-  .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, "must be a language such as de or pt-BR");
+const language = z.string().transform((text, context) => {
+  const tag = /^[A-Za-z]{2,3}(-|$)/.test(text) ? canonicalLanguage(text) : undefined;
+  if (tag === undefined) context.addIssue("must be a language such as de or pt-BR");
+  return tag ?? z.NEVER;
+});
 
 const hubSchema = z.object({
   ENVIRONMENT: z.enum(["production", "development"]).default("production"),
@@ -60,7 +64,12 @@ const hubSchema = z.object({
     .regex(/^[A-Z]{2}$/, "must be a country as two capital letters")
     .optional(),
   DEFAULT_LANGUAGE: language.optional(),
-  LANGUAGE_MODE: z.enum(["single", "auto", "allowed"]).default("single"),
+  LANGUAGE_MODE: z
+    .string()
+    .trim()
+    .toLowerCase()
+    .pipe(z.enum(["single", "auto", "allowed"]))
+    .optional(),
   ALLOWED_LANGUAGES: list.pipe(z.array(language)),
 });
 
@@ -111,7 +120,8 @@ export interface Config {
   /** `trust`: a phone typed at a kiosk counts as verified. `verify`: it is only claimed. */
   readonly kioskPhones: "trust" | "verify";
   readonly country?: string;
-  readonly language?: string;
+  /** Which languages sessions may have. Absent: no language setting is there, and there are no rules. */
+  readonly languages?: LanguagePolicy;
   /** Settings with which the hub works, but should not in production. `/health` names them. */
   readonly shortcomings: readonly Shortcoming[];
 }
@@ -128,6 +138,7 @@ export function configOf(env: Env): Config {
   const supabase = attempt(problems, () => settingsOf("supabase", supabaseSchema, env));
   const hyperdrive = attempt(problems, () => settingsOf("postgres", hyperdriveSchema, env));
   const backend = hub && attempt(problems, () => backendOf(hub, { supabase, hyperdrive }));
+  const languages = hub && attempt(problems, () => languagesOf(hub));
   if (!hub || !backend || problems.length > 0) throw new HubError("misconfigured", problems.join("; "));
   return {
     keys: {
@@ -152,7 +163,7 @@ export function configOf(env: Env): Config {
     bookingRetentionMs: hub.BOOKING_RETENTION_DAYS * DAY_MS,
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
-    ...(hub.DEFAULT_LANGUAGE && { language: hub.DEFAULT_LANGUAGE }),
+    ...languages,
     shortcomings: shortcomingsOf(hub, backend),
   };
 }
@@ -162,6 +173,21 @@ export function adminKeysOf({ ADMIN_API_KEY: list, ...env }: Env): string[] {
   const given = typeof list === "string" ? itemsOf(list) : [];
   const wellKnown = isDevelopment(env) ? [] : Object.values(DEVELOPMENT_SECRETS);
   return given.filter((key) => !key.startsWith("hst_") && !wellKnown.includes(key));
+}
+
+/** The language that a hub with a mode and without a default speaks. */
+const FALLBACK_LANGUAGE = "en";
+
+/** The rules for languages; none unless a setting of them is there. */
+function languagesOf({ DEFAULT_LANGUAGE, LANGUAGE_MODE, ALLOWED_LANGUAGES: allowed }: Hub): {
+  languages?: LanguagePolicy;
+} {
+  if (!DEFAULT_LANGUAGE && !LANGUAGE_MODE && allowed.length === 0) return {};
+  const first = DEFAULT_LANGUAGE ?? allowed[0] ?? FALLBACK_LANGUAGE;
+  if (LANGUAGE_MODE === "allowed" && allowed.length === 0)
+    throw new HubError("misconfigured", "ALLOWED_LANGUAGES is missing, which LANGUAGE_MODE allowed needs");
+  const rest = allowed.filter((language) => language !== first);
+  return { languages: { mode: LANGUAGE_MODE ?? "single", languages: [first, ...new Set(rest)] } };
 }
 
 type Hub = z.infer<typeof hubSchema>;

@@ -50,6 +50,7 @@ export function hubOpener({ config, channels, bot, rooms, log }: Parts): OpenHub
         journal && watch ? withJournal(store, { journal, watch, cache, log, now, later, replayed }) : store,
       cache,
       bot,
+      ...(config.languages && { languages: config.languages }),
       live: rooms ? liveRooms(rooms, later, log) : noLive,
       log,
       now,

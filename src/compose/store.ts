@@ -55,7 +55,7 @@ export function storeOpener(
 }
 
 function settingsOf(
-  { sessionTtlMs, threadTtlMs, language }: Config,
+  { sessionTtlMs, threadTtlMs, languages }: Config,
   { history, batch = false }: Bot,
   channels: Readonly<Record<string, Channel>>,
 ): StoreSettings {
@@ -71,6 +71,6 @@ function settingsOf(
     batch,
     pace,
     patienceMs: PATIENCE_MS,
-    ...(language && { language }),
+    ...(languages && { languages, language: languages.languages[0] }),
   };
 }

@@ -7,6 +7,7 @@ export const ERROR_CODES = {
   unauthorized: 401,
   forbidden: 403,
   verification_required: 403,
+  language_not_allowed: 403,
   code_invalid: 403,
   password_invalid: 401,
   malformed: 400,

@@ -1,5 +1,6 @@
 import type { Bot } from "./answer/bot.ts";
 import type { Channel } from "./channel.ts";
+import type { LanguagePolicy } from "./language/policy.ts";
 import type { Live } from "./live.ts";
 import type { Log } from "./log.ts";
 import type { SessionCache } from "./sessions/cache.ts";
@@ -11,6 +12,8 @@ export interface Hub {
   readonly store: Store;
   readonly cache: SessionCache;
   readonly bot: Bot;
+  /** Which languages sessions may have. Absent: messages decide none. */
+  readonly languages?: LanguagePolicy;
   readonly live: Live;
   readonly log: Log;
   /** The one clock; tests set it. */

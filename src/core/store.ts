@@ -3,6 +3,7 @@ import type { Privacy } from "../features/privacy/privacy.ts";
 import type { Threads } from "../features/threads/threads.ts";
 import type { Notices } from "./identity/notices.ts";
 import type { Proofs } from "./identity/proofs.ts";
+import type { LanguagePolicy } from "./language/policy.ts";
 import type { Operations } from "./operations.ts";
 import type { Conversations } from "./receive/conversations.ts";
 import type { Backlog } from "./receive/journal.ts";
@@ -44,11 +45,14 @@ export interface StoreSettings {
   readonly patienceMs?: number;
   /** Messages per second, by channel, of the channels that have a limit. */
   readonly pace?: Readonly<Record<string, number>>;
+  /** The language of new sessions. */
   readonly language?: string;
+  /** Which languages sessions may have. Absent: any, and messages decide none. */
+  readonly languages?: LanguagePolicy;
   /** How long a kiosk's token lives without use, in ms. Absent: as long as its session. */
   readonly kioskIdleMs?: number;
   /** How long a thread lives after its last use, in ms, unless it has its own lifetime. Absent: a day. */
   readonly threadTtlMs?: number;
-  /** The notices to customers about their identities. */
-  readonly notices?: Notices;
+  /** Texts that replace the hub's own notices, in every language. */
+  readonly notices?: Partial<Notices>;
 }

@@ -41,10 +41,12 @@ import {
   type HttpEnv,
   LONGEST_WAIT_S,
 } from "./request.ts";
+import { rememberingRouter } from "./router.ts";
 import { addEnd } from "./sessions/end.ts";
 import { addFind } from "./sessions/find.ts";
 import { addRate } from "./sessions/rate.ts";
 import { addRestore } from "./sessions/restore.ts";
+import { addSetLanguage } from "./sessions/set-language.ts";
 import { addStart } from "./sessions/start.ts";
 import { addUpdate } from "./sessions/update.ts";
 import { refuseUnknown } from "./strict.ts";
@@ -52,7 +54,7 @@ import { addCallerWebhooks, addPlatformWebhooks } from "./webhooks.ts";
 
 /** Builds the hub's HTTP app: every route, the checks before it and the error answers. */
 export function createApp(options: AppOptions): App {
-  const app: App = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid });
+  const app: App = new OpenAPIHono<HttpEnv>({ defaultHook: refuseInvalid, router: rememberingRouter() });
   app.onError(onError);
   app.notFound(onNotFound);
   app.use(observe(options));
@@ -97,6 +99,7 @@ export function createApp(options: AppOptions): App {
   addStart(app, options);
   addRestore(app, options);
   addUpdate(app, options);
+  addSetLanguage(app, options);
   addEnd(app, options);
   addRate(app, options);
   addVerify(app, options);

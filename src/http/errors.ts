@@ -9,6 +9,8 @@ const MEANINGS: Record<ErrorCode, string> = {
   unauthorized: "the credentials are missing or wrong",
   forbidden: "the credentials do not open this",
   verification_required: "the person must first be verified by code, password or scan; the message says how",
+  language_not_allowed:
+    "this session may not have that language; `details.languages` has those that it may have",
   code_invalid: "the code is wrong, used or too old, or there were too many wrong tries",
   password_invalid: "phone and password do not belong together",
   malformed: "the request cannot be read; the message names the field",

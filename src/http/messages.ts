@@ -16,6 +16,13 @@ export const cursorSchema = z
   .default("0")
   .openapi({ description: "The cursor of the previous page. Without it: from the beginning." });
 
+/** The mark by which a reader sees that the session has merged. */
+export const epochSchema = z.string().openapi({
+  description:
+    "Opaque. It changes when the session merges with another one: then read the messages from the beginning again, " +
+    "because some that you do not have may lie before your cursor.",
+});
+
 const paging = {
   after: cursorSchema,
   limit: z.coerce.number().int().min(1).max(200).default(50),
@@ -25,6 +32,7 @@ const pageSchema = z.object({
   messages: z.array(messageSchema),
   cursor: z.string().openapi({ description: "Opaque: pass it as `after`." }),
   more: z.boolean().openapi({ description: "Whether there is a next page now." }),
+  epoch: epochSchema,
 });
 
 /** Registers the routes that read a session's messages: for the device with its token, and for operators. */
@@ -94,5 +102,10 @@ export function addMessages(app: App, options: AppOptions): void {
 }
 
 function viewPage(page: Page): z.infer<typeof pageSchema> {
-  return { messages: page.messages.map(viewMessage), cursor: String(page.cursor), more: page.more };
+  return {
+    messages: page.messages.map(viewMessage),
+    cursor: String(page.cursor),
+    more: page.more,
+    epoch: page.epoch,
+  };
 }

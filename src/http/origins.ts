@@ -5,15 +5,24 @@ const LOCAL = /^https?:\/\/(localhost|[^./]+\.localhost|127\.\d+\.\d+\.\d+|\[::1
 const MOST_LOGGED = 50;
 
 /**
- * Whether pages of this origin may read answers: those in CORS_ORIGINS, the hub's own, and local ones in development.
+ * Whether pages of this origin may read answers: those in CORS_ORIGINS and WEB_PUBLIC_ORIGINS, the hub's own, and local
+ * ones in development.
  */
-export function isAllowedOrigin(
-  { corsOrigins, localOrigins }: AppOptions,
-  origin: string,
+export function isAllowedOrigin(options: AppOptions, origin: string, url: string): boolean {
+  const { corsOrigins, publicPages } = options;
+  if (corsOrigins.includes("*")) return true;
+  return isPageOf(options, [...corsOrigins, ...(publicPages?.origins ?? [])], origin, url);
+}
+
+/** Whether a page is of one of these origins, the hub's own, or in development a local one. */
+export function isPageOf(
+  { localOrigins }: AppOptions,
+  origins: readonly string[],
+  origin: string | null,
   url: string,
 ): boolean {
-  if (corsOrigins.includes("*") || corsOrigins.includes(origin) || origin === new URL(url).origin)
-    return true;
+  if (origin === null) return false;
+  if (origins.includes(origin) || origin === new URL(url).origin) return true;
   return (localOrigins ?? false) && LOCAL.test(origin);
 }
 

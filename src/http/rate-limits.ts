@@ -30,6 +30,7 @@ const ENTRIES = new Set([
 ]);
 const DEVICES = new Set([
   "/session/update",
+  "/api/chat/language",
   "/session/live",
   "/session/rate",
   "/webhooks/kiosk",

@@ -1,6 +1,7 @@
 import { type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { Hub } from "../core/hub.ts";
+import type { LanguagePolicy } from "../core/language/policy.ts";
 import type { Log } from "../core/log.ts";
 import type { Keys } from "./auth.ts";
 import type { RateLimiters } from "./rate-limits.ts";
@@ -20,6 +21,13 @@ export interface AppOptions {
   readonly corsOrigins: readonly string[];
   /** Whether pages of `http://localhost` and other local origins may call too, from any port. */
   readonly localOrigins?: boolean;
+  /** The pages that open sessions by a public id. Absent: every page of `corsOrigins` opens anonymous ones. */
+  readonly publicPages?: {
+    readonly ids: readonly string[];
+    readonly origins: readonly string[];
+    /** The secrets with which the shop's server signs its customers. */
+    readonly secrets: readonly string[];
+  };
   /** The Durable Objects for connected devices, one per session. Absent: no live updates. */
   readonly rooms?: DurableObjectNamespace;
   /** The names of all channels, on or off: the values that a session's `channel` may have. */
@@ -32,6 +40,8 @@ export interface AppOptions {
   readonly callerMessage?: z.ZodType;
   /** The country of phones without a prefix, as two capital letters. */
   readonly country?: string;
+  /** Which languages sessions may have. Absent: any. */
+  readonly languages?: LanguagePolicy;
   /** `trust`: a phone typed at a kiosk counts as verified. `verify`, the default: it is only claimed. */
   readonly kioskPhones?: "trust" | "verify";
   readonly limiters?: RateLimiters;

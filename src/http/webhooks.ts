@@ -3,6 +3,7 @@ import { answer } from "../core/answer/answer.ts";
 import type { WebhookRequest } from "../core/channel.ts";
 import { HubError, toHubError } from "../core/errors.ts";
 import { type Accepted, accept } from "../core/receive/accept.ts";
+import { callerOf } from "./auth.ts";
 import { readBody } from "./body.ts";
 import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";
@@ -181,6 +182,10 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
       if (!received) throw new HubError("malformed", "the body holds no message");
       const { message, session, duplicate } = received;
       c.var.exchange.facts.session_id = session.session_id;
+      // With a key beside the token the message may be another session's.
+      const { token_hash, scopes } = await callerOf(c.req.raw.headers, options.keys);
+      if (token_hash && !scopes && !duplicate)
+        void c.var.exchange.later(c.var.exchange.hub().cache.put(token_hash, session));
       const saved = { message: viewMessage(message), session: viewSession(session), duplicate };
       if (wait === 0) return c.json(saved, 200);
       const hub = c.var.exchange.hub();
@@ -210,12 +215,16 @@ function acknowledged(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }
 
-async function webhookRequest(c: HttpContext, limit: number): Promise<WebhookRequest> {
+async function webhookRequest({ req }: HttpContext, limit: number): Promise<WebhookRequest> {
+  const { method, url, headers } = req.raw;
   return {
-    method: c.req.method,
-    query: new URL(c.req.url).searchParams,
-    headers: c.req.raw.headers,
-    body: await readBody(c.req.raw, limit),
+    method,
+    headers,
+    body: await readBody(req.raw, limit),
+    // Only handshakes read it.
+    get query() {
+      return new URL(url).searchParams;
+    },
   };
 }
 

@@ -12,8 +12,7 @@ import { memoryThreads } from "./memory/threads.ts";
  * The store in memory: all data is lost with the process. It is the executable specification that the SQL store is
  * tested against.
  */
-export function memoryStore(settings: StoreSettings): Store {
-  const tables = newTables(settings);
+export function memoryStore(settings: StoreSettings, tables = newTables(settings)): Store {
   return {
     conversations: memoryConversations(tables),
     sessions: memorySessions(tables),

@@ -71,7 +71,9 @@ export function postgresCalls(
     async call(name, argument) {
       if (!FUNCTION.test(name)) throw new TypeError("not the name of a function of the hub");
       const began = Date.now();
-      const giveBack = await withTimeout(timeoutMs / 2, "store_busy", (signal) => connections.take(signal));
+      const giveBack =
+        connections.takeFree() ??
+        (await withTimeout(timeoutMs / 2, "store_busy", (signal) => connections.take(signal)));
       const sql = pool;
       try {
         const left = timeoutMs - (Date.now() - began);

@@ -1,5 +1,7 @@
 /** A fixed number of slots, given out in the order of the calls. */
 export interface Slots {
+  /** Takes a slot if one is free. Returns the function that gives it back, or undefined. */
+  takeFree(): (() => void) | undefined;
   /** Waits for a slot; returns a function that gives it back. An abort before that rejects with the signal's reason. */
   take(signal: AbortSignal): Promise<() => void>;
   /** Makes all slots free again, because what they stand for has been replaced. Slots taken before count no more. */
@@ -27,13 +29,20 @@ export function slots(count: number): Slots {
     serve();
   }
 
+  function slot(): () => void {
+    const taken = generation;
+    return () => giveBack(taken);
+  }
+
   return {
+    takeFree() {
+      if (free === 0) return undefined; // While others wait, no slot is free.
+      free--;
+      return slot();
+    },
     take(signal) {
       return new Promise((resolve, reject) => {
-        const next = () => {
-          const taken = generation;
-          resolve(() => giveBack(taken));
-        };
+        const next = () => resolve(slot());
         waiting.add(next);
         signal.addEventListener("abort", () => {
           if (waiting.delete(next)) reject(signal.reason);

@@ -1,5 +1,4 @@
 import { HubError } from "../core/errors.ts";
-import { NOTICES } from "../core/identity/notices.ts";
 import type { Store, StoreSettings } from "../core/store.ts";
 import { sqlPrivacy } from "../features/privacy/sql.ts";
 import { sqlFeatures } from "../features/sql.ts";
@@ -37,6 +36,7 @@ export type SqlFunction =
   | "hub_update"
   | "hub_end"
   | "hub_rate"
+  | "hub_set_language"
   | "hub_sessions"
   | "hub_sign_out"
   | "hub_messages"
@@ -100,9 +100,10 @@ export function sqlStore(call: SqlCall, settings: StoreSettings): Store {
     if (refused) throw refused;
     return row;
   };
-  const { history, language, batch, pace } = settings;
-  const lease = { lease_ms: settings.leaseMs, patience_ms: settings.patienceMs, history, batch, pace };
-  const { kioskIdleMs: kiosk_idle_ms, notices = NOTICES } = settings;
+  const { history, language, languages, batch, pace, notices } = settings;
+  const waits = { lease_ms: settings.leaseMs, patience_ms: settings.patienceMs };
+  const lease = { ...waits, history, batch, pace, languages };
+  const { kioskIdleMs: kiosk_idle_ms } = settings;
   const opening = { ttl_ms: settings.sessionTtlMs, language, kiosk_idle_ms };
   const people = { ...lease, ...opening, notices };
   return {

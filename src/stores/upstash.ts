@@ -2,6 +2,7 @@ import { Redis } from "@upstash/redis";
 import { HubError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import type { SessionCache } from "../core/sessions/cache.ts";
+import { dataLayerOf } from "../core/sessions/data-layer.ts";
 import type { Session } from "../core/sessions/session.ts";
 
 interface UpstashOptions {
@@ -82,7 +83,7 @@ export function upstashCache({
         deadName(name),
       ]);
       const [ms, tokenMs] = livesOf(session);
-      const args = [JSON.stringify(session), ms, session_id, tokenMs];
+      const args = [JSON.stringify(documentOf(session)), ms, session_id, tokenMs];
       await guarded("put", () => redis.eval(put, names, args.map(String)));
     },
     drop({ token_hashes = [], session_ids = [], changed = [] }) {
@@ -104,6 +105,15 @@ export function upstashCache({
       }
     },
   };
+}
+
+/**
+ * The document of a session: its fields, and beside them those of the frontends' data layer. In `metadata` the data
+ * layer's fields replace what a frontend wrote under the same names.
+ */
+function documentOf(session: Session): object {
+  const { metadata, ...fields } = dataLayerOf(session);
+  return { ...session, ...fields, metadata: { ...session.metadata, ...metadata } };
 }
 
 /** Stands for the cache where none is configured: it keeps nothing. */

@@ -5,6 +5,7 @@ import { afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { freePort } from "../../dev/services/ports.ts";
 import type { Redis } from "../../dev/services/redis.ts";
 import type { SessionCache } from "../../src/core/sessions/cache.ts";
+import { dataLayerOf } from "../../src/core/sessions/data-layer.ts";
 import type { Session } from "../../src/core/sessions/session.ts";
 import { upstashCache } from "../../src/stores/upstash.ts";
 import { redis as startRedis } from "../support/stack.ts";
@@ -71,7 +72,12 @@ async function found(token: number): Promise<unknown> {
   return session_id === null ? undefined : ((await client.get(`session:${session_id}`)) ?? undefined);
 }
 
-const document = (session: Session): unknown => JSON.parse(JSON.stringify(session));
+const document = (session: Session): unknown => {
+  const { metadata, ...fields } = dataLayerOf(session);
+  return JSON.parse(
+    JSON.stringify({ ...session, ...fields, metadata: { ...session.metadata, ...metadata } }),
+  );
+};
 
 test("an outside reader finds the last put session by each of its tokens", async () => {
   const cache = open();

@@ -22,9 +22,22 @@ export function codes(make: Make): void {
     const store = await desk(make);
     await annasSession(store);
     const addresses = await askCode(store, phone, "123456", minute(0));
+    const language = "en";
     expect(addresses).toEqual([
-      { channel: "telegram", account: "bot-1", address: { to: "telegram address" }, used_at: minute(-7) },
-      { channel: "whatsapp", account: "number-1", address: { to: "whatsapp address" }, used_at: minute(-10) },
+      {
+        channel: "telegram",
+        account: "bot-1",
+        address: { to: "telegram address" },
+        used_at: minute(-7),
+        language,
+      },
+      {
+        channel: "whatsapp",
+        account: "number-1",
+        address: { to: "whatsapp address" },
+        used_at: minute(-10),
+        language,
+      },
     ]);
     const reachability = { channel: "telegram", who: { telegram_chat_id }, reachable: false };
     await store.tell({ type: "reachability", reachability }, minute(1));

@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
-import { NOTICES } from "../../src/core/identity/notices.ts";
+import { noticesIn } from "../../src/core/identity/notices.ts";
 import { anna, ben, day, desk, hash, type Make, minute, said } from "./given.ts";
 import { annasSession, askCode, begin, bensSession, expectToken, giveCode, scan, typeIn } from "./proving.ts";
+
+const NOTICES = noticesIn("en");
 
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 const LINK = hash(500);

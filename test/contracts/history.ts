@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { anna, day, desk, hash, type Make, minute, reply, said } from "./given.ts";
 
-const { phone, visitor_id } = anna;
+const { phone, telegram_chat_id, visitor_id } = anna;
 
 /** A session's messages, as devices and operators read them. */
 export function history(make: Make): void {
@@ -17,6 +17,7 @@ export function history(make: Make): void {
       messages: [],
       cursor: 0,
       more: false,
+      epoch: expect.any(String),
     });
     for (let i = 1; i <= 5; i++) await store.hear(said("web", { phone }, `${i}`), minute(i));
     const pages: string[][] = [];
@@ -29,12 +30,35 @@ export function history(make: Make): void {
     }
     expect(pages).toEqual([["1", "2"], ["3", "4"], ["5"]]);
     const beyond = await store.sessions.messages({ token_hash }, after, 2, minute(9));
-    expect(beyond).toEqual({ session_id, messages: [], cursor: after, more: false });
+    expect(beyond).toEqual({
+      session_id,
+      messages: [],
+      cursor: after,
+      more: false,
+      epoch: expect.any(String),
+    });
     const { turn } = await store.hear(said("web", { phone }, "1"), day(1));
     await store.conversations.complete(turn!, [reply("new", [])], day(1));
     expect((await store.sessions.messages({ token_hash }, after, 2, day(1))).messages).toMatchObject([
       { text: "new" },
     ]);
+  });
+
+  test("the epoch changes only when the session merges, because earlier messages come with it", async () => {
+    const store = await desk(make);
+    const { session: older } = await store.hear(said("web", { phone }, "1"), minute(0));
+    await store.hear(said("telegram", { telegram_chat_id }, "2"), minute(1));
+    await store.hear(said("web", { phone }, "3"), minute(2));
+    const { session_id } = older;
+    const read = (after: number) => store.sessions.messages({ session_id }, after, 9, minute(3));
+    const { epoch, cursor } = await read(0);
+    expect((await read(cursor)).epoch).toBe(epoch);
+    await store.hear(said("web", { phone, telegram_chat_id }, "4"), minute(3));
+    const merged = await read(cursor);
+    expect(merged.messages.map(({ external_id }) => external_id)).toEqual(["4"]);
+    expect([merged.session_id, merged.epoch === epoch]).toEqual([session_id, false]);
+    expect((await read(0)).messages.map(({ external_id }) => external_id)).toEqual(["1", "2", "3", "4"]);
+    expect((await read(0)).epoch).toBe(merged.epoch);
   });
 
   test("messages are read by session_id in any state, by token only while the session is active", async () => {

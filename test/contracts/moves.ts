@@ -1,7 +1,9 @@
 import { expect, test } from "vitest";
-import { NOTICES } from "../../src/core/identity/notices.ts";
+import { noticesIn } from "../../src/core/identity/notices.ts";
 import { anna, ben, desk, hash, type Make, minute, reply, said } from "./given.ts";
 import { annasSession, askCode, begin } from "./proving.ts";
+
+const NOTICES = noticesIn("en");
 
 const { phone, telegram_chat_id, whatsapp_user_id } = anna;
 

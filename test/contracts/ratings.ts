@@ -184,7 +184,8 @@ export function ratings(make: Make): void {
       }
       await store.sessions.end(hash(0), minute(6), { summary: "Kaffee 50%_" });
       await store.sessions.end(hash(1), minute(6), { feedback: "nie wieder" });
-      await store.hear(said("telegram", { telegram_chat_id }, "t1"), minute(7));
+      const profile = { name: "Ada Lovelace" };
+      await store.hear(said("telegram", { telegram_chat_id }, "t1", { profile }), minute(7));
       await store.hear(said("telegram", { telegram_chat_id, phone: "+4915112300002" }, "t2"), minute(8));
       return ids;
     }
@@ -245,6 +246,7 @@ export function ratings(make: Make): void {
       expect(await list(store, { q: "KAFFEE" })).toEqual([a]);
       expect(await list(store, { q: "50%_" })).toEqual([a]);
       expect(await list(store, { q: "%" })).toEqual([a]);
+      expect(await list(store, { q: "LOVELACE" })).toEqual([c]);
       expect(await list(store, { q: "wieder" })).toEqual([b]);
       expect(await list(store, { q: "c-4" })).toEqual([e]);
       expect(await list(store, { q: "12300002" })).toEqual([c]);

@@ -200,8 +200,8 @@ describe("the Worker on workerd, with BOT as its only setting", () => {
     await gone;
   });
 
-  test("warns that it forgets everything", () => {
-    expect(output).toContain("everything is forgotten at restart");
+  test("warns that it forgets everything", async () => {
+    await until(async () => output.includes("everything is forgotten at restart"));
   });
 
   test("carries one anonymous session from web to kiosk, with the bot's replies in the answers", async () => {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Turn } from "../../src/core/answer/turn.ts";
 import type { Store } from "../../src/core/store.ts";
+import { textIn } from "../../src/core/texts/text-in.ts";
 import type { Action } from "../../src/features/actions/action.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
@@ -187,6 +188,22 @@ describe.each(transports)("the actions of a bot's answer, in %s", (_name, call) 
     expect((await ordersOf())[0]!.status).toBe("pending");
   });
 
+  test("touch only their own session's before a proof: another person may have used the browser before", async () => {
+    const visitor = { visitor_id: "shared browser" };
+    const first = await store.ask(said("web", visitor, "v1"), minute(0));
+    await answer(first, [tea]);
+    const token_hash = hash(1);
+    await store.sessions.start({ identities: visitor, channel: "web", token_hash }, minute(1));
+    await store.sessions.end(token_hash, minute(2));
+    const next = await store.ask(said("web", visitor, "v2"), minute(3));
+    expect(next.session.previous_session_id).toBe(first.session.session_id);
+    const cancel: Action = { type: "update_order", order_id: "A-1", status: "cancelled" };
+    await expect(answer(next, [cancel], 4)).rejects.toMatchObject({
+      code: "not_found",
+      details: { action: 0 },
+    });
+  });
+
   test("set the language, the data and the summary of the session, each once", async () => {
     const turn = await ask();
     const { session_id, version } = turn.session;
@@ -196,14 +213,16 @@ describe.each(transports)("the actions of a bot's answer, in %s", (_name, call) 
       { type: "set_data", data: { step: null, last_recommended_skus: ["tea"] } },
       { type: "set_summary", summary: "Tea" },
     ]);
-    expect(done).toMatchObject({ messages: [], closed: [] });
+    const said = { role: "system", text: textIn("hi", "language_set"), channel: "whatsapp" };
+    expect(done).toMatchObject({ messages: [said], closed: [] });
+    expect(await store.history(session_id)).toMatchObject([{}, said, { text: "Done" }]);
     const [session] = await store.sessions.find({ session_id }, minute(2));
     expect(session).toEqual(done!.session);
     expect(session).toMatchObject({
       language: "hi",
       data: { cart: [1], last_recommended_skus: ["tea"] },
       summary: "Tea",
-      version: version + 2,
+      version: version + 3,
     });
   });
 
@@ -295,7 +314,7 @@ describe("the actions of a bot's answer, in memory", () => {
       { type: "end_session", summary: "Tea" },
     ]);
     expect(done).toMatchObject({
-      messages: [],
+      messages: [{ role: "system", text: textIn("hi", "language_set") }],
       closed: [token_hash],
       session: {
         status: "logged_out",

@@ -47,6 +47,7 @@ const ROUTES = [
   "PATCH /api/orders/{id}",
   "PATCH /api/reservations/{id}",
   "POST /api/calendar-feeds",
+  "POST /api/chat/language",
   "POST /api/customers",
   "POST /api/customers/{id}/merge",
   "POST /api/dead-letters/{id}/retry",

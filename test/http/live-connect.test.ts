@@ -16,7 +16,7 @@ describe("who may connect", () => {
     const device = await browse(hub.url, (await begin(hub.url)).token);
     expect(device.protocol).toBe("hub.v1");
     await device.until(isReady);
-    expect(device.frames).toEqual([{ type: "ready", cursor: "0" }]);
+    expect(device.frames).toEqual([{ type: "ready", cursor: "0", epoch: expect.any(String) }]);
     await device.close();
   });
 

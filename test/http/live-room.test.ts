@@ -119,6 +119,21 @@ describe("a room", () => {
     await vi.waitFor(() => expect(context.alarm).not.toBeNull());
   });
 
+  test("closes a device of a session that has merged, even if no call reported it", async () => {
+    const { join, publish } = fakeRoom(store);
+    const device = join(session_id, "a", { since: 1 });
+    await publish({ type: "messages" });
+    expect(device.frames).toMatchObject([{ type: "ready", epoch: expect.stringContaining(session_id) }]);
+    const stranger = { identities: { telegram_chat_id: "7" }, channel: "telegram", token_hash: "c" };
+    await store.sessions.start(stranger, new Date());
+    await store.sessions.start(
+      { identities: { visitor_id: "v", telegram_chat_id: "7" }, channel: "web", token_hash: "d" },
+      new Date(),
+    );
+    await publish({ type: "messages" });
+    expect(device.closed).toBe(4001);
+  });
+
   test("sends nothing to a device whose token ended a while ago, even if no call reported it", async () => {
     const { join, publish } = fakeRoom(store);
     const [alive, dead] = [join(session_id, "a", known()), join(session_id, "b", known())];

@@ -108,7 +108,11 @@ describe("no event is missed", () => {
     const device = await browse(hub.url, mine.token);
     await device.until(isReady);
     expect(textsOf(device)).toEqual(Array.from({ length: 450 }, (_, i) => String(i + 1)));
-    expect(device.frames.at(-1)).toEqual({ type: "ready", cursor: device.frames.at(-2).cursor });
+    expect(device.frames.at(-1)).toEqual({
+      type: "ready",
+      cursor: device.frames.at(-2).cursor,
+      epoch: expect.any(String),
+    });
     await device.close();
   });
 

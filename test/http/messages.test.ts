@@ -26,7 +26,7 @@ describe("GET /session/messages", () => {
     expect(second.messages.map(({ text }: any) => text)).toEqual(["three"]);
     expect(second.more).toBe(false);
     const third = await read(hub, `/session/messages?after=${second.cursor}`, bearer);
-    expect(third).toEqual({ messages: [], cursor: second.cursor, more: false });
+    expect(third).toEqual({ messages: [], cursor: second.cursor, more: false, epoch: second.epoch });
     expect(first.messages[0]).toEqual({
       message_id: expect.any(String),
       session_id: id,
@@ -74,6 +74,7 @@ describe("GET /session/messages", () => {
       messages: [],
       cursor: "0",
       more: false,
+      epoch: expect.any(String),
     });
     expect(asked).toBeLessThan(6);
   });

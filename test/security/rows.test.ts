@@ -130,6 +130,7 @@ describe("five hundred refusals write nothing", () => {
   test.for([
     ["/session/link", undefined],
     ["/session/update", { message: "Hello" }],
+    ["/api/chat/language", { language: "hi" }],
     ["/webhooks/web", { external_id: "1", text: "Hello" }],
     ["/auth/signup", { password }],
     ["/session/signout", undefined],
@@ -203,6 +204,8 @@ const ATTACKS: [string, (tokens: { authorization: string }[], i: number) => Requ
   ["/auth/login", (_, i) => post({ phone: phone(i), password: "guessed", channel: "web" }, madeUp(i))],
   ["/session/link", (tokens) => ({ method: "POST", headers: tokens[0]! })],
   ["/session/update", (tokens, i) => post({ message: "x", data: { i } }, tokens[0])],
+  ["/api/chat/language", (tokens, i) => post({ language: Math.floor(i / 30) % 2 ? "hi" : "es" }, tokens[0])],
+  ["/auth/signup", (_, i) => post({ phone: phone(i), password })],
   ["/webhooks/web", (tokens, i) => post({ external_id: `${i}`, text: "x" }, tokens[0])],
 ];
 

@@ -294,7 +294,8 @@ const ALL = ["request", "turn", "delivery.failed", "showTyping.failed", "sweep"]
 
 test("a conversation on all channels leaves no text, phone, token or key in the logs: memory", async () => {
   const statuses = await talk(await openWorker({}));
-  expect(statuses.filter((status) => status >= 500)).toEqual([]);
+  // The search, which needs a database.
+  expect(statuses.filter((status) => status >= 500)).toEqual([501]);
   expectQuiet([...ALL, "store.memory"]);
 });
 

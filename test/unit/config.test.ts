@@ -55,6 +55,8 @@ test("every setting reaches the part that uses it", () => {
       KIOSK_PHONE_POLICY: "trust",
       DEFAULT_COUNTRY: "DE",
       DEFAULT_LANGUAGE: "de",
+      LANGUAGE_MODE: "Auto",
+      ALLOWED_LANGUAGES: "en, de, pt-br",
     }),
   ).toEqual({
     keys: { kiosk: ["k1", "k2"], web: ["w1"], admin: ["a1"], bot: ["b1"] },
@@ -71,7 +73,7 @@ test("every setting reaches the part that uses it", () => {
     bookingRetentionMs: 100 * DAY_MS,
     kioskPhones: "trust",
     country: "DE",
-    language: "de",
+    languages: { mode: "auto", languages: ["de", "en", "pt-BR"] },
     localOrigins: false,
     shortcomings: [],
   });
@@ -126,6 +128,7 @@ test.for([
   [{ DEFAULT_COUNTRY: "secret" }, "DEFAULT_COUNTRY must be a country"],
   [{ DEFAULT_LANGUAGE: "secret secret" }, "DEFAULT_LANGUAGE must be a language"],
   [{ LANGUAGE_MODE: "secret" }, "LANGUAGE_MODE"],
+  [{ LANGUAGE_MODE: "allowed", DEFAULT_LANGUAGE: "de" }, "ALLOWED_LANGUAGES is missing"],
   [{ ALLOWED_LANGUAGES: "de, secret!" }, "ALLOWED_LANGUAGES"],
   [{ CORS_ORIGINS: "https://secret.example/path" }, "CORS_ORIGINS must be origins"],
   [{ MESSAGE_RETENTION_DAYS: "7" }, "MESSAGE_RETENTION_DAYS"],

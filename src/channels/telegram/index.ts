@@ -80,13 +80,13 @@ export default function telegram(env: Env): Channel | undefined {
       return api.send(to, text, signal);
     },
 
-    async sendCode({ address }, code, _now, signal) {
+    async sendCode({ address, language }, code, _now, signal) {
       // The owner of the business account can read this chat.
       if (address.business_connection_id !== undefined)
         throw new HubError("rejected", "a business account's chat is no place for a code", {
           reason: "business_connection",
         });
-      await api.send(address, codeText(code), signal);
+      await api.send(address, codeText(code, language), signal);
     },
 
     async showTyping(to, _external_id, signal) {

@@ -101,14 +101,15 @@ export default function whatsapp(env: Env): Channel | undefined {
 
     send: (to, part, signal) => sendText(api, { ...ours, ...to }, part.text, signal),
 
-    async sendCode({ address, used_at }, code, now, signal) {
+    async sendCode({ address, used_at, language: spoken }, code, now, signal) {
       const to = { ...ours, ...address };
       // The owner of another number can read this chat.
       if (!numbers.own.includes(to.phone_number_id))
         throw new HubError("rejected", "the address is of a number that is not ours", { reason: "not_ours" });
       const { WHATSAPP_CODE_TEMPLATE: name, WHATSAPP_CODE_LANGUAGE: language } = settings;
       if (name) await sendCodeTemplate(api, to, { name, language }, code, signal);
-      else if (now.getTime() - used_at.getTime() < WINDOW_MS) await sendText(api, to, codeText(code), signal);
+      else if (now.getTime() - used_at.getTime() < WINDOW_MS)
+        await sendText(api, to, codeText(code, spoken), signal);
       else
         throw new HubError("rejected", "the window is closed, and there is no WHATSAPP_CODE_TEMPLATE", {
           reason: "window_closed",

@@ -23,7 +23,22 @@ export async function withoutLinkToken(item: InboundEvent): Promise<InboundEvent
       return { ...item, message: { ...item.message, content, link_hash, wakes: false } };
     }
   }
-  return JSON.stringify(item).includes("link_") ? cleaned(item) : item;
+  const content = contentOf(item);
+  return content && JSON.stringify(content).includes("link_") ? cleaned(item) : item;
+}
+
+/** What the customer wrote: the only place of an event in which a token can stand. */
+function contentOf(item: InboundEvent): Content | null | undefined {
+  switch (item.type) {
+    case "message":
+      return item.message.content;
+    case "echo":
+      return item.echo.content;
+    case "edit":
+      return item.edit.content;
+    default:
+      return undefined;
+  }
 }
 
 /**

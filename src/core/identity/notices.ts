@@ -1,32 +1,33 @@
-/** The texts that the hub itself sends to customers about their identities, in one language. */
-export interface Notices {
-  /** To a customer who has redeemed a link. */
-  readonly linked: string;
-  /** To a customer whose link is unknown, used or expired, or was shown to a person who is known to be another one. */
-  readonly link_failed: string;
-  /**
-   * To a known customer who has scanned the code of a device with another customer's session. The two merge only after
-   * a second scan. `{identity}` and `{channels}` are replaced with the other customer's masked identity and channels.
-   */
-  readonly merge_required: string;
-  /** To a customer whose phone number was verified for another customer; sent where they can still be reached. */
-  readonly phone_moved: string;
-  /** The same for a messenger's account. */
-  readonly account_moved: string;
+import type { Texts } from "../texts/catalogue.ts";
+import { textIn } from "../texts/text-in.ts";
+import { CODE_MS, LINK_MS } from "./proofs.ts";
+
+/** The texts that a store adds to histories or sends, with `{identity}`, `{channels}` and `{language}` still in them. */
+export type Notices = Omit<Texts, "code" | "greeting">;
+
+const MINUTE_MS = 60_000;
+
+/** The notices in a language; in English if the hub has no texts in it. SQL has the same texts (`hub.notice_texts`). */
+export function noticesIn(language: string | undefined): Notices {
+  const text = (name: keyof Notices) =>
+    textIn(language, name, {
+      minutes: LINK_MS / MINUTE_MS,
+      identity: "{identity}",
+      channels: "{channels}",
+      language: "{language}",
+    });
+  return {
+    linked: text("linked"),
+    link_failed: text("link_failed"),
+    merge_required: text("merge_required"),
+    phone_moved: text("phone_moved"),
+    account_moved: text("account_moved"),
+    language_set: text("language_set"),
+    language_set_other: text("language_set_other"),
+  };
 }
 
-export const NOTICES: Notices = {
-  linked: "You are connected. Go on where the code was shown.",
-  link_failed: "This code is no longer valid. Please let a new one be shown and scan that.",
-  merge_required:
-    "This code joins you with the conversation of {identity} ({channels}). If that is you too, send the same code again within ten minutes.",
-  phone_moved:
-    "Your phone number now belongs to another conversation. Was that not you? Then please tell us.",
-  account_moved:
-    "One of your accounts now belongs to another conversation. Was that not you? Then please tell us.",
-};
-
 /** The text of a message with a one-time code, for platforms without a format of their own for codes. */
-export function codeText(code: string): string {
-  return `${code} is your code. It is valid for 5 minutes. Give it to nobody: we never ask for it.`;
+export function codeText(code: string, language?: string): string {
+  return textIn(language, "code", { code, minutes: CODE_MS / MINUTE_MS });
 }

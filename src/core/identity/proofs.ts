@@ -27,6 +27,8 @@ export interface KnownAddress {
   readonly account?: string;
   readonly address: Address;
   readonly used_at: Date;
+  /** The language in which the hub speaks to the customer; only with the addresses for a code. */
+  readonly language?: string;
 }
 
 /**

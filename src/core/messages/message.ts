@@ -43,6 +43,8 @@ export interface InboundMessage {
   readonly reply_to?: string;
   /** When it was sent, by the platform's clock. */
   readonly sent_at?: Date;
+  /** The language that its words show, as a tag. It becomes the session's if that has not decided one. */
+  readonly language?: string;
   /**
    * Whether the bot gets a turn for it. Without one it is only saved: a reaction, unless the bot asks for reactions.
    */

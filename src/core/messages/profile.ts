@@ -1,3 +1,5 @@
+import { canonicalLanguage } from "../language/tag.ts";
+
 /** What a messenger says of its user: for display, and proof of nothing. */
 export interface Profile {
   readonly name?: string;
@@ -23,7 +25,7 @@ export function profileOf(said: {
 }): Profile | undefined {
   const name = short(said.names.filter(Boolean).join(" "));
   const username = short((said.username ?? "").replace(/^@/, ""));
-  const language = languageTag(said.language);
+  const language = canonicalLanguage(said.language ?? "");
   if (!name && !username && !language) return undefined;
   return { ...(name && { name }), ...(username && { username }), ...(language && { language }) };
 }
@@ -31,12 +33,4 @@ export function profileOf(said: {
 function short(text: string): string {
   const tidy = text.replace(/\s+/g, " ").trim();
   return tidy.length <= LONGEST ? tidy : [...tidy].slice(0, LONGEST).join("");
-}
-
-function languageTag(tag = ""): string | undefined {
-  try {
-    return tag.length <= 35 ? Intl.getCanonicalLocales(tag)[0] : undefined;
-  } catch {
-    return undefined; // Some other word: it is for display only, and may be missing.
-  }
 }

@@ -4,6 +4,7 @@ import type { Channel, WebhookRequest } from "../channel.ts";
 import { HubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
 import { withoutLinkToken } from "../identity/link.ts";
+import { withLanguage } from "../language/with-language.ts";
 import type { Ignored } from "../messages/message.ts";
 import { withTimeout } from "../timeout.ts";
 import type { InboundEvent, Received } from "./conversations.ts";
@@ -31,7 +32,7 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
   const ignored: Ignored[] = [];
   for (const item of inbound) {
     if (item.type === "ignored") ignored.push(item);
-    else events.push(withWakes(hub.bot, await withoutLinkToken(item)));
+    else events.push(await withLanguage(hub.languages, withWakes(hub.bot, await withoutLinkToken(item))));
   }
   acknowledge(hub, channel, ignored);
   if (events.length === 0) return { results: [], ignored, turns: [] };

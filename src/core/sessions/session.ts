@@ -24,6 +24,10 @@ export interface Session extends Identities {
   /** Present only while the phone is claimed and not verified: typed at a kiosk. */
   readonly phone_verified?: false;
   readonly language?: string;
+  /** Its customer's: present only if it is set. */
+  readonly preferred_language?: string;
+  /** Its customer's: present only if it is not `basic`. */
+  readonly plan?: "premium";
   /** The cart, and any other data of the frontends. */
   readonly data: JsonObject;
   readonly metadata: JsonObject;

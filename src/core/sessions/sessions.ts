@@ -35,6 +35,8 @@ export interface SessionChanges {
     readonly external_id?: string;
     /** See `Message.author`. */
     readonly author?: string;
+    /** As `InboundMessage.language`. */
+    readonly language?: string;
   };
   /** `update` throws `version_conflict` unless this is the session's version. */
   readonly if_version?: number;
@@ -54,7 +56,10 @@ export interface SessionFilter {
   readonly channel?: string;
   readonly customer_id?: string;
   readonly active_since?: Date;
-  /** A part, in any case of letters, of its id, summary or feedback, or of its customer's identities or `customer_id`. */
+  /**
+   * A part, in any case of letters, of its id, summary or feedback, or of its customer's identities, names or
+   * `customer_id`.
+   */
   readonly q?: string;
 }
 
@@ -71,6 +76,11 @@ export interface Page {
   /** The `after` of the next page. The request's own cursor if the page is empty. */
   readonly cursor: number;
   readonly more: boolean;
+  /**
+   * Changes when the session merges with another one. Then messages that the reader does not have may lie before its
+   * cursor: it reads from the beginning again.
+   */
+  readonly epoch: string;
 }
 
 /** The sessions, for frontends with tokens. One method is one round trip; errors as in `Conversations`. */
@@ -102,9 +112,15 @@ export interface Sessions {
   /**
    * Applies the changes in the database and slides the session's expiry. Throws as `restore`. Throws `forbidden` for a
    * message by a token that names another channel than the token's own, `version_conflict`, and `payload_too_large` for
-   * documents past their limits.
+   * documents past their limits. Throws `language_not_allowed`.
    */
   update(of: SessionRef, changes: SessionChanges, now: Date): Promise<Opened>;
+  /**
+   * Switches the session to a language that was chosen, a canonical tag, and slides its expiry. The choice becomes the
+   * customer's `preferred_language`, and the history gets a system message in that language: `message`, absent if this was
+   * chosen before. Throws as `restore`, and `language_not_allowed` with `details.languages`.
+   */
+  setLanguage(of: SessionRef, language: string, now: Date): Promise<{ session: Session; message?: Message }>;
   /**
    * Ends the session on every channel; its tokens die. Returns their hashes for the cache. Keys that are absent from
    * `closing` are unchanged. Throws as `restore`.

@@ -1,11 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { phoneOf } from "../../core/identity/phone.ts";
-import { logIn } from "../../core/identity/verify.ts";
+import { CODE_MS } from "../../core/identity/proofs.ts";
+import { logIn, requestCode } from "../../core/identity/verify.ts";
 import { callerOf, tokenOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
-import { type App, type AppOptions, boundsOf, channelName } from "../request.ts";
+import { type App, type AppOptions, boundsOf, channelName, type HttpContext } from "../request.ts";
 import { identityFields } from "../sessions/identities.ts";
 import { conflicts } from "../sessions/present.ts";
 import { sessionSchema } from "../shapes.ts";
@@ -42,14 +43,31 @@ export function addPasswords(app: App, options: AppOptions): void {
     description:
       "Sets the first password of the session's phone, or replaces a forgotten one. The device must have got its token by " +
       "code, scan, password or an API key within the last 15 minutes; otherwise the answer is `verification_required`. With " +
-      "the old password, `/auth/password` changes it at any time.",
-    security: security.token,
+      "the old password, `/auth/password` changes it at any time.\n\n" +
+      "Without a token `phone` is needed, and nothing is set yet: a code is requested for the phone as by `/session/verify`, and " +
+      "the answer is 202. Confirm the code there, and call this route again with the token that it gives. A `phone` beside a " +
+      "token is ignored: the session's own phone gets the password.",
+    security: [...security.token, ...security.nobody],
     middleware,
-    request: body(z.strictObject({ password: chosen })),
+    request: body(
+      z
+        .strictObject({ phone: identityFields.phone.optional(), password: chosen })
+        .openapi({ example: { password: "correct horse battery" } }),
+    ),
     responses: {
       200: json("The password is set.", z.object({ password: z.literal("set") })),
+      202: json(
+        "Without a token: a code was sent if the phone has an address. The password is not set yet.",
+        z.object({
+          password: z.literal("unset"),
+          next: z.literal("/session/verify"),
+          sent: z.literal("if_known"),
+          expires_in: z.int().openapi({ description: "Seconds." }),
+        }),
+      ),
       ...problems(
         "malformed",
+        "phone_ambiguous",
         "unauthorized",
         "verification_required",
         "session_not_found",
@@ -60,9 +78,11 @@ export function addPasswords(app: App, options: AppOptions): void {
     },
   });
   app.openapi(signup, async (c) => {
-    const token_hash = await tokenOf(c.req.raw.headers, options.keys);
+    const { token_hash: held } = await callerOf(c.req.raw.headers, options.keys);
+    const { phone, password } = c.req.valid("json");
+    if (held === undefined && phone !== undefined) return c.json(await beginProof(c, phone, options), 202);
+    const token_hash = held ?? (await tokenOf(c.req.raw.headers, options.keys));
     const hub = c.var.exchange.hub();
-    const { password } = c.req.valid("json");
     await hub.store.proofs.signUp({ token_hash, password }, hub.now());
     return c.json({ password: "set" as const }, 200);
   });
@@ -146,4 +166,17 @@ export function addPasswords(app: App, options: AppOptions): void {
     );
     return c.json(answer, 200);
   });
+}
+
+/** Requests a code for the phone of a person without a session, who must confirm it before a password is set. */
+async function beginProof(c: HttpContext, phone: string, { country }: AppOptions) {
+  const hub = c.var.exchange.hub();
+  const rate_limit_keys = await limitKeys(c.req.raw.headers, undefined);
+  await steady(hub, () => requestCode(hub, { phone: phoneOf(phone, country), rate_limit_keys }));
+  return {
+    password: "unset" as const,
+    next: "/session/verify" as const,
+    sent: "if_known" as const,
+    expires_in: CODE_MS / 1_000,
+  };
 }

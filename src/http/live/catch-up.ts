@@ -42,10 +42,15 @@ async function advance(group: readonly WebSocket[], sessions: Sessions, now: Dat
   const frames = page.messages.map(messageFrame);
   for (const socket of group) {
     const connection = connectionOf(socket);
+    if (connection.epoch !== undefined && connection.epoch !== page.epoch) {
+      hangUp(socket, "moved");
+      continue;
+    }
     const isReady = connection.ready || !page.more;
-    send(socket, isReady && !connection.ready ? [...frames, readyFrame(page.cursor)] : frames);
+    send(socket, isReady && !connection.ready ? [...frames, readyFrame(page.cursor, page.epoch)] : frames);
     const checked_at = isCheckDue(asked, now.getTime()) ? now.getTime() : connection.checked_at;
-    remember(socket, { ...connectionOf(socket), cursor: page.cursor, ready: isReady, checked_at });
+    const { cursor, epoch } = page;
+    remember(socket, { ...connectionOf(socket), cursor, epoch, ready: isReady, checked_at });
   }
   return page.more;
 }

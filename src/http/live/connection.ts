@@ -10,6 +10,8 @@ export interface Connection {
   readonly cursor: number;
   /** Whether the frame `ready` was sent to it; before that it gets messages only. */
   readonly ready: boolean;
+  /** The epoch of the session at the last read; absent before the first one. */
+  readonly epoch?: string;
   /** When its token was last found alive, in ms since 1970; 0 if not checked yet. */
   readonly checked_at: number;
   /** How many characters were sent to it. */

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { LiveEvent } from "../../core/live.ts";
 import type { Message } from "../../core/messages/message.ts";
+import { epochSchema } from "../messages.ts";
 import { messageSchema, sessionSchema, turnSchema, viewMessage, viewSession } from "../shapes.ts";
 
 /** The WebSocket subprotocol of `/session/live`: the version of its frames. */
@@ -25,7 +26,7 @@ export const CLOSE = {
 const cursor = z.string().openapi({ description: "Opaque: pass it as `after`." });
 const frame = {
   message: z.object({ type: z.literal("message"), message: messageSchema, cursor }),
-  ready: z.object({ type: z.literal("ready"), cursor }),
+  ready: z.object({ type: z.literal("ready"), cursor, epoch: epochSchema }),
   changed: z.object({ type: z.literal("changed"), message: messageSchema }),
   status: z.object({
     type: z.literal("status"),
@@ -78,8 +79,8 @@ export function messageFrame(message: Message): string {
 }
 
 /** The frame that says that the device has all messages up to this cursor. */
-export function readyFrame(at: number): string {
-  return text({ type: "ready", cursor: String(at) });
+export function readyFrame(at: number, epoch: string): string {
+  return text({ type: "ready", cursor: String(at), epoch });
 }
 
 function text(value: Frame): string {

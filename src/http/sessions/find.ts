@@ -63,10 +63,16 @@ function addList(app: App, options: AppOptions): void {
           .datetime({ offset: true })
           .optional()
           .openapi({ description: "Sessions whose last activity is not before this instant." }),
-        q: z.string().min(1).max(200).optional().openapi({
-          description:
-            "A part of its id, summary or feedback, or of its customer's identities; upper and lower case are equal.",
-        }),
+        q: z
+          .string()
+          .min(1)
+          .max(200)
+          .optional()
+          .openapi({
+            description:
+              "A part of its id, summary or feedback, or of its customer's identities, names or `customer_id`; upper and lower " +
+              "case are equal.",
+          }),
         after: z
           .uuid("must be a cursor of this hub")
           .optional()

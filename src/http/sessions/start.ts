@@ -12,6 +12,7 @@ import { clientDocument, documentSchema } from "./document.ts";
 import { customerId, identitiesIn, identityBody, onlyClaims } from "./identities.ts";
 import { counted } from "./lookups.ts";
 import { conflicts, present } from "./present.ts";
+import { customerOfPage, publicPageBody } from "./public-pages.ts";
 
 /** Registers `POST /session/start`: opens or restores a session, and gives the device a token. */
 export function addStart(app: App, options: AppOptions): void {
@@ -25,7 +26,8 @@ export function addStart(app: App, options: AppOptions): void {
       "With an API key, `phone`, `telegram_chat_id` and `whatsapp_user_id` identify the customer: their active session " +
       "is restored, or a new one opens. `customer_id` is the shop's own id of the customer: it finds the customer if no " +
       "identity does, and is saved for the customer who is found; `conflicts` says if it contradicts what is known. " +
-      "Without a key these four fields are refused, and a new anonymous session opens. " +
+      "Without a key these four fields are refused, and a new anonymous session opens; where the hub has a public id, a " +
+      "page must give it as `public_id`, and may give a customer whom the shop's server has signed, as `identity`. " +
       "A kiosk's key is trusted only if KIOSK_PHONE_POLICY is `trust`. Otherwise it can open a session for a new phone " +
       "only; for other phones the answer is `verification_required`, and the owner must verify the phone by " +
       "`/session/verify`, `/auth/login` or `/session/link`. Every call gives the device a token of its own.",
@@ -43,6 +45,7 @@ export function addStart(app: App, options: AppOptions): void {
                 description: "The shop's own id of the customer, stored as text.",
               }),
               data: documentSchema.nullish(),
+              ...publicPageBody,
             }),
           },
         },
@@ -75,6 +78,13 @@ export function addStart(app: App, options: AppOptions): void {
         "unauthorized",
         "phone, telegram_chat_id, whatsapp_user_id and customer_id need an API key",
       );
+    if (caller.scopes && (body.public_id !== undefined || body.identity))
+      throw new HubError("malformed", "public_id: is for pages without an API key");
+    const signed = caller.scopes
+      ? undefined
+      : await customerOfPage(options, c.req.raw, body, c.var.exchange.hub().now());
+    const customer_id = signed ?? (body.customer_id == null ? undefined : String(body.customer_id));
+    const namesSomebody = isTrusted || customer_id !== undefined;
     c.var.exchange.facts.channel = body.channel;
     const { session_token, token_hash } = await mintToken();
     const open = async () => {
@@ -83,16 +93,15 @@ export function addStart(app: App, options: AppOptions): void {
         throw new HubError("forbidden", "channel: a kiosk's key opens sessions of the channel kiosk");
       const hub = c.var.exchange.hub();
       const start = {
-        identities: isTrusted || body.customer_id != null ? trusted : { visitor_id: crypto.randomUUID() },
+        identities: namesSomebody ? trusted : { visitor_id: crypto.randomUUID() },
         channel: body.channel,
-        ...(body.customer_id != null && { customer_id: String(body.customer_id) }),
+        ...(customer_id !== undefined && { customer_id }),
         ...(body.data && { data: clientDocument("data", body.data, bounds.documentBytes) }),
         token_hash,
         ...(claimed && isTrusted && { claimed }),
       };
       return opened(hub, await hub.store.sessions.start(start, hub.now()));
     };
-    const namesSomebody = isTrusted || body.customer_id != null;
     const session = namesSomebody ? await counted(c, caller, open, wasThere) : await open();
     return c.json({ session_token, ...present(c, token_hash, session) }, 200);
   });

@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
+import { shownLanguage } from "../../core/language/with-language.ts";
 import { opened } from "../../core/receive/effects.ts";
 import type { SessionRef } from "../../core/sessions/session.ts";
 import type { SessionChanges, SessionQuery } from "../../core/sessions/sessions.ts";
@@ -12,6 +13,7 @@ import { type App, type AppOptions, boundsOf, channelName, type HttpContext } fr
 import { sessionSchema } from "../shapes.ts";
 import { clientDocument, documentSchema } from "./document.ts";
 import { customerId, identitiesIn, identityBody, isUntrusted, refuseCustomerId } from "./identities.ts";
+import { languageTag } from "./languages.ts";
 import { counted } from "./lookups.ts";
 import { conflicts, present } from "./present.ts";
 
@@ -26,11 +28,6 @@ const messageSchema = z.union([
   }),
 ]);
 
-const languageSchema = z
-  .string()
-  .max(35)
-  .regex(/^[A-Za-z]{2,3}(-[A-Za-z0-9]{1,8})*$/, "must be a language tag such as de or pt-BR");
-
 /** Registers `POST /session/update`: changes a frontend's own session, or for a trusted caller any session. */
 export function addUpdate(app: App, options: AppOptions): void {
   const bounds = boundsOf(options);
@@ -39,7 +36,7 @@ export function addUpdate(app: App, options: AppOptions): void {
     metadata: documentSchema.optional(),
     message: messageSchema.optional(),
     channel: channelName(options).optional(),
-    language: languageSchema.optional(),
+    language: languageTag.optional(),
     customer_id: customerId.optional().openapi({
       description:
         "The shop's own id of the customer, to be saved; only with an API key. With a key and nothing else that names a " +
@@ -74,6 +71,7 @@ export function addUpdate(app: App, options: AppOptions): void {
         "malformed",
         "unauthorized",
         "forbidden",
+        "language_not_allowed",
         "verification_required",
         "session_not_found",
         "session_expired",
@@ -89,7 +87,8 @@ export function addUpdate(app: App, options: AppOptions): void {
     const body = c.req.valid("json");
     const if_version = versionOf(c.req.valid("header"));
     const target = await targetOf(c, caller, body, options);
-    const message = body.message === undefined ? undefined : messageOf(body.message, caller);
+    const message =
+      body.message === undefined ? undefined : await shown(messageOf(body.message, caller), options);
     const { channel } = body;
     if (channel) c.var.exchange.facts.channel = channel;
     const changes: SessionChanges = {
@@ -120,7 +119,12 @@ interface Target {
 }
 
 /** The session to change, and the `customer_id` to set. */
-async function targetOf(c: HttpContext, caller: Caller, body: Body, options: AppOptions): Promise<Target> {
+export async function targetOf(
+  c: HttpContext,
+  caller: Caller,
+  body: Body,
+  options: AppOptions,
+): Promise<Target> {
   const { session_id } = body;
   const customer_id = body.customer_id === undefined ? undefined : String(body.customer_id);
   const identities = identitiesIn(body, options.country);
@@ -157,11 +161,16 @@ async function activeSession(c: HttpContext, who: SessionQuery): Promise<Session
   return { session_id: active.session_id };
 }
 
+type Reported = NonNullable<SessionChanges["message"]>;
+
+/** A customer's message with the language that its words show. */
+async function shown(message: Reported, { languages }: AppOptions): Promise<Reported> {
+  const language = message.role === "user" ? await shownLanguage(languages, message.text) : undefined;
+  return { ...message, ...(language !== undefined && { language }) };
+}
+
 /** The message to save. Throws `forbidden` for a message of the role `assistant` without an API key. */
-function messageOf(
-  given: z.output<typeof messageSchema>,
-  { token_hash, actor }: Caller,
-): NonNullable<SessionChanges["message"]> {
+function messageOf(given: z.output<typeof messageSchema>, { token_hash, actor }: Caller): Reported {
   const { text, role, external_id } =
     typeof given === "string" ? { text: given, role: "user" as const, external_id: undefined } : given;
   if (role === "assistant" && actor === undefined)

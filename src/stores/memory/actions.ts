@@ -4,6 +4,7 @@ import type { Done } from "../../core/receive/conversations.ts";
 import { refuseGrowth, type Session } from "../../core/sessions/session.ts";
 import { GOODBYE_MS } from "../../core/sessions/sessions.ts";
 import type { Action } from "../../features/actions/action.ts";
+import { chosenLanguage, switchLanguage } from "./languages.ts";
 import { endTokens } from "./ratings.ts";
 import { later, type SessionRow, type Tables } from "./tables.ts";
 
@@ -19,22 +20,29 @@ export function applyActions(
 ): Omit<Done, "session"> {
   const changed = actions.reduce<Session>((session, action, place) => {
     try {
-      return applied(session, action, now);
+      return applied(tables, row, session, action, now);
     } catch (thrown) {
       const { code, message } = toHubError(thrown);
       throw new HubError(code, message, { details: { action: place }, cause: thrown });
     }
   }, row.session);
+  // switchLanguage moves the version itself.
+  const moved = actions.some(({ type }) => type !== "set_language") ? 1 : 0;
+  Object.assign(row.session, changed, { version: row.session.version + moved, updated_at: now });
+  const messages = actions.flatMap((action) => {
+    const said = action.type === "set_language" && switchLanguage(tables, row, action.language, now);
+    return said ? [said] : [];
+  });
   const hasEnded = actions.some(({ type }) => type === "end_session");
-  Object.assign(row.session, changed, { version: row.session.version + 1, updated_at: now });
   const closed = hasEnded ? endTokens(tables, row.session.session_id, now, later(now, GOODBYE_MS)) : [];
-  return { messages: [], closed };
+  return { messages, closed };
 }
 
-function applied(session: Session, action: Action, now: Date): Session {
+function applied(tables: Tables, row: SessionRow, session: Session, action: Action, now: Date): Session {
   switch (action.type) {
     case "set_language":
-      return { ...session, language: action.language };
+      chosenLanguage(tables, row.customer, action.language);
+      return session;
     case "set_data": {
       const data = mergePatch(session.data, action.data);
       refuseGrowth(session, { data, metadata: session.metadata });

@@ -11,6 +11,7 @@ export function newCustomer(tables: Tables, now: Date): CustomerRow {
     identities: new Map(),
     unreachable: [],
     reachability_at: new Map(),
+    plan: "basic",
     profile: {},
     created_at: now,
   };
@@ -42,7 +43,8 @@ export function seenActive(tables: Tables, customer: CustomerRow, now: Date): Se
   return row && row.session.expires_at > now ? row : undefined;
 }
 
-function livingOf(tables: Tables, customer: CustomerRow): SessionRow | undefined {
+/** The customer's session with the status active; its expiry may be past. */
+export function livingOf(tables: Tables, customer: CustomerRow): SessionRow | undefined {
   return sessionsOf(tables, customer).find(({ session }) => session.status === "active");
 }
 
@@ -56,11 +58,13 @@ export function lastEndedOf(tables: Tables, customer: CustomerRow): SessionRow |
 
 /** A session as callers see it: its row, with the customer's present identities and `customer_id`. */
 export function documentOf({ session, customer }: SessionRow): Session {
-  const { customer_id, identities } = customer;
+  const { customer_id, preferred_language, plan, identities } = customer;
   const rows = [...identities.values()];
   return {
     ...copy(session),
     ...(customer_id !== undefined && { customer_id }),
+    ...(preferred_language !== undefined && { preferred_language }),
+    ...(plan === "premium" && { plan }),
     ...Object.fromEntries(rows.map(({ kind, value }) => [kind, value])),
     ...(identities.get("phone")?.verified_at === undefined &&
       identities.has("phone") && { phone_verified: false }),
@@ -74,12 +78,18 @@ export function learnProfile({ customer }: SessionRow, { channel, profile }: Inb
   customer.profile = known.channel === channel ? { ...known, ...profile } : { ...profile, channel, ...known };
 }
 
-/** The customer as a bot gets them. This store keeps only their `customer_id` and profile. */
-export function turnCustomerOf({ customer_id, profile }: CustomerRow): TurnCustomer {
+/** The customer as a bot gets them. This store keeps no tags and attributes. */
+export function turnCustomerOf({
+  customer_id,
+  preferred_language,
+  plan,
+  profile,
+}: CustomerRow): TurnCustomer {
   return {
     ...(customer_id !== undefined && { customer_id }),
     ...(profile.name !== undefined && { name: profile.name }),
-    plan: "basic",
+    ...(preferred_language !== undefined && { preferred_language }),
+    plan,
     tags: [],
     attributes: {},
     profile: copy(profile),

@@ -16,10 +16,12 @@ export function merge(
   const into = survivor.session;
   const from = younger.session;
   const [first, second] = isWeak(survivor) && !isWeak(younger) ? [from, into] : [into, from];
-  for (const key of ["language", "rating", "feedback", "summary"] as const) {
+  for (const key of ["rating", "feedback", "summary"] as const) {
     const value = first[key] ?? second[key];
     if (value !== undefined) Object.assign(into, { [key]: value });
   }
+  if (first === into) keepLanguage(survivor, survivor, younger);
+  else keepLanguage(survivor, younger, survivor);
   const [under, over] = isWeak(younger) && !isWeak(survivor) ? [from, into] : [into, from];
   Object.assign(into, mergeDocuments(under, over));
   into.message_count += from.message_count;
@@ -31,6 +33,15 @@ export function merge(
   from.message_count = 0;
   from.merged_into = into.session_id;
   tables.effects.merged.push(from.session_id);
+}
+
+/** Of two languages the first one's stays, unless only the other's was decided. */
+function keepLanguage(survivor: SessionRow, first: SessionRow, second: SessionRow): void {
+  const isFirsts = first.session.language !== undefined && (first.language_by || !second.language_by);
+  const { session, language_by } = isFirsts ? first : second;
+  if (session.language !== undefined) survivor.session.language = session.language;
+  if (language_by) survivor.language_by = language_by;
+  else delete survivor.language_by;
 }
 
 function uniteChannels(survivor: SessionRow, younger: SessionRow): void {

@@ -1,6 +1,5 @@
 import { HubError } from "../../core/errors.ts";
 import { type Identities, identitiesOf, isPersonal } from "../../core/identity/identity.ts";
-import { NOTICES } from "../../core/identity/notices.ts";
 import type { SessionRef } from "../../core/sessions/session.ts";
 import { knownAddresses } from "./addresses.ts";
 import { activeOf, lastEndedOf, newCustomer, seenActive, sessionsOf } from "./customers.ts";
@@ -14,6 +13,7 @@ import {
   takeIdentity,
   verifiedOf,
 } from "./identities.ts";
+import { noticeIn, preferenceOf, spokenTo } from "./languages.ts";
 import { mergeAll } from "./merge.ts";
 import { tell } from "./notices.ts";
 import { retire } from "./retire.ts";
@@ -227,6 +227,9 @@ function moveCustomer(tables: Tables, survivor: CustomerRow, younger: CustomerRo
   const customer_id = survivor.customer_id ?? younger.customer_id;
   if (customer_id !== undefined) survivor.customer_id = customer_id;
   survivor.profile = { ...younger.profile, ...survivor.profile };
+  if (younger.plan === "premium") survivor.plan = "premium";
+  const preferred_language = survivor.preferred_language ?? younger.preferred_language;
+  if (preferred_language !== undefined) survivor.preferred_language = preferred_language;
   for (const row of sessionsOf(tables, younger)) row.customer = survivor;
   tables.customers.delete(younger.customer_key);
 }
@@ -261,9 +264,12 @@ export function open(tables: Tables, customer: CustomerRow, channel: string, now
     last_activity: now,
     expires_at: now,
   };
-  if (tables.settings.language !== undefined) session.language = tables.settings.language;
+  const preferred = preferenceOf(tables, customer);
+  const language = preferred ?? tables.settings.language;
+  if (language !== undefined) session.language = language;
   const row: SessionRow = {
     session,
+    ...(preferred !== undefined && { language_by: "customer" }),
     customer,
     channels_since: [],
     last_seq: 0,
@@ -295,8 +301,8 @@ function strip(tables: Tables, customer: CustomerRow, identities: Identities, no
   const addresses = knownAddresses(customer);
   const row = active ?? (addresses.length > 0 ? lastEndedOf(tables, customer) : undefined);
   if (!row || !lost.some(({ kind }) => isPersonal(kind))) return;
-  const { phone_moved, account_moved } = tables.settings.notices ?? NOTICES;
-  tell(tables, row, lost.some(({ kind }) => kind === "phone") ? phone_moved : account_moved, addresses, now);
+  const name = lost.some(({ kind }) => kind === "phone") ? "phone_moved" : "account_moved";
+  tell(tables, row, noticeIn(tables, name, spokenTo(tables, customer)), addresses, now);
   tables.effects.notified.push(row.session.session_id);
 }
 

@@ -145,6 +145,7 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
   for (const [hash, ended] of tables.endedTokens)
     if (ended.session_id === session_id) tables.endedTokens.delete(hash);
   for (const key of ["language", "rating", "feedback", "summary"] as const) delete session[key];
+  delete row.language_by;
   Object.assign(session, { data: {}, metadata: {} });
   row.last_channel = undefined;
   row.turns = [];

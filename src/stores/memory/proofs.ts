@@ -8,6 +8,7 @@ import type { Opened } from "../../core/receive/conversations.ts";
 import { knownAddresses } from "./addresses.ts";
 import { activeOf, documentOf, seenActive } from "./customers.ts";
 import { isSomebody, takeIdentity, verifiedHolder, verifiedOf } from "./identities.ts";
+import { spokenTo } from "./languages.ts";
 import { addLink } from "./links.ts";
 import { findLive, follow, lookUp, resolve, settleIdentities, touch, useDevice } from "./people.ts";
 import { addFailure, clearFailures, refuseLocked, takeLimits } from "./rate-limits.ts";
@@ -28,7 +29,9 @@ export function memoryProofs(tables: Tables): Proofs {
       takeLimits(tables, rateLimitsOn("code", [`phone:${phone}`, ...rate_limit_keys]), now);
       tables.codes.set(phone, { code_hash, attempts: 0, expires_at: later(now, CODE_MS) });
       const customer = verifiedHolder(tables, "phone", phone);
-      return customer ? knownAddresses(customer) : [];
+      const language = spokenTo(tables, customer);
+      const addresses = customer ? knownAddresses(customer) : [];
+      return addresses.map((address) => ({ ...address, ...(language !== undefined && { language }) }));
     },
 
     async confirmCode({ code_hash, merge, ...proof }, now) {

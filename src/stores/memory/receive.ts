@@ -1,6 +1,5 @@
 import type { Turn } from "../../core/answer/turn.ts";
 import { type Identities, identitiesOf } from "../../core/identity/identity.ts";
-import { NOTICES } from "../../core/identity/notices.ts";
 import type { Content } from "../../core/messages/content.ts";
 import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../core/messages/message.ts";
 import type { InboundEvent, Received } from "../../core/receive/conversations.ts";
@@ -9,10 +8,11 @@ import { keepAddress } from "./addresses.ts";
 import { claim } from "./claims.ts";
 import { documentOf, learnProfile, seenActive } from "./customers.ts";
 import { firstVerifiedHolder, verifiedHolder } from "./identities.ts";
+import { decideLanguage, noticeIn, spokenTo } from "./languages.ts";
 import { mergeQuestion, redeemLink } from "./links.ts";
 import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
 import { tell } from "./notices.ts";
-import { findLive, findLiveThen, resolve, settleIdentities, touch } from "./people.ts";
+import { findLive, findLiveThen, findOwner, resolve, settleIdentities, touch } from "./people.ts";
 import { applyReachability, setReachable } from "./reachability.ts";
 import {
   atOnce,
@@ -130,6 +130,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, place: number, 
   touch(tables, row, channel, came_at);
   setReachable(row.customer, channel, true);
   learnProfile(row, inbound);
+  if (notice === undefined) decideLanguage(tables, row, inbound.language);
   keepAddress(tables, row, inbound, came_at);
   row.last_channel = channel;
   const role = notice === undefined ? "user" : "system";
@@ -169,13 +170,19 @@ function joined(
       ? findNamed(tables, from, inbound, now)
       : (claimed ? claim : resolve)(tables, from, channel, now);
   if (link_hash === undefined) return { row: find(), content };
-  const { linked, link_failed, merge_required } = tables.settings.notices ?? NOTICES;
   const isVerified = !claimed && !isSessionRef(from);
   const redeemed = isVerified ? redeemLink(tables, link_hash, from, now) : undefined;
   const event = (name: string) => ({ kind: "system", event: name }) as const;
-  if (!redeemed) return { row: find(), content: event("link_failed"), notice: link_failed };
-  if ("joined" in redeemed) return { row: redeemed.joined, content: event("linked"), notice: linked };
-  const notice = mergeQuestion(merge_required, redeemed.asked);
+  const told = (row: SessionRow, name: "linked" | "link_failed") => ({
+    row,
+    content: event(name),
+    notice: noticeIn(tables, name, row.session.language),
+  });
+  if (!redeemed) return told(find(), "link_failed");
+  if ("joined" in redeemed) return told(redeemed.joined, "linked");
+  const sender = isSessionRef(from) ? undefined : findOwner(tables, from, now);
+  const question = noticeIn(tables, "merge_required", spokenTo(tables, sender));
+  const notice = mergeQuestion(question, redeemed.asked);
   return { row: find(), content: event("merge_required"), notice };
 }
 

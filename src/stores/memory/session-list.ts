@@ -12,8 +12,8 @@ export function listSessions(
   limit: number,
 ): SessionList {
   const matching = [...tables.sessions.values()]
-    .map(documentOf)
-    .filter((session) => matches(session, filter));
+    .filter((row) => matches(documentOf(row), [row.customer.profile.name], filter))
+    .map(documentOf);
   const listed = matching
     .filter(({ status }) => (filter.status ? status === filter.status : status !== "merged"))
     .filter(({ session_id }) => after === undefined || session_id < after)
@@ -29,22 +29,27 @@ export function listSessions(
   };
 }
 
-function matches(session: Session, { channel, customer_id, active_since, q }: SessionFilter): boolean {
+function matches(
+  session: Session,
+  names: readonly (string | undefined)[],
+  { channel, customer_id, active_since, q }: SessionFilter,
+): boolean {
   return (
     (channel === undefined || session.channels.includes(channel)) &&
     (customer_id === undefined || session.customer_id === customer_id) &&
     (active_since === undefined || session.last_activity >= active_since) &&
-    (q === undefined || says(session, q.toLowerCase()))
+    (q === undefined || says(session, names, q.toLowerCase()))
   );
 }
 
-function says(session: Session, text: string): boolean {
+function says(session: Session, names: readonly (string | undefined)[], text: string): boolean {
   const { session_id, customer_id, summary, feedback } = session;
   const places = [
     session_id,
     customer_id,
     summary,
     feedback,
+    ...names,
     ...identitiesOf(session).map(([, value]) => value),
   ];
   return places.some((place) => place?.toLowerCase().includes(text));

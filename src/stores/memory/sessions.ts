@@ -8,6 +8,7 @@ import { claim, refuseClaim } from "./claims.ts";
 import { nameCustomer, noteConflict } from "./customer-ids.ts";
 import { activeOf, byAge, customerCalled, documentOf, seenActive, sessionsOf } from "./customers.ts";
 import { identityRow } from "./identities.ts";
+import { chosenLanguage, decideLanguage, switchLanguage } from "./languages.ts";
 import { addMessage } from "./messages.ts";
 import {
   findLive,
@@ -90,6 +91,7 @@ export function memorySessions(tables: Tables): Sessions {
         throw new HubError("version_conflict", `the session is at version ${asked.session.version}`);
       const isDevices = message !== undefined && "token_hash" in of;
       const channel = isDevices ? ownChannel(tables, of.token_hash, changes.channel) : changes.channel;
+      const chosen = language && chosenLanguage(tables, asked.customer, language);
       refuseGrowth(asked.session, patched(asked.session, changes));
       useDevice(tables, of, now);
       const { row, isConflict } =
@@ -100,10 +102,19 @@ export function memorySessions(tables: Tables): Sessions {
       touch(tables, row, channel, now);
       Object.assign(session, patched(session, changes));
       if (isConflict) noteConflict(tables, row, customer_id!);
-      if (language !== undefined) session.language = language;
+      if (chosen !== undefined) Object.assign(session, { language: chosen });
+      if (chosen !== undefined) row.language_by = "chosen";
       if (data || metadata || language !== undefined || customer_id !== undefined) session.version += 1;
       if (message) addReported(tables, row, message, channel ?? session.channel, now);
       return { ...documentOf(row), ...takeEffects(tables) };
+    },
+
+    async setLanguage(of, language, now) {
+      const row = findLive(tables, of, now);
+      chosenLanguage(tables, row.customer, language);
+      touch(tables, row, undefined, now);
+      const message = switchLanguage(tables, row, language, now);
+      return { session: documentOf(row), ...(message && { message: copy(message) }) };
     },
 
     async end(token_hash, now, closing) {
@@ -139,7 +150,16 @@ export function memorySessions(tables: Tables): Sessions {
         const turn = turnStateOf(tables, message.message_id);
         return { ...copy(message), ...(turn && { turn }) };
       });
-      return { session_id, messages, cursor: messages.at(-1)?.seq ?? after, more: newer.length > limit };
+      const merges = [...tables.sessions.values()].filter(
+        ({ session }) => session.merged_into === session_id,
+      );
+      return {
+        session_id,
+        messages,
+        cursor: messages.at(-1)?.seq ?? after,
+        more: newer.length > limit,
+        epoch: `${session_id}.${merges.length}`,
+      };
     },
   };
 }
@@ -269,6 +289,7 @@ function addReported(
       : { direction: "outbound" as const, status: "sent" as const };
   const content = { kind: "text", text } as const;
   addMessage(tables, row, { channel, external_id, role, author, ...side, content }, now);
+  decideLanguage(tables, row, reported.language);
 }
 
 /** The state of a message's turn. Undefined when the turn is done, or when the message has none. */

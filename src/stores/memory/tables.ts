@@ -1,6 +1,7 @@
 import type { Delivery, Failure } from "../../core/answer/turn.ts";
 import type { IdentityKind } from "../../core/identity/identity.ts";
 import type { KnownAddress } from "../../core/identity/proofs.ts";
+import type { Plan } from "../../core/language/policy.ts";
 import type { Content } from "../../core/messages/content.ts";
 import type { Address, DeliveryStatus, Edit, Message, Receipt } from "../../core/messages/message.ts";
 import type { CustomerProfile } from "../../core/messages/profile.ts";
@@ -24,6 +25,9 @@ export interface CustomerRow {
   unreachable: string[];
   /** The time of the newest such event that was applied, by channel. */
   reachability_at: Map<string, Date>;
+  plan: Plan;
+  /** The language that was chosen. */
+  preferred_language?: string;
   /** Their profile at their messengers. */
   profile: CustomerProfile;
   created_at: Date;
@@ -48,6 +52,8 @@ export interface IdentityRow {
 export interface SessionRow {
   /** The session without its customer's identities, which `documentOf` adds. */
   session: Writable<Session>;
+  /** What decided its language. Absent: it is the default, and a message may decide. */
+  language_by?: "message" | "customer" | "chosen";
   customer: CustomerRow;
   /** When each of `session.channels` was first used, in the same order. */
   channels_since: Date[];

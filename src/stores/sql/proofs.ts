@@ -10,8 +10,14 @@ export function sqlProofs(ask: SqlCall, common: Row): Proofs {
   return {
     async requestCode({ phone, code_hash, rate_limit_keys }, now) {
       const limits = rateLimitsOn("code", [`phone:${await sha256Hex(phone)}`, ...rate_limit_keys]);
-      const { addresses } = await ask("hub_request_code", { now, phone, code_hash, limits });
-      return (addresses as Row[]).map(toAddress) as KnownAddress[];
+      const { addresses, language } = await ask("hub_request_code", {
+        now,
+        ...common,
+        phone,
+        code_hash,
+        limits,
+      });
+      return (addresses as Row[]).map((address): KnownAddress => toAddress({ ...address, language }));
     },
     async confirmCode(proof, now) {
       return toOpened(await ask("hub_confirm_code", { now, ...common, ...proof }));

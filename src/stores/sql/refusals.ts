@@ -19,6 +19,7 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   malformed: "the customers cannot be changed in this way",
   customer_conflict: "two customers are concerned: see details",
   payload_too_large: TOO_LARGE,
+  language_not_allowed: "this session may not have that language",
   verification_required: "who this is has to be proven first",
   code_invalid: "the code is wrong or no longer valid",
   password_invalid: "phone and password do not belong together",

@@ -22,9 +22,17 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
         external_id: message.external_id,
         role: message.role,
         author: message.author,
+        language: message.language,
         ...(message.role === "user" ? { direction: "inbound" } : { direction: "outbound", status: "sent" }),
       };
       return toOpened(await ask("hub_update", { now, ...changing, ...of, ...changes, message: reported }));
+    },
+    async setLanguage(of, chosen, now) {
+      const { session, message } = await ask("hub_set_language", { now, ...people, ...of, chosen });
+      return {
+        session: toSession(session as Row),
+        ...(message != null && { message: toMessage(message as Row) }),
+      };
     },
     async end(token_hash, now, closing) {
       const { session, token_hashes } = await ask("hub_end", { now, kiosk_idle_ms, token_hash, ...closing });
@@ -57,6 +65,7 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
         messages,
         cursor: messages.at(-1)?.seq ?? after,
         more: row.more as boolean,
+        epoch: `${row.session_id}.${row.merges}`,
       };
     },
   };

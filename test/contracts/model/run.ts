@@ -1,5 +1,5 @@
 import fc from "fast-check";
-import { NOTICES } from "../../../src/core/identity/notices.ts";
+import { noticesIn } from "../../../src/core/identity/notices.ts";
 import {
   anybody,
   channel,
@@ -19,6 +19,8 @@ import {
   token,
 } from "./arbitrary.ts";
 import type { Call, CallOf, Owner, Run, Step } from "./calls.ts";
+
+const NOTICES = noticesIn("en");
 
 const customer_id = fc.constantFrom("103", "104");
 const start: fc.Arbitrary<CallOf<"start">> = fc.oneof(

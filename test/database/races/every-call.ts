@@ -96,7 +96,10 @@ export function everyCall(store: Store, people: number, random: () => number): R
   };
 
   const by = () => ({ actor: "test", now: now() });
-  const table = { name: "n", datetime: new Date(0).toISOString(), timezone: "UTC", guests: 2 };
+  const table = () => {
+    const datetime = new Date(Date.now() + any(2) * 86_400_000).toISOString();
+    return { name: "n", datetime, timezone: "UTC", guests: 2 };
+  };
   const tea = () => ({ order_id: `o${any(4)}`, amount: "1.00", currency: "EUR" });
   const known = async () => {
     const { items } = await store.features!.customers.find({}, undefined, 20);
@@ -197,6 +200,12 @@ export function everyCall(store: Store, people: number, random: () => number): R
           { customer_id: customer() },
           now(),
         ),
+      ),
+    "set a language": () =>
+      store.sessions.setLanguage(
+        { session_id: one(sessions, crypto.randomUUID()) },
+        one(["hi", "es", "fr"], "en"),
+        now(),
       ),
     end: () => store.sessions.end(token(), now()),
     "sign out": () => store.sessions.signOut(token(), now()),
@@ -329,13 +338,17 @@ export function everyCall(store: Store, people: number, random: () => number): R
         {},
       );
       const { reservation } = await store.features!.reservations.create(
-        { ...table, ...owner },
+        { ...table(), ...owner },
         { ...by(), idempotency_key: `k${any(4)}` },
       );
       keep(reserved, reservation.reservation_id);
     },
-    "change a reservation": () =>
-      store.features!.reservations.update(one(reserved, crypto.randomUUID()), { guests: 1 + any(9) }, by()),
+    "change a reservation": async () => {
+      const { create, update } = store.features!.reservations;
+      const { reservation } = await create({ ...table(), phone: phone() }, by());
+      keep(reserved, reservation.reservation_id);
+      await update(one(reserved, reservation.reservation_id), { guests: 3 + any(9) }, by());
+    },
     "make an order": () =>
       store.features!.orders.create(
         { ...tea(), ...one<BookingOwner>([{ phone: phone() }, { customer_id: customer() }], {}) },
@@ -363,7 +376,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
         ];
         const actions: Action[] = [
           { type: "update_customer", name: `n${++seed}`, email: `p${any(people)}@example.com` },
-          { type: "create_reservation", ...table },
+          { type: "create_reservation", ...table() },
           ...others.filter(() => any(4) === 0),
         ];
         return store.conversations.complete(turn, [reply("done")], now(), actions);

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { Content } from "../../../core/messages/content.ts";
-import { lenient, messageId, optionalText, present } from "../fields.ts";
+import { fieldsIn, lenient, messageId, optionalText, present } from "../fields.ts";
 
 /** The saved fields of the ad or post behind a message. Its pictures are left out, because their URLs expire. */
 const REFERRAL_FIELDS = [
@@ -15,7 +15,7 @@ const REFERRAL_FIELDS = [
 
 const productSchema = z.object({ catalog_id: optionalText, product_retailer_id: z.string().min(1) });
 
-const surroundedSchema = z.object({
+const surroundingsSchema = z.object({
   context: lenient(
     z.object({
       id: lenient(messageId),
@@ -29,9 +29,14 @@ const surroundedSchema = z.object({
 
 const reactionSchema = z.object({ message_id: lenient(messageId) });
 
-/** The id of the message that this one answers. */
-export function repliedTo(message: unknown): string | undefined {
-  return surroundedSchema.safeParse(message).data?.context?.id;
+/** What a message answers, and the ad it comes from. */
+type Surroundings = z.infer<typeof surroundingsSchema>;
+
+/** What surrounds a message. Most messages stand alone. */
+export function surroundingsOf(message: unknown): Surroundings {
+  const { context, referral } = fieldsIn(message) ?? {};
+  if (context === undefined && referral === undefined) return {};
+  return surroundingsSchema.safeParse({ context, referral }).data ?? {};
 }
 
 /** The id of the message that a reaction is about. */
@@ -40,8 +45,8 @@ export function reactedTo(reaction: unknown): string | undefined {
 }
 
 /** The content with its context from the message: forwarded, about a product, from an ad. */
-export function withContext(content: Content, message: unknown): Content {
-  const { context, referral } = surroundedSchema.safeParse(message).data ?? {};
+export function withContext(content: Content, { context, referral }: Surroundings): Content {
+  if (!context && !referral) return content;
   const product = context?.referred_product;
   const about = present({
     forwarded: context?.forwarded || context?.frequently_forwarded || undefined,

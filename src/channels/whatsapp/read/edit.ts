@@ -4,7 +4,7 @@ import type { Address, Inbound } from "../../../core/messages/message.ts";
 import { anything, messageId, present } from "../fields.ts";
 import { CHANNEL, type Receiver } from "./account.ts";
 import { contentOf, payloadOf } from "./content.ts";
-import { withContext } from "./context.ts";
+import { surroundingsOf, withContext } from "./context.ts";
 import { ignored } from "./ignored.ts";
 
 const revokeSchema = z.object({ original_message_id: messageId });
@@ -29,7 +29,8 @@ export function readChange(
   const kind = editedSchema.safeParse(edited?.message).data?.type;
   const content = edited && kind !== undefined && contentOf(kind, payloadOf(edited.message, kind));
   if (!content) return ignored("unreadable", type);
-  return edit(edited.original_message_id, withContext(content, edited.message), at, receiver, address);
+  const whole = withContext(content, surroundingsOf(edited.message));
+  return edit(edited.original_message_id, whole, at, receiver, address);
 }
 
 function edit(

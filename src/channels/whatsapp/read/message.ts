@@ -1,33 +1,21 @@
-import { z } from "zod";
 import type { Content } from "../../../core/messages/content.ts";
 import type { Inbound } from "../../../core/messages/message.ts";
-import { anything, instant, messageId, optionalText, present } from "../fields.ts";
+import { fieldsIn, instantIn, messageIdIn, present, textIn } from "../fields.ts";
 import { CHANNEL, type Receiver } from "./account.ts";
 import { ownPhoneIn } from "./card.ts";
 import { contentOrRest, payloadOf, typeIn } from "./content.ts";
-import { reactedTo, repliedTo, withContext } from "./context.ts";
+import { reactedTo, surroundingsOf, withContext } from "./context.ts";
 import { readChange } from "./edit.ts";
 import { readSystem } from "./identity-change.ts";
 import { ignored } from "./ignored.ts";
 import { addressKind, addressOf, personOf, saysWho } from "./person.ts";
-
-const messageSchema = z.object({
-  id: messageId,
-  type: optionalText,
-  timestamp: instant,
-  group_id: optionalText,
-  from: anything,
-  from_user_id: anything,
-  to: anything,
-  to_user_id: anything,
-});
 
 /** The sender of the sample message from Meta's dashboard. */
 const SAMPLE_SENDER = "16315551181";
 
 /** Reads a customer's message: a new one, an edit of an old one, or a change of the customer's identity. */
 export function readMessage(raw: unknown, receiver: Receiver): Inbound {
-  const message = messageSchema.safeParse(raw).data;
+  const message = messageOf(raw);
   if (!message) return ignored("unreadable", "message");
   if (message.group_id !== undefined) return ignored("group", "message");
   const { id, type = typeIn(raw), from, from_user_id, timestamp } = message;
@@ -43,6 +31,7 @@ export function readMessage(raw: unknown, receiver: Receiver): Inbound {
   if (!saysWho(sender.identities)) return ignored("no_sender", type);
   const content = contentOrRest(type, payload);
   const address = addressOf(receiver.account, sender);
+  const surroundings = surroundingsOf(raw);
   return {
     type: "message",
     message: present({
@@ -53,8 +42,8 @@ export function readMessage(raw: unknown, receiver: Receiver): Inbound {
       profile: sender.profile,
       address,
       address_of: receiver.isOurs ? addressKind(address, sender) : null,
-      content: withContext(content, raw),
-      reply_to: content.kind === "reaction" ? reactedTo(payload) : repliedTo(raw),
+      content: withContext(content, surroundings),
+      reply_to: content.kind === "reaction" ? reactedTo(payload) : surroundings.context?.id,
       sent_at: timestamp,
       wakes: wakes(content),
     }),
@@ -63,7 +52,7 @@ export function readMessage(raw: unknown, receiver: Receiver): Inbound {
 
 /** Reads a message that an operator wrote, edited or revoked in the WhatsApp Business app. */
 export function readEcho(raw: unknown, receiver: Receiver): Inbound {
-  const message = messageSchema.safeParse(raw).data;
+  const message = messageOf(raw);
   if (!message) return ignored("unreadable", "echo");
   if (message.group_id !== undefined) return ignored("group", "echo");
   if (!receiver.isOurs) return ignored("not_ours", "echo");
@@ -80,10 +69,20 @@ export function readEcho(raw: unknown, receiver: Receiver): Inbound {
       account: receiver.account,
       external_id: id,
       to: identities,
-      content: withContext(content, raw),
+      content: withContext(content, surroundingsOf(raw)),
       sent_at: timestamp,
     }),
   };
+}
+
+/** The fields of every message; undefined without an id. */
+function messageOf(raw: unknown) {
+  const { from, from_user_id, to, to_user_id, ...said } = fieldsIn(raw) ?? {};
+  const id = messageIdIn(said.id);
+  if (id === undefined) return undefined;
+  const people = { from, from_user_id, to, to_user_id };
+  const group_id = textIn(said.group_id);
+  return { id, type: textIn(said.type), timestamp: instantIn(said.timestamp), group_id, ...people };
 }
 
 /** Whether the bot gets a turn for the content. Reactions and permissions are only saved: they need no answer. */

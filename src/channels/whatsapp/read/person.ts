@@ -1,9 +1,8 @@
-import { z } from "zod";
 import type { Identities, IdentityKind } from "../../../core/identity/identity.ts";
 import { phoneFromDigits } from "../../../core/identity/phone.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { type Profile, profileOf } from "../../../core/messages/profile.ts";
-import { lenient, optionalText, present } from "../fields.ts";
+import { fieldsIn, present, textIn } from "../fields.ts";
 
 /** Digits in the place of a phone that are no possible phone. At most as long as an identity's value in the hub. */
 const DIGITS = /^\d{1,32}$/;
@@ -11,13 +10,12 @@ const DIGITS = /^\d{1,32}$/;
 /** A business-scoped user id: a country, perhaps `ENT`, and up to 128 letters and digits. */
 const USER_ID = /^[A-Z]{2}\.(?:ENT\.)?[A-Za-z0-9]{1,128}$/;
 
-const userId = lenient(z.string().regex(USER_ID));
-
-const profileSchema = z.object({ name: optionalText, username: optionalText });
-const contactSchema = z.object({ wa_id: optionalText, user_id: userId, profile: lenient(profileSchema) });
-
 /** A webhook's contact entry for a person. */
-export type Contact = z.infer<typeof contactSchema>;
+export interface Contact {
+  readonly wa_id: string | undefined;
+  readonly user_id: string | undefined;
+  readonly profile?: { readonly name: string | undefined; readonly username: string | undefined };
+}
 
 /** The customer of a message. */
 export interface Person {
@@ -30,7 +28,16 @@ export interface Person {
 
 /** The contacts of a webhook, without malformed ones. */
 export function readContacts(list: readonly unknown[]): Contact[] {
-  return list.flatMap((item) => contactSchema.safeParse(item).data ?? []);
+  return list.flatMap((item) => {
+    const contact = fieldsIn(item);
+    if (!contact) return [];
+    const profile = fieldsIn(contact.profile);
+    return {
+      wa_id: textIn(contact.wa_id),
+      user_id: userIdIn(contact.user_id),
+      ...(profile && { profile: { name: textIn(profile.name), username: textIn(profile.username) } }),
+    };
+  });
 }
 
 /**
@@ -43,7 +50,7 @@ export function personOf(
   contacts: readonly Contact[],
   verifiedPhone?: string,
 ): Person {
-  const given: Contact = contactSchema.parse({ wa_id: phone, user_id });
+  const given: Contact = { wa_id: textIn(phone), user_id: userIdIn(user_id) };
   const contact = contacts.find((candidate) => isSame(candidate, given));
   const id = given.user_id ?? contact?.user_id;
   const profile =
@@ -63,8 +70,12 @@ export function personOf(
 export function identitiesOf(digits: string | undefined, user_id: unknown): Identities {
   return present({
     phone: digits === undefined ? undefined : phoneFromDigits(digits),
-    whatsapp_user_id: userId.parse(user_id),
+    whatsapp_user_id: userIdIn(user_id),
   });
+}
+
+function userIdIn(value: unknown): string | undefined {
+  return typeof value === "string" && USER_ID.test(value) ? value : undefined;
 }
 
 /** Whether there is at least one identity. */

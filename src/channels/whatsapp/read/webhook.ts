@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { IgnoredReason, Inbound } from "../../../core/messages/message.ts";
-import { anything } from "../fields.ts";
+import { fieldsIn } from "../fields.ts";
 import type { Receiver } from "./account.ts";
 import { readUserIdUpdate } from "./identity-change.ts";
 import { ignored } from "./ignored.ts";
@@ -22,10 +22,7 @@ export interface Numbers {
   readonly isClosed: boolean;
 }
 
-const webhookSchema = z.object({ object: anything, entry: anything });
-const entrySchema = z.object({ id: anything, changes: anything });
-const changeSchema = z.object({ field: z.string(), value: z.record(z.string(), z.unknown()) });
-const metadataSchema = z.object({ phone_number_id: z.string().regex(/^[\w-]{1,64}$/) });
+const NUMBER_ID = /^[\w-]{1,64}$/;
 const errorsSchema = z.array(z.object({ code: z.number() })).min(1);
 
 /** Fields whose changes do not come from a customer, each with the reason for ignoring it. */
@@ -43,14 +40,14 @@ const IGNORED_FIELDS: readonly [RegExp, IgnoredReason][] = [
  * the others are read all the same. A change without a phone number id counts as one of the shop's first number.
  */
 export function readWebhook(body: unknown, numbers: Numbers): Inbound[] {
-  const webhook = webhookSchema.safeParse(body).data;
+  const webhook = fieldsIn(body);
   if (!webhook) return [ignored("unreadable", "webhook")];
   const { object, entry } = webhook;
   if (object !== undefined && object !== OUR_PRODUCT) return [ignored("foreign", object)];
   const entries = listOf(entry);
   if (entries.length === 0) return [ignored("unknown", "webhook")];
   return entries.flatMap((item) => {
-    const { id, changes } = entrySchema.safeParse(item).data ?? {};
+    const { id, changes } = fieldsIn(item) ?? {};
     const found = listOf(changes);
     if (found.length === 0) return ignored("unknown", "entry");
     return found.flatMap((change) => readChange(change, numbers, id === SAMPLE_ACCOUNT));
@@ -58,10 +55,11 @@ export function readWebhook(body: unknown, numbers: Numbers): Inbound[] {
 }
 
 function readChange(raw: unknown, { own, isClosed }: Numbers, isSample: boolean): Inbound[] {
-  const change = changeSchema.safeParse(raw).data;
-  if (!change) return [ignored("unreadable", "change")];
-  const { field, value } = change;
-  const account = metadataSchema.safeParse(value.metadata).data?.phone_number_id ?? own[0]!;
+  const { field, value: given } = fieldsIn(raw) ?? {};
+  const value = fieldsIn(given);
+  if (typeof field !== "string" || !value) return [ignored("unreadable", "change")];
+  const number = fieldsIn(value.metadata)?.phone_number_id;
+  const account = typeof number === "string" && NUMBER_ID.test(number) ? number : own[0]!;
   const isOurs = own.includes(account);
   if (isClosed && !isOurs) return [ignored("not_ours", field)];
   const receiver: Receiver = {
@@ -76,15 +74,16 @@ function readChange(raw: unknown, { own, isClosed }: Numbers, isSample: boolean)
   return [ignored(reason, field)];
 }
 
-function readField(field: string, value: Record<string, unknown>, receiver: Receiver): Inbound[] {
+function readField(field: string, value: Readonly<Record<string, unknown>>, receiver: Receiver): Inbound[] {
   switch (field) {
     case "messages": {
       const said = [
         ...listOf(value.messages).map((message) => readMessage(message, receiver)),
         ...listOf(value.statuses).map((status) => readStatus(status, receiver)),
       ];
+      if (said.length > 0) return said;
       const trouble = errorsSchema.safeParse(value.errors).data?.[0];
-      return said.length === 0 && trouble ? [ignored("account", `error ${trouble.code}`)] : said;
+      return trouble ? [ignored("account", `error ${trouble.code}`)] : [];
     }
     case "smb_message_echoes":
       return listOf(value.message_echoes).map((echo) => readEcho(echo, receiver));

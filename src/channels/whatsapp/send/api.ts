@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { HubError } from "../../../core/errors.ts";
 import type { Address } from "../../../core/messages/message.ts";
-import { messageId } from "../fields.ts";
+import { lenient, messageId } from "../fields.ts";
 
 /** The address, version and access token of the Graph API. */
 export interface Api {
@@ -16,7 +16,7 @@ const addressSchema = z.union([
 ]);
 
 const sentSchema = z.object({ messages: z.array(z.object({ id: messageId })).min(1) });
-const refusedSchema = z.object({ error: z.object({ code: z.number().int() }) });
+const answerSchema = z.object({ error: lenient(z.object({ code: z.number().int() })) });
 
 /** Error codes that ask to wait, each with the wait in ms; undefined: the hub's own backoff. */
 const TOO_FAST: ReadonlyMap<number, number | undefined> = new Map([
@@ -109,8 +109,8 @@ async function post(api: Api, number: string, call: object, signal: AbortSignal)
     signal,
   }).catch(() => unreachable(signal));
   const answer: unknown = await response.json().catch(() => undefined);
-  const refused = refusedSchema.safeParse(answer).data;
-  if (!response.ok || refused) fail(response, refused?.error.code);
+  const error = answerSchema.safeParse(answer).data?.error;
+  if (!response.ok || error) fail(response, error?.code);
   return answer;
 }
 
