@@ -10,8 +10,9 @@ language sql stable as $$
   where customer_key is not null and status <> 'cancelled' group by customer_key having count(*) >= p_orders
 $$;
 
--- Whether a customer matches a filter, but for orders_min: a function with a query in it is not inlined. a is their activity, null while there is none yet. It is inlined: each key that the
--- filter does not have is a condition that the planner removes.
+-- Whether a customer matches a filter, apart from orders_min. a is their activity, null while there is none yet. The function is
+-- inlined, which a function with a query in it would not be. In a custom plan the planner then removes the conditions of the keys
+-- that the filter does not have.
 create or replace function hub.in_segment(k public.customers, a public.customer_activity, p_filter jsonb) returns boolean
 language sql stable as $$
   select (p_filter ->> 'plan' is null or k.plan = p_filter ->> 'plan')
@@ -22,9 +23,10 @@ language sql stable as $$
       or starts_with(lower(coalesce(k.preferred_language, a.language)) || '-', lower(p_filter ->> 'language') || '-'))
 $$;
 
--- The customers of a segment after p_after, in order, at most p_limit.
+-- The customers of a segment after p_after, in order, at most p_limit. Callers set plan_cache_mode = force_custom_plan, as hub_segment
+-- does: the plan depends on the filter.
 create or replace function hub.segment(p_filter jsonb, p_after uuid, p_limit integer) returns setof uuid
-language plpgsql stable set plan_cache_mode = force_custom_plan as $$
+language plpgsql stable as $$
 begin
   return query
     select k.customer_key
@@ -36,9 +38,9 @@ begin
 end
 $$;
 
--- How many customers a segment has.
+-- How many customers a segment has. Callers set plan_cache_mode as for hub.segment.
 create or replace function hub.segment_size(p_filter jsonb) returns bigint
-language plpgsql stable set plan_cache_mode = force_custom_plan as $$
+language plpgsql stable as $$
 begin
   return (
     select count(*)
@@ -50,9 +52,9 @@ end
 $$;
 
 -- A page of a segment, oldest customer first. p: {filter, after, limit}. Returns {customers: [{customer, channels, language,
--- last_seen_at}], after, count}: after is null on the last page, count on every page but the first.
+-- last_seen_at}], after, count}. after is null on the last page; count is null on every page but the first.
 create or replace function public.hub_segment(p jsonb) returns jsonb
-language plpgsql stable security definer set search_path = '' as $$
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan as $$
 declare
   v_filter constant jsonb := p -> 'filter';
   v_limit constant integer := (p ->> 'limit')::int;

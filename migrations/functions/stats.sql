@@ -354,7 +354,8 @@ $$;
 -- Every hour and day has a row. A key is an hour's first instant, a day's date in tz, a channel or a language, null where that
 -- is unknown. The percentiles are at most 1 % away from the exact ones.
 create or replace function public.hub_stats(p jsonb) returns jsonb
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
+language plpgsql stable security definer
+set search_path = '' set plan_cache_mode = force_custom_plan set work_mem = '32MB' set jit = off as $$
 declare
   v_by constant text := p ->> 'by';
   v_zone constant text := p ->> 'tz';
@@ -380,44 +381,26 @@ begin
     from public.stats where bucket_at >= v_from and bucket_at < v_to
     group by 1, 2
   ), sums as (
-    select false as is_total, k.place, c.name, sum(sessions)::int as sessions, sum(multichannel)::int as multichannel,
-      sum(new_customers)::int as new_customers, sum(messages_in)::int as messages_in, sum(messages_out)::int as messages_out,
-      sum(unanswered)::int as unanswered, sum(dead_letters)::int as dead_letters, sum(r1)::int as r1, sum(r2)::int as r2,
-      sum(r3)::int as r3, sum(r4)::int as r4, sum(r5)::int as r5
+    select grouping(k.place, c.name) > 0 as is_total, k.place, c.name, sum(sessions) as sessions, sum(multichannel) as multichannel,
+      sum(new_customers) as new_customers, sum(messages_in) as messages_in, sum(messages_out) as messages_out,
+      sum(unanswered) as unanswered, sum(dead_letters) as dead_letters, sum(r1) as r1, sum(r2) as r2, sum(r3) as r3,
+      sum(r4) as r4, sum(r5) as r5
     from coarse c left join slots k on k.slot_at = c.slot_at
-    group by 2, 3
-  ), totals as (
-    select true as is_total, null::int as place, null as name, sum(sessions)::int as sessions, sum(multichannel)::int as multichannel,
-      sum(new_customers)::int as new_customers, sum(messages_in)::int as messages_in, sum(messages_out)::int as messages_out,
-      sum(unanswered)::int as unanswered, sum(dead_letters)::int as dead_letters, sum(r1)::int as r1, sum(r2)::int as r2,
-      sum(r3)::int as r3, sum(r4)::int as r4, sum(r5)::int as r5
-    from sums
-  ), replies as (
-    select k.place, c.name, bound, sum(replies)::int as replies
+    group by grouping sets ((k.place, c.name), ())
+  ), times as (
+    -- A row for each reply: of an hour there are few, and sorting them is faster than running sums over their bounds.
+    select grouping(k.place, r.name) > 0 as is_total, k.place, r.name, count(*) as number,
+      percentile_disc(array[0.5, 0.95]) within group (order by r.bound) as bounds
     from (
       select case when v_by in ('hour', 'day') then bucket_at end as slot_at,
-        case v_by when 'channel' then channel when 'language' then language end as name, bound, sum(replies)::int as replies
+        case v_by when 'channel' then channel when 'language' then language end as name, bound, replies
       from public.stats_replies where bucket_at >= v_from and bucket_at < v_to and replies > 0
-      group by 1, 2, 3
-    ) c left join slots k on k.slot_at = c.slot_at
-    group by 1, 2, 3
-  ), every_reply as (
-    select false as is_total, place, name, bound, replies from replies
-    union all
-    select true, null, null, bound, sum(replies)::int from replies group by bound
-  ), placed as (
-    select *, sum(replies) over (partition by is_total, place, name order by bound) as upto from every_reply
-  ), numbers as (
-    select is_total, place, name, max(upto) as number from placed group by 1, 2, 3
-  ), times as (
-    select n.is_total, n.place, n.name, n.number, min(bound) filter (where upto >= 0.5::float8 * number) as median,
-      min(bound) filter (where upto >= 0.95::float8 * number) as p95
-    from placed p
-      join numbers n on n.is_total = p.is_total and coalesce(n.place, -1) = coalesce(p.place, -1) and coalesce(n.name, '') = coalesce(p.name, '')
-    group by 1, 2, 3, 4
+    ) r left join slots k on k.slot_at = r.slot_at
+      cross join lateral generate_series(1, r.replies)
+    group by grouping sets ((k.place, r.name), ())
   ), bought as (
     -- Few, and read as they are now. An order's key begins with the time of the order.
-    select grouping(k.place) + grouping(o.name) > 0 as is_total, k.place, o.name, o.currency,
+    select grouping(k.place, o.name) > 0 as is_total, k.place, o.name, o.currency,
       count(*) as number, sum(amount) as sum, count(*) filter (where status = 'paid') as paid_number,
       coalesce(sum(amount) filter (where status = 'paid'), 0) as paid_sum
     from (
@@ -436,9 +419,9 @@ begin
   ), keys as (
     select distinct false as is_total, place, null as name from slots where place is not null
     union all
-    (select false, null::int, name from sums where place is null and name is not null
+    (select false, null::int, name from sums where name is not null
     union
-    select false, null, name from orders where place is null and name is not null)
+    select false, null, name from orders where name is not null)
     union all
     select true, null, null
   ), answers as (
@@ -446,13 +429,13 @@ begin
       'key', coalesce(hub.stats_key(v_by, k.place), nullif(k.name, '')), 'sessions', coalesce(s.sessions, 0),
       'multichannel_sessions', coalesce(s.multichannel, 0), 'new_customers', coalesce(s.new_customers, 0),
       'messages_in', coalesce(s.messages_in, 0), 'messages_out', coalesce(s.messages_out, 0), 'first_reply', jsonb_build_object(
-        'count', coalesce(t.number, 0), 'median_ms', hub.reply_estimate(t.median), 'p95_ms', hub.reply_estimate(t.p95)),
+        'count', coalesce(t.number, 0), 'median_ms', hub.reply_estimate(t.bounds[1]), 'p95_ms', hub.reply_estimate(t.bounds[2])),
       'unanswered', coalesce(s.unanswered, 0), 'dead_letters', coalesce(s.dead_letters, 0), 'ratings', jsonb_build_object(
         'count', coalesce(r1 + r2 + r3 + r4 + r5, 0),
         'average', round((r1 + 2 * r2 + 3 * r3 + 4 * r4 + 5 * r5) / nullif(r1 + r2 + r3 + r4 + r5, 0)::numeric, 2),
         'stars', jsonb_build_array(coalesce(r1, 0), coalesce(r2, 0), coalesce(r3, 0), coalesce(r4, 0), coalesce(r5, 0))), 'orders', coalesce(o.orders, '[]')) as answer
     from keys k
-      left join (select * from sums union all select * from totals) s
+      left join sums s
         on s.is_total = k.is_total and coalesce(s.place, -1) = coalesce(k.place, -1) and coalesce(s.name, '') = coalesce(k.name, '')
       left join times t
         on t.is_total = k.is_total and coalesce(t.place, -1) = coalesce(k.place, -1) and coalesce(t.name, '') = coalesce(k.name, '')
