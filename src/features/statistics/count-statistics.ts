@@ -15,10 +15,10 @@ interface Budget {
 export async function countStatistics(hub: Hub, { batch, ms }: Budget): Promise<number> {
   const { features } = hub.store;
   if (!features) return 0;
-  const ends = Date.now() + ms;
+  const ends = hub.now().getTime() + ms;
   let counted = 0;
   try {
-    for (let more = true; more && Date.now() < ends; ) {
+    for (let more = true; more && hub.now().getTime() < ends; ) {
       const done = await features.statistics.count(batch);
       counted += done.counted;
       more = done.more;
