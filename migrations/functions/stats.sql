@@ -19,23 +19,34 @@ language sql immutable parallel safe as $$
   select round((101::float8 / 99) ^ p_bound * 99 / 100)::bigint
 $$;
 
--- Adds a new or changed session to the queue.
+-- Adds a new session to the queue.
 create or replace function hub.queue_session() returns trigger
 language plpgsql set search_path = '' as $$
 begin
-  insert into public.stats_queue (session_id, since, queued_at)
-    values (new.session_id, case when new.status = 'merged' then '-infinity'::timestamptz end, now());
+  insert into public.stats_queue (session_id, queued_at) values (new.session_id, now());
   return null;
 end
 $$;
 
 create or replace trigger stats_session_new after insert on public.sessions
   for each row execute function hub.queue_session();
+
+-- Adds a session to the queue when something that is counted of it changes. The condition is in the function, because a trigger's WHEN
+-- is planned anew in each call, and each message changes its session.
+create or replace function hub.queue_changed_session() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if old.channels <> new.channels or old.language is distinct from new.language or old.customer_key <> new.customer_key
+      or old.rating is distinct from new.rating or (new.status = 'merged' and old.status <> 'merged') then
+    insert into public.stats_queue (session_id, since, queued_at)
+      values (new.session_id, case when new.status = 'merged' then '-infinity'::timestamptz end, now());
+  end if;
+  return null;
+end
+$$;
+
 create or replace trigger stats_session_changed after update of status, channels, language, rating, customer_key on public.sessions
-  for each row when (
-    old.channels <> new.channels or old.language is distinct from new.language or old.rating is distinct from new.rating
-    or old.customer_key <> new.customer_key or (new.status = 'merged' and old.status <> 'merged'))
-  execute function hub.queue_session();
+  for each row execute function hub.queue_changed_session();
 
 -- Adds a deleted session to the queue.
 create or replace function hub.queue_deleted_session() returns trigger
@@ -85,17 +96,17 @@ $$;
 create or replace function hub.queue_dead_letter() returns trigger
 language plpgsql set search_path = '' as $$
 begin
-  insert into public.stats_queue (session_id, since, queued_at) values (new.session_id, new.created_at, now());
+  if (tg_op = 'UPDATE' and old.state = 'dead') <> (new.state = 'dead') then
+    insert into public.stats_queue (session_id, since, queued_at) values (new.session_id, new.created_at, now());
+  end if;
   return null;
 end
 $$;
 
 create or replace trigger stats_turn_dead after update of state on public.turns
-  for each row when ((old.state = 'dead') <> (new.state = 'dead')) execute function hub.queue_dead_letter();
-create or replace trigger stats_delivery_dead_new after insert on public.deliveries
-  for each row when (new.state = 'dead') execute function hub.queue_dead_letter();
-create or replace trigger stats_delivery_dead after update of state on public.deliveries
-  for each row when ((old.state = 'dead') <> (new.state = 'dead')) execute function hub.queue_dead_letter();
+  for each row execute function hub.queue_dead_letter();
+create or replace trigger stats_delivery_dead after insert or update of state on public.deliveries
+  for each row execute function hub.queue_dead_letter();
 
 -- What these sessions and customers have contributed to stats.
 create or replace function hub.stats_of(p_sessions uuid[], p_customers uuid[]) returns setof public.stats
@@ -318,6 +329,17 @@ language sql stable as $$
     now(), (select min(queued_at) from public.stats_queue), (select min(queued_at) from public.unindexed_messages))
 $$;
 
+-- The name of a time zone. Refuses malformed {reason: tz} if the database does not know it.
+create or replace function hub.known_zone(p_zone text) returns text
+language plpgsql stable as $$
+begin
+  perform now() at time zone p_zone;
+  return p_zone;
+exception when invalid_parameter_value then
+  perform hub.refuse('malformed', '{"reason": "tz"}');
+end
+$$;
+
 -- An instant, or the beginning of a day (YYYY-MM-DD) in a zone.
 create or replace function hub.instant_in(p_text text, p_zone text) returns timestamptz
 language sql stable as $$
@@ -347,7 +369,8 @@ language sql stable as $$
 $$;
 
 -- Statistics of a time. p: {from, to, by: hour | day | channel | language, tz}; from and to are instants or days, and are widened
--- to quarter-hours. Refuses malformed {reason: range} unless from is before to, at most 400 days, or 32 by hour. Returns
+-- to quarter-hours. Refuses malformed {reason: range} unless from is before to, at most 400 days, or 32 by hour; {reason: tz} for an
+-- unknown time zone. Returns
 -- {as_of, age_ms, from, to, rows: [row], total: row}. A row: {key, sessions, multichannel_sessions, new_customers, messages_in,
 -- messages_out, first_reply: {count, median_ms, p95_ms}, unanswered, dead_letters, ratings: {count, average, stars: [5 numbers]}, orders: [{currency,
 -- count, sum, paid_count, paid_sum}]}; sums are decimals as text.
@@ -358,7 +381,7 @@ language plpgsql stable security definer
 set search_path = '' set plan_cache_mode = force_custom_plan set work_mem = '32MB' set jit = off as $$
 declare
   v_by constant text := p ->> 'by';
-  v_zone constant text := p ->> 'tz';
+  v_zone constant text := hub.known_zone(p ->> 'tz');
   v_from constant timestamptz := hub.quarter(hub.instant_in(p ->> 'from', v_zone));
   v_to constant timestamptz := hub.quarter(hub.instant_in(p ->> 'to', v_zone) + interval '15 minutes' - interval '1 microsecond');
   v_as_of constant timestamptz := hub.stats_as_of();

@@ -76,16 +76,14 @@ test("without from and to the last thirty days are answered for, by the hour the
 test("the example of the API description runs", async () => {
   const hub = shop();
   const document = (await (await hub.request("/openapi.json")).json()) as any;
-  for (const path of ["/api/stats", "/api/segments"]) {
+  for (const path of ["/api/stats", "/api/segments", "/api/export"]) {
     const { parameters } = document.paths[path].get;
     const examples = parameters.flatMap(({ name, schema, example = schema.example }: any) =>
       example === undefined ? [] : [[name, example]],
     );
     expect(examples.length).toBeGreaterThan(2);
-    const { status, body } = await call(hub, `${path}?${new URLSearchParams(examples)}`, {
-      headers: keys.admin,
-    });
-    expect([status, body]).toMatchObject([200, {}]);
+    const { status } = await hub.request(`${path}?${new URLSearchParams(examples)}`, { headers: keys.admin });
+    expect([path, status]).toEqual([path, 200]);
   }
 });
 
@@ -123,6 +121,8 @@ test("statistics are for admins, with a database, and of a time that makes sense
     "Etc/GMT+5",
     "America/Port-au-Prince",
     "America/Argentina/Buenos_Aires",
+    "Asia/Calcutta",
+    "US/Pacific",
     "UTC",
   ])
     expect([tz, (await ask(hub, `${DAY}&tz=${encodeURIComponent(tz)}`)).status]).toEqual([tz, 200]);

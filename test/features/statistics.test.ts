@@ -261,6 +261,13 @@ describe.each(transports)("statistics, in %s", (_name, call) => {
       ]);
   });
 
+  test("refuses a time zone that the database does not know", async () => {
+    const query = { from: "2026-10-25", to: "2026-10-26", by: "day" } as const;
+    const refused = { code: "malformed", message: expect.stringContaining("tz: ") };
+    for (const tz of ["Mars/Olympus", "Europe/Berlin'", ""])
+      await expect(statistics.figures({ ...query, tz })).rejects.toMatchObject(refused);
+  });
+
   test("says since when changes may be missing", async () => {
     await count(store);
     const none = await statistics.figures({ from: "2026-11-02", to: "2026-11-03", by: "day", tz: "UTC" });

@@ -7,7 +7,7 @@ import type { Answer, Statistics } from "./statistics.ts";
 export function sqlStatistics(ask: SqlCall): Statistics {
   return {
     async figures(query) {
-      return toAnswer(await ranged(() => ask("hub_stats", { ...query })));
+      return toAnswer(await explained(() => ask("hub_stats", { ...query })));
     },
     async count(limit) {
       const { counted, more } = await ask("hub_count_statistics", { limit });
@@ -27,17 +27,19 @@ function toAnswer({ as_of, age_ms, from, to, rows, total }: Row): Answer {
   };
 }
 
+const REASONS: Readonly<Record<string, string>> = {
+  range: "from, to: from must be before to, and the time between them at most 400 days, by hour 32",
+  tz: "tz: must be the name of a time zone, such as Asia/Kolkata",
+};
+
 /** Adds a text to the database's refusal, which is a code only. */
-async function ranged(call: () => Promise<Row>): Promise<Row> {
+async function explained(call: () => Promise<Row>): Promise<Row> {
   try {
     return await call();
   } catch (error) {
     const { code, details } = toHubError(error);
-    if (code !== "malformed" || details?.reason !== "range") throw error;
-    throw new HubError(
-      code,
-      "from, to: from must be before to, and the time between them at most 400 days, by hour 32",
-      { cause: error },
-    );
+    const text = code === "malformed" && REASONS[`${details?.reason}`];
+    if (!text) throw error;
+    throw new HubError(code, text, { cause: error });
   }
 }

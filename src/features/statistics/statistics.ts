@@ -61,7 +61,7 @@ export interface Answer {
 
 /** Statistics of sessions, customers and messages. */
 export interface Statistics {
-  /** Throws `malformed` for a time that is empty or too long: 400 days, or 32 by hour. */
+  /** Throws `malformed` for a time that is empty or too long: 400 days, or 32 by hour; and for an unknown time zone. */
   figures(query: StatisticsQuery): Promise<Answer>;
   /**
    * Brings the statistics up to date for at most `limit` changed sessions and customers. Returns how many, and whether more
