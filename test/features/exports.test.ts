@@ -175,6 +175,7 @@ describe("GET /api/export", () => {
     const reader = body!.getReader();
     await reader.read();
     await reader.read();
+    await new Promise((go) => setTimeout(go, 200));
     expect(pages).toBeLessThanOrEqual(3);
     await reader.cancel();
     await new Promise((go) => setTimeout(go, 100));

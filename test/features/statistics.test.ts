@@ -221,6 +221,16 @@ describe.each(transports)("statistics, in %s", (_name, call) => {
     expect(await byKey("channel", "dead_letters")).toEqual({ whatsapp: 1 });
   });
 
+  test("counts a session again that changes its language, or its channels, without a message", async () => {
+    const { session } = await store.hear(of("telegram", telegram(anna)), minute(0));
+    expect(await total()).toMatchObject({ sessions: 1, multichannel_sessions: 0 });
+    await store.sessions.update({ session_id: session.session_id }, { language: "pt-BR" }, minute(1));
+    expect(await byKey("language", "sessions")).toEqual({ "pt-BR": 1 });
+    expect(await byKey("language", "messages_in")).toEqual({ "pt-BR": 1 });
+    await store.sessions.update({ session_id: session.session_id }, { channel: "kiosk" }, minute(2));
+    expect(await total()).toMatchObject({ sessions: 1, multichannel_sessions: 1 });
+  });
+
   test("changes a rating's figures when it changes", async () => {
     const { session } = await store.hear(of("telegram", telegram(anna)), minute(0));
     for (const rating of [1, 5] as const) {
