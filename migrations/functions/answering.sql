@@ -62,8 +62,8 @@ begin
     if v_first then
       delivery := json_build_object(
         'delivery_id', v_delivery_id, 'message_id', v_message_id, 'session_id', t.session_id, 'attempt', 1,
-        'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', p_reply ->> 'kind',
-        'text', coalesce(v_part ->> 'text', p_reply ->> 'text'), 'content', coalesce(v_part - 'text', p_reply -> 'content'));
+        'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', 'text',
+        'text', coalesce(v_part ->> 'text', p_reply ->> 'text'), 'content', hub.part_content(v_part, t.session_id, t.channel));
     end if;
   end loop;
   if p_blocked and v_parts > 0 then
@@ -73,8 +73,8 @@ end
 $$;
 
 -- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
--- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}]}; a null part is the whole
--- reply; no parts means that its customer fetches it.
+-- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, call, target, ...}]}]}; a null part is the
+-- whole reply, which is a text; no parts means that its customer fetches it.
 -- Returns {stale, messages, deliveries, next}; stale when somebody else has the turn, and then nothing is saved.
 create or replace function public.hub_complete(p jsonb) returns json
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$

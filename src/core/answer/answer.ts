@@ -1,3 +1,6 @@
+import { prepare } from "../content/prepare.ts";
+import type { Reply } from "../content/reply.ts";
+import { textOfReply } from "../content/text.ts";
 import { deliver, type SentAt, type Tally } from "../deliver/deliver.ts";
 import { failureOf, HubError, toHubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
@@ -5,7 +8,7 @@ import type { Completed } from "../receive/conversations.ts";
 import { withTimeout } from "../timeout.ts";
 import { backoffMs } from "./backoff.ts";
 import { persist } from "./persist.ts";
-import type { Failure, OutboundReply, Reply, Turn } from "./turn.ts";
+import type { Failure, OutboundReply, Turn } from "./turn.ts";
 
 /** Time limit of one `showTyping` call. A platform shows typing for a few seconds only, so a later call is useless. */
 const TYPING_MS = 5_000;
@@ -27,7 +30,7 @@ export async function answer(hub: Hub, first: Turn): Promise<void> {
     let turn: Turn | undefined = first;
     while (turn) {
       typing.push(showTyping(hub, turn));
-      turn = await answerOne(hub, turn, sentAt);
+      turn = await answerOne(hub, turn, sentAt, typing);
     }
   } finally {
     // The caller keeps the Worker alive until we return. Typing calls must end within that time, and delay nothing
@@ -58,7 +61,12 @@ type Ending = "done" | "failed" | "dead" | "stale" | "unsaved";
 /**
  * Answers one turn: from the bot to its last claimed delivery. Returns the session's next turn. Writes one log line.
  */
-async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | undefined> {
+async function answerOne(
+  hub: Hub,
+  turn: Turn,
+  sentAt: SentAt,
+  typing: Promise<void>[],
+): Promise<Turn | undefined> {
   const tally: Tally = { parts_sent: 0, parts_failed: 0, parts_dead: 0 };
   const times: Record<string, number> = {};
   let outcome: Ending = "unsaved";
@@ -74,7 +82,10 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
   try {
     const asked = await timed("bot_ms", () => ask(hub, turn));
     if ("failure" in asked) ({ failure, detail } = asked);
-    else replies = asked.replies.length;
+    else {
+      replies = asked.replies.length;
+      if (asked.typing) typing.push(showTyping(hub, turn));
+    }
     const completed = await timed("save_ms", () => save(hub, turn, asked));
     outcome = completed.stale ? "stale" : "replies" in asked ? "done" : asked.retryAt ? "failed" : "dead";
     if ("failure" in asked && !completed.stale) publishFailure(hub, turn, asked);
@@ -104,7 +115,7 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
 }
 
 /** The bot's replies, or its failure. */
-type Asked = { readonly replies: readonly OutboundReply[] } | Refused;
+type Asked = { readonly replies: readonly OutboundReply[]; readonly typing: boolean } | Refused;
 
 interface Refused {
   readonly failure: Failure;
@@ -121,7 +132,7 @@ async function ask(hub: Hub, turn: Turn): Promise<Asked> {
     const replies = await withTimeout(hub.policy.botMs, "bot_timeout", (signal) =>
       hub.bot.reply(turn, signal),
     );
-    return { replies: outbound(hub, turn, replies) };
+    return { replies: outbound(hub, turn, replies), typing: replies.some(({ kind }) => kind === "typing") };
   } catch (thrown) {
     const error = toHubError(thrown);
     const failure = failureOf(error);
@@ -148,7 +159,14 @@ function save(hub: Hub, turn: Turn, asked: Asked): Promise<Completed> {
   );
 }
 
-function outbound(hub: Hub, turn: Turn, replies: readonly Reply[]): OutboundReply[] {
-  const channel = hub.channels[turn.channel];
-  return replies.map((content) => ({ content, parts: channel ? channel.split(content) : [content] }));
+/** The replies, rendered for the turn's channel. `typing` is shown at once and never saved. */
+function outbound(hub: Hub, { channel: name, message }: Turn, replies: readonly Reply[]): OutboundReply[] {
+  const channel = hub.channels[name];
+  const said = replies.filter(({ kind }) => kind !== "typing");
+  if (!channel)
+    return said.map((content) => ({ content, parts: [{ kind: "text", text: textOfReply(content) }] }));
+  return (channel.join?.(said) ?? said).map((reply) => {
+    const { content, parts } = prepare(name, channel, reply, { external_id: message.external_id });
+    return { content, parts };
+  });
 }

@@ -1,4 +1,5 @@
-import type { Reply, Turn } from "./turn.ts";
+import type { Reply } from "../content/reply.ts";
+import type { Turn } from "./turn.ts";
 
 /** The program that answers customers. An empty list of replies means that it stays silent. */
 export interface Bot {

@@ -91,7 +91,7 @@ async function waitForPace(
 }
 
 function send(hub: Hub, channel: Channel, { content, address }: Delivery): Promise<string> {
-  if (content.kind !== "text")
-    throw new HubError("rejected", `cannot send ${content.kind}`, { reason: "unsupported_content" });
+  if (content.target !== undefined && !content.targets?.length)
+    throw new HubError("rejected", "the earlier message was not sent", { reason: "message_not_found" });
   return withTimeout(hub.policy.sendMs, "send_timeout", (signal) => channel.send(address, content, signal));
 }

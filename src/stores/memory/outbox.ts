@@ -1,4 +1,4 @@
-import type { OutboundReply, Outcome, Reply, Turn } from "../../core/answer/turn.ts";
+import type { OutboundReply, Outcome, Part, Turn } from "../../core/answer/turn.ts";
 import type { Address, Message } from "../../core/messages/message.ts";
 import type { Settled } from "../../core/receive/conversations.ts";
 import { addMessage, applyEarly, refreshStatus } from "./messages.ts";
@@ -50,7 +50,7 @@ export function addDeliveries(
   tables: Tables,
   row: SessionRow,
   message: MessageRow,
-  { account, address, parts }: { account: string | undefined; address: Address; parts: readonly Reply[] },
+  { account, address, parts }: { account: string | undefined; address: Address; parts: readonly Part[] },
   now: Date,
 ): void {
   const { message_id, session_id, channel } = message.message;
