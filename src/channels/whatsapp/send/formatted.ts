@@ -34,9 +34,11 @@ function markedSpan(span: Span): string {
 }
 
 function markedLine(line: string, span: Span): string {
-  if (line.trim() === "") return line;
-  if (span.code) return `\`${withoutMarks(line, /`/g)}\``;
-  return MARKS.reduce((text, [name, mark]) => (span[name] ? `${mark}${text}${mark}` : text), literal(line));
+  const text = span.code ? withoutMarks(line, /`/g) : literal(line);
+  // WhatsApp would show the marks of a format whose text begins or ends with a mark, so that text stays without.
+  if (line.trim() === "" || text.startsWith(APART) || text.endsWith(APART)) return text;
+  if (span.code) return `\`${text}\``;
+  return MARKS.reduce((inner, [name, mark]) => (span[name] ? `${mark}${inner}${mark}` : inner), text);
 }
 
 /** The text with every mark in it set apart, except those inside words, which format nothing. */
