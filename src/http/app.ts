@@ -25,6 +25,7 @@ import { addLive } from "./live/route.ts";
 import { addMessages } from "./messages.ts";
 import { addMetrics } from "./metrics.ts";
 import { isAllowedOrigin, refusedOriginsLog } from "./origins.ts";
+import { addPreview } from "./preview.ts";
 import { limitRate } from "./rate-limits.ts";
 import {
   type App,
@@ -108,6 +109,7 @@ export function createApp(options: AppOptions): App {
   addCustomers(app, options);
   addThreads(app, options);
   addSearch(app, options);
+  addPreview(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

@@ -103,6 +103,47 @@ export function choices(make: Make): void {
       expect(reacted.content).toEqual({ ...own, targets: ["m2"] });
     });
 
+    test("what a platform bills is counted by category, once for each part that it took", async () => {
+      const store = await desk(make);
+      const first = await store.answered(
+        said("whatsapp", anna, "w1"),
+        [sent(SIZES, [call, call, call])],
+        minute(0),
+      );
+      const failed = {
+        state: "pending",
+        retry_at: minute(0),
+        code: "unavailable",
+        reason: "network",
+      } as const;
+      const [again] = await store.settleAs(first, failed, minute(0));
+      const [second] = await store.settleAs(again!, { external_id: "wamid.1", billed: "service" }, minute(0));
+      await store.settleAs(second!, { external_id: "wamid.2", billed: "utility" }, minute(0));
+      await store.settleAs(second!, { external_id: "wamid.2", billed: "utility" }, minute(0));
+      const other = await store.answered(
+        said("telegram", { telegram_chat_id: "9" }, "t1"),
+        [sent(SIZES)],
+        minute(0),
+      );
+      const { deliveries } = await store.conversations.due(minute(0), 10);
+      const both = [other, ...deliveries].map(({ delivery_id, attempt }, i) => {
+        return {
+          delivery_id,
+          attempt,
+          state: "sent" as const,
+          external_id: `x${i}`,
+          ...(i > 0 && { billed: "service" }),
+        };
+      });
+      await store.conversations.settle(both, minute(0));
+      const { counters } = await store.operations.metrics(minute(1));
+      const billed = Object.entries(counters).filter(([key]) => key.startsWith("billed|"));
+      expect(Object.fromEntries(billed)).toEqual({
+        "billed|whatsapp|service": 1 + deliveries.length,
+        "billed|whatsapp|utility": 1,
+      });
+    });
+
     test("a message of another session or channel is no target", async () => {
       const store = await desk(make);
       const other = await store.answered(

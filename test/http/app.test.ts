@@ -37,6 +37,7 @@ const ROUTES = [
   "POST /api/customers",
   "POST /api/customers/{id}/merge",
   "POST /api/dead-letters/{id}/retry",
+  "POST /api/messages/preview",
   "POST /api/sessions/{id}/rate",
   "POST /auth/login",
   "POST /auth/logout",

@@ -86,8 +86,11 @@ export interface Failure {
 }
 
 /** How an attempt at a delivery ended. */
-export type Outcome = { readonly delivery_id: string; readonly attempt: number } & (
-  | { readonly state: "sent"; readonly external_id?: string }
+export type Outcome = {
+  readonly delivery_id: string;
+  readonly attempt: number;
+} /** `billed`: the category under which the platform bills it; absent if it costs nothing. */ & (
+  | { readonly state: "sent"; readonly external_id?: string; readonly billed?: string }
   | ({ readonly state: "pending"; readonly retry_at: Date } & Failure)
   | ({ readonly state: "dead" } & Failure)
 );

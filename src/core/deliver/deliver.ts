@@ -53,7 +53,13 @@ async function attempt(hub: Hub, delivery: Delivery, sentAt: SentAt): Promise<Ou
         reason: "channel_off",
       });
     await waitForPace(hub, channel, delivery, sentAt);
-    return { ...id, state: "sent", external_id: await send(hub, channel, delivery) };
+    const billed = channel.billedAs?.(delivery.content);
+    return {
+      ...id,
+      state: "sent",
+      external_id: await send(hub, channel, delivery),
+      ...(billed && { billed }),
+    };
   } catch (thrown) {
     const error = toHubError(thrown);
     const failure = failureOf(error);

@@ -113,6 +113,7 @@ export function settleOne(
   let moved = refreshStatus(tables, message_id);
   if (outcome.state === "sent") {
     observe(tables, "deliver_ms", channel, settled.created_at, now);
+    if (outcome.billed !== undefined) count(tables, `billed|${channel}|${outcome.billed}`);
     settled.external_id = outcome.external_id;
     if (outcome.external_id !== undefined && account !== undefined) {
       const key = externalKey(channel, account, outcome.external_id);
