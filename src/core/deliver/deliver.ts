@@ -97,6 +97,9 @@ async function waitForPace(
 }
 
 function send(hub: Hub, channel: Channel, { content, address }: Delivery): Promise<string> {
+  // An erasure empties what was not sent.
+  if (!content.text && !content.call)
+    throw new HubError("rejected", "the part is empty", { reason: "unsupported_content" });
   if (content.target !== undefined && !content.targets?.length)
     throw new HubError("rejected", "the earlier message was not sent", { reason: "message_not_found" });
   return withTimeout(hub.policy.sendMs, "send_timeout", (signal) => channel.send(address, content, signal));
