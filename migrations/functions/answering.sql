@@ -43,6 +43,9 @@ begin
       p_reply ->> 'kind', p_reply ->> 'text', p_reply -> 'content', t.message_id,
       case when v_parts = 0 then 'sent' when p_blocked then 'failed' else 'pending' end, c.now)
     returning hub.message_json(m) into message;
+  if p_reply ->> 'kind' in ('edit', 'delete') then
+    perform hub.change_reply(t, p_reply, c.now);
+  end if;
   for i in 0 .. v_parts - 1 loop
     v_part := nullif(p_reply -> 'parts' -> i, 'null');
     v_delivery_id := hub.uuid(c.now);

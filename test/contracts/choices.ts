@@ -103,6 +103,45 @@ export function choices(make: Make): void {
       expect(reacted.content).toEqual({ ...own, targets: ["m2"] });
     });
 
+    test("an edit and a deletion change the bot's own earlier reply, and keep what it said", async () => {
+      const store = await desk(make);
+      const first = await store.answered(said("telegram", anna, "m1"), [sent(SIZES), sent(MENU)], minute(0));
+      const { session_id } = first;
+      const [inbound, sizes, menu] = await store.history(session_id);
+      const turn = await store.ask(said("telegram", anna, "m2"), minute(1));
+      const edit: Reply = {
+        kind: "edit",
+        message_id: sizes!.message_id,
+        text: "**gone**",
+        format: "markdown",
+      };
+      const changes: Reply[] = [
+        edit,
+        { kind: "delete", message_id: menu!.message_id },
+        { kind: "delete", message_id: inbound!.message_id },
+      ];
+      await store.conversations.complete(
+        turn,
+        changes.map((one) => sent(one)),
+        minute(1),
+      );
+      const [, edited, deleted, , ...others] = await store.history(session_id);
+      expect(edited).toMatchObject({ kind: "text", text: "**gone**", edited_at: minute(1) });
+      expect(edited?.content).toEqual({ kind: "text", text: "**gone**", format: "markdown" });
+      expect(deleted).toMatchObject({
+        text: "",
+        content: { kind: "system", event: "deleted" },
+        deleted_at: minute(1),
+      });
+      expect(others.map(({ kind, content }) => [kind, content])).toEqual(
+        changes.map((one) => [one.kind, one]),
+      );
+      expect((await store.history(session_id))[0]).toEqual(inbound);
+      const again = await store.ask(said("telegram", { telegram_chat_id: "5" }, "x1"), minute(2));
+      await store.conversations.complete(again, [sent({ ...edit, text: "not mine" })], minute(2));
+      expect((await store.history(session_id))[1]).toEqual(edited);
+    });
+
     test("what a platform bills is counted by category, once for each part that it took", async () => {
       const store = await desk(make);
       const first = await store.answered(
