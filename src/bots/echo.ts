@@ -1,11 +1,16 @@
 import type { Bot } from "../core/answer/bot.ts";
 import { textIn } from "../core/texts/text-in.ts";
+import { DEMO } from "./demo.ts";
 
-/** Repeats the message, and names its channel and the session's channels. Greets a customer by name, once, in their language. */
+/**
+ * Answers `/demo` with a reply of each kind. Repeats any other message, and names its channel and the session's channels. Greets a
+ * customer by name, once, in their language.
+ */
 export default function echo(): Bot {
   return {
     history: 0,
     async reply({ message, session, customer, channel }) {
+      if (message.kind === "text" && message.text.trim() === "/demo") return [...DEMO];
       const heard = message.text
         ? `You said "${message.text}"`
         : `You sent a message of kind ${message.kind}`;
