@@ -123,6 +123,15 @@ export interface paths {
                             session: components["schemas"]["Session"];
                             /** @description The fields that the hub did not take, because they contradict what it knows: this customer has another `customer_id`, or another customer has this one. The value is kept in `metadata.merge_conflicts`. */
                             conflicts?: "customer_id"[];
+                            /** @description The session's language, a BCP 47 tag. */
+                            language: string | null;
+                            /**
+                             * @description The direction in which that language is written.
+                             * @enum {string}
+                             */
+                            dir: "ltr" | "rtl";
+                            /** @description The languages to offer. With a single one there is no choice. In `LANGUAGE_MODE` `auto` others are accepted too. */
+                            languages: string[];
                         };
                     };
                 };
@@ -176,6 +185,7 @@ export interface paths {
                          * @enum {string}
                          */
                         channel?: "telegram" | "whatsapp" | "kiosk" | "web" | "chat";
+                        /** @example hi */
                         language?: string;
                         /** @description The shop's own id of the customer, to be saved; only with an API key. With a key and nothing else that names a session: the customer whose active session is changed. */
                         customer_id?: string | number;
@@ -1126,6 +1136,9 @@ export interface components {
             kind: "system";
             event: string;
             note?: string;
+            reservation_id?: string;
+            order_id?: string;
+            status?: string;
             context?: {
                 forwarded?: boolean;
                 album_id?: string;
@@ -1157,7 +1170,7 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "unauthorized" | "forbidden" | "verification_required" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "throttled" | "unavailable";
+                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "throttled" | "unavailable";
                 /** @description For people. Of the request it holds at most the names of unknown fields. */
                 message: string;
                 request_id: string;

@@ -7,6 +7,8 @@ export interface KeptIn {
 
 /** Values by name, as JSON. */
 export interface Box {
+  /** Whether other tabs have it too. */
+  readonly isShared: boolean;
   get<T>(name: string): T | undefined;
   /** `undefined` removes it. */
   set(name: string, value: unknown): void;
@@ -16,6 +18,9 @@ export interface Box {
 export function boxOf(storage: KeptIn | undefined, prefix: string): Box {
   const memory = new Map<string, string>();
   return {
+    get isShared() {
+      return storage !== undefined;
+    },
     get(name) {
       let text = memory.get(name);
       try {

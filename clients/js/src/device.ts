@@ -1,6 +1,7 @@
 import type { Ask, Request } from "./ask.ts";
 import type { Box } from "./box.ts";
 import { HubError, isDead } from "./error.ts";
+import { pause } from "./pause.ts";
 import type { ErrorCode, Session } from "./types.ts";
 
 /** What the device holds. */
@@ -44,6 +45,8 @@ export interface Device {
 const NAME = "device";
 /** As many links as the hub keeps of one device. */
 const MOST_LINKS = 5;
+const OTHER_TAB_MS = 2_000;
+const OTHER_TAB_STEP_MS = 100;
 
 export function deviceOf(ask: Ask, box: Box): Device {
   let held = box.get<Held>(NAME);
@@ -70,6 +73,16 @@ export function deviceOf(ask: Ask, box: Box): Device {
     return true;
   }
 
+  /** Whether another tab has a new token. One that is just signing in gets it a moment after the hub closes the old one. */
+  async function reloaded(): Promise<boolean> {
+    const dead = held?.token;
+    for (let ms = 0; ; ms += OTHER_TAB_STEP_MS) {
+      if (held?.token !== dead || reload()) return held !== undefined;
+      if (!box.isShared || box.get<Held>(NAME) === undefined || ms >= OTHER_TAB_MS) return false;
+      await pause(OTHER_TAB_STEP_MS);
+    }
+  }
+
   async function find(code: ErrorCode): Promise<boolean> {
     if (reload()) return true;
     for (const token of held!.next.toReversed()) {
@@ -82,7 +95,8 @@ export function deviceOf(ask: Ask, box: Box): Device {
         if (!isDead(error)) throw error;
       }
     }
-    device.forget(code);
+    if (await reloaded()) return true;
+    if (held) device.forget(code);
     return false;
   }
 
