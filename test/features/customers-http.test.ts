@@ -254,7 +254,13 @@ describe("an export", () => {
     expect(exported.sessions).toHaveLength(1);
     expect((await call(hub, path, { method: "DELETE", headers: keys.admin })).status).toBe(200);
     expect((await read(hub, path)).status).toBe(404);
-    expect((await read(hub, `${path}/export`)).body).toEqual({ sessions: [], messages: [], threads: [] });
+    expect((await read(hub, `${path}/export`)).body).toEqual({
+      sessions: [],
+      messages: [],
+      threads: [],
+      reservations: [],
+      orders: [],
+    });
   });
 
   test("holds the threads of a customer without a session, by either name", async () => {

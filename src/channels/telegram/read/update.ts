@@ -25,7 +25,7 @@ import {
 const deletion = z.object({ business_connection_id: z.string().min(1), chat, message_ids: z.array(z.int()) });
 
 const callbackQuery = z.object({
-  id: z.string(),
+  id: z.string().min(1),
   from: user,
   message: message
     .pick({
