@@ -200,7 +200,7 @@ function unreached({ answers }: Played, expected: readonly string[]): string[] {
 async function closedOf(played: Played, expected: readonly string[], who: readonly Who[], mayKnow = false) {
   const closed: string[] = [];
   for (const name of unreached(played, expected)) {
-    const more = await play(memory, who, { rows: 150, mayKnow, only: operations[names().indexOf(name)]! });
+    const more = await play(memory, who, { rows: 60, mayKnow, only: operations[names().indexOf(name)]! });
     if (unreached(more, [name]).length > 0) closed.push(name);
   }
   return closed;

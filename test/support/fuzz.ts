@@ -115,7 +115,23 @@ const named = fc.record({
 });
 
 /** The fields that every request has. It has each other field in about half of all cases. */
-const ALWAYS = ["channel", "external_id", "id", "device_id", "kind", "password", "thread_id", "into", "q"];
+const ALWAYS = [
+  "channel",
+  "external_id",
+  "id",
+  "device_id",
+  "kind",
+  "password",
+  "thread_id",
+  "into",
+  "q",
+  "name",
+  "datetime",
+  "guests",
+  "amount",
+  "currency",
+  "items",
+];
 
 /** `count` random requests, each to one of `operations` operations. The same seed gives the same requests. */
 export function shots(operations: number, count: number, seed: number): Shot[] {

@@ -2,7 +2,7 @@ import type { Ask, Request } from "./ask.ts";
 import type { Box } from "./box.ts";
 import { HubError, isDead } from "./error.ts";
 import { pause } from "./pause.ts";
-import type { ErrorCode, Session } from "./types.ts";
+import type { ErrorCode, Opened, Session } from "./types.ts";
 
 /** What the device holds. */
 export interface Held {
@@ -26,6 +26,8 @@ export interface Device {
   readonly last: Held | undefined;
   /** Takes the token of a session that this device has opened. */
   take(token: string, session: Session): void;
+  /** A call that opens a session, whose token is taken. */
+  open(path: string, request: Request): Promise<Session>;
   /** Takes what another tab has put into the box. False if there is nothing. */
   reload(): boolean;
   /** Keeps the token of a link that is shown. */
@@ -52,6 +54,7 @@ export function deviceOf(ask: Ask, box: Box): Device {
   let held = box.get<Held>(NAME);
   let last = held;
   let reviving: Promise<boolean> | undefined;
+  let opening: Promise<Session> | undefined;
   const watchers = new Set<(change: Change, code?: ErrorCode) => void>();
 
   function put(now: Held | undefined, change?: Change, code?: ErrorCode): void {
@@ -73,9 +76,13 @@ export function deviceOf(ask: Ask, box: Box): Device {
     return true;
   }
 
-  /** Whether another tab has a new token. One that is just signing in gets it a moment after the hub closes the old one. */
-  async function reloaded(): Promise<boolean> {
+  /**
+   * Whether this tab or another one has a new token. A tab that is signing in gets it a moment after the hub closes the old
+   * one's connections.
+   */
+  async function renewed(): Promise<boolean> {
     const dead = held?.token;
+    await opening?.catch(() => undefined);
     for (let ms = 0; ; ms += OTHER_TAB_STEP_MS) {
       if (held?.token !== dead || reload()) return held !== undefined;
       if (!box.isShared || box.get<Held>(NAME) === undefined || ms >= OTHER_TAB_MS) return false;
@@ -95,9 +102,15 @@ export function deviceOf(ask: Ask, box: Box): Device {
         if (!isDead(error)) throw error;
       }
     }
-    if (await reloaded()) return true;
+    if (await renewed()) return true;
     if (held) device.forget(code);
     return false;
+  }
+
+  async function opened(path: string, request: Request): Promise<Session> {
+    const { session_token, session } = await ask<Opened>(path, request);
+    device.take(session_token, session);
+    return session;
   }
 
   const device: Device = {
@@ -111,6 +124,10 @@ export function deviceOf(ask: Ask, box: Box): Device {
     take(token, session) {
       device.session = session;
       save({ token, session_id: session.session_id, line: randomId(), next: [] }, "switched");
+    },
+    open(path, request) {
+      opening = opened(path, request);
+      return opening;
     },
     reload,
     keep(next) {

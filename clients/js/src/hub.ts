@@ -13,6 +13,7 @@ import type {
   Content,
   HubEvent,
   Links,
+  Opened,
   Outgoing,
   Page,
   Rating,
@@ -47,11 +48,6 @@ export interface HubOptions {
   readonly fetch?: typeof fetch;
   /** Another WebSocket class, such as that of the package `ws`; `false`: long poll only. */
   readonly WebSocket?: unknown;
-}
-
-interface Opened {
-  readonly session_token: string;
-  readonly session: Session;
 }
 
 /** One device of a customer at a hub. Every method throws `HubError`, or the reason of the signal. */
@@ -128,12 +124,6 @@ export function createHub(options: HubOptions): HubClient {
     return session;
   }
 
-  async function opened(path: string, request: Request): Promise<Session> {
-    const { session_token, session } = await ask<Opened>(path, request);
-    device.take(session_token, session);
-    return session;
-  }
-
   async function start(given: Start = {}, { signal }: Call = {}): Promise<Session> {
     const before = box.get<Held>("device")?.token;
     const body = { channel, ...(publicId && { public_id: publicId }), ...given };
@@ -148,7 +138,7 @@ export function createHub(options: HubOptions): HubClient {
   /** What was written before belongs to the session that the device has now. */
   async function proven(path: string, body: object, signal: AbortSignal | undefined): Promise<Session> {
     await within(outbox.drained(), timeoutMs, signal);
-    return opened(path, { body: { channel, ...body }, token: device.held?.token, signal });
+    return device.open(path, { body: { channel, ...body }, token: device.held?.token, signal });
   }
 
   async function restored(signal: AbortSignal | undefined): Promise<Session | undefined> {
@@ -170,7 +160,7 @@ export function createHub(options: HubOptions): HubClient {
       async restore(who, { signal } = {}) {
         if (!who) return restored(signal);
         try {
-          return await opened("/session/restore", { body: { channel, ...who }, signal });
+          return await device.open("/session/restore", { body: { channel, ...who }, signal });
         } catch (error) {
           if (isDead(error)) return undefined;
           throw error;

@@ -73,3 +73,8 @@ export type HubEvent =
 export interface Call {
   readonly signal?: AbortSignal | undefined;
 }
+
+export interface Opened {
+  readonly session_token: string;
+  readonly session: Session;
+}
