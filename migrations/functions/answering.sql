@@ -81,7 +81,8 @@ $$;
 -- Returns {stale, messages, deliveries, next, done: the result of hub.apply_actions}; stale when somebody else has the turn, and then
 -- nothing is saved.
 create or replace function public.hub_complete(p jsonb) returns json
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+language plpgsql volatile security definer
+set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_replies constant jsonb := p -> 'replies';

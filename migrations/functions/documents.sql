@@ -21,8 +21,9 @@ language sql immutable parallel safe as $$
   select position('null' in p_object::text) = 0 and position('{' in substr(p_object::text, 2)) = 0
 $$;
 
--- JSON merge patch (RFC 7396): null removes, objects merge, anything else replaces. Each level is built once. Plain objects are
--- joined as they are, without a call for each.
+-- JSON merge patch (RFC 7396): null removes, objects merge, anything else replaces. Each level is built once. Only an object
+-- with objects in it that meets an object costs a call; jsonb_strip_nulls takes away the nulls of all others, unless they
+-- may be in an array, where a null is a value. said is the text of an object of the patch.
 create or replace function hub.merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
 language plpgsql immutable parallel safe as $$
 begin
@@ -38,11 +39,20 @@ begin
   return (
     select coalesce(jsonb_object_agg(key, case
         when e.value is null then t.value
-        when jsonb_typeof(e.value) <> 'object' then e.value
-        when not hub.is_plain(e.value) then hub.merge_patch(t.value, e.value)
-        when jsonb_typeof(t.value) = 'object' then t.value || e.value
-        else e.value end) filter (where e.value is distinct from 'null'), '{}')
-    from jsonb_each(p_target) as t full join jsonb_each(p_patch) as e using (key));
+        when e.said is null then e.value
+        when jsonb_typeof(t.value) is distinct from 'object' then case
+          when position('null' in e.said) = 0 then e.value
+          when position('[' in e.said) = 0 then jsonb_strip_nulls(e.value)
+          else hub.merge_patch(null, e.value) end
+        when position('{' in substr(e.said, 2)) > 0 then hub.merge_patch(t.value, e.value)
+        when position('null' in e.said) = 0 then t.value || e.value
+        when position('[' in e.said) = 0 and position('null' in t.value::text) = 0 then jsonb_strip_nulls(t.value || e.value)
+        else hub.merge_patch(t.value, e.value) end) filter (where e.value is distinct from 'null'), '{}')
+    from jsonb_each(p_target) as t
+      full join (
+        select key, value, case when jsonb_typeof(value) = 'object' then value::text end as said
+        from jsonb_each(p_patch)
+        offset 0) as e using (key));
 end
 $$;
 

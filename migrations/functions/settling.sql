@@ -174,7 +174,8 @@ $$;
 -- p: {now, lease_ms, patience_ms, pace, outcomes}. Returns {deliveries, changed: [{session_id, message_id, status}]}. An
 -- outcome of an attempt that is not the newest changes nothing.
 create or replace function public.hub_settle(p jsonb) returns json
-language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
+language plpgsql volatile security definer
+set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_outcomes constant jsonb := p -> 'outcomes';

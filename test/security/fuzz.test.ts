@@ -101,7 +101,7 @@ async function play(
       const world = await worldOf(store, row);
       for (const shot of all.slice(row * IN_A_ROW, (row + 1) * IN_A_ROW))
         await shoot(world, only ?? targets[shot.operation]!, shot, who, mayKnow, played);
-      await world.seen.hub.idle();
+      await ended("work in the background", () => world.seen.hub.idle());
       if (mayKnow) continue;
       const { status, body } = await call(world.seen.hub, "/session/restore", {
         headers: world.victim.bearer,
@@ -112,6 +112,15 @@ async function play(
     throw new Error(`FUZZ_SEED=${seed}, request ${played.requests}: ${(cause as Error).message}`, { cause });
   }
   return played;
+}
+
+/** A request that never ends would stop the test without a name. */
+async function ended<T>(what: string, work: () => Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no end of ${what} within a minute`)), 60_000);
+  });
+  return Promise.race([work(), late]).finally(() => clearTimeout(timer));
 }
 
 /** A hub with a victim, whose ids are known to all, and an attacker. */
@@ -159,12 +168,14 @@ async function shoot(
     own: () => last(seen.devices, 0),
   };
   const [path, init] = await aim(shot, operation, targets, who[shot.who % who.length]!(seen));
-  const response = await seen.hub.request(path, init);
-  const text = await response.text();
+  const sent = () => ({ path, method: init.method, headers: init.headers, body: bodyText(init) });
+  const [response, text] = await ended(`an answer to ${JSON.stringify(sent())}`, async () => {
+    const answer = await seen.hub.request(path, init);
+    return [answer, await answer.text()] as const;
+  });
   played.requests++;
   const key = `${init.method} ${operation.path} ${response.status}`;
   played.answers.set(key, (played.answers.get(key) ?? 0) + 1);
-  const sent = () => ({ path, method: init.method, headers: init.headers, body: bodyText(init) });
   if (response.status >= 500 && !(response.status === 501 && !seen.hub.hub.store.features))
     expect.fail(`${response.status} ${text} ${JSON.stringify(sent())} ${why(seen.hub)}`);
   if (!mayKnow && /CANARY/.test(text + [...response.headers].flat().join("\n")))

@@ -331,6 +331,11 @@ describe("no spelling is another person's", () => {
     );
   });
 
+  test("an Argentine number that begins with 15 after its area code keeps those digits and loses the zero", () => {
+    for (const written of ["01115000000", "011 1500-0000", "1115000000", "+54 0 11 1500 0000"])
+      expect(read(written, "AR")).toBe("+541115000000");
+  });
+
   test("at home, a number as its country prints it is itself, and bare it is itself or refused", () => {
     fc.assert(
       fc.property(

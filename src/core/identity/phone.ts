@@ -25,8 +25,11 @@ const WRITTEN = /^\+?[\d ().\-/‐-―−~[\]]*$/;
 
 /** After 52: the old 1 of mobiles, and the prefixes dialled within Mexico before a mobile or a long-distance number. */
 const MEXICAN_PREFIX = /^(?:0?1|04[45])(?=\d{10}$)/;
-/** After 54: the 9 of mobiles, which may stand beside a trunk zero, and beside the 15 that means the same. */
-const ARGENTINE_PREFIX = /^0?9(?=\d{10,14}$)/;
+/**
+ * After 54: the 9 of mobiles, which may stand beside a trunk zero, and beside the 15 that means the same; and the trunk zero
+ * before ten digits, which the library keeps where the digits after the area code begin with 15.
+ */
+const ARGENTINE_PREFIX = /^(?:0?9(?=\d{10,14}$)|0(?=\d{10}$))/;
 
 /**
  * Reads a phone as people write it. Never throws. `country`, as two capital letters, is for numbers without a prefix.
