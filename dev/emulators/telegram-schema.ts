@@ -24,7 +24,8 @@ const markup = z
   ])
   .optional();
 const chat = {
-  chat_id: z.unknown(),
+  /** Read, and refused, where the chat is looked up. */
+  chat_id: z.unknown().optional(),
   message_thread_id: z.int().optional(),
   business_connection_id: z.string().optional(),
 };

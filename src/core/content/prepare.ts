@@ -35,6 +35,7 @@ export interface Prepared extends OutboundReply {
  * `bot_bad_reply` if the channel cannot send it in any form: the bot has to change its answer.
  */
 export function prepare(name: string, channel: Channel, given: Reply, answered: Answered): Prepared {
+  if (given.kind === "text" && given.text.trim() === "") throw unrenderable("text: is blank");
   const { reply, own } = withoutRaw(given, name);
   if (own && channel.renderRaw)
     return { content: reply, as: "raw", notes: [], parts: [channel.renderRaw(own, textOfReply(reply))] };
