@@ -17,7 +17,7 @@ const NAMED = 20;
 const LONGEST_NAME = 64;
 const MOST_LINES = 100;
 /** The longest text about an error in an answer. */
-const LONGEST_DETAIL = 200;
+const LONGEST_DETAIL = 400;
 /** The longest wait that a bot can ask for: during it the session gets no replies. */
 const LONGEST_WAIT_MS = 15 * 60_000;
 
