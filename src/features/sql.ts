@@ -5,6 +5,7 @@ import type { Features } from "./features.ts";
 import { sqlOrders } from "./orders/sql.ts";
 import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
+import { sqlTraces } from "./trace/sql.ts";
 
 /** The feature ports over functions of the database. `people` has the arguments of calls that may merge customers. */
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
@@ -13,5 +14,6 @@ export function sqlFeatures(ask: SqlCall, people: Row): Features {
     orders: sqlOrders(ask, people),
     reservations: sqlReservations(ask, people),
     search: sqlSearch(ask, people),
+    traces: sqlTraces(ask),
   };
 }

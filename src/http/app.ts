@@ -13,6 +13,7 @@ import { addReservations } from "../features/reservations/routes.ts";
 import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
+import { addTrace } from "../features/trace/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDocs } from "./docs.ts";
@@ -116,6 +117,7 @@ export function createApp(options: AppOptions): App {
   addThreads(app, options);
   addSearch(app, options);
   addDeadLetters(app, options);
+  addTrace(app, options);
   addHealth(app, options);
   addMetrics(app, options);
   addDocs(app, options);

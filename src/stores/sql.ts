@@ -77,6 +77,7 @@ export type SqlFunction =
   | "hub_search"
   | "hub_index_messages"
   | "hub_search_lag"
+  | "hub_trace"
   | "hub_expire"
   | "hub_purge";
 

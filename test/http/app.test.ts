@@ -31,6 +31,7 @@ const ROUTES = [
   "GET /api/sessions/{id}/messages",
   "GET /api/threads",
   "GET /api/threads/{thread_id}",
+  "GET /api/trace",
   "GET /docs",
   "GET /health",
   "GET /metrics",
