@@ -15,6 +15,8 @@ export interface WhatsAppOptions {
   readonly verifyToken: string;
   readonly phoneNumberId: string;
   readonly displayPhoneNumber?: string;
+  /** The app's id, for the calls that manage it. */
+  readonly appId?: string;
   /** The directory for its state, which survives restarts. Without it the state is in memory only. */
   readonly dir?: string;
   readonly webhookUrl?: string;
@@ -43,6 +45,8 @@ export interface WhatsApp {
   readonly phoneNumberId: string;
   readonly displayPhoneNumber: string;
   readonly accountId: string;
+  readonly appId: string;
+  readonly appSecret: string;
   readonly apiVersion: string;
   readonly settings: {
     limits: boolean;
@@ -51,6 +55,19 @@ export interface WhatsApp {
     strict: boolean;
     windowErrors: string;
     webhookUrl: string;
+    /** The access token's permissions, comma-separated. */
+    tokenScopes: string;
+    /** When the access token ends, in seconds since 1970; 0 for never. */
+    tokenExpiresAt: number;
+    /** The number's quality rating: GREEN, YELLOW, RED or UNKNOWN. */
+    quality: string;
+  };
+  /** What the management calls have set. */
+  readonly management: {
+    isSubscribed: boolean;
+    override: string | undefined;
+    subscription: Fields | undefined;
+    templates: Fields[];
   };
   readonly customers: Customers;
   readonly sent: SentLog;
@@ -74,6 +91,9 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     strict: options.strict ?? true,
     windowErrors: options.windowErrors ?? "answer",
     webhookUrl: options.webhookUrl ?? "",
+    tokenScopes: "whatsapp_business_management,whatsapp_business_messaging",
+    tokenExpiresAt: 0,
+    quality: "GREEN",
   };
   const keep = createKeep(options.dir);
   const pairPace = createPacer({ intervalMs: 6_000, burst: 45 });
@@ -84,6 +104,9 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     phoneNumberId: options.phoneNumberId,
     displayPhoneNumber: options.displayPhoneNumber ?? "15550001111",
     accountId: "102290129340398",
+    appId: options.appId ?? "670843887433847",
+    appSecret: options.appSecret,
+    management: { isSubscribed: false, override: undefined, subscription: undefined, templates: [] },
     apiVersion: options.apiVersion ?? "v25.0",
     settings,
     customers: createCustomers(keep),

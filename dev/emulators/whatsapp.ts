@@ -7,6 +7,7 @@ import { type Emulator, listen, type OnNode, type OnNodeContext } from "./server
 import { customerRoutes, mountCustomer } from "./whatsapp-customer.ts";
 import { digits } from "./whatsapp-customers.ts";
 import { type GraphAnswer, graphError, unknownObject, wrongParameter } from "./whatsapp-error.ts";
+import { managementRoutes, mountManagement } from "./whatsapp-management.ts";
 import { findMedia, isAuthorized, mountDownloads } from "./whatsapp-media.ts";
 import { kindOf, postMessage } from "./whatsapp-messages.ts";
 import { createWhatsApp, type WhatsApp, type WhatsAppOptions } from "./whatsapp-state.ts";
@@ -40,6 +41,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
       [`GET /${apiVersion}/<media id>`]:
         "-> {url, mime_type, sha256, file_size, id}; the url wants the bearer too",
       ...customerRoutes,
+      ...managementRoutes,
       "POST /_subscribe": "{url?, verify_token?} does the handshake -> {ok, status, challenge, answer}",
       "GET /_subscribe": "-> the last handshake, or null",
     },
@@ -50,6 +52,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
   });
   mountCustomer(app, whatsapp);
   mountDownloads(app, whatsapp);
+  mountManagement(app, whatsapp);
 
   app.post("/_subscribe", async (c) => {
     const { url, verify_token } = await readFields(c);

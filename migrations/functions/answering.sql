@@ -160,7 +160,8 @@ begin
     set state = case when p ->> 'retry_at' is null then 'dead' else 'pending' end,
         due_at = coalesce((p ->> 'retry_at')::timestamptz, due_at),
         code = p ->> 'code',
-        reason = p ->> 'reason'
+        reason = p ->> 'reason',
+        failed_at = c.now
     where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int
       and state not in ('pending', 'dead') and leader is null
     returning * into t;
@@ -172,7 +173,8 @@ begin
     set state = t.state, leader = null,
         due_at = case when t.state = 'pending' then hub.at_once(c.now) else due_at end,
         code = case when t.state = 'dead' then t.code end,
-        reason = case when t.state = 'dead' then t.reason end
+        reason = case when t.state = 'dead' then t.reason end,
+        failed_at = case when t.state = 'dead' then c.now end
     where session_id = t.session_id and state = 'running' and leader = t.turn_id;
   perform hub.count(array['turns|' || t.channel || '|' || case when t.state = 'dead' then 'dead' else 'failed' end]);
   return jsonb_build_object(

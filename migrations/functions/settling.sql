@@ -87,7 +87,7 @@ end
 $$;
 
 -- Records how an attempt at a delivery ended. Null when that was not the newest attempt.
-create or replace function hub.settle_one(p_outcome jsonb) returns public.deliveries
+create or replace function hub.settle_one(p_outcome jsonb, p_now timestamptz) returns public.deliveries
 language plpgsql volatile as $$
 declare
   v_state constant text := p_outcome ->> 'state';
@@ -99,7 +99,9 @@ begin
         status = case v_state when 'sent' then 'sent' when 'dead' then 'failed' else status end,
         external_id = coalesce(p_outcome ->> 'external_id', external_id),
         code = p_outcome ->> 'code',
-        reason = p_outcome ->> 'reason'
+        reason = p_outcome ->> 'reason',
+        sent_at = case v_state when 'sent' then p_now else sent_at end,
+        failed_at = case v_state when 'sent' then failed_at else p_now end
     where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
       and state not in ('pending', 'sent', 'dead')
     returning * into d;
@@ -134,7 +136,7 @@ begin
     v_early := hub.lock_message(v_channel, v_account, v_external_id);
   end if;
   update public.deliveries
-    set state = 'sent', status = 'sent', external_id = coalesce(v_external_id, external_id), code = null, reason = null
+    set state = 'sent', status = 'sent', external_id = coalesce(v_external_id, external_id), code = null, reason = null, sent_at = c.now
     where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
       and state not in ('pending', 'sent', 'dead')
       and session_id = v_session;
@@ -192,7 +194,7 @@ begin
   end if;
   v_held := hub.hold_outcomes(v_outcomes);
   for i in 0 .. v_count - 1 loop
-    d := hub.settle_one(v_outcomes -> i);
+    d := hub.settle_one(v_outcomes -> i, c.now);
     continue when d.delivery_id is null;
     if not d.session_id = any (v_held) then
       raise exception 'the session was merged meanwhile' using errcode = 'serialization_failure';

@@ -83,13 +83,20 @@ const upstashSchema = z.object({
   UPSTASH_REDIS_REST_TOKEN: z.string(),
 });
 
-const hyperdriveSchema = z.object({ HYPERDRIVE: z.object({ connectionString: z.string() }) });
+const hyperdriveSchema = z.object({
+  HYPERDRIVE: z.object({ connectionString: z.string(), pool: z.number().optional() }),
+});
 
 /** The store to use, with its address and credentials. */
 type Backend =
   | { readonly name: "memory" }
   | { readonly name: "supabase"; readonly url: string; readonly key: string }
-  | { readonly name: "postgres"; readonly connectionString: string };
+  | {
+      readonly name: "postgres";
+      readonly connectionString: string;
+      /** How many connections all events share. Absent, as behind Hyperdrive: each event has its own. */
+      readonly pool?: number;
+    };
 
 /** The settings of the README's table, without those of a single channel or bot. */
 export interface Config {
@@ -213,10 +220,14 @@ function backendOf(hub: Hub, { supabase, hyperdrive }: Databases): Backend {
     case "postgres":
     case "postgresql":
       if (!hyperdrive) throw missing("postgres", "the HYPERDRIVE binding is");
-      return { name: "postgres", connectionString: hyperdrive.HYPERDRIVE.connectionString };
+      return postgresOf(hyperdrive);
     case "memory":
       return { name: "memory" };
   }
+}
+
+function postgresOf({ HYPERDRIVE: { connectionString, pool } }: z.infer<typeof hyperdriveSchema>): Backend {
+  return { name: "postgres", connectionString, ...(pool !== undefined && { pool }) };
 }
 
 /** The shortcomings of the chosen store: in production the memory store would lose everything at a restart. */

@@ -24,6 +24,8 @@ export interface Metrics {
    * The keys are `name` or `name|label|label`: see docs/operations.md. Histogram buckets: `name.le|label|bound in ms`.
    */
   readonly counters: Readonly<Record<string, number>>;
+  /** When the last sweep ended well; absent before the first one. */
+  readonly swept_at?: Date;
   readonly open_turns: number;
   readonly open_deliveries: number;
   /** Since when the oldest unanswered message and the oldest unsent reply wait. */

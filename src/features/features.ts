@@ -7,6 +7,7 @@ import type { Reservations } from "./reservations/reservations.ts";
 import type { Search } from "./search/search.ts";
 import type { Segments } from "./segments/segments.ts";
 import type { Statistics } from "./statistics/statistics.ts";
+import type { Traces } from "./trace/trace.ts";
 
 /** The ports that only a database store has, one for each domain. */
 export interface Features {
@@ -17,10 +18,11 @@ export interface Features {
   readonly search: Search;
   readonly segments: Segments;
   readonly statistics: Statistics;
+  readonly traces: Traces;
 }
 
 /** The store's feature ports. Throws `needs_database` on the memory store. */
-export function featuresOf({ store }: { readonly store: Store }): Features {
+export function featuresOf({ store }: { readonly store: Pick<Store, "features"> }): Features {
   if (store.features) return store.features;
   throw new HubError("needs_database", "the memory store does not keep this: give the hub a database");
 }

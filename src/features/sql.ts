@@ -8,6 +8,7 @@ import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
 import { sqlSegments } from "./segments/sql.ts";
 import { sqlStatistics } from "./statistics/sql.ts";
+import { sqlTraces } from "./trace/sql.ts";
 
 /** The feature ports over functions of the database. `people` has the arguments of calls that may merge customers. */
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
@@ -19,5 +20,6 @@ export function sqlFeatures(ask: SqlCall, people: Row): Features {
     search: sqlSearch(ask, people),
     segments: sqlSegments(ask),
     statistics: sqlStatistics(ask),
+    traces: sqlTraces(ask),
   };
 }

@@ -16,6 +16,7 @@ import { addSearch } from "../features/search/routes.ts";
 import { addSegments } from "../features/segments/routes.ts";
 import { addStatistics } from "../features/statistics/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
+import { addTrace } from "../features/trace/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
 import { addDocs } from "./docs.ts";
@@ -124,6 +125,7 @@ export function createApp(options: AppOptions): App {
   addExports(app, options);
   addPreview(app, options);
   addDeadLetters(app, options);
+  addTrace(app, options);
   addHealth(app, options);
   addMetrics(app, options);
   addDocs(app, options);

@@ -11,6 +11,8 @@ const PROBE_MS = 3_000;
 /** The search's index is this far behind only if no run fills it, or after a large import. */
 const BEHIND_S = 300;
 
+const LIMITS = ["entry", "device", "caller"] as const;
+
 const probeSchema = z.object({
   backend: z.string(),
   ok: z.boolean(),
@@ -26,6 +28,9 @@ const workSchema = z.object({
   oldest_turn_age_s: z.number(),
   open_deliveries: z.int().openapi({ description: "Parts of replies that are not sent yet." }),
   oldest_delivery_age_s: z.number(),
+  last_sweep_age_s: z.number().optional().openapi({
+    description: "Since the last sweep ended, which is due every minute; absent before the first one.",
+  }),
 });
 
 const searchSchema = z.object({
@@ -70,6 +75,10 @@ const healthSchema = z.object({
   search: searchSchema.optional().openapi({
     description: "How far the search's index is behind the messages; absent without a database.",
   }),
+  rate_limits: z
+    .array(z.enum(LIMITS))
+    .optional()
+    .openapi({ description: "The rate limits that are on; see docs/security.md." }),
   cache: cacheSchema.optional(),
   journal: journalSchema.optional().openapi({ description: "Messages that wait for the database." }),
 });
@@ -117,6 +126,7 @@ export function addHealth(app: App, options: AppOptions): void {
         store,
         ...(work && { work }),
         ...(search && { search }),
+        rate_limits: LIMITS.filter((name) => options.limiters?.[name]),
         cache,
         ...(journal && { journal }),
       },
@@ -201,12 +211,13 @@ async function unfinished(c: HttpContext): Promise<z.infer<typeof workSchema> | 
     const hub = c.var.exchange.hub();
     const now = hub.now();
     const asked = withTimeout(PROBE_MS, "store_timeout", () => hub.store.operations.metrics(now));
-    const { open_turns, open_deliveries, oldest_turn_at, oldest_delivery_at } = await asked;
+    const { open_turns, open_deliveries, oldest_turn_at, oldest_delivery_at, swept_at } = await asked;
     return {
       open_turns,
       oldest_turn_age_s: secondsSince(oldest_turn_at, now),
       open_deliveries,
       oldest_delivery_age_s: secondsSince(oldest_delivery_at, now),
+      ...(swept_at && { last_sweep_age_s: secondsSince(swept_at, now) }),
     };
   } catch {
     return undefined;

@@ -81,6 +81,7 @@ export type SqlFunction =
   | "hub_segment"
   | "hub_stats"
   | "hub_count_statistics"
+  | "hub_trace"
   | "hub_expire"
   | "hub_purge";
 

@@ -34,6 +34,7 @@ const ROUTES = [
   "GET /api/stats",
   "GET /api/threads",
   "GET /api/threads/{thread_id}",
+  "GET /api/trace",
   "GET /docs",
   "GET /health",
   "GET /metrics",
@@ -311,6 +312,7 @@ describe("GET /health", () => {
       version: "1.2.3",
       store: { backend: "memory", ok: true, latency_ms: expect.any(Number) },
       work: { open_turns: 0, oldest_turn_age_s: 0, open_deliveries: 0, oldest_delivery_age_s: 0 },
+      rate_limits: [],
       cache: { backend: "none" },
     });
   });

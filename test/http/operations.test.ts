@@ -218,7 +218,11 @@ async function scrape(hub: Pick<TestHub, "request">): Promise<Map<string, ReadFa
 /** A hub with a journal of this depth. */
 function journaling(depth: () => Promise<JournalDepth>) {
   const { hub } = testHub();
-  const journal = { depth, replay: async () => ({ taken: 0, results: [], empty: true }) };
+  const journal = {
+    depth,
+    find: async () => [],
+    replay: async () => ({ taken: 0, results: [], empty: true }),
+  };
   return testHub({ store: { ...hub.store, journal } });
 }
 
