@@ -37,9 +37,9 @@ begin
 end
 $$;
 
--- The counters and the open work. p: {}. Returns {counters: {key: value}, open_turns, open_deliveries, oldest_turn_at,
--- oldest_delivery_at}. Keys: received|channel, duplicates|channel, turns|channel|done, failed or dead,
--- deliveries|channel|sent, failed or dead, receipts|channel|status; and the histograms answer_ms and deliver_ms, whose
+-- The counters and the open work. p: {}. Returns {counters: {key: value}, model: hub.model_totals(), open_turns, open_deliveries,
+-- oldest_turn_at, oldest_delivery_at}. Keys: received|channel, duplicates|channel, turns|channel|done, failed or dead,
+-- deliveries|channel|sent, failed or dead, receipts|channel|status, handoffs|channel; and the histograms answer_ms and deliver_ms, whose
 -- buckets are name.le|channel|bound and whose sums are name.sum|channel.
 create or replace function public.hub_metrics(p jsonb) returns jsonb
 language sql stable security definer set search_path = '' as $$
@@ -63,6 +63,7 @@ language sql stable security definer set search_path = '' as $$
         -- These keys are taken from the histograms: counting them too would be one more write per message.
         select case name when 'answer_ms' then 'turns|' || label || '|done' else 'deliveries|' || label || '|sent' end, value from timed
       ) c),
+    'model', hub.model_totals(),
     'open_turns', (select count(*) from public.turns where state in ('pending', 'running')),
     'open_deliveries', (select count(*) from public.deliveries where state in ('pending', 'sending')),
     'oldest_turn_at', (select min(created_at) from public.turns where state in ('pending', 'running')),

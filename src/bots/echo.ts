@@ -1,11 +1,12 @@
 import type { Bot } from "../core/answer/bot.ts";
+import type { Turn } from "../core/answer/turn.ts";
 import { textIn } from "../core/texts/text-in.ts";
 
 /** Repeats the message, and names its channel and the session's channels. Greets a customer by name, once, in their language. */
-export default function echo(): Bot {
+export default function echo() {
   return {
     history: 0,
-    async reply({ message, session, customer, channel }) {
+    async reply({ message, session, customer, channel }: Turn, _: AbortSignal) {
       const heard = message.text
         ? `You said "${message.text}"`
         : `You sent a message of kind ${message.kind}`;
@@ -14,5 +15,5 @@ export default function echo(): Bot {
       const greeting = isFirst ? `${textIn(session.language, "greeting", { name: customer.name })} ` : "";
       return [{ kind: "text", text: `${greeting}${heard} on ${channel}. This session has seen: ${seen}.` }];
     },
-  };
+  } satisfies Bot;
 }

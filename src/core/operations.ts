@@ -24,6 +24,14 @@ export interface Metrics {
    * The keys are `name` or `name|label|label`: see docs/operations.md. Histogram buckets: `name.le|label|bound in ms`.
    */
   readonly counters: Readonly<Record<string, number>>;
+  /** What the language model has used. Absent on the memory store. */
+  readonly model?: {
+    readonly turns: number;
+    readonly input_tokens: number;
+    readonly output_tokens: number;
+    /** In millionths of the currency. */
+    readonly cost: number;
+  };
   readonly open_turns: number;
   readonly open_deliveries: number;
   /** Since when the oldest unanswered message and the oldest unsent reply wait. */

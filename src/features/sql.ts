@@ -2,6 +2,8 @@ import type { Row } from "../stores/rows.ts";
 import type { SqlCall } from "../stores/sql.ts";
 import { sqlCustomers } from "./customers/sql.ts";
 import type { Features } from "./features.ts";
+import { sqlKnowledge } from "./knowledge/sql.ts";
+import { sqlModelUsage } from "./model-usage/sql.ts";
 import { sqlOrders } from "./orders/sql.ts";
 import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
@@ -10,6 +12,8 @@ import { sqlSearch } from "./search/sql.ts";
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
   return {
     customers: sqlCustomers(ask, people),
+    knowledge: sqlKnowledge(ask),
+    modelUsage: sqlModelUsage(ask),
     orders: sqlOrders(ask, people),
     reservations: sqlReservations(ask, people),
     search: sqlSearch(ask, people),

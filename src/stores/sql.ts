@@ -77,6 +77,12 @@ export type SqlFunction =
   | "hub_search"
   | "hub_index_messages"
   | "hub_search_lag"
+  | "hub_put_knowledge"
+  | "hub_get_knowledge"
+  | "hub_delete_knowledge"
+  | "hub_list_knowledge"
+  | "hub_search_knowledge"
+  | "hub_spend_tokens"
   | "hub_expire"
   | "hub_purge";
 

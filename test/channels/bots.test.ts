@@ -65,7 +65,7 @@ function turnOf(message: Message, more: Partial<Turn> = {}): Turn {
 const patient = new AbortController().signal;
 
 test("the list holds every bot by its name", () => {
-  expect(Object.keys(bots)).toEqual(["echo", "webhook"]);
+  expect(Object.keys(bots)).toEqual(["echo", "llm", "webhook"]);
 });
 
 describe("echo", () => {
