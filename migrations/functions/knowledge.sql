@@ -100,7 +100,7 @@ $$;
 create or replace function hub.question_words(p_question text) returns table (word tsquery, alike tsquery)
 language sql stable as $$
   select quote_literal(w)::tsquery,
-    case when length(w) >= 5 and w !~ ('[' || hub.unspaced() || ']') then (quote_literal(left(w, greatest(4, length(w) - 2))) || ':*')::tsquery
+    case when length(w) >= 5 and w !~ ('[' || hub.unspaced() || ']') then (quote_literal(left(w, greatest(4, length(w) - 3))) || ':*')::tsquery
       else quote_literal(w)::tsquery end
   from (
     select distinct w from unnest((hub.words(left(hub.fold(left(p_question, 2000)), 4000), false))[1:60]) as w limit 30

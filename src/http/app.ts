@@ -7,6 +7,7 @@ import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addCustomers } from "../features/customers/routes.ts";
+import { addKnowledge } from "../features/knowledge/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { addReservations } from "../features/reservations/routes.ts";
@@ -115,6 +116,7 @@ export function createApp(options: AppOptions): App {
   addOrders(app, options);
   addThreads(app, options);
   addSearch(app, options);
+  addKnowledge(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);
