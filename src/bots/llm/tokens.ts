@@ -2,9 +2,9 @@
 export const FRAME_TOKENS = 6;
 
 /**
- * How many tokens a text has at most, for ordinary text. Without the model's own tables, which have hundreds of kilobytes: three ASCII
- * characters, or two bytes of other scripts, are one token. English has about four characters per token; Hindi, Arabic and
- * Chinese have one to one and a half tokens per character.
+ * About how many tokens a text has, rather too many than too few. The model's own tables have hundreds of kilobytes, so: three ASCII
+ * characters, or two bytes of other characters, are one token. English has about four characters per token. Random letters and digits may
+ * have more tokens than this; what the endpoint reports afterwards is counted.
  */
 export function estimateTokens(text: string): number {
   let ascii = 0;
