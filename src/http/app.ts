@@ -28,6 +28,7 @@ import { addLive } from "./live/route.ts";
 import { addMessages } from "./messages.ts";
 import { addMetrics } from "./metrics.ts";
 import { isAllowedOrigin, refusedOriginsLog } from "./origins.ts";
+import { addPreview } from "./preview.ts";
 import { limitRate } from "./rate-limits.ts";
 import {
   type App,
@@ -117,6 +118,7 @@ export function createApp(options: AppOptions): App {
   addThreads(app, options);
   addSearch(app, options);
   addKnowledge(app, options);
+  addPreview(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

@@ -1,6 +1,7 @@
 import type { Action } from "../../features/actions/action.ts";
+import type { Reply } from "../content/reply.ts";
 import type { Hub } from "../hub.ts";
-import type { Reply, Turn } from "./turn.ts";
+import type { Turn } from "./turn.ts";
 
 /** A bot's wish that a person goes on: why, and if the bot knows it, to whom. */
 export interface Handoff {

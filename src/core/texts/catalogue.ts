@@ -28,6 +28,8 @@ export interface Texts {
   readonly handed_over: string;
   /** Behind an answer from the shop's documents; `{sources}` is their titles. */
   readonly sources: string;
+  /** How the echo bot confirms a booking; `{time}` is the day and the time in words. */
+  readonly table_booked: string;
 }
 
 const en: Texts = {
@@ -45,6 +47,7 @@ const en: Texts = {
   greeting: "Hello {name}!",
   handed_over: "I cannot answer this here. I have passed it on to a person, who will write to you.",
   sources: "Sources: {sources}",
+  table_booked: "A table for {guests, plural, one {# guest} other {# guests}} is booked: {time}.",
 };
 
 const hi: Texts = {
@@ -60,6 +63,7 @@ const hi: Texts = {
   greeting: "नमस्ते {name}!",
   handed_over: "मैं इसका उत्तर यहाँ नहीं दे सकता। मैंने इसे एक व्यक्ति को सौंप दिया है, जो आपको लिखेंगे।",
   sources: "स्रोत: {sources}",
+  table_booked: "{guests, plural, one {# मेहमान} other {# मेहमानों}} के लिए मेज़ बुक हो गई है: {time}।",
 };
 
 const es: Texts = {
@@ -75,6 +79,8 @@ const es: Texts = {
   greeting: "¡Hola, {name}!",
   handed_over: "No puedo responder a esto aquí. Se lo he pasado a una persona, que le escribirá.",
   sources: "Fuentes: {sources}",
+  table_booked:
+    "Hay una mesa reservada para {guests, plural, one {# persona} many {# de personas} other {# personas}}: {time}.",
 };
 
 const ar: Texts = {
@@ -90,6 +96,8 @@ const ar: Texts = {
   greeting: "مرحبًا {name}!",
   handed_over: "لا أستطيع الإجابة عن هذا هنا. لقد حوّلته إلى شخص سيكتب إليك.",
   sources: "المصادر: {sources}",
+  table_booked:
+    "تم حجز طاولة لـ {guests, plural, zero {# ضيف} one {ضيف واحد} two {ضيفين} few {# ضيوف} many {# ضيفًا} other {# ضيف}}: {time}.",
 };
 
 const pt: Texts = {
@@ -105,6 +113,8 @@ const pt: Texts = {
   greeting: "Olá, {name}!",
   handed_over: "Não consigo responder a isto aqui. Passei a conversa a uma pessoa, que lhe escreverá.",
   sources: "Fontes: {sources}",
+  table_booked:
+    "Uma mesa para {guests, plural, one {# pessoa} many {# de pessoas} other {# pessoas}} está reservada: {time}.",
 };
 
 const fr: Texts = {
@@ -123,6 +133,8 @@ const fr: Texts = {
   handed_over:
     "Je ne peux pas répondre à cela ici. J’ai transmis votre message à une personne, qui vous écrira.",
   sources: "Sources : {sources}",
+  table_booked:
+    "Une table pour {guests, plural, one {# personne} many {# de personnes} other {# personnes}} est réservée : {time}.",
 };
 
 const id: Texts = {
@@ -139,6 +151,7 @@ const id: Texts = {
   handed_over:
     "Saya tidak dapat menjawab ini di sini. Saya sudah meneruskannya kepada seorang petugas yang akan menulis kepada Anda.",
   sources: "Sumber: {sources}",
+  table_booked: "Meja untuk {guests, plural, other {# tamu}} sudah dipesan: {time}.",
 };
 
 /** The texts by language. To add a language, add its texts, its line here and its tag to `TEXT_LANGUAGES`. */

@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import {
-  contentShape,
   instant,
   messageSchema,
+  savedShape,
   sessionSchema,
   viewMessage,
   viewSession,
@@ -42,7 +42,7 @@ export const exportSchema = z
       z.object({
         ...messageSchema.shape,
         revisions: z
-          .array(z.object({ text: z.string(), content: contentShape, at: instant }))
+          .array(z.object({ text: z.string(), content: savedShape, at: instant }))
           .openapi({ description: "Its content before each edit or deletion." }),
       }),
     ),
