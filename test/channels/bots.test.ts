@@ -236,6 +236,19 @@ describe("webhook", () => {
     expect(webhook({ BOT_WEBHOOK_URL: "https://bot.test/", BOT_WEBHOOK_SECRET: secret }).history).toBe(20);
   });
 
+  test("hands over what the bot asks to, and refuses a handoff that is none", async () => {
+    const handed = async (handoff: unknown) => {
+      const { url } = await operator(json({ replies: [{ text: "Wait" }], handoff }));
+      const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret });
+      return bot.reply(turnOf(said("Hi")), patient);
+    };
+    const handoff = { reason: "a refund", to: "billing" };
+    expect(await handed(handoff)).toMatchObject({ replies: [{ text: "Wait" }], actions: [], handoff });
+    expect(await handed(undefined)).toEqual([{ kind: "text", text: "Wait" }]);
+    for (const wrong of [{}, { reason: "" }, { reason: "x".repeat(201) }, { reason: "a", other: 1 }, "now"])
+      await expect(handed(wrong)).rejects.toMatchObject({ reason: "bot_bad_answer" });
+  });
+
   test("takes waiting messages in one turn, and edits and reactions, only with the settings", () => {
     const env = { BOT_WEBHOOK_URL: "https://bot.test/", BOT_WEBHOOK_SECRET: secret };
     expect(webhook(env)).toMatchObject({ batch: false, hears: { edits: false, reactions: false } });

@@ -71,12 +71,19 @@ function sentencesOf(paragraph: string): string[] {
   return pieces.map((piece) => piece.trim()).filter(Boolean);
 }
 
-/** A sentence in pieces that are short enough, cut between characters. */
+/** A sentence in pieces that are short enough, cut between words, or between characters where there are none. */
 function cut(sentence: string): string[] {
-  if (sentence.length <= LONGEST_SENTENCE) return [sentence];
-  const characters = Array.from(sentence);
   const pieces: string[] = [];
-  for (let i = 0; i < characters.length; i += LONGEST_SENTENCE / 2)
-    pieces.push(characters.slice(i, i + LONGEST_SENTENCE / 2).join(""));
-  return pieces;
+  let rest = sentence;
+  while (rest.length > LONGEST_SENTENCE) {
+    const head = rest
+      .slice(0, LONGEST_SENTENCE)
+      .toWellFormed()
+      .replace(/\uFFFD$/, "");
+    const space = head.search(/\s\S*$/);
+    const end = space > LONGEST_SENTENCE / 2 ? space + 1 : head.length;
+    pieces.push(rest.slice(0, end));
+    rest = rest.slice(end);
+  }
+  return [...pieces, rest];
 }
