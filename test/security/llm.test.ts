@@ -212,6 +212,7 @@ describe("the system prompt", () => {
       headers: { ...attacker.bearer, "content-type": "application/json" },
       body: update,
     });
+    await owner()`update sessions set language = 'en-x-canary-ignore' where session_id = ${attacker.id}`;
     await attacker.say("CANARY-message");
     await attacker.say("CANARY-again");
     expect(model.asked.length).toBe(3);
