@@ -409,6 +409,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
     "delete a document": () => store.features!.knowledge.delete(`k${any(2)}`, "test", now()),
     "search documents": () => store.features!.knowledge.search("words", 4),
     "index messages": async () => store.features?.search.index(1 + any(40)),
+    "count statistics": async () => store.features?.statistics.count(1 + any(40)),
     search: async () =>
       store.features?.search.messages({ q: "text of m", of: { token_hash: token() } }, undefined, 20, now()),
     export: () =>
