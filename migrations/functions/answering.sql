@@ -76,8 +76,9 @@ end
 $$;
 
 -- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
--- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, call, target, ...}]}], actions}; a null part is
--- the whole reply, which is a text; no parts means that its customer fetches it; actions as in hub.apply_actions.
+-- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, call, target, ...}]}], actions, handoff}; a null
+-- part is the whole reply, which is a text; no parts means that its customer fetches it; actions as in hub.apply_actions, handoff as in
+-- hub.hand_over.
 -- Returns {stale, messages, deliveries, next, done: the result of hub.apply_actions}; stale when somebody else has the turn, and then
 -- nothing is saved.
 create or replace function public.hub_complete(p jsonb) returns json
@@ -115,8 +116,11 @@ begin
       exists (select from public.customers where customer_key = v_held.customer_key and t.channel = any (unreachable)) as block
     into v_there;
 
-  if p -> 'actions' is not null then
-    v_done := hub.apply_actions(t, p -> 'actions', v_count, c);
+  if p ? 'handoff' then
+    perform hub.hand_over(t, p -> 'handoff', c);
+  end if;
+  if p ?| '{actions,handoff}' then
+    v_done := hub.apply_actions(t, coalesce(p -> 'actions', '[]'), v_count, c);
     v_held.last_seq := v_done -> 'last_seq';
   end if;
   for i in 0 .. v_count - 1 loop

@@ -39,10 +39,10 @@ begin
 end
 $$;
 
--- The counters and the open work. p: {}. Returns {counters: {key: value}, swept_at: when the last sweep was, open_turns,
--- open_deliveries, oldest_turn_at, oldest_delivery_at}. Keys: received|channel, duplicates|channel, turns|channel|done, failed or dead,
--- deliveries|channel|sent, failed or dead, receipts|channel|status; and the histograms answer_ms and deliver_ms, whose
--- buckets are name.le|channel|bound and whose sums are name.sum|channel.
+-- The counters and the open work. p: {}. Returns {counters: {key: value}, swept_at: when the last sweep was, model:
+-- hub.model_totals(), open_turns, open_deliveries, oldest_turn_at, oldest_delivery_at}. Keys: received|channel, duplicates|channel,
+-- turns|channel|done, failed or dead, deliveries|channel|sent, failed or dead, receipts|channel|status, handoffs|channel; and the
+-- histograms answer_ms and deliver_ms, whose buckets are name.le|channel|bound and whose sums are name.sum|channel.
 create or replace function public.hub_metrics(p jsonb) returns jsonb
 language sql stable security definer set search_path = '' as $$
   with every as (
@@ -66,6 +66,7 @@ language sql stable security definer set search_path = '' as $$
         select case name when 'answer_ms' then 'turns|' || label || '|done' else 'deliveries|' || label || '|sent' end, value from timed
       ) c),
     'swept_at', (select to_timestamp(value / 1000.0) from public.counters where key = 'swept_at'),
+    'model', hub.model_totals(),
     'open_turns', (select count(*) from public.turns where state in ('pending', 'running')),
     'open_deliveries', (select count(*) from public.deliveries where state in ('pending', 'sending')),
     'oldest_turn_at', (select min(created_at) from public.turns where state in ('pending', 'running')),

@@ -232,6 +232,7 @@ begin
   perform hub.erase_threads(array[
     p ->> 'customer_id', (select customer_id from public.customers where customer_key = v_customer)]);
   perform hub.erase_bookings(v_customer);
+  delete from public.model_usage where customer_key = v_customer;
   v_identities := hub.erase_identities(v_customer);
   with dead as (delete from public.session_tokens where session_id = any (v_ids) returning token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
@@ -240,7 +241,7 @@ begin
   perform hub.erase_work(v_ids);
   v_messages := hub.erase_messages(v_ids, v_now);
   update public.sessions
-    set feedback = null, summary = null, rating = null, language = null, language_by = null, data = '{}', metadata = '{}',
+    set feedback = null, summary = null, summary_seq = null, rating = null, language = null, language_by = null, data = '{}', metadata = '{}',
         updated_at = v_now,
         version = version + case when status = 'active' then 2 else 1 end,
         ended_at = case when status = 'active' then v_now else ended_at end,

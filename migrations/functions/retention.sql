@@ -230,6 +230,7 @@ begin
     select phone from public.passwords where updated_at < (p ->> 'passwords_before')::timestamptz
     order by updated_at limit v_limit for update skip locked);
   get diagnostics v_passwords = row_count;
+  perform hub.purge_model_usage(v_now, v_limit);
   v_booked := hub.purge_bookings((p ->> 'bookings_before')::timestamptz, v_limit);
   perform hub.purge_customers(v_customers || v_unseen || v_booked);
   if v_now is not null

@@ -1,4 +1,4 @@
-import { botOf } from "../bots/index.ts";
+import { botOf, type ChosenBot } from "../bots/index.ts";
 import { callerMessageSchema } from "../channels/caller.ts";
 import { channels as makers } from "../channels/index.ts";
 import { HubError } from "../core/errors.ts";
@@ -33,6 +33,7 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
   const config = problems.attempt(() => configOf(env));
   const channels = channelsOf(env, problems);
   const chosen = problems.attempt(() => botOf(env, log));
+  problems.attempt(() => refuseMemory(config, chosen));
   const publicPages = problems.attempt(() => publicPagesOf(env));
   const misconfigured = problems.found.join("; ");
   if (misconfigured) log("error", "misconfigured", { problems: problems.found });
@@ -79,6 +80,12 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
     ...(misconfigured && { misconfigured }),
   });
   return { app, open, end, sweep: { ...SWEEP, ...retentionOf(config) } };
+}
+
+/** Throws `misconfigured` if the bot needs a database and there is none. */
+function refuseMemory(config: Config | undefined, chosen: ChosenBot | undefined): void {
+  if (chosen?.bot.needsDatabase && config?.backend.name === "memory")
+    throw new HubError("misconfigured", `BOT=${chosen.name} needs a database: SUPABASE_URL, or HYPERDRIVE`);
 }
 
 function retentionOf(config: Config | undefined): Omit<SweepBudget, "batch" | "batches" | "sessions"> {

@@ -26,6 +26,14 @@ export interface Metrics {
   readonly counters: Readonly<Record<string, number>>;
   /** When the last sweep ended well; absent before the first one. */
   readonly swept_at?: Date;
+  /** What the language model has used. Absent on the memory store. */
+  readonly model?: {
+    readonly turns: number;
+    readonly input_tokens: number;
+    readonly output_tokens: number;
+    /** In millionths of the currency. */
+    readonly cost: number;
+  };
   readonly open_turns: number;
   readonly open_deliveries: number;
   /** Since when the oldest unanswered message and the oldest unsent reply wait. */

@@ -2,6 +2,8 @@ import { HubError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
 import type { Customers } from "./customers/customers.ts";
 import type { Exports } from "./exports/exports.ts";
+import type { Knowledge } from "./knowledge/knowledge.ts";
+import type { ModelUsage } from "./model-usage/model-usage.ts";
 import type { Orders } from "./orders/orders.ts";
 import type { Reservations } from "./reservations/reservations.ts";
 import type { Search } from "./search/search.ts";
@@ -13,6 +15,8 @@ import type { Traces } from "./trace/trace.ts";
 export interface Features {
   readonly customers: Customers;
   readonly exports: Exports;
+  readonly knowledge: Knowledge;
+  readonly modelUsage: ModelUsage;
   readonly orders: Orders;
   readonly reservations: Reservations;
   readonly search: Search;

@@ -3,6 +3,8 @@ import type { SqlCall } from "../stores/sql.ts";
 import { sqlCustomers } from "./customers/sql.ts";
 import { sqlExports } from "./exports/sql.ts";
 import type { Features } from "./features.ts";
+import { sqlKnowledge } from "./knowledge/sql.ts";
+import { sqlModelUsage } from "./model-usage/sql.ts";
 import { sqlOrders } from "./orders/sql.ts";
 import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
@@ -15,6 +17,8 @@ export function sqlFeatures(ask: SqlCall, people: Row): Features {
   return {
     customers: sqlCustomers(ask, people),
     exports: sqlExports(ask),
+    knowledge: sqlKnowledge(ask),
+    modelUsage: sqlModelUsage(ask),
     orders: sqlOrders(ask, people),
     reservations: sqlReservations(ask, people),
     search: sqlSearch(ask, people),

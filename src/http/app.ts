@@ -8,6 +8,7 @@ import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addCustomers } from "../features/customers/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
+import { addKnowledge } from "../features/knowledge/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { addReservations } from "../features/reservations/routes.ts";
@@ -123,6 +124,7 @@ export function createApp(options: AppOptions): App {
   addStatistics(app, options);
   addSegments(app, options);
   addExports(app, options);
+  addKnowledge(app, options);
   addPreview(app, options);
   addDeadLetters(app, options);
   addTrace(app, options);

@@ -52,6 +52,7 @@ const TAGS = [
     name: "Statistics",
     description: "What happened when, and which customers are alike, for a back office.",
   },
+  { name: "Knowledge", description: "The shop's documents, from which its bot answers." },
   { name: "Privacy", description: "A customer's data: export, erasure, the audit." },
   { name: "Operation", description: "Running and describing the hub." },
 ];

@@ -42,6 +42,7 @@ const COUNTERS: Readonly<Record<string, Counter>> = {
     help: "Receipts of platforms that changed something.",
     by: ["status", "sent", "delivered", "read", "played", "failed"],
   },
+  handoffs: { name: "hub_handoffs_total", help: "Conversations that the bot has handed over to a person." },
 };
 
 const HISTOGRAMS: Readonly<Record<string, Omit<Counter, "by">>> = {
@@ -89,6 +90,7 @@ export function addMetrics(app: App, options: AppOptions): void {
       ...(waits ? [gauge("hub_journal_up", "Whether the journal answers.", journal ? 1 : 0)] : []),
       ...(journal ? journalFamilies(journal, now) : []),
       ...(metrics ? storeFamilies(metrics, options.channels, now) : []),
+      ...(metrics?.model ? modelFamilies(metrics.model) : []),
       ...(metrics ? [lookups(metrics, await namesOf(options.keys))] : []),
     ];
     return c.text(prometheusText(families), 200, { "Content-Type": PROMETHEUS_TYPE });
@@ -137,6 +139,28 @@ function storeFamilies(metrics: Metrics, channels: readonly string[], now: Date)
       "How long the oldest of them has waited.",
       secondsSince(oldest_delivery_at, now),
     ),
+  ];
+}
+
+function modelFamilies({
+  turns,
+  input_tokens,
+  output_tokens,
+  cost,
+}: NonNullable<Metrics["model"]>): Family[] {
+  const total = (name: string, help: string, samples: Sample[]): Family => ({
+    name,
+    type: "counter",
+    help,
+    samples,
+  });
+  return [
+    total("hub_llm_turns_total", "Attempts to answer with the language model.", [{ value: turns }]),
+    total("hub_llm_tokens_total", "Tokens of the language model.", [
+      { labels: { direction: "input" }, value: input_tokens },
+      { labels: { direction: "output" }, value: output_tokens },
+    ]),
+    total("hub_llm_cost_total", "Their cost, in the currency of the prices.", [{ value: cost / 1_000_000 }]),
   ];
 }
 

@@ -82,6 +82,12 @@ export type SqlFunction =
   | "hub_stats"
   | "hub_count_statistics"
   | "hub_trace"
+  | "hub_put_knowledge"
+  | "hub_get_knowledge"
+  | "hub_delete_knowledge"
+  | "hub_list_knowledge"
+  | "hub_search_knowledge"
+  | "hub_spend_tokens"
   | "hub_expire"
   | "hub_purge";
 

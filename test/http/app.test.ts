@@ -5,6 +5,7 @@ import { begin, faultyStore, post, testHub } from "../support/http.ts";
 const ROUTES = [
   "DELETE /api/calendar-feeds/{id}",
   "DELETE /api/customers/{id}",
+  "DELETE /api/knowledge/{id}",
   "DELETE /api/sessions/{id}",
   "DELETE /api/sessions/{id}/devices/{device_id}",
   "DELETE /api/threads/{thread_id}",
@@ -19,6 +20,8 @@ const ROUTES = [
   "GET /api/customers/{id}/export",
   "GET /api/dead-letters",
   "GET /api/export",
+  "GET /api/knowledge",
+  "GET /api/knowledge/{id}",
   "GET /api/orders",
   "GET /api/orders/{id}",
   "GET /api/reservations",
@@ -73,6 +76,7 @@ const ROUTES = [
   "POST /webhooks/web",
   "POST /webhooks/whatsapp",
   "PUT /api/customers/{id}",
+  "PUT /api/knowledge/{id}",
   "PUT /api/threads/{thread_id}",
 ];
 

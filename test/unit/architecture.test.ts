@@ -21,7 +21,7 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
     packages: ["zod", "postgres", "@supabase/supabase-js", "@upstash/redis"],
   },
   // A bot's actions are checked by the schemas of the routes that do the same.
-  bots: { rooms: ["core", "features"], packages: ["zod"] },
+  bots: { rooms: ["core", "features"], packages: ["zod", "openai"] },
   features: {
     rooms: ["core", "http", "stores"],
     packages: ["zod", "hono", "@hono/zod-openapi", "csv-stringify/sync", "ical-generator"],

@@ -389,6 +389,25 @@ export function everyCall(store: Store, people: number, random: () => number): R
           now(),
         ),
       ),
+    "spend tokens": () =>
+      finished(async (turn) => {
+        const { modelUsage } = store.features!;
+        const limits = { turns: 1_000, tokens: 1e9 };
+        const hold = { tokens: 10, cost: 1 };
+        await modelUsage.spend(turn.turn_id, { turns: 1, hold }, limits, now());
+        const used = { input_tokens: 5, output_tokens: 5, cost: 1 };
+        await modelUsage.spend(turn.turn_id, { release: hold, used }, limits, now());
+        return store.conversations.complete(turn, [reply("done")], now(), undefined, { reason: "asked" });
+      }),
+    "put a document": () =>
+      store.features!.knowledge.put(
+        `k${any(2)}`,
+        { title: "t", format: "text", text: `words ${++seed}` },
+        "test",
+        now(),
+      ),
+    "delete a document": () => store.features!.knowledge.delete(`k${any(2)}`, "test", now()),
+    "search documents": () => store.features!.knowledge.search("words", 4),
     "index messages": async () => store.features?.search.index(1 + any(40)),
     "count statistics": async () => store.features?.statistics.count(1 + any(40)),
     search: async () =>
