@@ -78,13 +78,14 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
 
 function retentionOf(config: Config | undefined): Omit<SweepBudget, "batch" | "batches" | "sessions"> {
   if (!config) return { retentionMs: 0 };
-  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs, bookingRetentionMs } =
-    config;
+  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs } = config;
+  const { bookingRetentionMs, eventRetentionMs } = config;
   return {
     retentionMs,
     passwordRetentionMs,
     identityRetentionMs,
     bookingRetentionMs,
+    eventRetentionMs,
     ...(messageRetentionMs && { messageRetentionMs }),
   };
 }

@@ -57,6 +57,7 @@ export function hubOpener({ config, channels, bot, rooms, log }: Parts): OpenHub
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       later,
       policy: DEFAULT_POLICY,
+      openTargets: config.openTargets,
     };
     return { hub, close };
   };

@@ -1,6 +1,7 @@
 import { HubError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
 import type { Customers } from "./customers/customers.ts";
+import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { Orders } from "./orders/orders.ts";
 import type { Reservations } from "./reservations/reservations.ts";
 import type { Search } from "./search/search.ts";
@@ -8,6 +9,7 @@ import type { Search } from "./search/search.ts";
 /** The ports that only a database store has, one for each domain. */
 export interface Features {
   readonly customers: Customers;
+  readonly endpoints: Endpoints;
   readonly orders: Orders;
   readonly reservations: Reservations;
   readonly search: Search;

@@ -7,6 +7,8 @@ import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addCustomers } from "../features/customers/routes.ts";
+import { drainSoon } from "../features/endpoints/drain.ts";
+import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { addReservations } from "../features/reservations/routes.ts";
@@ -90,6 +92,7 @@ export function createApp(options: AppOptions): App {
   app.use(guard(options));
   app.use(limitRate(options));
   refuseUnknown(app);
+  app.use(drainSoon());
   const indexing = indexSoon();
   for (const path of ["/webhooks/*", "/session/update"]) app.use(path, indexing);
 
@@ -115,6 +118,7 @@ export function createApp(options: AppOptions): App {
   addOrders(app, options);
   addThreads(app, options);
   addSearch(app, options);
+  addEndpoints(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

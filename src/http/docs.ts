@@ -48,6 +48,7 @@ const TAGS = [
   { name: "Orders", description: "Orders as the shop and its bot record them." },
   { name: "Threads", description: "Memory for bots and tools, under ids of their own." },
   { name: "Search", description: "Messages found by their words." },
+  { name: "Events", description: "What happens here, posted to the shop's own programs." },
   { name: "Privacy", description: "A customer's data: export, erasure, the audit." },
   { name: "Operation", description: "Running and describing the hub." },
 ];

@@ -77,6 +77,16 @@ export type SqlFunction =
   | "hub_search"
   | "hub_index_messages"
   | "hub_search_lag"
+  | "hub_create_endpoint"
+  | "hub_endpoints"
+  | "hub_update_endpoint"
+  | "hub_delete_endpoint"
+  | "hub_rotate_secret"
+  | "hub_replay_events"
+  | "hub_dead_events"
+  | "hub_due_endpoints"
+  | "hub_next_events"
+  | "hub_events_state"
   | "hub_expire"
   | "hub_purge";
 
