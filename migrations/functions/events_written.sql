@@ -2,8 +2,10 @@
 -- forget to announce what did. Without an endpoint that wants the type, a trigger costs one look at a tiny table.
 
 -- Writes an event, and a delivery of it for each enabled endpoint that wants it; nothing when there is none. p_lane: what it is in
--- order with. p_channel is null for an event of no channel. p_data: ids, codes and figures, never text.
-create or replace function hub.announce(p_type text, p_lane uuid, p_channel text, p_data jsonb) returns void
+-- order with. p_channel is null for an event of no channel. p_data: ids, codes and figures, never text. p_keep: it is kept without such
+-- an endpoint too.
+create or replace function hub.announce(
+  p_type text, p_lane uuid, p_channel text, p_data jsonb, p_keep boolean default false) returns void
 language plpgsql volatile set search_path = '' as $$
 declare
   v_event_id uuid;
@@ -13,7 +15,7 @@ begin
   select array_agg(endpoint_id) into v_endpoints
     from public.endpoints
     where enabled and p_type = any (types) and (channels is null or p_channel is null or p_channel = any (channels));
-  if v_endpoints is null then
+  if v_endpoints is null and not p_keep then
     return;
   end if;
   insert into public.events (event_id, type, lane, data, at)
@@ -119,11 +121,13 @@ begin
 end
 $$;
 
--- Announces a new customer.
+-- Announces a new customer. The event is kept also for endpoints that want changes only: what comes with a new customer is none.
 create or replace function hub.announce_new_customer() returns trigger
 language plpgsql set search_path = '' as $$
 begin
-  perform hub.announce('customer.created', new.customer_key, null, jsonb_build_object('customer_key', new.customer_key));
+  perform hub.announce(
+    'customer.created', new.customer_key, null, jsonb_build_object('customer_key', new.customer_key),
+    exists (select from public.endpoints where enabled and 'customer.updated' = any (types)));
   return null;
 end
 $$;
