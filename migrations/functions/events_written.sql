@@ -1,12 +1,20 @@
 -- Events: written by triggers, in the transaction of the change. So nothing is announced that did not happen, and no function can
 -- forget to announce what did. Without an endpoint that wants the type, a trigger costs one look at a tiny table.
 
+-- As hub.uuid, and of the events of one instant the ids rise with their seqs.
+create or replace function hub.event_uuid(p_at timestamptz, p_seq bigint) returns uuid
+language sql volatile parallel safe as $$
+  select overlay(
+    overlay(hub.uuid(p_at)::text placing lpad(to_hex((p_seq >> 14) & 4095), 3, '0') from 16 for 3)
+    placing to_hex(32768 | (p_seq & 16383)) from 20 for 4)::uuid
+$$;
+
 -- Writes an event, and a delivery of it for each enabled endpoint that wants it; nothing when there is none. p_lane: what it is in
 -- order with. p_channel is null for an event of no channel. p_data: ids, codes and figures, never text. p_keep: it is kept without such
 -- an endpoint too.
 create or replace function hub.announce(
   p_type text, p_lane uuid, p_channel text, p_data jsonb, p_keep boolean default false) returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_event_id uuid;
   v_seq bigint;
@@ -18,9 +26,9 @@ begin
   if v_endpoints is null and not p_keep then
     return;
   end if;
-  insert into public.events (event_id, type, lane, data, at)
-    values (hub.uuid(now()), p_type, p_lane, p_data, now())
-    returning event_id, seq into v_event_id, v_seq;
+  v_seq := nextval('public.events_seq_seq');
+  v_event_id := hub.event_uuid(now(), v_seq);
+  insert into public.events (event_id, seq, type, lane, data, at) values (v_event_id, v_seq, p_type, p_lane, p_data, now());
   insert into public.event_deliveries (lane, seq, endpoint_id, event_id)
     select p_lane, v_seq, unnest(v_endpoints), v_event_id;
 end
@@ -92,7 +100,7 @@ create or replace trigger session_rated after update of rating on public.session
 -- Announces that something about a customer has changed: the names of the fields, and the customers who have become this one. Changes
 -- of one transaction are one event, and of a customer who is new in it there is none but customer.created.
 create or replace function hub.announce_customer(p_customer uuid, p_changed text[], p_merged uuid[] default '{}') returns void
-language plpgsql volatile set search_path = '' as $$
+language plpgsql volatile as $$
 declare
   v_type text;
   v_data jsonb;
