@@ -45,7 +45,7 @@ export const events: Bench = {
     const customers = scaled(context, CUSTOMERS);
     const seconds = scaled(context, 5, 2);
     const databases = await startDatabases(context.dir);
-    const receiver = spawn(process.execPath, [join(import.meta.dirname, "lib/event-receiver.ts")], {
+    const receiver = spawn(process.execPath, [join(import.meta.dirname, "lib/event-receiver-process.ts")], {
       stdio: ["ignore", "pipe", "inherit"],
     });
     const loads: number[] = [];

@@ -226,16 +226,18 @@ language sql stable security definer set search_path = '' as $$
         join public.events v using (event_id)) as oldest_at) w
 $$;
 
--- Deletes the events of these sessions and of an erased customer, and announces the erasure to those who may have copies. p_name is
--- the shop's own name for the customer.
-create or replace function hub.erase_events(p_lanes uuid[], p_customer uuid, p_name text) returns void
+-- Deletes the events of these sessions and of an erased customer, and announces the erasure to those who may have copies, unless
+-- nobody was known (p_known). p_name is the shop's own name for the customer.
+create or replace function hub.erase_events(p_lanes uuid[], p_customer uuid, p_known boolean, p_name text) returns void
 language plpgsql volatile as $$
 begin
   perform 1 from public.endpoints order by endpoint_id for update;
   delete from public.event_deliveries where lane = any (p_lanes);
   delete from public.events where lane = any (p_lanes);
-  perform hub.announce('customer.erased', p_customer, null, jsonb_build_object(
-    'customer_key', p_customer, 'customer_id', p_name, 'session_ids', to_jsonb(array_remove(p_lanes, p_customer))));
+  if p_known then
+    perform hub.announce('customer.erased', p_customer, null, jsonb_build_object(
+      'customer_key', p_customer, 'customer_id', p_name, 'session_ids', to_jsonb(array_remove(p_lanes, p_customer))));
+  end if;
 end
 $$;
 

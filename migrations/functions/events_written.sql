@@ -123,7 +123,8 @@ begin
   update public.events
     set data = jsonb_build_object(
       'customer_key', p_customer,
-      'changed', (select jsonb_agg(distinct f order by f) from jsonb_array_elements(v_data -> 'changed' || to_jsonb(p_changed)) as f),
+      'changed', (
+        select coalesce(jsonb_agg(distinct f order by f), '[]') from jsonb_array_elements(v_data -> 'changed' || to_jsonb(p_changed)) as f),
       'merged', v_data -> 'merged' || to_jsonb(p_merged))
     where event_id = v_event_id;
 end

@@ -479,6 +479,11 @@ describe.each(transports)("events, in %s", (_name, call) => {
     expect(await owner()`select from events`).toEqual([]);
     await drain();
     expect(full.got).toHaveLength(2);
+    // An erasure is announced once, and one of nobody never.
+    await endpoint({ url: bare.url, types: ["customer.erased"] });
+    await store.privacy.erase({ session_id: session.session_id }, actorOf(), now());
+    await store.privacy.erase({ customer_id: "nobody" }, actorOf(), now());
+    expect(await written()).toEqual([]);
   });
 
   test("events are kept for their time, then deleted with what still waits", async () => {
