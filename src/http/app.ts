@@ -143,6 +143,8 @@ function observe(options: AppOptions) {
     const { exchange, settle } = exchangeOf(options, c);
     c.set("exchange", exchange);
     await next();
+    // Nobody reads the body of an answer to HEAD, so a streamed one would never end by itself.
+    if (c.req.method === "HEAD") await c.res.body?.cancel();
     // Set on the response itself: `c.header` would make another response of it.
     const { headers, status } = c.res;
     headers.set("X-Request-Id", exchange.id);

@@ -149,3 +149,8 @@ function plain(row: Row): Row {
   }
   return result;
 }
+
+/** The cursor of a page that has a next one. */
+export function cursorOf({ after }: Row): { after?: string } {
+  return after == null ? {} : { after: after as string };
+}

@@ -4,9 +4,10 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
-import echo from "../../src/bots/echo.ts";
+import echo from "../../src/bots/echo/index.ts";
 import { bots } from "../../src/bots/index.ts";
 import webhook from "../../src/bots/webhook.ts";
+import type { Answer } from "../../src/core/answer/bot.ts";
 import type { Reply, Turn } from "../../src/core/answer/turn.ts";
 import { HubError } from "../../src/core/errors.ts";
 import type { Message } from "../../src/core/messages/message.ts";
@@ -86,6 +87,41 @@ describe("echo", () => {
     expect(reply?.text).toBe(
       "You sent a message of kind reaction on kiosk. This session has seen: web, kiosk.",
     );
+  });
+
+  test.each([
+    ["hi", "4 मेहमानों के लिए मेज़ बुक हो गई है: 24 दिसंबर 2026 को 7:00 pm बजे।"],
+    [undefined, "A table for 4 guests is booked: December 24, 2026 at 7:00 PM."],
+  ])("books a table and confirms it in the session's language (%s)", async (language, text) => {
+    const turn = turnOf(said("/book 4 2026-12-24T19:00+01:00"), {
+      session: { ...session, ...(language && { language }) },
+    });
+    const answer = (await echo().reply(turn, patient)) as Answer;
+    expect({
+      ...answer,
+      replies: answer.replies.map((reply) => reply.text.replaceAll("\u202f", " ")),
+    }).toEqual({
+      replies: [text],
+      actions: [
+        {
+          type: "create_reservation",
+          name: "Guest",
+          guests: 4,
+          datetime: "2026-12-24T18:00:00.000Z",
+          timezone: "+01:00",
+        },
+      ],
+    });
+  });
+
+  test("names what is wrong with a time, and repeats a booking that the hub has refused", async () => {
+    expect(await echo().reply(turnOf(said("/book 4 tomorrow")), patient)).toMatchObject({
+      replies: [{ text: "The time must be a date and a time such as 2026-12-01T19:00:00+01:00." }],
+      actions: [],
+    });
+    const failure = { code: "needs_database", reason: "actions[0]" } as const;
+    const again = await echo().reply(turnOf(said("/book 4 2026-12-24T19:00Z"), { failure }), patient);
+    expect(again).toMatchObject([{ text: expect.stringContaining("You said") }]);
   });
 
   test("asks for no history", () => {

@@ -1,11 +1,18 @@
-import type { Bot } from "../core/answer/bot.ts";
-import { textIn } from "../core/texts/text-in.ts";
+import type { Bot } from "../../core/answer/bot.ts";
+import { textIn } from "../../core/texts/text-in.ts";
+import { bookTable } from "./book.ts";
 
-/** Repeats the message, and names its channel and the session's channels. Greets a customer by name, once, in their language. */
+/**
+ * Books a table when it is asked to (`/book`). Repeats any other message, and names its channel and the session's channels.
+ * Greets a customer by name, once, in their language.
+ */
 export default function echo(): Bot {
   return {
     history: 0,
-    async reply({ message, session, customer, channel }) {
+    async reply(turn) {
+      const booked = bookTable(turn);
+      if (booked) return booked;
+      const { message, session, customer, channel } = turn;
       const heard = message.text
         ? `You said "${message.text}"`
         : `You sent a message of kind ${message.kind}`;
