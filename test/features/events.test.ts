@@ -1,6 +1,6 @@
 import { Webhook } from "standardwebhooks";
 import { beforeEach, describe, expect, test } from "vitest";
-import echo from "../../src/bots/echo.ts";
+import echo from "../../src/bots/echo/index.ts";
 import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";
 import { drainEvents } from "../../src/features/endpoints/drain.ts";
 import type { EndpointFields } from "../../src/features/endpoints/endpoints.ts";
