@@ -8,6 +8,8 @@ import { FAILS_MS } from "./retries.ts";
 
 /** Workers open six connections at a time for one event. */
 const POSTS_AT_ONCE = 6;
+/** So many of them for one endpoint: one that hangs leaves the others some. */
+const POSTS_OF_ONE = 3;
 /** The most events of an endpoint that are claimed at a time. */
 const BATCH = 100;
 /** Longer than a batch begins posts, plus one post. */
@@ -47,25 +49,31 @@ export async function drainEvents(hub: Hub, budget: Budget): Promise<Drained> {
   const { features } = hub.store;
   const ends = hub.now().getTime() + budget.ms;
   const left = { events: budget.events };
+  /** The endpoints that are being posted to: a slow one delays only its own events. */
+  const busy = new Map<string, Promise<void>>();
   let enabled = 0;
   try {
     while (features && left.events > 0 && hub.now().getTime() < ends) {
       const due = await features.endpoints.due(hub.now());
       enabled = due.enabled;
-      if (enabled === 0) break;
-      const before = left.events;
-      await drainEach(hub, due.endpoints, left, ends);
-      if (left.events < before) continue;
-      const again = due.endpoints.length > 0 ? HELD_MS : waitOf(hub, due.next_at, budget.everyMs);
-      if (!(await slept(hub, again, ends))) break;
+      const free = due.endpoints.filter((id) => !busy.has(id)).slice(0, POSTS_AT_ONCE - busy.size);
+      const sides = busy.size + free.length;
+      for (const id of free)
+        busy.set(
+          id,
+          drainOne(hub, id, sides, left, ends).finally(() => busy.delete(id)),
+        );
+      if (busy.size > 0) await Promise.race([...busy.values(), hub.sleep(AGAIN_MS)]);
+      else if (enabled === 0 || !(await slept(hub, waitOf(hub, due.next_at, budget.everyMs), ends))) break;
     }
   } catch (error) {
     hub.log("warn", "events.not_drained", failureOf(toHubError(error)));
   }
+  await Promise.allSettled(busy.values());
   return { posts: budget.events - left.events, enabled };
 }
 
-/** How long to wait until the next event is due, or until the next look. Undefined: nothing waits. */
+/** How long to wait until the next event is due, or until the next look. */
 function waitOf(hub: Hub, next_at: Date | undefined, everyMs = Number.POSITIVE_INFINITY): number {
   const due = next_at ? next_at.getTime() - hub.now().getTime() : Number.POSITIVE_INFINITY;
   return Math.max(1, Math.min(due, everyMs));
@@ -79,48 +87,35 @@ async function slept(hub: Hub, ms: number, ends: number): Promise<boolean> {
   return hub.now().getTime() > began;
 }
 
-/** Drains several endpoints side by side, so that a slow one delays only its own events. They share the connections. */
-async function drainEach(
-  hub: Hub,
-  endpoints: readonly string[],
-  left: { events: number },
-  ends: number,
-): Promise<void> {
-  const waiting = [...endpoints];
-  const sides = Math.min(POSTS_AT_ONCE, waiting.length);
-  const share = Math.floor(POSTS_AT_ONCE / Math.max(1, sides));
-  const work = async () => {
-    for (let id = waiting.shift(); id; id = waiting.shift()) await drainOne(hub, id, share, left, ends);
-  };
-  await Promise.all(Array.from({ length: sides }, work));
-}
-
+/** Posts the events of one endpoint that are due, with its share of the connections and of the budget. */
 async function drainOne(
   hub: Hub,
   endpoint_id: string,
-  atOnce: number,
+  sides: number,
   left: { events: number },
   ends: number,
 ): Promise<void> {
   const { endpoints } = hub.store.features!;
   let settled: Settled = { outcomes: [] };
-  do {
-    const limit = hub.now().getTime() < ends ? Math.min(BATCH, left.events) : 0;
-    if (limit === 0 && settled.outcomes.length === 0) return;
-    left.events -= limit;
+  for (let first = true; first || settled.outcomes.length > 0; first = false) {
+    const limit =
+      hub.now().getTime() < ends ? Math.min(BATCH, Math.ceil(Math.max(0, left.events) / sides)) : 0;
     const claim = { limit, leaseMs: LEASE_MS, failsMs: FAILS_MS };
     const { target, events, disabled } = await persist(hub, () =>
       endpoints.next(endpoint_id, settled, claim, hub.now()),
     );
-    left.events += limit - events.length;
+    left.events -= events.length;
     if (disabled)
       hub.log("error", "endpoint.disabled", {
         endpoint_id,
         reason: disabled,
         advice: "its events wait; see GET /api/endpoints and docs/events.md",
       });
+    const atOnce = Math.min(POSTS_OF_ONE, Math.floor(POSTS_AT_ONCE / sides));
     settled = target ? await postLanes(hub, endpoint_id, target, events, atOnce) : { outcomes: [] };
-  } while (settled.outcomes.length > 0);
+    // Another call holds what is due.
+    if (first && events.length === 0) await hub.sleep(HELD_MS);
+  }
 }
 
 /** Drains events after each request that may have written some: one run of an isolate at a time. */
