@@ -18,6 +18,7 @@ language plpgsql volatile as $$
 declare
   v_event_id uuid;
   v_seq bigint;
+  v_endpoint uuid;
   v_endpoints uuid[];
 begin
   select array_agg(endpoint_id) into v_endpoints
@@ -29,15 +30,20 @@ begin
   v_seq := nextval('public.events_seq_seq');
   v_event_id := hub.event_uuid(now(), v_seq);
   insert into public.events (event_id, seq, type, lane, data, at) values (v_event_id, v_seq, p_type, p_lane, p_data, now());
-  insert into public.event_deliveries (lane, seq, endpoint_id, event_id)
-    select p_lane, v_seq, unnest(v_endpoints), v_event_id;
+  foreach v_endpoint in array coalesce(v_endpoints, '{}') loop
+    insert into public.event_deliveries (lane, seq, endpoint_id, event_id) values (p_lane, v_seq, v_endpoint, v_event_id);
+  end loop;
 end
 $$;
 
--- Announces a new message, or a new status of one. A played voice message has been read.
+-- Announces a new message, or a new status of one. A played voice message has been read. It runs for every message, so it looks for an
+-- endpoint before it does anything else.
 create or replace function hub.announce_message() returns trigger
 language plpgsql set search_path = '' as $$
 begin
+  if not exists (select from public.endpoints where enabled) then
+    return null;
+  end if;
   perform hub.announce(
     'message.' || case when new.direction = 'inbound' then 'received' when new.status = 'played' then 'read' else new.status end,
     new.session_id, new.channel,
