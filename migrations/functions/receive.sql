@@ -66,6 +66,9 @@ begin
   if v_held.blocked then
     perform hub.set_reachable(v_held.customer_key, v_channel, true);
   end if;
+  if p_item ? 'choice' then
+    p_item := hub.chosen(p_item, v_held.session_id);
+  end if;
   insert into public.messages as m (
       message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
     values (
@@ -127,6 +130,9 @@ language plpgsql volatile as $$
 declare
   m public.messages;
 begin
+  if p_item ? 'choice' and p_event is null then
+    p_item := hub.chosen(p_item, s.session_id);
+  end if;
   m.message_id := hub.uuid(c.now);
   m.session_id := s.session_id;
   m.seq := hub.next_seq(s.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0));

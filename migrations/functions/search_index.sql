@@ -1,5 +1,6 @@
 -- Fills the search's index: message_search, with a row for each message. unindexed_messages lists the messages that are to be
--- indexed.
+-- indexed. It also has the messages without words, for the statistics: what is taken from it is added to their queue, so
+-- that storing a message adds one row to one list and not two.
 
 -- The rows of the index are in blocks by their n. A search reads some blocks at a time, the newest first. A block of level 0
 -- has 2048 rows; four blocks of one level are a block of the next. There are five levels.
@@ -59,7 +60,7 @@ end
 $$;
 
 create or replace trigger message_search_new after insert on public.messages
-  for each row when (new.text <> '' and new.kind <> 'system') execute function hub.queue_new_message();
+  for each row execute function hub.queue_new_message();
 
 -- Removes the words of a message from the index at once when its text, kind or session changes, and adds it to
 -- unindexed_messages, so that it is indexed again.
@@ -101,17 +102,20 @@ declare
   v_limit constant integer := (p ->> 'limit')::int;
   v_rows tid[];
   v_ids uuid[];
+  v_queued_at timestamptz;
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('message_search', 0)) then
     return '{"indexed": 0, "more": false}';
   end if;
-  select array_agg(u.ctid), array_agg(distinct u.message_id) into v_rows, v_ids
-    from (select ctid, message_id from public.unindexed_messages limit v_limit) u;
+  select array_agg(u.ctid), array_agg(distinct u.message_id), min(u.queued_at) into v_rows, v_ids, v_queued_at
+    from (select ctid, message_id, queued_at from public.unindexed_messages limit v_limit) u;
   if v_rows is null then
     return '{"indexed": 0, "more": false}';
   end if;
   v_ids := hub.free_to_index(v_ids);
   delete from public.unindexed_messages where ctid = any (v_rows) and message_id = any (v_ids);
+  insert into public.stats_queue (session_id, since, queued_at)
+    select session_id, min(created_at), v_queued_at from public.messages where message_id = any (v_ids) group by session_id;
   delete from public.message_search x
     where x.message_id = any (v_ids) and not exists (
       select from public.messages m where m.message_id = x.message_id and hub.is_searchable(m));

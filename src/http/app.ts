@@ -9,11 +9,14 @@ import { withTimeout } from "../core/timeout.ts";
 import { addCustomers } from "../features/customers/routes.ts";
 import { drainSoon } from "../features/endpoints/drain.ts";
 import { addEndpoints } from "../features/endpoints/routes.ts";
+import { addExports } from "../features/exports/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { addReservations } from "../features/reservations/routes.ts";
 import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
+import { addSegments } from "../features/segments/routes.ts";
+import { addStatistics } from "../features/statistics/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
@@ -29,6 +32,7 @@ import { addLive } from "./live/route.ts";
 import { addMessages } from "./messages.ts";
 import { addMetrics } from "./metrics.ts";
 import { isAllowedOrigin, refusedOriginsLog } from "./origins.ts";
+import { addPreview } from "./preview.ts";
 import { limitRate } from "./rate-limits.ts";
 import {
   type App,
@@ -119,6 +123,10 @@ export function createApp(options: AppOptions): App {
   addThreads(app, options);
   addSearch(app, options);
   addEndpoints(app, options);
+  addStatistics(app, options);
+  addSegments(app, options);
+  addExports(app, options);
+  addPreview(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

@@ -49,6 +49,10 @@ const TAGS = [
   { name: "Threads", description: "Memory for bots and tools, under ids of their own." },
   { name: "Search", description: "Messages found by their words." },
   { name: "Events", description: "What happens here, posted to the shop's own programs." },
+  {
+    name: "Statistics",
+    description: "What happened when, and which customers are alike, for a back office.",
+  },
   { name: "Privacy", description: "A customer's data: export, erasure, the audit." },
   { name: "Operation", description: "Running and describing the hub." },
 ];

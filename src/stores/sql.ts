@@ -87,6 +87,10 @@ export type SqlFunction =
   | "hub_due_endpoints"
   | "hub_next_events"
   | "hub_events_state"
+  | "hub_export_table"
+  | "hub_segment"
+  | "hub_stats"
+  | "hub_count_statistics"
   | "hub_expire"
   | "hub_purge";
 

@@ -41,6 +41,13 @@ test("npm run demo takes one customer through four channels and lets them come b
   expect(status).toBe(0);
 });
 
+test("npm run demo:content shows every kind of reply on every channel", async () => {
+  const demo = run("dev/demo-content.ts");
+  const status = await demo.ended;
+  expect(demo.output()).toContain("four channels, none missing.");
+  expect(status).toBe(0);
+}, 240_000);
+
 test("the demo exits with 1 and prints the remedy when nothing runs", async () => {
   const demo = run("dev/demo.ts", { PORT: String(await freePort()) });
   expect(await demo.ended).toBe(1);

@@ -7,7 +7,7 @@ const CUSTOMERS = 6;
 const ROUNDS = 5;
 
 test("whenever the hub is killed, all that happened is announced, in order, and nothing else", async () => {
-  const rig = await createHubRig();
+  const rig = await createHubRig({ maxTries: 1_000 });
   const receiver = await startReceiver(() => (Math.random() < 0.1 ? 500 : 204));
   const botUrl = await startBot(async ({ message }) => [`to ${message.text}`]);
   const over = { botUrl, leaseMs: 1_500, paced: false };

@@ -150,7 +150,7 @@ describe.each(transports)("events, in %s", (_name, call) => {
 
     expect(lines).toEqual([]);
     expect([...new Set(typesOf(receiver))].sort()).toEqual([...EVENT_TYPES].sort());
-    expect(receiver.got.filter(({ body }) => /words|text of|12345601|7001/.test(body))).toEqual([]);
+    expect(receiver.got.filter(({ body }) => /words|text of|12345601|"7001"/.test(body))).toEqual([]);
     const dataOf = (type: EventType) =>
       receiver.got.filter(({ event }) => event.type === type).map(({ event }) => event.data);
     expect(dataOf("session.merged")).toMatchObject([{ merged_into: session_id, customer_key }]);

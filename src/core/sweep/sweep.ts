@@ -1,5 +1,6 @@
 import { drainEvents } from "../../features/endpoints/drain.ts";
 import { indexMessages } from "../../features/search/index-messages.ts";
+import { countStatistics } from "../../features/statistics/count-statistics.ts";
 import { answer } from "../answer/answer.ts";
 import { deliver } from "../deliver/deliver.ts";
 import { failureOf, toHubError } from "../errors.ts";
@@ -9,6 +10,7 @@ import { publish } from "../receive/publish.ts";
 const REPLAY_MS = 10_000;
 const POSTING = { ms: 15_000, events: 500 };
 const INDEXING = { batch: 1_000, ms: 15_000 };
+const COUNTING = { batch: 1_000, ms: 10_000 };
 
 export interface SweepBudget {
   /** The most turns, and the most deliveries, claimed at a time. */
@@ -42,11 +44,13 @@ export interface Swept {
   readonly indexed: number;
   /** Events that were posted to endpoints of the shop, attempts included. */
   readonly events: number;
+  /** Changed sessions and customers that were counted for the statistics. */
+  readonly counted: number;
 }
 
 /**
  * Finishes work that was dropped: entries of the journal, unanswered turns, due deliveries. Once the journal is empty
- * it also marks expired sessions and purges old ones. At the end it updates the search's index and
+ * it also marks expired sessions and purges old ones. At the end it updates the search's index and the statistics, and
  * posts events to endpoints. One run starts a bounded
  * number of turns and deliveries, and finishes each.
  */
@@ -69,8 +73,10 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
   const purged = empty ? await purge(hub, budget) : 0;
   const indexed = await indexMessages(hub, INDEXING);
+  // After the index: both read one list of changed messages.
+  const counted = await countStatistics(hub, COUNTING);
   const { posts: events } = await drainEvents(hub, POSTING);
-  const swept = { replayed, turns, deliveries, expired, purged, indexed, events };
+  const swept = { replayed, turns, deliveries, expired, purged, indexed, counted, events };
   hub.log("info", "sweep", swept);
   return swept;
 }
