@@ -19,6 +19,15 @@ export interface CallerOptions {
   readonly dir: string;
   /** Whether the argument is given to `hub_receive`, the default, or only inserted into the table `bare`. */
   readonly into?: "hub_receive" | "bare";
+  /** The most calls a second. Absent: as fast as possible. */
+  readonly rate?: number;
+}
+
+export interface Called {
+  /** Calls a second. */
+  readonly rate: number;
+  /** How long a call took on average, without its wait for its turn at a limited rate; undefined without pgbench. */
+  readonly ms?: number;
 }
 
 /** A table with one index, for the least that keeps a webhook. */
@@ -33,10 +42,11 @@ export function pgbench(): string | undefined {
 
 /** Calls `hub_receive` with the hub's own arguments, as fast as possible. Returns the calls per second. */
 export async function callFunction(tool: string | undefined, options: CallerOptions): Promise<number> {
-  return tool ? callByPgbench(tool, options) : callByDriver(options);
+  return tool ? (await callByPgbench(tool, options)).rate : callByDriver(options);
 }
 
-async function callByPgbench(tool: string, options: CallerOptions): Promise<number> {
+/** As `callFunction`, by pgbench and with the time of a call. */
+export async function callByPgbench(tool: string, options: CallerOptions): Promise<Called> {
   const { url, kind, clients, customers, seconds, dir, into = "hub_receive" } = options;
   const file = join(dir, `${kind}.sql`);
   const argument = (await argumentOf(kind))
@@ -65,12 +75,15 @@ async function callByPgbench(tool: string, options: CallerOptions): Promise<numb
     String(seconds),
     "-f",
     file,
+    ...(options.rate ? ["-R", String(options.rate)] : []),
     url,
   ];
   const { stdout } = await promisify(execFile)(tool, args);
   const found = /^tps = ([\d.]+)/m.exec(stdout)?.[1];
   if (!found || !/failed transactions: 0 /.test(stdout)) throw new Error(`pgbench: ${stdout}`);
-  return Number(found);
+  const latency = Number(/^latency average = ([\d.]+)/m.exec(stdout)?.[1]);
+  const lag = Number(/schedule lag: avg ([\d.]+)/.exec(stdout)?.[1] ?? 0);
+  return { rate: Number(found), ms: latency - lag };
 }
 
 async function callByDriver({

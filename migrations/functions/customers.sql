@@ -251,6 +251,7 @@ begin
         reachability_at = hub.newest_by_key(v_gone.reachability_at || reachability_at),
         updated_at = p_now
     where customer_key = v_into;
+  perform hub.announce_customer(v_into, '{}', v_others);
   return v_into;
 end
 $$;

@@ -90,13 +90,14 @@ function refuseMemory(config: Config | undefined, chosen: ChosenBot | undefined)
 
 function retentionOf(config: Config | undefined): Omit<SweepBudget, "batch" | "batches" | "sessions"> {
   if (!config) return { retentionMs: 0 };
-  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs, bookingRetentionMs } =
-    config;
+  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs } = config;
+  const { bookingRetentionMs, eventRetentionMs } = config;
   return {
     retentionMs,
     passwordRetentionMs,
     identityRetentionMs,
     bookingRetentionMs,
+    eventRetentionMs,
     ...(messageRetentionMs && { messageRetentionMs }),
   };
 }

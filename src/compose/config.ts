@@ -58,6 +58,8 @@ const hubSchema = z.object({
   PASSWORD_RETENTION_DAYS: days.default(365),
   IDENTITY_RETENTION_DAYS: days.default(365),
   BOOKING_RETENTION_DAYS: days.default(730),
+  // More than the three days for which an event is tried.
+  EVENT_RETENTION_DAYS: days.min(4).default(7),
   KIOSK_PHONE_POLICY: z.enum(["trust", "verify"], "must be trust or verify").default("verify"),
   DEFAULT_COUNTRY: z
     .string()
@@ -109,6 +111,8 @@ export interface Config {
   readonly corsOrigins: string[];
   /** Whether pages of `http://localhost` and other local origins may call too, from any port. */
   readonly localOrigins: boolean;
+  /** Whether endpoints may be http and at private addresses. */
+  readonly openTargets: boolean;
   readonly backend: Backend;
   readonly upstash?: { readonly url: string; readonly token: string };
   readonly cacheTtlSeconds: number;
@@ -124,6 +128,8 @@ export interface Config {
   /** How long an identity is kept after it was last seen. */
   readonly identityRetentionMs: number;
   readonly bookingRetentionMs: number;
+  /** How long an event is kept, for a replay. */
+  readonly eventRetentionMs: number;
   /** `trust`: a phone typed at a kiosk counts as verified. `verify`: it is only claimed. */
   readonly kioskPhones: "trust" | "verify";
   readonly country?: string;
@@ -156,6 +162,7 @@ export function configOf(env: Env): Config {
     },
     corsOrigins: hub.CORS_ORIGINS,
     localOrigins: isDevelopment(env),
+    openTargets: isDevelopment(env),
     backend,
     ...(upstash && {
       upstash: { url: upstash.UPSTASH_REDIS_REST_URL, token: upstash.UPSTASH_REDIS_REST_TOKEN },
@@ -168,6 +175,7 @@ export function configOf(env: Env): Config {
     passwordRetentionMs: hub.PASSWORD_RETENTION_DAYS * DAY_MS,
     identityRetentionMs: hub.IDENTITY_RETENTION_DAYS * DAY_MS,
     bookingRetentionMs: hub.BOOKING_RETENTION_DAYS * DAY_MS,
+    eventRetentionMs: hub.EVENT_RETENTION_DAYS * DAY_MS,
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
     ...languages,

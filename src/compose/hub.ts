@@ -62,6 +62,7 @@ export function hubsOf({ config, channels, bot, rooms, log }: Parts): Hubs {
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       later,
       policy: DEFAULT_POLICY,
+      openTargets: config.openTargets,
     };
     return { hub, close };
   };

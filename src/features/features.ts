@@ -1,6 +1,7 @@
 import { HubError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
 import type { Customers } from "./customers/customers.ts";
+import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { Exports } from "./exports/exports.ts";
 import type { Knowledge } from "./knowledge/knowledge.ts";
 import type { ModelUsage } from "./model-usage/model-usage.ts";
@@ -14,6 +15,7 @@ import type { Traces } from "./trace/trace.ts";
 /** The ports that only a database store has, one for each domain. */
 export interface Features {
   readonly customers: Customers;
+  readonly endpoints: Endpoints;
   readonly exports: Exports;
   readonly knowledge: Knowledge;
   readonly modelUsage: ModelUsage;

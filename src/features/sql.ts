@@ -1,6 +1,7 @@
 import type { Row } from "../stores/rows.ts";
 import type { SqlCall } from "../stores/sql.ts";
 import { sqlCustomers } from "./customers/sql.ts";
+import { sqlEndpoints } from "./endpoints/sql.ts";
 import { sqlExports } from "./exports/sql.ts";
 import type { Features } from "./features.ts";
 import { sqlKnowledge } from "./knowledge/sql.ts";
@@ -16,6 +17,7 @@ import { sqlTraces } from "./trace/sql.ts";
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
   return {
     customers: sqlCustomers(ask, people),
+    endpoints: sqlEndpoints(ask),
     exports: sqlExports(ask),
     knowledge: sqlKnowledge(ask),
     modelUsage: sqlModelUsage(ask),

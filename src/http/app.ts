@@ -7,6 +7,8 @@ import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
 import { addCustomers } from "../features/customers/routes.ts";
+import { drainSoon } from "../features/endpoints/drain.ts";
+import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
 import { addKnowledge } from "../features/knowledge/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
@@ -96,6 +98,7 @@ export function createApp(options: AppOptions): App {
   app.use(guard(options));
   app.use(limitRate(options));
   refuseUnknown(app);
+  app.use(drainSoon());
   const indexing = indexSoon();
   for (const path of ["/webhooks/*", "/session/update"]) app.use(path, indexing);
 
@@ -121,6 +124,7 @@ export function createApp(options: AppOptions): App {
   addOrders(app, options);
   addThreads(app, options);
   addSearch(app, options);
+  addEndpoints(app, options);
   addStatistics(app, options);
   addSegments(app, options);
   addExports(app, options);

@@ -110,6 +110,9 @@ const named = fc.record({
   session_id: meaning("{victim}", "{mine}"),
   from: meaning("2026-11-01", "2026-12-01T00:00:00Z"),
   to: meaning("2026-12-31"),
+  url: meaning("https://shop.example/events", "http://127.0.0.1/", "https://[::1]/"),
+  types: meaning(["message.received"], ["rating.given"], []),
+  enabled: meaning(true, false),
   token: meaning("hcf_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
   q: meaning("Hello", "CANARY", "CAN", '"Hello', "-x or Hel"),
   table: meaning("messages", "customers", "threads", "audit", "session_tokens"),
@@ -139,6 +142,8 @@ const ALWAYS = [
   "amount",
   "currency",
   "items",
+  "url",
+  "types",
   "table",
 ];
 const isAlways = (name: string) => ALWAYS.includes(name);

@@ -73,6 +73,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     now: () => new Date(),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     policy: DEFAULT_POLICY,
+    openTargets: true,
   });
   const app = createApp({
     open: (_c, requestLog) => open(requestLog),

@@ -24,7 +24,14 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
   bots: { rooms: ["core", "features"], packages: ["zod", "openai"] },
   features: {
     rooms: ["core", "http", "stores"],
-    packages: ["zod", "hono", "@hono/zod-openapi", "csv-stringify/sync", "ical-generator"],
+    packages: [
+      "zod",
+      "hono",
+      "@hono/zod-openapi",
+      "csv-stringify/sync",
+      "ical-generator",
+      "standardwebhooks",
+    ],
   },
   http: { rooms: ["core", "features"], packages: ["zod", "hono", "@hono/zod-openapi", "qr"] },
   outage: { rooms: ["core"], packages: [] },

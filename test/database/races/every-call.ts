@@ -4,9 +4,11 @@ import type { Effects, InboundEvent, Received } from "../../../src/core/receive/
 import type { Store } from "../../../src/core/store.ts";
 import type { Action } from "../../../src/features/actions/action.ts";
 import type { CustomerFields } from "../../../src/features/customers/customer.ts";
+import { EVENT_TYPES } from "../../../src/features/endpoints/event.ts";
+import { newSecret } from "../../../src/features/endpoints/secret.ts";
 import type { BookingOwner } from "../../../src/features/orders/orders.ts";
 import { failure, hash, reply, said } from "../../contracts/given.ts";
-import { range } from "./many.ts";
+import { range, shuffled } from "./many.ts";
 
 /** One call of a store, on one of few people. */
 export type Call = () => Promise<unknown>;
@@ -301,6 +303,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
         passwords_before: new Date(Date.now() - 20),
         identities_before: new Date(Date.now() - 20),
         bookings_before: new Date(Date.now() - 20),
+        events_before: new Date(Date.now() - any(2) * 2_000),
       }),
     erase: () =>
       store.privacy.erase(
@@ -310,6 +313,40 @@ export function everyCall(store: Store, people: number, random: () => number): R
         "test",
         now(),
       ),
+    "add an endpoint": async () => {
+      const { endpoints } = store.features!;
+      const types = EVENT_TYPES.filter(() => any(2) > 0);
+      const all = await endpoints.list();
+      if (all.length > 2) await endpoints.delete(one(all, all[0]!).endpoint_id, by());
+      await endpoints.create({ url: "http://127.0.0.1:9/", types, content: any(2) > 0 }, newSecret(), by());
+    },
+    "change an endpoint": async () => {
+      const { endpoints } = store.features!;
+      const [{ endpoint_id } = { endpoint_id: crypto.randomUUID() }] = shuffled(await endpoints.list());
+      await endpoints.update(endpoint_id, { enabled: any(3) > 0, types: EVENT_TYPES }, by());
+      const from = new Date(Date.now() - 60_000);
+      await endpoints.replay(endpoint_id, { from, to: now(), dead: any(2) > 0, limit: 20 }, by());
+    },
+    "post events": async () => {
+      const { endpoints } = store.features!;
+      const due = await endpoints.due(now());
+      const endpoint_id = one(due.endpoints, crypto.randomUUID());
+      const claim = { limit: 6, leaseMs: 20, failsMs: 60_000 };
+      const { events } = await endpoints.next(endpoint_id, { outcomes: [] }, claim, now());
+      const outcomes = shuffled(events).map(({ lane, seq, attempt }) => {
+        const retry_at = new Date(Date.now() + any(20));
+        const failed = { retry_at, code: "unavailable", reason: "http_500" };
+        const ends = [
+          { state: "sent" },
+          { state: "sent" },
+          { state: "unsent" },
+          { state: "waiting", ...failed },
+          { state: "dead", ...failed },
+        ] as const;
+        return { lane, seq, attempt, ...one(ends, ends[0]) };
+      });
+      await endpoints.next(endpoint_id, { outcomes, gone: any(20) === 0 }, claim, now());
+    },
     "put a customer": async () => {
       const fields = { phone: phone(), email: `p${any(people)}@example.com`, attributes: { at: ++seed } };
       take((await store.features!.customers.put(customer(), fields, by())).effects);
