@@ -25,7 +25,7 @@ export interface CallerOptions {
 export const BARE_TABLE =
   "create table bare (id text primary key, body jsonb not null, at timestamptz not null default now())";
 
-/** A function that writes the rows of `hub_receive` for a known customer, and does nothing else. */
+/** A function that writes the rows of `hub_receive` and does nothing else. A customer who is new is left to `hub_receive`. */
 export const SAME_WRITES = `
 create function public.same_writes(p jsonb) returns json
 language plpgsql volatile security definer set search_path = '' set plan_cache_mode = force_generic_plan as $$
@@ -40,6 +40,9 @@ begin
     from public.identities i join public.sessions s on s.customer_key = i.customer_key and s.status = 'active'
     where i.kind = p #>> '{items,0,anchor,kind}' and i.value = p #>> '{items,0,anchor,value}'
     for update of s;
+  if v_session is null then
+    return public.hub_receive(p);
+  end if;
   insert into public.messages (
       message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, sent_at, created_at)
     values (
