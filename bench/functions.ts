@@ -82,7 +82,7 @@ export const functions: Bench = {
         for (const { options, rates, cpu } of [...found.slice(round % 4), ...found.slice(0, round % 4)]) {
           await admin`delete from turns`; // nobody answers what pgbench saves
           await admin`vacuum turns, sessions, identities`;
-          await admin`truncate counted, unindexed_messages`;
+          await admin`truncate counted`;
           const before = cpuMs(databases.pid);
           const rate = await call(options, seconds);
           rates.push(rate);
