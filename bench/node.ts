@@ -3,7 +3,7 @@
  * warnings and errors, as the peer does. With `BENCH_BOT=silent` its bot sends no replies.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import echo from "../src/bots/echo.ts";
+import echo from "../src/bots/echo/index.ts";
 import whatsapp from "../src/channels/whatsapp/index.ts";
 import type { Bot } from "../src/core/answer/bot.ts";
 import { DEFAULT_POLICY, type Hub } from "../src/core/hub.ts";

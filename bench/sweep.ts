@@ -1,5 +1,5 @@
 /** Measures the cost of one run of the sweep without any work to do, beside the same number of empty calls. */
-import echo from "../src/bots/echo.ts";
+import echo from "../src/bots/echo/index.ts";
 import { DEFAULT_POLICY, type Hub } from "../src/core/hub.ts";
 import { type SweepBudget, sweep as sweepOnce } from "../src/core/sweep/sweep.ts";
 import { noLive } from "../src/http/live/publisher.ts";

@@ -2,7 +2,7 @@
  * Measures whether the time of an answer shows if the hub knows a phone, with and without the wait for the next step.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import echo from "../src/bots/echo.ts";
+import echo from "../src/bots/echo/index.ts";
 import { DEFAULT_POLICY, type Hub } from "../src/core/hub.ts";
 import { createApp } from "../src/http/app.ts";
 import { noLive } from "../src/http/live/publisher.ts";

@@ -8,6 +8,7 @@ import { localSettings } from "./settings.ts";
 
 interface Session {
   session_id: string;
+  previous_session_id?: string;
   channels: string[];
   expires_at: string;
   data: { cart?: Record<string, number> };
@@ -45,12 +46,19 @@ const WORDS = "method=text,sendMessage";
 
 const digits = `55119${randomInt(50_000_000, 99_999_999)}`;
 const phone = `+${digits}`;
+const customer_id = `demo-${randomUUID()}`;
 const chat = { id: randomInt(100_000_000, 999_999_999), type: "private" };
 let steps = 0;
 let lastExpiry = "";
 
 await play().then(
-  () => say(styleText("green", `\nOne customer, four channels, one session. ${steps} steps, no surprise.`)),
+  () =>
+    say(
+      styleText(
+        "green",
+        `\nOne customer, four channels, one session, and one who came back. ${steps} steps, no surprise.`,
+      ),
+    ),
   (error: Error) => {
     const surprise = error.cause === SETUP ? "" : `Surprise after step ${steps}: `;
     say(styleText("red", `\n${surprise}${error.message}`));
@@ -63,7 +71,7 @@ async function play(): Promise<void> {
 
   const web = await post<{ session_token: string; session: Session }>(
     `${hub}/session/start`,
-    { phone, channel: "web", customer_id: `demo-${randomUUID()}`, data: { cart: { coffee: 1 } } },
+    { phone, channel: "web", customer_id, data: { cart: { coffee: 1 } } },
     keyOf("WEB_API_KEY"),
   );
   const { session_id } = web.session;
@@ -124,7 +132,11 @@ async function play(): Promise<void> {
     post(`${telegram}/_customer/contact`, { chat, own: true, phone_number: digits }),
   );
   // Two sessions became one, which ends their devices' tokens; the shop's server asks for a new one.
-  const again = await post<{ session: Session }>(`${hub}/session/restore`, { phone }, keyOf("WEB_API_KEY"));
+  const again = await post<{ session_token: string; session: Session }>(
+    `${hub}/session/restore`,
+    { phone },
+    keyOf("WEB_API_KEY"),
+  );
   const all = ["web", "kiosk", "whatsapp", "telegram"];
   step(`telegram shares the own contact card; the sessions merge: ${linked}`, again.session, session_id, all);
 
@@ -145,11 +157,68 @@ async function play(): Promise<void> {
   say("\nThe history of the one session:");
   for (const { channel, direction, text } of history.messages)
     say(`  ${channel.padEnd(9)}${direction === "inbound" ? ">" : "<"} ${text.replaceAll("\n", " ")}`);
+  await comeBack(session_id, again.session_token);
+}
+
+/** The same customer some time later: greeted in their language, books a table, rates, and is found by search. */
+async function comeBack(session_id: string, session_token: string): Promise<void> {
+  const admin = keyOf("ADMIN_API_KEY");
+  say("\nThe customer comes back:");
+  await call(`${hub}/api/customers/${customer_id}`, {
+    ...json({ name: "Asha", preferred_language: "hi" }, admin),
+    method: "PATCH",
+  });
+  await post(`${hub}/session/end`, {}, { authorization: `Bearer ${session_token}` });
+  done("shop     notes her name and language, and the session ends");
+
+  const greeting = await reply(telegram, String(chat.id), () =>
+    post(`${telegram}/_customer/message`, { chat, text: "Do you have a table tomorrow?" }),
+  );
+  expect(greeting.startsWith("नमस्ते Asha!"), "she is greeted by name in Hindi");
+  const found = await get<{ sessions: Session[] }>(
+    `${hub}/api/sessions?customer_id=${customer_id}&status=active`,
+    admin,
+  );
+  const [session] = found.sessions;
+  expect(session?.previous_session_id === session_id, "the new session names the last one");
+  done(`telegram writes in a new session; the bot answers: ${greeting}`);
+
+  const evening = `${new Date(Date.now() + 86_400_000).toISOString().slice(0, 10)}T19:00Z`;
+  const booked = await reply(telegram, String(chat.id), () =>
+    post(`${telegram}/_customer/message`, { chat, text: `/book 4 ${evening}` }),
+  );
+  const { reservations } = await get<{ reservations: { guests: number; status: string }[] }>(
+    `${hub}/api/reservations?customer_id=${customer_id}`,
+    admin,
+  );
+  expect(reservations.length === 1 && reservations[0]!.guests === 4, "the table is booked once, for 4");
+  done(`telegram books a table; the bot answers: ${booked}`);
+
+  const { rating } = await post<{ rating: number }>(
+    `${hub}/api/sessions/${session!.session_id}/rate`,
+    { rating: 5, feedback: "बहुत अच्छा" },
+    keyOf("WEB_API_KEY"),
+  );
+  expect(rating === 5, "the rating is kept");
+  done("web      rates the talk with 5");
+
+  const query = `customer_id=${customer_id}&q=${encodeURIComponent("coffee")}`;
+  const { results } = await get<{ results: { session_id: string; snippet: string }[] }>(
+    `${hub}/api/search/messages?${query}`,
+    admin,
+  );
+  const first = results.find((one) => one.session_id === session_id);
+  expect(first !== undefined, "the search finds what she wrote in her first session");
+  done(`shop     searches her messages for "coffee": ${first!.snippet}`);
+}
+
+function done(what: string): void {
+  steps += 1;
+  say(`${String(steps).padStart(2)}. ${what}`);
 }
 
 function step(what: string, session: Session, session_id: string, channels: string[]): void {
-  steps += 1;
-  say(`${String(steps).padStart(2)}. ${what}`);
+  done(what);
   say(
     styleText(
       "dim",
@@ -188,11 +257,15 @@ function get<T>(url: string, headers: Record<string, string> = {}): Promise<T> {
 }
 
 function post<T>(url: string, body: object, headers: Record<string, string> = {}): Promise<T> {
-  return call<T>(url, {
+  return call<T>(url, json(body, headers));
+}
+
+function json(body: object, headers: Record<string, string>): RequestInit {
+  return {
     method: "POST",
     body: JSON.stringify(body),
     headers: { "content-type": "application/json", ...headers },
-  });
+  };
 }
 
 async function call<T>(url: string, init: RequestInit): Promise<T> {

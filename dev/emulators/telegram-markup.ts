@@ -16,7 +16,7 @@ const ENTITY_OF: Record<string, string> = {
   u: "underline",
   ins: "underline",
   s: "strikethrough",
-  countFailure: "strikethrough",
+  strike: "strikethrough",
   del: "strikethrough",
   code: "code",
   pre: "pre",

@@ -17,7 +17,7 @@ const PIXEL = Buffer.from(
 );
 
 /** A method that sends one file: by `file_id`, by URL or as an upload. */
-export function sendMedia(kind: "photo" | "document" | "video" | "audio" | "voice"): Method {
+export function sendMedia(kind: "photo" | "document" | "video" | "audio" | "voice" | "sticker"): Method {
   return (telegram, params) => {
     const file = readFile(telegram, params, kind);
     const caption = format(
@@ -32,7 +32,9 @@ export function sendMedia(kind: "photo" | "document" | "video" | "audio" | "voic
       ...(caption.text && { caption: caption.text }),
       ...(caption.entities && { caption_entities: caption.entities }),
     };
-    return say(telegram, chat, params, caption.text, fields);
+    const done = say(telegram, chat, params, caption.text, fields);
+    const source = typeof params[kind] === "string" ? { source: params[kind] } : {};
+    return { ...done, sent: { ...done.sent, ...source } };
   };
 }
 

@@ -28,12 +28,18 @@ export const methods: Record<string, Method> = {
   sendVideo: sendMedia("video"),
   sendAudio: sendMedia("audio"),
   sendVoice: sendMedia("voice"),
+  sendSticker: sendMedia("sticker"),
+  sendLocation,
+  sendVenue,
+  sendContact,
   sendChatAction,
   answerCallbackQuery,
   setMessageReaction,
   getBusinessConnection,
   editMessageText,
   deleteMessage,
+  deleteMessages,
+  deleteBusinessMessages: deleteMessages,
   setWebhook,
   deleteWebhook,
   getWebhookInfo,
@@ -103,6 +109,34 @@ function deleteMessage(telegram: Telegram, params: Fields): Done {
   const { chat, messageId } = findMessage(telegram, params, "message to delete not found");
   chatsFor(telegram, params).remove(chat, messageId);
   return { result: true, sent: { ...params, chat_id: chat.info.id, message_id: messageId } };
+}
+
+/** As at Telegram, messages that are not found are skipped. */
+function deleteMessages(telegram: Telegram, params: Fields): Done {
+  const chat = chatFor(telegram, params);
+  const ids = structured<number[]>(params, "message_ids") ?? [];
+  for (const id of ids) chatsFor(telegram, params).remove(chat, Number(id));
+  return { result: true, sent: { ...params, chat_id: chat.info.id } };
+}
+
+function sendLocation(telegram: Telegram, params: Fields): Done {
+  const location = { latitude: Number(params.latitude), longitude: Number(params.longitude) };
+  return say(telegram, chatFor(telegram, params), params, "", { location });
+}
+
+function sendVenue(telegram: Telegram, params: Fields): Done {
+  const { title, address } = params;
+  const location = { latitude: Number(params.latitude), longitude: Number(params.longitude) };
+  return say(telegram, chatFor(telegram, params), params, "", {
+    location,
+    venue: { location, title, address },
+  });
+}
+
+function sendContact(telegram: Telegram, params: Fields): Done {
+  const { phone_number, first_name, vcard } = params;
+  const contact = { phone_number, first_name, ...(vcard !== undefined && { vcard }) };
+  return say(telegram, chatFor(telegram, params), params, "", { contact });
 }
 
 function findMessage(

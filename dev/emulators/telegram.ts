@@ -9,7 +9,16 @@ import { customerRoutes, mountCustomer } from "./telegram-customer.ts";
 import { fileBytes } from "./telegram-media.ts";
 import { type Method, methods } from "./telegram-methods.ts";
 import { readParams } from "./telegram-params.ts";
-import { asRefusal, broken, notFound, type Refusal, refusal, unauthorized } from "./telegram-refusal.ts";
+import {
+  asRefusal,
+  badRequest,
+  broken,
+  notFound,
+  type Refusal,
+  refusal,
+  unauthorized,
+} from "./telegram-refusal.ts";
+import { wrongInCall } from "./telegram-schema.ts";
 import { createTelegram, type Telegram, type TelegramOptions } from "./telegram-state.ts";
 
 export type { TelegramOptions } from "./telegram-state.ts";
@@ -63,6 +72,9 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
     let params: Fields;
     try {
       params = await readParams(c);
+      const isJson = c.req.header("content-type")?.startsWith("application/json");
+      const wrong = isJson ? wrongInCall(method.name, params) : undefined;
+      if (wrong) badRequest(wrong);
     } catch (error) {
       return refused(c, asRefusal(error));
     }

@@ -41,7 +41,14 @@ const KNOWN: Record<number, readonly [status: number, title: string, details?: s
     "(Business Account, Consumer Account) pair rate limit hit",
     "Message failed to send because there were too many messages sent from this phone number to the same phone number in a short period of time",
   ],
+  130472: [400, "User's number is part of an experiment"],
+  132000: [400, "Template Param Count Mismatch"],
   132001: [404, "Template name does not exist in the translation"],
+  132005: [400, "Template Hydrated Text Too Long"],
+  132007: [400, "Template Format Character Policy Violated"],
+  132012: [400, "Template Parameter Format Mismatch"],
+  132015: [400, "Template is Paused"],
+  132016: [400, "Template is Disabled"],
 };
 
 export interface GraphAnswer {

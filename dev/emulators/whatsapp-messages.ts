@@ -3,6 +3,7 @@ import { type Customer, digits } from "./whatsapp-customers.ts";
 import { newId, statusBody } from "./whatsapp-envelope.ts";
 import { type GraphAnswer, graphError, statusError } from "./whatsapp-error.ts";
 import { checkPayload } from "./whatsapp-payload.ts";
+import { wrongInMessage } from "./whatsapp-schema.ts";
 import type { WhatsApp } from "./whatsapp-state.ts";
 
 const WINDOW_MS = 24 * 3_600_000;
@@ -14,6 +15,8 @@ const WINDOW_MS = 24 * 3_600_000;
 export function postMessage(whatsapp: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {
   const wrong = checkPayload(payload);
   if (wrong) return wrong;
+  const invalid = payload.status === undefined ? wrongInMessage(payload) : undefined;
+  if (invalid) return graphError(131009, invalid);
   return payload.status === undefined ? send(whatsapp, payload, cut) : markRead(whatsapp, payload, cut);
 }
 

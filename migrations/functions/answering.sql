@@ -43,6 +43,9 @@ begin
       p_reply ->> 'kind', p_reply ->> 'text', p_reply -> 'content', t.message_id,
       case when v_parts = 0 then 'sent' when p_blocked then 'failed' else 'pending' end, c.now)
     returning hub.message_json(m) into message;
+  if p_reply ->> 'kind' in ('edit', 'delete') then
+    perform hub.change_reply(t, p_reply, c.now);
+  end if;
   for i in 0 .. v_parts - 1 loop
     v_part := nullif(p_reply -> 'parts' -> i, 'null');
     v_delivery_id := hub.uuid(c.now);
@@ -62,8 +65,8 @@ begin
     if v_first then
       delivery := json_build_object(
         'delivery_id', v_delivery_id, 'message_id', v_message_id, 'session_id', t.session_id, 'attempt', 1,
-        'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', p_reply ->> 'kind',
-        'text', coalesce(v_part ->> 'text', p_reply ->> 'text'), 'content', coalesce(v_part - 'text', p_reply -> 'content'));
+        'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', 'text',
+        'text', coalesce(v_part ->> 'text', p_reply ->> 'text'), 'content', hub.part_content(v_part, t.session_id, t.channel));
     end if;
   end loop;
   if p_blocked and v_parts > 0 then
@@ -73,8 +76,8 @@ end
 $$;
 
 -- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
--- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, ...}]}], actions}; a null part is the whole
--- reply; no parts means that its customer fetches it; actions as in hub.apply_actions.
+-- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, call, target, ...}]}], actions}; a null part is
+-- the whole reply, which is a text; no parts means that its customer fetches it; actions as in hub.apply_actions.
 -- Returns {stale, messages, deliveries, next, done: the result of hub.apply_actions}; stale when somebody else has the turn, and then
 -- nothing is saved.
 create or replace function public.hub_complete(p jsonb) returns json

@@ -98,8 +98,9 @@ end
 $$;
 
 -- The customer and the session of a new booking, both locked. f: {session_id, customer_id, name, email, phone}: the session's
--- customer, else the one named (made if new), else the one of the contacts; null without any of these. Contacts that the customer
--- does not hold are claimed for them. Refuses session_not_found and customer_conflict.
+-- customer, else the one named (made if new), else the one of the contacts; null without any of these. The session: the one given,
+-- else the customer's active one. Contacts that the customer does not hold are claimed for them. Refuses session_not_found and
+-- customer_conflict.
 create or replace function hub.hold_booking_owner(f jsonb, c hub.context, out customer uuid, out session uuid)
 language plpgsql volatile as $$
 declare
@@ -135,6 +136,8 @@ begin
     customer := hub.customer_of_contacts(v_contacts, f ->> 'name', c);
   end if;
   perform hub.learn_contact(customer, v_contacts - array(select jsonb_object_keys(hub.held_identities(customer))));
+  session := coalesce(
+    session, (select s.session_id from public.sessions s where s.customer_key = customer and s.status = 'active'));
 end
 $$;
 

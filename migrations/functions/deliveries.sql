@@ -8,7 +8,30 @@ language sql stable parallel safe as $$
   select jsonb_build_object(
     'delivery_id', d.delivery_id, 'message_id', d.message_id, 'session_id', d.session_id, 'attempt', d.attempt,
     'channel', d.channel, 'account', d.account, 'address', d.address, 'send_at', p_send_at,
-    'kind', m.kind, 'text', coalesce(d.content ->> 'text', m.text), 'content', coalesce(d.content - 'text', m.content))
+    'kind', 'text', 'text', coalesce(d.content ->> 'text', m.text), 'content', hub.part_content(d.content, d.session_id, d.channel))
+$$;
+
+-- What a part carries beside its text: the platform's call, and the platform's ids of the message that the call is about.
+create or replace function hub.part_content(p_part jsonb, p_session uuid, p_channel text) returns jsonb
+language sql stable parallel safe as $$
+  select case
+    when p_part ? 'target' then (p_part - 'text') || jsonb_build_object(
+      'targets', hub.platform_ids((p_part ->> 'target')::uuid, p_session, p_channel))
+    else coalesce(p_part - 'text', '{}') end
+$$;
+
+-- The platform's ids of a message of this session and channel, in the order in which its parts were sent. Empty when there
+-- is no such message, or when nothing of it was sent.
+create or replace function hub.platform_ids(p_message uuid, p_session uuid, p_channel text) returns jsonb
+language sql stable parallel safe as $$
+  select coalesce(
+    (select jsonb_agg(d.external_id order by d.seq)
+      from public.deliveries d
+      where d.message_id = p_message and d.session_id = p_session and d.channel = p_channel and d.external_id is not null),
+    (select jsonb_build_array(external_id)
+      from public.messages
+      where message_id = p_message and session_id = p_session and channel = p_channel and external_id is not null),
+    '[]')
 $$;
 
 -- The next free slot in the pace of a channel's account. Null when the channel has no pace. A slot later than the

@@ -104,7 +104,6 @@ declare
   f constant jsonb := p -> 'fields';
   v_earlier constant jsonb := hub.earlier_answer(p, 'order', c);
   v_owner record;
-  v_session uuid;
   v_order record;
   v_answer jsonb;
   o public.orders;
@@ -113,19 +112,18 @@ begin
     return v_earlier || '{"replayed": true}';
   end if;
   v_owner := hub.hold_booking_owner(f, c);
-  v_session := coalesce(v_owner.session, (select session_id from public.sessions where customer_key = v_owner.customer and status = 'active'));
   perform hub.lock_orders(array_remove(array[f ->> 'order_id'], null));
-  v_order := hub.add_order(f, v_owner.customer, v_session, c);
+  v_order := hub.add_order(f, v_owner.customer, v_owner.session, c);
   o := v_order.stored;
   if v_order.added then
-    if v_session is not null then
-      perform hub.add_event(v_session, null, hub.order_event('order_created', o), c);
+    if v_owner.session is not null then
+      perform hub.add_event(v_owner.session, null, hub.order_event('order_created', o), c);
     end if;
     perform hub.add_audit(p ->> 'actor', 'order.create', 'order:' || o.order_id, '{}', c.now);
   end if;
   v_answer := jsonb_build_object('order', hub.order_json(o), 'created', v_order.added);
   perform hub.keep_answer(p, 'order', o.order_key, v_answer, c);
-  return v_answer || jsonb_build_object('event_in', case when v_order.added then v_session end, 'replayed', false);
+  return v_answer || jsonb_build_object('event_in', case when v_order.added then v_owner.session end, 'replayed', false);
 end
 $$;
 

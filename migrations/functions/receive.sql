@@ -58,6 +58,9 @@ begin
         select from public.early_events where channel = v_channel and account = v_account and external_id = v_external_id) as early,
       exists (select from public.turns where session_id = v_held.session_id and state in ('pending', 'running')) as turn
     into v_there;
+  if p_item ? 'choice' then
+    p_item := hub.chosen(p_item, v_held.session_id);
+  end if;
   if not v_there.erased then
     insert into public.messages as m (
         message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at,
@@ -139,6 +142,9 @@ language plpgsql volatile as $$
 declare
   m public.messages;
 begin
+  if p_item ? 'choice' and p_event is null then
+    p_item := hub.chosen(p_item, s.session_id);
+  end if;
   m.message_id := hub.uuid(c.now);
   m.session_id := s.session_id;
   m.seq := hub.next_seq(s.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0));

@@ -67,7 +67,6 @@ declare
   f constant jsonb := p -> 'fields';
   v_earlier constant jsonb := hub.earlier_answer(p, 'reservation', c);
   v_owner record;
-  v_session uuid;
   v_answer jsonb;
   r public.reservations;
 begin
@@ -75,15 +74,14 @@ begin
     return v_earlier || '{"replayed": true}';
   end if;
   v_owner := hub.hold_booking_owner(f, c);
-  v_session := coalesce(v_owner.session, (select session_id from public.sessions where customer_key = v_owner.customer and status = 'active'));
-  r := hub.add_reservation(f, v_owner.customer, v_session, c);
-  if v_session is not null then
-    perform hub.add_event(v_session, null, hub.reservation_event('reservation_created', r), c);
+  r := hub.add_reservation(f, v_owner.customer, v_owner.session, c);
+  if v_owner.session is not null then
+    perform hub.add_event(v_owner.session, null, hub.reservation_event('reservation_created', r), c);
   end if;
   perform hub.add_audit(p ->> 'actor', 'reservation.create', 'reservation:' || r.reservation_id, '{}', c.now);
   v_answer := jsonb_build_object('reservation', hub.reservation_json(r));
   perform hub.keep_answer(p, 'reservation', r.reservation_id, v_answer, c);
-  return v_answer || jsonb_build_object('event_in', v_session, 'replayed', false);
+  return v_answer || jsonb_build_object('event_in', v_owner.session, 'replayed', false);
 end
 $$;
 

@@ -1,5 +1,5 @@
 -- How attempts at deliveries end. An outcome: {delivery_id, attempt, state: sent | pending | dead, external_id, retry_at,
--- code, reason}; retry_at with pending, code and reason with pending and dead.
+-- code, reason, billed}; retry_at with pending, code and reason with pending and dead; billed with sent, where it costs.
 
 -- Locks what these outcomes change beside the deliveries themselves, each kind in one order: their sessions, the customers
 -- of those who have blocked us, and the messages of the platform that they have become. Returns the sessions.
@@ -145,6 +145,9 @@ begin
     return '{"deliveries": [], "changed": []}';
   end if;
   insert into public.counted (key, ms) values (hub.bucket('deliver_ms', v_channel, v_ms), v_ms);
+  if p_outcome ? 'billed' then
+    insert into public.counted (key) values ('billed|' || v_channel || '|' || (p_outcome ->> 'billed'));
+  end if;
   if v_parts = 1 then
     v_status := 'sent';
     update public.messages set status = v_status where message_id = v_message;
@@ -196,6 +199,9 @@ begin
     end if;
     v_settled := v_settled || d.delivery_id;
     perform hub.count_outcome(d, c);
+    if d.state = 'sent' and v_outcomes -> i ? 'billed' then
+      insert into public.counted (key) values ('billed|' || d.channel || '|' || (v_outcomes -> i ->> 'billed'));
+    end if;
     continue when d.state = 'pending';
     if d.state = 'dead' and d.reason = 'blocked' then
       perform hub.set_reachable(customer_key, d.channel, false) from public.sessions where session_id = d.session_id;

@@ -3,7 +3,7 @@ import type { Bot } from "../core/answer/bot.ts";
 import { HubError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { type Env, isDevelopment, settingsOf } from "../core/settings.ts";
-import echo from "./echo.ts";
+import echo from "./echo/index.ts";
 import { noBot } from "./none.ts";
 import webhook from "./webhook.ts";
 

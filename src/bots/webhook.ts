@@ -1,6 +1,7 @@
 import { z } from "zod";
 import type { Answer, Bot } from "../core/answer/bot.ts";
-import type { Reply, Turn } from "../core/answer/turn.ts";
+import type { Turn } from "../core/answer/turn.ts";
+import { replySchema } from "../core/content/reply.ts";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
@@ -16,7 +17,7 @@ const NAMED = 20;
 const LONGEST_NAME = 64;
 const MOST_LINES = 100;
 /** The longest text about an error in an answer. */
-const LONGEST_DETAIL = 200;
+const LONGEST_DETAIL = 400;
 /** The longest wait that a bot can ask for: during it the session gets no replies. */
 const LONGEST_WAIT_MS = 15 * 60_000;
 
@@ -33,12 +34,10 @@ const settingsSchema = z.object({
     .transform((text) => ({ edits: text.includes("edits"), reactions: text.includes("reactions") })),
 });
 
+/** A reply without a `kind` is a text, as in the first version of the contract. */
+const reply = z.preprocess((given) => (isKindless(given) ? { ...given, kind: "text" } : given), replySchema);
 const answerSchema = z.object({
-  replies: z
-    .array(
-      z.object({ kind: z.literal("text").optional(), text: z.string().refine((text) => text.trim() !== "") }),
-    )
-    .max(MAX_REPLIES),
+  replies: z.array(reply).max(MAX_REPLIES),
   actions: actionsSchema.optional(),
 });
 
@@ -110,29 +109,42 @@ async function answerOf(response: Response, now: Date): Promise<Read> {
   const given = readable(await bytesOf(response));
   const answer = answerSchema.safeParse(given);
   if (!answer.success) throw badAnswer(wrongIn(answer.error));
-  const replies = answer.data.replies.map(({ text }): Reply => ({ kind: "text", text }));
-  const actions = actionsOf(answer.data.actions ?? []);
-  return { replies, actions, unknown: unknownIn(given as z.input<typeof answerSchema>) };
+  const { actions = [], ...said } = answer.data;
+  const { actions: _, ...givenSaid } = given as z.input<typeof answerSchema>;
+  return { ...said, actions: actionsOf(actions), unknown: [...new Set(unknownIn(givenSaid, said, ""))] };
 }
 
 /** The place and kind of the first error in an answer, without the bot's own text, but with names of unknown fields. */
 function wrongIn({ issues }: z.ZodError): string {
-  const [{ path, code, message }] = issues as [z.core.$ZodIssue];
+  const [{ path, message }] = issues as [z.core.$ZodIssue];
   const place = path.reduce<string>(
     (text, step) =>
       typeof step === "number" ? `${text}[${step}]` : `${text ? `${text}.` : ""}${String(step)}`,
     "",
   );
-  const isReply = place.startsWith("replies");
-  const wrong = code === "custom" && isReply ? "must be a text that is not blank" : message;
-  return `${place || "the answer"}: ${wrong.slice(0, LONGEST_DETAIL)}`;
+  return `${place || "the answer"}: ${message.slice(0, LONGEST_DETAIL)}`;
 }
 
-/** The names of unknown fields, each once, because every reply may have the same ones. */
-function unknownIn({ replies, actions: _, ...rest }: z.input<typeof answerSchema>): string[] {
-  const known = Object.keys(answerSchema.shape.replies.element.shape);
-  const inReplies = replies.flatMap((reply) => Object.keys(reply).filter((name) => !known.includes(name)));
-  return [...new Set([...Object.keys(rest), ...inReplies.map((name) => `replies[].${name}`)])];
+/** The names of fields that reading has dropped, with `[]` for any place in a list. */
+function unknownIn(given: unknown, read: unknown, path: string): string[] {
+  if (Array.isArray(given) && Array.isArray(read))
+    return given.flatMap((item, i) => unknownIn(item, read[i], `${path}[]`));
+  if (!isObject(given) || !isObject(read)) return [];
+  const at = (name: string) => (path ? `${path}.${name}` : name);
+  const [known, unknown] = partition(Object.keys(given), (name) => Object.hasOwn(read, name));
+  return [...unknown.map(at), ...known.flatMap((name) => unknownIn(given[name], read[name], at(name)))];
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(test), items.filter((item) => !test(item))];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isKindless(value: unknown): value is Record<string, unknown> {
+  return isObject(value) && value.kind === undefined;
 }
 
 /** Logs each set of unknown fields only once, because a bot sends the same ones with every answer. */

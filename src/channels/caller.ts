@@ -1,5 +1,7 @@
 import { z } from "zod";
 import type { Channel } from "../core/channel.ts";
+import { unrenderable } from "../core/content/prepare.ts";
+import type { ContentTable } from "../core/content/table.ts";
 import { HubError } from "../core/errors.ts";
 import { phoneOf } from "../core/identity/phone.ts";
 import { parseJson } from "../core/json.ts";
@@ -120,6 +122,7 @@ export function callerChannel(
   name: "kiosk" | "web",
   { trusted, claiming = [] }: CallerKeys,
   defaultCountry: string | undefined,
+  content: ContentTable,
 ): Channel {
   return {
     postedWith: name,
@@ -159,6 +162,14 @@ export function callerChannel(
     },
 
     split: () => [],
+    content,
+
+    /** The page gets the neutral form, so there is nothing to send. */
+    render(reply) {
+      if ("media" in reply && reply.media.url === undefined)
+        throw unrenderable(`media.id: ${name} has no files of its own, so url is needed`);
+      return { parts: [] };
+    },
 
     /** Does nothing: `Live` shows typing to the devices of these channels. */
     async showTyping() {},

@@ -1,5 +1,9 @@
-import type { Reply } from "./answer/turn.ts";
+import type { Part } from "./answer/turn.ts";
+import type { Answered, Rendered } from "./content/prepare.ts";
+import type { Reply, ReplyOf } from "./content/reply.ts";
+import type { ContentTable } from "./content/table.ts";
 import type { KnownAddress } from "./identity/proofs.ts";
+import type { JsonObject } from "./json.ts";
 import type { Address, Inbound } from "./messages/message.ts";
 
 /** One HTTP call from a platform. `body` holds the exact bytes, for the signature is computed over them. */
@@ -34,14 +38,30 @@ export interface ChannelReader {
 /** How to send on a platform. */
 export interface ChannelSender {
   /**
-   * Cuts the reply into parts, in order. One part is one call; a text past the platform's length limit needs several.
+   * Cuts a plain text into parts, in order. One part is one call; a text past the platform's length limit needs several.
    */
-  split(reply: Reply): Reply[];
+  split(reply: ReplyOf<"text">): Part[];
+  /** What the channel makes of each kind of reply. Absent: every kind is sent as its text. */
+  readonly content?: ContentTable;
+  /**
+   * Renders a reply of a kind that `content` calls native or degraded into calls. Throws as `unrenderable` does for a
+   * reply that the platform would refuse in any form. Absent: every kind is sent as its text.
+   */
+  render?(reply: Reply, answered: Answered): Rendered;
+  /**
+   * Checks a bot's own call for this platform and returns its part; `text` is what it says. Throws as `render`. Absent:
+   * the channel takes no such calls, and the neutral content is sent.
+   */
+  renderRaw?(call: JsonObject, text: string): Part;
+  /** Joins the replies to one message where they fit into fewer paid ones. */
+  join?(replies: readonly Reply[]): Reply[];
+  /** The category under which the platform bills a part; undefined for a part that costs nothing. Absent: all are free. */
+  billedAs?(part: Part): string | undefined;
   /**
    * Sends one part and returns the platform's id for it. Throws `rejected` when the platform will never take it,
    * `throttled` with the platform's wait in ms, and `unavailable` when the platform could not be reached.
    */
-  send(to: Address, part: Reply, signal: AbortSignal): Promise<string>;
+  send(to: Address, part: Part, signal: AbortSignal): Promise<string>;
   /**
    * Sends a one-time code, which is saved in no history. Throws as `send`, and `rejected` for an address that other
    * people may read too. Some platforms allow a message only for a limited time after the customer's last one:

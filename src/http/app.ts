@@ -27,6 +27,7 @@ import { addLive } from "./live/route.ts";
 import { addMessages } from "./messages.ts";
 import { addMetrics } from "./metrics.ts";
 import { isAllowedOrigin, refusedOriginsLog } from "./origins.ts";
+import { addPreview } from "./preview.ts";
 import { limitRate } from "./rate-limits.ts";
 import {
   type App,
@@ -115,6 +116,7 @@ export function createApp(options: AppOptions): App {
   addOrders(app, options);
   addThreads(app, options);
   addSearch(app, options);
+  addPreview(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);
@@ -139,6 +141,8 @@ function observe(options: AppOptions) {
     const { exchange, settle } = exchangeOf(options, c);
     c.set("exchange", exchange);
     await next();
+    // Nobody reads the body of an answer to HEAD, so a streamed one would never end by itself.
+    if (c.req.method === "HEAD") await c.res.body?.cancel();
     // Set on the response itself: `c.header` would make another response of it.
     const { headers, status } = c.res;
     headers.set("X-Request-Id", exchange.id);

@@ -5,7 +5,7 @@ import { isOneOf, sha256Hex } from "../core/signature.ts";
 type Scope = "kiosk" | "web" | "admin";
 /**
  * The API keys of each scope. A scope with an empty list is closed. A key in `bot` has none of these scopes: it opens
- * threads, and every other route answers 401 to it.
+ * threads and previews, and every other route answers 401 to it.
  */
 export type Keys = Readonly<Record<Scope, readonly string[]>> & { readonly bot?: readonly string[] };
 
@@ -83,7 +83,7 @@ export async function botOf(headers: Headers, { bot = [] }: Keys): Promise<strin
 }
 
 /**
- * The name of the key that opens threads: a bot's, a web or an admin key. Throws `unauthorized` without one of them and
+ * The name of the key that opens threads and previews: a bot's, a web or an admin key. Throws `unauthorized` without one of them and
  * `forbidden` for a kiosk's.
  */
 export async function programOf(headers: Headers, keys: Keys): Promise<string> {

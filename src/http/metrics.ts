@@ -32,6 +32,11 @@ const COUNTERS: Readonly<Record<string, Counter>> = {
     help: "How attempts to send ended: sent, failed (tried again later) or dead.",
     by: ["state", "sent", "failed", "dead"],
   },
+  billed: {
+    name: "hub_billable_sends_total",
+    help: "Parts that a platform took and bills, by its category. Codes are not counted.",
+    by: ["category", "service", "utility", "marketing", "authentication", "template"],
+  },
   receipts: {
     name: "hub_receipts_total",
     help: "Receipts of platforms that changed something.",

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { replySchema } from "../core/content/reply.ts";
 import { identitiesOf } from "../core/identity/identity.ts";
 import { contentSchema } from "../core/messages/content.ts";
 import type { Message } from "../core/messages/message.ts";
@@ -8,10 +9,15 @@ import type { Session } from "../core/sessions/session.ts";
 export const instant = z.string().openapi({ format: "date-time" });
 const document = z.record(z.string(), z.unknown());
 /**
- * The content of a message, by kind. Core's schema is cloned, because it may be made before zod is extended with the
+ * The content of a message, by kind. Core's schemas are cloned, because they may be made before zod is extended with the
  * method `openapi`, which only later schemas have.
  */
-export const contentShape = contentSchema.clone().openapi("Content");
+const contentShape = contentSchema.clone().openapi("Content");
+/** What was said to a customer, by kind. */
+const replyShape = replySchema.clone().openapi("Reply");
+export const savedShape = z.union([contentShape, replyShape]).openapi({
+  description: "Of a customer's message a `Content`, of the bot's a `Reply`.",
+});
 
 /**
  * A session as callers see it: every column, `null` without a value. Identities of kinds that are not named here, which
@@ -118,7 +124,7 @@ export const messageSchema = z
       }),
     kind: z.string(),
     text: z.string(),
-    content: contentShape,
+    content: savedShape,
     reply_to: z.string().nullable().openapi({
       description:
         "The `message_id` of the message that it answers or reacts to; the platform's id if the hub does not know that one.",

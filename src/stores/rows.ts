@@ -1,6 +1,8 @@
-import type { DeadLetter, Delivery, Turn } from "../core/answer/turn.ts";
+import type { DeadLetter, Delivery, Part, Turn } from "../core/answer/turn.ts";
+import type { Reply } from "../core/content/reply.ts";
+import { savedText } from "../core/content/text.ts";
 import type { Device, KnownAddress } from "../core/identity/proofs.ts";
-import { type Content, textOf } from "../core/messages/content.ts";
+import type { Content } from "../core/messages/content.ts";
 import type { Message } from "../core/messages/message.ts";
 import type { Metrics } from "../core/operations.ts";
 import type { Effects, Opened } from "../core/receive/conversations.ts";
@@ -31,9 +33,9 @@ const INSTANTS = new Set([
 ]);
 
 /** Content as its three columns: `kind`, the `text` that a bot reads, and the other fields in `content`. */
-export function toColumns(content: Content): { kind: string; text: string; content: Row } {
+export function toColumns(content: Content | Reply): { kind: string; text: string; content: Row } {
   const { kind, ...rest } = content;
-  if (content.kind !== "text") return { kind, text: textOf(content), content: rest };
+  if (content.kind !== "text") return { kind, text: savedText(content), content: rest };
   const { text, ...typed } = rest as { text: string };
   return { kind, text, content: typed };
 }
@@ -107,10 +109,10 @@ export function toTurnOf({ messages, history, ...row }: Row, session: Session, m
 }
 
 export function toDelivery(row: Row): Delivery {
-  const { kind, text, content, ...delivery } = plain(row);
+  const { kind: _, text, content, ...delivery } = plain(row);
   return {
     ...(delivery as unknown as Omit<Delivery, "content">),
-    content: toContent({ kind, text, content }),
+    content: { kind: "text", text, ...(content as Row) } as Part,
   };
 }
 
@@ -148,4 +150,9 @@ function plain(row: Row): Row {
     result[key] = typeof value === "string" && INSTANTS.has(key) ? new Date(value) : value;
   }
   return result;
+}
+
+/** The cursor of a page that has a next one. */
+export function cursorOf({ after }: Row): { after?: string } {
+  return after == null ? {} : { after: after as string };
 }

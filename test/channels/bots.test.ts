@@ -4,10 +4,12 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
-import echo from "../../src/bots/echo.ts";
+import echo from "../../src/bots/echo/index.ts";
 import { bots } from "../../src/bots/index.ts";
 import webhook from "../../src/bots/webhook.ts";
-import type { Reply, Turn } from "../../src/core/answer/turn.ts";
+import type { Answer } from "../../src/core/answer/bot.ts";
+import type { Turn } from "../../src/core/answer/turn.ts";
+import { REPLY_KINDS } from "../../src/core/content/reply.ts";
 import { HubError } from "../../src/core/errors.ts";
 import type { Message } from "../../src/core/messages/message.ts";
 import type { Session } from "../../src/core/sessions/session.ts";
@@ -77,15 +79,55 @@ describe("echo", () => {
 
   test("quotes a long text in full", async () => {
     const long = "word ".repeat(3_000);
-    const [reply] = (await echo().reply(turnOf(said(long)), patient)) as Reply[];
-    expect(reply?.text).toContain(long);
+    const replies = (await echo().reply(turnOf(said(long)), patient)) as readonly unknown[];
+    expect(replies).toMatchObject([{ text: expect.stringContaining(long) }]);
   });
 
   test("names the kind of content without text", async () => {
-    const [reply] = (await echo().reply(turnOf(said("", { kind: "reaction" })), patient)) as Reply[];
-    expect(reply?.text).toBe(
-      "You sent a message of kind reaction on kiosk. This session has seen: web, kiosk.",
-    );
+    const replies = (await echo().reply(
+      turnOf(said("", { kind: "reaction" })),
+      patient,
+    )) as readonly unknown[];
+    expect(replies).toMatchObject([
+      { text: "You sent a message of kind reaction on kiosk. This session has seen: web, kiosk." },
+    ]);
+  });
+
+  test.each([
+    ["hi", "4 मेहमानों के लिए मेज़ बुक हो गई है: 24 दिसंबर 2026 को 7:00 pm बजे।"],
+    [undefined, "A table for 4 guests is booked: December 24, 2026 at 7:00 PM."],
+  ])("books a table and confirms it in the session's language (%s)", async (language, text) => {
+    const turn = turnOf(said("/book 4 2026-12-24T19:00+01:00"), {
+      session: { ...session, ...(language && { language }) },
+    });
+    const answer = (await echo().reply(turn, patient)) as Answer;
+    expect({
+      ...answer,
+      replies: answer.replies.map((reply) =>
+        (reply.kind === "text" ? reply.text : "").replaceAll("\u202f", " "),
+      ),
+    }).toEqual({
+      replies: [text],
+      actions: [
+        {
+          type: "create_reservation",
+          name: "Guest",
+          guests: 4,
+          datetime: "2026-12-24T18:00:00.000Z",
+          timezone: "+01:00",
+        },
+      ],
+    });
+  });
+
+  test("names what is wrong with a time, and repeats a booking that the hub has refused", async () => {
+    expect(await echo().reply(turnOf(said("/book 4 tomorrow")), patient)).toMatchObject({
+      replies: [{ text: "The time must be a date and a time such as 2026-12-01T19:00:00+01:00." }],
+      actions: [],
+    });
+    const failure = { code: "needs_database", reason: "actions[0]" } as const;
+    const again = await echo().reply(turnOf(said("/book 4 2026-12-24T19:00Z"), { failure }), patient);
+    expect(again).toMatchObject([{ text: expect.stringContaining("You said") }]);
   });
 
   test("asks for no history", () => {
@@ -279,7 +321,7 @@ describe("webhook", () => {
       const text = "x".repeat(26_000);
       const { replies } = await ask(json({ replies: Array(10).fill({ text }) }));
       expect(replies).toHaveLength(10);
-      expect(replies?.[9]?.text).toBe(text);
+      expect(replies?.[9]).toEqual({ kind: "text", text });
     });
 
     test("another status of success, and an answer in chunks", async () => {
@@ -449,7 +491,10 @@ describe("webhook", () => {
         { replies: [{ text: " secret\n".trim() }, { text: " \n" }] },
         "replies[1].text: must be a text that is not blank",
       ],
-      [{ replies: [{ kind: "secret", text: "hi" }] }, 'replies[0].kind: Invalid input: expected "text"'],
+      [
+        { replies: [{ kind: "secret", text: "hi" }] },
+        `replies[0].kind: Invalid discriminator value. Expected ${REPLY_KINDS.map((kind) => `'${kind}'`).join(" | ")}`,
+      ],
       [
         { replies: Array(11).fill({ text: "secret" }) },
         "replies: Too big: expected array to have <=10 items",

@@ -188,6 +188,9 @@ export function privacy(make: Make): void {
       (one) => one.session_id === session_id,
     );
     expect(dead).toMatchObject([{ reason: "erased" }, { reason: "erased" }]);
+    expect(await store.operations.retry(dead[0]!.id, day(1))).toMatchObject({
+      deliveries: [{ address: {}, content: { kind: "text", text: "" } }],
+    });
   });
 
   test("a number that has moved to another person keeps its code and password", async () => {

@@ -4,7 +4,9 @@ import type { SessionFilter } from "../../src/core/sessions/sessions.ts";
 import { anna, ben, type Desk, day, desk, hash, type Make, minute, said } from "./given.ts";
 import { actorOf, begin } from "./proving.ts";
 
-const { phone, telegram_chat_id } = anna;
+const { phone } = anna;
+/** Long enough that no random id holds it by chance. */
+const telegram_chat_id = "700100200300";
 const notFound = { code: "session_not_found" };
 const forbidden = { code: "forbidden" };
 const closed = { code: "rating_closed" };

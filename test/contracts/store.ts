@@ -1,6 +1,7 @@
 import { describe } from "vitest";
 import { batches } from "./batches.ts";
 import { blocked } from "./blocked.ts";
+import { choices } from "./choices.ts";
 import { claims } from "./claims.ts";
 import { codes } from "./codes.ts";
 import { consent } from "./consent.ts";
@@ -45,6 +46,7 @@ export function storeContract(name: string, make: Make): void {
     describe("turns", () => turns(make));
     describe("turns of several messages, and of edits", () => batches(make));
     describe("deliveries", () => deliveries(make));
+    describe("replies of every kind, and answers to their choices", () => choices(make));
     describe("customers who blocked the shop", () => blocked(make));
     describe("pace", () => pace(make));
     describe("receipts, edits, echoes and identity changes", () => notified(make));

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { HubError } from "../../src/core/errors.ts";
 import type { Identities } from "../../src/core/identity/identity.ts";
-import { type Desk, desk, reply, said } from "../contracts/given.ts";
+import { type Desk, desk, reply, said, text } from "../contracts/given.ts";
 import { message, races } from "./races/database.ts";
 import { inFlight, range } from "./races/many.ts";
 
@@ -70,8 +70,13 @@ test("a merge during answers, settlements and messages of the younger session bl
     await store.hear(said("web", old, `${i}-0`, { wakes: false }), new Date());
     const { delivery, turn } = await twoUnderWay(store, young, `${i}`);
     const outcome = i % 2 ? ({ state: "dead", code: "rejected", reason: "blocked" } as const) : {};
-    const { content } = reply("echo");
-    const echo = { channel: "telegram", account: "bot-1", external_id: `${i}-5`, to: young, content };
+    const echo = {
+      channel: "telegram",
+      account: "bot-1",
+      external_id: `${i}-5`,
+      to: young,
+      content: text("echo"),
+    };
     const [, settled, completed, , echoed] = await Promise.all([
       store.hear(said("telegram", { ...old, ...young }, `${i}-3`), new Date()),
       store.settleAs(delivery, outcome, new Date()),

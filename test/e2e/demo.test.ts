@@ -31,12 +31,22 @@ test("npm run dev reports each ready part and prints one table of addresses and 
   for (const name of PORTS) expect(dev.output()).toContain(`127.0.0.1:${env[name]}`);
 });
 
-test("npm run demo takes one customer through four channels without a failure", async () => {
+test("npm run demo takes one customer through four channels and lets them come back, without a failure", async () => {
   const demo = run("dev/demo.ts");
   const status = await demo.ended;
-  expect(demo.output()).toContain("One customer, four channels, one session.");
+  expect(demo.output()).toContain(
+    "One customer, four channels, one session, and one who came back. 12 steps",
+  );
+  expect(demo.output()).toMatch(/नमस्ते Asha![\s\S]+4 मेहमानों[\s\S]+<mark>coffee<\/mark>/);
   expect(status).toBe(0);
 });
+
+test("npm run demo:content shows every kind of reply on every channel", async () => {
+  const demo = run("dev/demo-content.ts");
+  const status = await demo.ended;
+  expect(demo.output()).toContain("four channels, none missing.");
+  expect(status).toBe(0);
+}, 240_000);
 
 test("the demo exits with 1 and prints the remedy when nothing runs", async () => {
   const demo = run("dev/demo.ts", { PORT: String(await freePort()) });

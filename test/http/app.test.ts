@@ -48,6 +48,7 @@ const ROUTES = [
   "POST /api/customers",
   "POST /api/customers/{id}/merge",
   "POST /api/dead-letters/{id}/retry",
+  "POST /api/messages/preview",
   "POST /api/orders",
   "POST /api/reservations",
   "POST /api/sessions/{id}/rate",

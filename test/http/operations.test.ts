@@ -395,6 +395,7 @@ describe("GET /metrics", () => {
       from jsonb_object_keys(public.hub_metrics('{}') -> 'counters') key`;
     expect(counted.map(({ name }) => name).sort()).toEqual([
       "answer_ms",
+      "billed",
       "deliver_ms",
       "deliveries",
       "duplicates",

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { HubError } from "../../src/core/errors.ts";
 import { sha256Hex } from "../../src/core/signature.ts";
+import { streamed } from "../../src/features/privacy/document.ts";
 import type { ExportedMessage, ExportPage } from "../../src/features/privacy/privacy.ts";
 import { begin, post, testHub } from "../support/http.ts";
 import {
@@ -99,6 +100,18 @@ describe("an export", () => {
     await reader.cancel();
     await hub.idle();
     expect(asked).toHaveLength(2);
+  });
+
+  test("that nobody reads ends by itself", async () => {
+    const { hub } = await shop();
+    const head = await hub.request(`${customer}/export`, { method: "HEAD", headers: keys.admin });
+    expect([head.status, await head.text()]).toEqual([200, ""]);
+    await hub.idle();
+    const { ended } = streamed(text(), 1);
+    await ended;
+    async function* text() {
+      yield "never read";
+    }
   });
 
   test("lists sessions before messages with any page size", async () => {

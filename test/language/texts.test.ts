@@ -17,6 +17,7 @@ const values = {
   identity: "…1002",
   channels: "web",
   language: "de",
+  time: "24.12.2026, 19:00",
 };
 
 test("the catalogue has the languages that the hub names, and no other", () => {
@@ -40,13 +41,13 @@ describe.each(TEXT_LANGUAGES)("the texts in %s", (language) => {
   test("have a plural wherever a number stands, with every form of the language", () => {
     const forms = new Intl.PluralRules(language).resolvedOptions().pluralCategories;
     for (const name of NAMES) {
-      if (!texts[name].includes("{minutes")) continue;
-      const plural = /\{minutes, plural, (.+?\})\}/.exec(texts[name])?.[1] ?? "";
+      if (!/\{(minutes|guests)/.test(texts[name])) continue;
+      const plural = /\{(?:minutes|guests), plural, (.+?\})\}/.exec(texts[name])?.[1] ?? "";
       expect([...plural.matchAll(/(\w+) \{/g)].map(([, form]) => form).sort()).toEqual([...forms].sort());
     }
     for (const minutes of [0, 1, 2, 3, 11, 100, 1_000_000])
       for (const name of NAMES) {
-        const text = textIn(language, name, { ...values, minutes });
+        const text = textIn(language, name, { ...values, minutes, guests: minutes });
         expect(text).not.toMatch(/[{}#]|undefined/);
       }
   });

@@ -1,4 +1,4 @@
-import echo from "../../src/bots/echo.ts";
+import echo from "../../src/bots/echo/index.ts";
 import { callerMessageSchema } from "../../src/channels/caller.ts";
 import { channels as makers } from "../../src/channels/index.ts";
 import type { Channel } from "../../src/core/channel.ts";

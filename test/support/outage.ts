@@ -1,4 +1,4 @@
-import echo from "../../src/bots/echo.ts";
+import echo from "../../src/bots/echo/index.ts";
 import type { Channel } from "../../src/core/channel.ts";
 import { HubError } from "../../src/core/errors.ts";
 import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";

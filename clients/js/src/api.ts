@@ -906,267 +906,6 @@ export interface components {
              */
             sent_at?: string;
         };
-        Content: {
-            /** @enum {string} */
-            kind: "text";
-            text: string;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "image";
-            media: {
-                id: string;
-                mime_type?: string;
-                sha256?: string;
-                file_name?: string;
-                size?: number;
-            };
-            caption?: string;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "video";
-            media: {
-                id: string;
-                mime_type?: string;
-                sha256?: string;
-                file_name?: string;
-                size?: number;
-            };
-            caption?: string;
-            note?: boolean;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "audio";
-            media: {
-                id: string;
-                mime_type?: string;
-                sha256?: string;
-                file_name?: string;
-                size?: number;
-            };
-            caption?: string;
-            voice?: boolean;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "document";
-            media: {
-                id: string;
-                mime_type?: string;
-                sha256?: string;
-                file_name?: string;
-                size?: number;
-            };
-            caption?: string;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "sticker";
-            media: {
-                id: string;
-                mime_type?: string;
-                sha256?: string;
-                file_name?: string;
-                size?: number;
-            };
-            emoji?: string;
-            animated?: boolean;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "location";
-            latitude: number;
-            longitude: number;
-            name?: string;
-            address?: string;
-            live?: boolean;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "contact";
-            contacts: {
-                name?: string;
-                phones: string[];
-            }[];
-            own: boolean;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "interaction";
-            /** @enum {string} */
-            interaction: "button" | "list" | "form" | "quick_reply" | "permission";
-            id?: string;
-            title?: string;
-            description?: string;
-            data?: {
-                [key: string]: unknown;
-            } | string;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "reaction";
-            emoji: string | null;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "order";
-            catalog_id?: string;
-            items: {
-                product_id: string;
-                quantity: number;
-                price?: number;
-                currency?: string;
-            }[];
-            note?: string;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "system";
-            event: string;
-            note?: string;
-            reservation_id?: string;
-            order_id?: string;
-            status?: string;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        } | {
-            /** @enum {string} */
-            kind: "unsupported";
-            type: string;
-            note?: string;
-            context?: {
-                forwarded?: boolean;
-                album_id?: string;
-                product?: {
-                    catalog_id?: string;
-                    product_id: string;
-                };
-                referral?: {
-                    [key: string]: string;
-                };
-            };
-        };
         Error: {
             error: {
                 /** @enum {string} */
@@ -1242,7 +981,538 @@ export interface components {
             author: string | null;
             kind: string;
             text: string;
-            content: components["schemas"]["Content"];
+            /** @description Of a customer's message a `Content`, of the bot's a `Reply`. */
+            content: {
+                /** @enum {string} */
+                kind: "text";
+                text: string;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "image";
+                media: {
+                    id: string;
+                    mime_type?: string;
+                    sha256?: string;
+                    file_name?: string;
+                    size?: number;
+                };
+                caption?: string;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "video";
+                media: {
+                    id: string;
+                    mime_type?: string;
+                    sha256?: string;
+                    file_name?: string;
+                    size?: number;
+                };
+                caption?: string;
+                note?: boolean;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "audio";
+                media: {
+                    id: string;
+                    mime_type?: string;
+                    sha256?: string;
+                    file_name?: string;
+                    size?: number;
+                };
+                caption?: string;
+                voice?: boolean;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "document";
+                media: {
+                    id: string;
+                    mime_type?: string;
+                    sha256?: string;
+                    file_name?: string;
+                    size?: number;
+                };
+                caption?: string;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "sticker";
+                media: {
+                    id: string;
+                    mime_type?: string;
+                    sha256?: string;
+                    file_name?: string;
+                    size?: number;
+                };
+                emoji?: string;
+                animated?: boolean;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "location";
+                latitude: number;
+                longitude: number;
+                name?: string;
+                address?: string;
+                live?: boolean;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "contact";
+                contacts: {
+                    name?: string;
+                    phones: string[];
+                }[];
+                own: boolean;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "interaction";
+                /** @enum {string} */
+                interaction: "button" | "list" | "form" | "quick_reply" | "permission";
+                id?: string;
+                title?: string;
+                description?: string;
+                data?: {
+                    [key: string]: unknown;
+                } | string;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "reaction";
+                emoji: string | null;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "order";
+                catalog_id?: string;
+                items: {
+                    product_id: string;
+                    quantity: number;
+                    price?: number;
+                    currency?: string;
+                }[];
+                note?: string;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "system";
+                event: string;
+                note?: string;
+                reservation_id?: string;
+                order_id?: string;
+                status?: string;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "unsupported";
+                type: string;
+                note?: string;
+                context?: {
+                    forwarded?: boolean;
+                    album_id?: string;
+                    product?: {
+                        catalog_id?: string;
+                        product_id: string;
+                    };
+                    referral?: {
+                        [key: string]: string;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "text";
+                text: string;
+                /** @enum {string} */
+                format?: "plain" | "markdown";
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "image";
+                media: {
+                    id?: string;
+                    url?: string;
+                    mime_type?: string;
+                    file_name?: string;
+                };
+                caption?: string;
+                /** @enum {string} */
+                format?: "plain" | "markdown";
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "video";
+                media: {
+                    id?: string;
+                    url?: string;
+                    mime_type?: string;
+                    file_name?: string;
+                };
+                caption?: string;
+                /** @enum {string} */
+                format?: "plain" | "markdown";
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "audio";
+                media: {
+                    id?: string;
+                    url?: string;
+                    mime_type?: string;
+                    file_name?: string;
+                };
+                caption?: string;
+                /** @enum {string} */
+                format?: "plain" | "markdown";
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "voice";
+                media: {
+                    id?: string;
+                    url?: string;
+                    mime_type?: string;
+                    file_name?: string;
+                };
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "document";
+                media: {
+                    id?: string;
+                    url?: string;
+                    mime_type?: string;
+                    file_name?: string;
+                };
+                caption?: string;
+                /** @enum {string} */
+                format?: "plain" | "markdown";
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "sticker";
+                media: {
+                    id?: string;
+                    url?: string;
+                    mime_type?: string;
+                    file_name?: string;
+                };
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "location";
+                latitude: number;
+                longitude: number;
+                name?: string;
+                address?: string;
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "contact";
+                contacts: {
+                    name: string;
+                    phones: string[];
+                }[];
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "buttons";
+                text: string;
+                /** @enum {string} */
+                format?: "plain" | "markdown";
+                header?: string;
+                footer?: string;
+                buttons: ({
+                    id: string;
+                    title: string;
+                } | {
+                    url: string;
+                    title: string;
+                })[];
+                numbered?: boolean;
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "list";
+                text: string;
+                /** @enum {string} */
+                format?: "plain" | "markdown";
+                header?: string;
+                footer?: string;
+                button?: string;
+                sections: {
+                    title?: string;
+                    rows: {
+                        id: string;
+                        title: string;
+                        description?: string;
+                    }[];
+                }[];
+                numbered?: boolean;
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "carousel";
+                text?: string;
+                /** @enum {string} */
+                format?: "plain" | "markdown";
+                cards: {
+                    title: string;
+                    text?: string;
+                    image?: {
+                        id?: string;
+                        url?: string;
+                        mime_type?: string;
+                        file_name?: string;
+                    };
+                    buttons?: ({
+                        id: string;
+                        title: string;
+                    } | {
+                        url: string;
+                        title: string;
+                    })[];
+                }[];
+                numbered?: boolean;
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "product";
+                text: string;
+                catalog_id?: string;
+                product_ids: string[];
+                url?: string;
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "order";
+                text?: string;
+                items: {
+                    name: string;
+                    quantity: number;
+                    price?: number;
+                    currency?: string;
+                }[];
+                total?: number;
+                currency?: string;
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "template";
+                name: string;
+                language: string;
+                /** @enum {string} */
+                category?: "utility" | "marketing" | "authentication";
+                header?: string;
+                body?: string[];
+                fallback?: string;
+                raw?: {
+                    [key: string]: {
+                        [key: string]: unknown;
+                    };
+                };
+            } | {
+                /** @enum {string} */
+                kind: "reaction";
+                emoji: string | null;
+                /** Format: uuid */
+                message_id?: string;
+            } | {
+                /** @enum {string} */
+                kind: "edit";
+                /** Format: uuid */
+                message_id: string;
+                text: string;
+                /** @enum {string} */
+                format?: "plain" | "markdown";
+            } | {
+                /** @enum {string} */
+                kind: "delete";
+                /** Format: uuid */
+                message_id: string;
+            } | {
+                /** @enum {string} */
+                kind: "typing";
+            };
             /** @description The `message_id` of the message that it answers or reacts to; the platform's id if the hub does not know that one. */
             reply_to: string | null;
             /**

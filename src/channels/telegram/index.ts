@@ -8,11 +8,13 @@ import { splitText } from "../../core/messages/split.ts";
 import { type Env, settingsOf } from "../../core/settings.ts";
 import { sameSecret } from "../../core/signature.ts";
 import { businessConnections } from "./business.ts";
+import { LIMITS, telegramContent } from "./content.ts";
 import { readUpdate } from "./read/update.ts";
 import { botApi } from "./send/api.ts";
+import { renderRaw } from "./send/raw.ts";
+import { render } from "./send/render.ts";
 
 const SECRET_HEADER = "x-telegram-bot-api-secret-token";
-const LONGEST_TEXT = 4096;
 /**
  * The messages per second of one bot, and the least time between two messages in one chat: core.telegram.org/bots/faq.
  */
@@ -73,11 +75,14 @@ export default function telegram(env: Env): Channel | undefined {
       return readUpdate(update.data, account, connections);
     },
 
-    split: ({ text }) => splitText(text, LONGEST_TEXT).map((part) => ({ kind: "text", text: part })),
+    split: ({ text }) => splitText(text, LIMITS.text).map((part) => ({ kind: "text", text: part })),
+    content: telegramContent,
+    render,
+    renderRaw,
 
-    async send(to, { text }, signal) {
+    async send(to, part, signal) {
       await refuseWithoutRights(to);
-      return api.send(to, text, signal);
+      return api.send(to, part, signal);
     },
 
     async sendCode({ address, language }, code, _now, signal) {
@@ -86,7 +91,7 @@ export default function telegram(env: Env): Channel | undefined {
         throw new HubError("rejected", "a business account's chat is no place for a code", {
           reason: "business_connection",
         });
-      await api.send(address, codeText(code, language), signal);
+      await api.send(address, { kind: "text", text: codeText(code, language) }, signal);
     },
 
     async showTyping(to, _external_id, signal) {

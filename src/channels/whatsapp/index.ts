@@ -6,11 +6,15 @@ import { parseJson } from "../../core/json.ts";
 import { splitText } from "../../core/messages/split.ts";
 import { type Env, settingsOf } from "../../core/settings.ts";
 import { equalText, isHmac } from "../../core/signature.ts";
+import { LIMITS, whatsappContent } from "./content.ts";
 import { readWebhook } from "./read/webhook.ts";
-import { sendCodeTemplate, sendText, showTyping } from "./send/api.ts";
+import { sendCodeTemplate, sendPart, showTyping } from "./send/api.ts";
+import { billedAs } from "./send/billed.ts";
+import { join } from "./send/join.ts";
+import { renderRaw } from "./send/raw.ts";
+import { render } from "./send/render.ts";
 
 const SIGNATURE_HEADER = "x-hub-signature-256";
-const LONGEST_TEXT = 4096;
 /**
  * How long after a customer's last message WhatsApp takes messages other than templates: 24 h, less one minute of
  * margin.
@@ -97,9 +101,14 @@ export default function whatsapp(env: Env): Channel | undefined {
       return readWebhook(parseJson(body), numbers);
     },
 
-    split: (reply) => splitText(reply.text, LONGEST_TEXT).map((text) => ({ ...reply, text })),
+    split: ({ text }) => splitText(text, LIMITS.text).map((part) => ({ kind: "text", text: part })),
+    content: whatsappContent,
+    render,
+    renderRaw,
+    join,
+    billedAs,
 
-    send: (to, part, signal) => sendText(api, { ...ours, ...to }, part.text, signal),
+    send: (to, part, signal) => sendPart(api, { ...ours, ...to }, part, signal),
 
     async sendCode({ address, used_at, language: spoken }, code, now, signal) {
       const to = { ...ours, ...address };
@@ -109,7 +118,7 @@ export default function whatsapp(env: Env): Channel | undefined {
       const { WHATSAPP_CODE_TEMPLATE: name, WHATSAPP_CODE_LANGUAGE: language } = settings;
       if (name) await sendCodeTemplate(api, to, { name, language }, code, signal);
       else if (now.getTime() - used_at.getTime() < WINDOW_MS)
-        await sendText(api, to, codeText(code, spoken), signal);
+        await sendPart(api, to, { kind: "text", text: codeText(code, spoken) }, signal);
       else
         throw new HubError("rejected", "the window is closed, and there is no WHATSAPP_CODE_TEMPLATE", {
           reason: "window_closed",

@@ -1,4 +1,7 @@
 import type { Action } from "../../features/actions/action.ts";
+import { prepare } from "../content/prepare.ts";
+import type { Reply } from "../content/reply.ts";
+import { textOfReply } from "../content/text.ts";
 import { deliver, type SentAt, type Tally } from "../deliver/deliver.ts";
 import { failureOf, HubError, toHubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
@@ -7,7 +10,7 @@ import { withTimeout } from "../timeout.ts";
 import { backoffMs } from "./backoff.ts";
 import { publishDone } from "./done.ts";
 import { persist } from "./persist.ts";
-import type { Failure, OutboundReply, Reply, Turn } from "./turn.ts";
+import type { Failure, OutboundReply, Turn } from "./turn.ts";
 
 /** Time limit of one `showTyping` call. A platform shows typing for a few seconds only, so a later call is useless. */
 const TYPING_MS = 5_000;
@@ -29,7 +32,7 @@ export async function answer(hub: Hub, first: Turn): Promise<void> {
     let turn: Turn | undefined = first;
     while (turn) {
       typing.push(showTyping(hub, turn));
-      turn = await answerOne(hub, turn, sentAt);
+      turn = await answerOne(hub, turn, sentAt, typing);
     }
   } finally {
     // The caller keeps the Worker alive until we return. Typing calls must end within that time, and delay nothing
@@ -60,7 +63,12 @@ type Ending = "done" | "failed" | "dead" | "stale" | "unsaved";
 /**
  * Answers one turn: from the bot to its last claimed delivery. Returns the session's next turn. Writes one log line.
  */
-async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | undefined> {
+async function answerOne(
+  hub: Hub,
+  turn: Turn,
+  sentAt: SentAt,
+  typing: Promise<void>[],
+): Promise<Turn | undefined> {
   const tally: Tally = { parts_sent: 0, parts_failed: 0, parts_dead: 0 };
   const times: Record<string, number> = {};
   let outcome: Ending = "unsaved";
@@ -76,6 +84,7 @@ async function answerOne(hub: Hub, turn: Turn, sentAt: SentAt): Promise<Turn | u
   };
   try {
     const answered = await timed("bot_ms", () => ask(hub, turn));
+    if ("replies" in answered && answered.typing) typing.push(showTyping(hub, turn));
     const { asked, completed } = await timed("save_ms", () => save(hub, turn, answered));
     if ("failure" in asked) ({ failure, detail } = asked);
     else {
@@ -118,6 +127,7 @@ type Asked = Answered | Refused;
 interface Answered {
   readonly replies: readonly OutboundReply[];
   readonly actions: readonly Action[];
+  readonly typing: boolean;
 }
 
 interface Refused {
@@ -136,7 +146,8 @@ async function ask(hub: Hub, turn: Turn): Promise<Asked> {
       hub.bot.reply(turn, signal),
     );
     const { replies, actions } = "replies" in answer ? answer : { replies: answer, actions: [] };
-    return { replies: outbound(hub, turn, replies), actions };
+    const typing = replies.some(({ kind }) => kind === "typing");
+    return { replies: outbound(hub, turn, replies), actions, typing };
   } catch (thrown) {
     return refused(hub, turn, toHubError(thrown));
   }
@@ -181,7 +192,14 @@ async function save(hub: Hub, turn: Turn, asked: Asked): Promise<{ asked: Asked;
   }
 }
 
-function outbound(hub: Hub, turn: Turn, replies: readonly Reply[]): OutboundReply[] {
-  const channel = hub.channels[turn.channel];
-  return replies.map((content) => ({ content, parts: channel ? channel.split(content) : [content] }));
+/** The replies, rendered for the turn's channel. `typing` is shown at once and never saved. */
+function outbound(hub: Hub, { channel: name, message }: Turn, replies: readonly Reply[]): OutboundReply[] {
+  const channel = hub.channels[name];
+  const said = replies.filter(({ kind }) => kind !== "typing");
+  if (!channel)
+    return said.map((content) => ({ content, parts: [{ kind: "text", text: textOfReply(content) }] }));
+  return (channel.join?.(said) ?? said).map((reply) => {
+    const { content, parts } = prepare(name, channel, reply, { external_id: message.external_id });
+    return { content, parts };
+  });
 }

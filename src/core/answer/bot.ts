@@ -1,5 +1,6 @@
 import type { Action } from "../../features/actions/action.ts";
-import type { Reply, Turn } from "./turn.ts";
+import type { Reply } from "../content/reply.ts";
+import type { Turn } from "./turn.ts";
 
 /** A bot's replies, and what the hub shall do with them: all of it is saved once, or nothing. */
 export interface Answer {

@@ -1,6 +1,6 @@
+import type { Reply } from "../content/reply.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
-import type { Content, ContentOf } from "../messages/content.ts";
 import type { Address, Message } from "../messages/message.ts";
 import type { CustomerProfile } from "../messages/profile.ts";
 import type { Session } from "../sessions/session.ts";
@@ -42,14 +42,26 @@ export interface Turn {
   readonly failure?: Failure;
 }
 
-/** What the bot wants said. */
-export type Reply = ContentOf<"text">;
+/** One call to a platform: a plain text, or a call that the channel has rendered. */
+export interface Part {
+  readonly kind: "text";
+  /** What the part says, in plain text. */
+  readonly text: string;
+  /** The platform's own call, as the channel made it. Absent: the text is sent. */
+  readonly call?: JsonObject;
+  /** The hub's id of the earlier message that the call is about. */
+  readonly target?: string;
+  /** The platform's ids of that message, once it was sent; set when the delivery is claimed. */
+  readonly targets?: readonly string[];
+  /** The category in which the bot says that the platform bills it. */
+  readonly billed?: string;
+}
 
 /** A reply as it is saved: `content` goes into the history, each of `parts` becomes a delivery. */
 export interface OutboundReply {
   readonly content: Reply;
   /** The parts, sent in this order. Empty on a channel whose customers fetch their replies themselves. */
-  readonly parts: readonly Reply[];
+  readonly parts: readonly Part[];
 }
 
 /** One part of a reply on its way, claimed by the receiver until the lease ends. */
@@ -62,7 +74,7 @@ export interface Delivery {
   readonly channel: string;
   readonly account?: string;
   readonly address: Address;
-  readonly content: Content;
+  readonly content: Part;
   /**
    * Earliest time to send: set by the platform's pace, or by the wait that it asked for. The lease counts from then.
    */
@@ -76,8 +88,11 @@ export interface Failure {
 }
 
 /** How an attempt at a delivery ended. */
-export type Outcome = { readonly delivery_id: string; readonly attempt: number } & (
-  | { readonly state: "sent"; readonly external_id?: string }
+export type Outcome = {
+  readonly delivery_id: string;
+  readonly attempt: number;
+} /** `billed`: the category under which the platform bills it; absent if it costs nothing. */ & (
+  | { readonly state: "sent"; readonly external_id?: string; readonly billed?: string }
   | ({ readonly state: "pending"; readonly retry_at: Date } & Failure)
   | ({ readonly state: "dead" } & Failure)
 );

@@ -53,7 +53,13 @@ async function attempt(hub: Hub, delivery: Delivery, sentAt: SentAt): Promise<Ou
         reason: "channel_off",
       });
     await waitForPace(hub, channel, delivery, sentAt);
-    return { ...id, state: "sent", external_id: await send(hub, channel, delivery) };
+    const billed = channel.billedAs?.(delivery.content);
+    return {
+      ...id,
+      state: "sent",
+      external_id: await send(hub, channel, delivery),
+      ...(billed && { billed }),
+    };
   } catch (thrown) {
     const error = toHubError(thrown);
     const failure = failureOf(error);
@@ -91,7 +97,10 @@ async function waitForPace(
 }
 
 function send(hub: Hub, channel: Channel, { content, address }: Delivery): Promise<string> {
-  if (content.kind !== "text")
-    throw new HubError("rejected", `cannot send ${content.kind}`, { reason: "unsupported_content" });
+  // An erasure empties what was not sent.
+  if (!content.text && !content.call)
+    throw new HubError("rejected", "the part is empty", { reason: "unsupported_content" });
+  if (content.target !== undefined && !content.targets?.length)
+    throw new HubError("rejected", "the earlier message was not sent", { reason: "message_not_found" });
   return withTimeout(hub.policy.sendMs, "send_timeout", (signal) => channel.send(address, content, signal));
 }

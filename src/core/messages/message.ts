@@ -1,3 +1,4 @@
+import type { Reply, ReplyKind } from "../content/reply.ts";
 import type { ErrorCode } from "../errors.ts";
 import type { Identities, IdentityKind } from "../identity/identity.ts";
 import type { SessionRef } from "../sessions/session.ts";
@@ -181,7 +182,7 @@ export interface Message {
   readonly external_id?: string;
   readonly direction: "inbound" | "outbound";
   readonly role: "user" | "assistant" | "operator" | "system";
-  readonly kind: ContentKind;
+  readonly kind: ContentKind | ReplyKind;
   /**
    * The caller that sent it for its sender: `key:<scope>:<first 8 hex of the key's SHA-256>`. Absent: the sender
    * itself.
@@ -189,7 +190,8 @@ export interface Message {
   readonly author?: string;
   /** The text for bots, for every kind; empty once its author has deleted the message. */
   readonly text: string;
-  readonly content: Content;
+  /** A customer's content, or a reply. */
+  readonly content: Content | Reply;
   readonly reply_to?: string;
   /** Outbound only. */
   readonly status?: DeliveryStatus;

@@ -25,7 +25,7 @@ export function profileOf(said: {
 }): Profile | undefined {
   const name = short(said.names.filter(Boolean).join(" "));
   const username = short((said.username ?? "").replace(/^@/, ""));
-  const language = canonicalLanguage(said.language ?? "");
+  const language = said.language ? canonicalLanguage(said.language) : undefined;
   if (!name && !username && !language) return undefined;
   return { ...(name && { name }), ...(username && { username }), ...(language && { language }) };
 }

@@ -24,6 +24,8 @@ export interface Texts {
   readonly code: string;
   /** How the echo bot greets a customer whose name is known. */
   readonly greeting: string;
+  /** How the echo bot confirms a booking; `{time}` is the day and the time in words. */
+  readonly table_booked: string;
 }
 
 const en: Texts = {
@@ -39,6 +41,7 @@ const en: Texts = {
   language_set_other: "The language of this conversation is now {language}.",
   code: "{code} is your code. It is valid for {minutes, plural, one {# minute} other {# minutes}}. Give it to nobody: we never ask for it.",
   greeting: "Hello {name}!",
+  table_booked: "A table for {guests, plural, one {# guest} other {# guests}} is booked: {time}.",
 };
 
 const hi: Texts = {
@@ -52,6 +55,7 @@ const hi: Texts = {
   language_set_other: "इस बातचीत की भाषा अब {language} है।",
   code: "{code} आपका कोड है। यह {minutes, plural, one {# मिनट} other {# मिनट}} तक मान्य है। इसे किसी को न दें: हम इसे कभी नहीं माँगते।",
   greeting: "नमस्ते {name}!",
+  table_booked: "{guests, plural, one {# मेहमान} other {# मेहमानों}} के लिए मेज़ बुक हो गई है: {time}।",
 };
 
 const es: Texts = {
@@ -65,6 +69,8 @@ const es: Texts = {
   language_set_other: "El idioma de esta conversación es ahora {language}.",
   code: "{code} es su código. Vale {minutes, plural, one {# minuto} many {# de minutos} other {# minutos}}. No se lo dé a nadie: nunca lo pedimos.",
   greeting: "¡Hola, {name}!",
+  table_booked:
+    "Hay una mesa reservada para {guests, plural, one {# persona} many {# de personas} other {# personas}}: {time}.",
 };
 
 const ar: Texts = {
@@ -78,6 +84,8 @@ const ar: Texts = {
   language_set_other: "لغة هذه المحادثة الآن هي {language}.",
   code: "{code} هو رمزك. يصلح لمدة {minutes, plural, zero {# دقيقة} one {دقيقة واحدة} two {دقيقتين} few {# دقائق} many {# دقيقة} other {# دقيقة}}. لا تعطه لأحد: نحن لا نطلبه أبدًا.",
   greeting: "مرحبًا {name}!",
+  table_booked:
+    "تم حجز طاولة لـ {guests, plural, zero {# ضيف} one {ضيف واحد} two {ضيفين} few {# ضيوف} many {# ضيفًا} other {# ضيف}}: {time}.",
 };
 
 const pt: Texts = {
@@ -91,6 +99,8 @@ const pt: Texts = {
   language_set_other: "O idioma desta conversa agora é {language}.",
   code: "{code} é o seu código. Ele vale por {minutes, plural, one {# minuto} many {# de minutos} other {# minutos}}. Não o dê a ninguém: nós nunca o pedimos.",
   greeting: "Olá, {name}!",
+  table_booked:
+    "Uma mesa para {guests, plural, one {# pessoa} many {# de pessoas} other {# pessoas}} está reservada: {time}.",
 };
 
 const fr: Texts = {
@@ -106,6 +116,8 @@ const fr: Texts = {
   language_set_other: "La langue de cette conversation est maintenant {language}.",
   code: "{code} est votre code. Il est valable {minutes, plural, one {# minute} many {# de minutes} other {# minutes}}. Ne le donnez à personne : nous ne le demandons jamais.",
   greeting: "Bonjour {name} !",
+  table_booked:
+    "Une table pour {guests, plural, one {# personne} many {# de personnes} other {# personnes}} est réservée : {time}.",
 };
 
 const id: Texts = {
@@ -119,6 +131,7 @@ const id: Texts = {
   language_set_other: "Bahasa percakapan ini sekarang {language}.",
   code: "{code} adalah kode Anda. Berlaku {minutes, plural, other {# menit}}. Jangan berikan kepada siapa pun: kami tidak pernah memintanya.",
   greeting: "Halo {name}!",
+  table_booked: "Meja untuk {guests, plural, other {# tamu}} sudah dipesan: {time}.",
 };
 
 /** The texts by language. To add a language, add its texts, its line here and its tag to `TEXT_LANGUAGES`. */

@@ -1,4 +1,4 @@
-import { type Row, toCustomer, toEffects } from "../../stores/rows.ts";
+import { cursorOf, type Row, toCustomer, toEffects } from "../../stores/rows.ts";
 import type { SqlCall } from "../../stores/sql.ts";
 import type { CustomerFields } from "./customer.ts";
 import type { Customers, Duplicate, Saved, Writing } from "./customers.ts";
@@ -40,8 +40,4 @@ function toSaved(row: Row): Saved {
 function toDuplicate({ customers, reasons }: Row): Duplicate {
   const [one, other] = (customers as Row[]).map(toCustomer);
   return { customers: [one!, other!], reasons: reasons as Duplicate["reasons"] };
-}
-
-function cursorOf({ after }: Row): { after?: string } {
-  return after == null ? {} : { after: after as string };
 }

@@ -1,4 +1,4 @@
-import { type Row, toRecord } from "../../stores/rows.ts";
+import { cursorOf, type Row, toRecord } from "../../stores/rows.ts";
 import type { SqlCall } from "../../stores/sql.ts";
 import type { Order } from "./order.ts";
 import type { Orders } from "./orders.ts";
@@ -38,7 +38,7 @@ export function sqlOrders(ask: SqlCall, people: Row): Orders {
       });
       return {
         items: (page.orders as Row[]).map(toRecord<Order>),
-        ...(page.after != null && { after: page.after as string }),
+        ...cursorOf(page),
       };
     },
   };

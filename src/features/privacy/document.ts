@@ -1,8 +1,8 @@
 import { z } from "@hono/zod-openapi";
 import {
-  contentShape,
   instant,
   messageSchema,
+  savedShape,
   sessionSchema,
   viewMessage,
   viewSession,
@@ -42,7 +42,7 @@ export const exportSchema = z
       z.object({
         ...messageSchema.shape,
         revisions: z
-          .array(z.object({ text: z.string(), content: contentShape, at: instant }))
+          .array(z.object({ text: z.string(), content: savedShape, at: instant }))
           .openapi({ description: "Its content before each edit or deletion." }),
       }),
     ),
@@ -123,17 +123,24 @@ async function* list<T>(
 
 /**
  * Pieces of text as a stream in UTF-8. A piece is made only when the reader wants it. `ended` resolves after the last
- * byte, or when the reader cancels. A failure breaks off the stream and rejects `ended`.
+ * byte, when the reader cancels, or when nobody begins to read within `beginMs`. A failure breaks off the stream and
+ * rejects `ended`.
  */
-export function streamed(pieces: AsyncGenerator<string>): {
+export function streamed(
+  pieces: AsyncGenerator<string>,
+  beginMs = 60_000,
+): {
   body: ReadableStream<Uint8Array>;
   ended: Promise<void>;
 } {
   const encoder = new TextEncoder();
   const { promise: ended, resolve: end, reject: fail } = Promise.withResolvers<void>();
+  // The answer of a request that ran out of time is never read.
+  const unread = setTimeout(end, beginMs);
   const body = new ReadableStream<Uint8Array>(
     {
       async pull(controller) {
+        clearTimeout(unread);
         try {
           const { done, value } = await pieces.next();
           if (!done) return controller.enqueue(encoder.encode(value));
@@ -145,6 +152,7 @@ export function streamed(pieces: AsyncGenerator<string>): {
         }
       },
       async cancel() {
+        clearTimeout(unread);
         end();
         await pieces.return(undefined);
       },

@@ -1,7 +1,6 @@
 import type { IdentityKind } from "../../core/identity/identity.ts";
 import type { Device, KnownAddress } from "../../core/identity/proofs.ts";
 import type { JsonObject } from "../../core/json.ts";
-import type { Content } from "../../core/messages/content.ts";
 import type { Message } from "../../core/messages/message.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import type { Customer } from "../customers/customer.ts";
@@ -40,7 +39,11 @@ export interface ExportedSession extends Session {
 
 /** A message with its content before each edit or deletion. */
 export interface ExportedMessage extends Message {
-  readonly revisions: readonly { readonly text: string; readonly content: Content; readonly at: Date }[];
+  readonly revisions: readonly {
+    readonly text: string;
+    readonly content: Message["content"];
+    readonly at: Date;
+  }[];
 }
 
 export interface ExportPage {

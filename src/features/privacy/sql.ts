@@ -1,4 +1,5 @@
 import {
+  cursorOf,
   type Row,
   toAuditLine,
   toCustomer,
@@ -17,7 +18,7 @@ export function sqlPrivacy(ask: SqlCall): Privacy {
         ...(page.customer != null && { customer: toCustomer(page.customer as Row) }),
         sessions: (page.sessions as Row[]).map(toExportedSession),
         messages: (page.messages as Row[]).map(toExportedMessage),
-        ...(page.after != null && { after: page.after as string }),
+        ...cursorOf(page),
       };
     },
     async erase(of, actor, now) {

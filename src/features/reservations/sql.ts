@@ -1,4 +1,4 @@
-import { type Row, toRecord } from "../../stores/rows.ts";
+import { cursorOf, type Row, toRecord } from "../../stores/rows.ts";
 import type { SqlCall } from "../../stores/sql.ts";
 import { eventIn } from "../orders/sql.ts";
 import type { Reservation } from "./reservation.ts";
@@ -43,7 +43,7 @@ export function sqlReservations(ask: SqlCall, people: Row): Reservations {
       });
       return {
         items: (page.reservations as Row[]).map(toRecord<Reservation>),
-        ...(page.after != null && { after: page.after as string }),
+        ...cursorOf(page),
       };
     },
     async calendar(token_hash, from, to, limit) {

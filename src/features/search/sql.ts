@@ -1,5 +1,5 @@
 import { HubError, toHubError } from "../../core/errors.ts";
-import { type Row, toFoundMessage } from "../../stores/rows.ts";
+import { cursorOf, type Row, toFoundMessage } from "../../stores/rows.ts";
 import type { SqlCall } from "../../stores/sql.ts";
 import type { Search, SearchQuery, Term } from "./search.ts";
 
@@ -13,7 +13,7 @@ export function sqlSearch(ask: SqlCall, { kiosk_idle_ms }: Row): Search {
       return {
         results: (page.results as Row[]).map(toFoundMessage),
         terms: page.terms as Term[],
-        ...(page.after != null && { after: page.after as string }),
+        ...cursorOf(page),
       };
     },
     async index(limit) {

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../../core/json.ts";
-import type { Row } from "../../stores/rows.ts";
+import { cursorOf, type Row } from "../../stores/rows.ts";
 import type { SqlCall } from "../../stores/sql.ts";
 import { compact, type Thread } from "./thread.ts";
 import type { KeptThread, ThreadSummary, Threads } from "./threads.ts";
@@ -31,7 +31,7 @@ export function sqlThreads(ask: SqlCall, standard_ttl_ms: number): Threads {
       const threads = (page.threads as Row[]).map(
         (row): ThreadSummary => ({ ...toThread(row), bytes: row.bytes as number }),
       );
-      return { threads, ...(page.after != null && { after: page.after as string }) };
+      return { threads, ...cursorOf(page) };
     },
     async kept(user_id, after, limit) {
       const { threads } = await ask("hub_threads_kept", { user_id, after, limit });

@@ -1,3 +1,4 @@
+import { savedText } from "../../core/content/text.ts";
 import { type Content, textOf } from "../../core/messages/content.ts";
 import {
   type DeliveryStatus,
@@ -46,7 +47,7 @@ export function addMessage(
     session_id: row.session.session_id,
     seq: row.last_seq,
     kind: given.content.kind,
-    text: textOf(given.content),
+    text: savedText(given.content),
     created_at: at,
     ...given,
   }) as Message;

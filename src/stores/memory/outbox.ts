@@ -1,4 +1,5 @@
-import type { OutboundReply, Outcome, Reply, Turn } from "../../core/answer/turn.ts";
+import type { OutboundReply, Outcome, Part, Turn } from "../../core/answer/turn.ts";
+import type { ReplyOf } from "../../core/content/reply.ts";
 import type { Address, Message } from "../../core/messages/message.ts";
 import type { Settled } from "../../core/receive/conversations.ts";
 import { addMessage, applyEarly, refreshStatus } from "./messages.ts";
@@ -38,8 +39,31 @@ export function addReply(
     status,
   } as const;
   const reply = addMessage(tables, row, said, now);
+  if (content.kind === "edit" || content.kind === "delete") changeReply(row, channel, content, now);
   addDeliveries(tables, row, reply, { account, address, parts }, now);
   return reply.message;
+}
+
+/**
+ * Changes the earlier reply that an edit or a deletion names, and keeps what it said as a revision. Nothing changes for a
+ * message of another session or channel, one that the bot did not say, or one that is deleted.
+ */
+function changeReply(row: SessionRow, channel: string, change: ReplyOf<"edit" | "delete">, now: Date): void {
+  const found = row.messages.find(({ message }) => message.message_id === change.message_id);
+  if (!found || found.message.channel !== channel || found.message.role !== "assistant") return;
+  const { message, revisions } = found;
+  if (message.deleted_at || message.kind === "edit" || message.kind === "delete") return;
+  revisions.push({ text: message.text, content: message.content, at: now });
+  if (change.kind === "edit") {
+    const { text, format } = change;
+    message.content = { kind: "text", text, ...(format && { format }) };
+    message.edited_at = now;
+  } else {
+    message.content = { kind: "system", event: "deleted" };
+    message.deleted_at = now;
+  }
+  message.kind = message.content.kind;
+  message.text = change.kind === "edit" ? change.text : "";
 }
 
 /**
@@ -50,7 +74,7 @@ export function addDeliveries(
   tables: Tables,
   row: SessionRow,
   message: MessageRow,
-  { account, address, parts }: { account: string | undefined; address: Address; parts: readonly Reply[] },
+  { account, address, parts }: { account: string | undefined; address: Address; parts: readonly Part[] },
   now: Date,
 ): void {
   const { message_id, session_id, channel } = message.message;
@@ -113,6 +137,7 @@ export function settleOne(
   let moved = refreshStatus(tables, message_id);
   if (outcome.state === "sent") {
     observe(tables, "deliver_ms", channel, settled.created_at, now);
+    if (outcome.billed !== undefined) count(tables, `billed|${channel}|${outcome.billed}`);
     settled.external_id = outcome.external_id;
     if (outcome.external_id !== undefined && account !== undefined) {
       const key = externalKey(channel, account, outcome.external_id);

@@ -1,3 +1,4 @@
+import type { Part } from "../../core/answer/turn.ts";
 import { type Identities, identitiesOf } from "../../core/identity/identity.ts";
 import type {
   CustomerRef,
@@ -168,7 +169,8 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
     if (delivery.session_id === session_id) tables.deliveriesByExternalId.delete(key);
   for (const delivery of tables.deliveries.values()) {
     if (delivery.delivery.session_id !== session_id) continue;
-    Object.assign(delivery.delivery, { address: {}, content: { kind: "system", event: "erased" } });
+    const content: Part = { kind: "text", text: "" };
+    Object.assign(delivery.delivery, { address: {}, content });
     delivery.external_id = undefined;
     if (delivery.state !== "pending" && delivery.state !== "sending") continue;
     delivery.state = "dead";

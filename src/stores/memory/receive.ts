@@ -5,6 +5,7 @@ import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../
 import type { InboundEvent, Received } from "../../core/receive/conversations.ts";
 import { isSessionRef, type SessionRef } from "../../core/sessions/session.ts";
 import { keepAddress } from "./addresses.ts";
+import { chosen } from "./choices.ts";
 import { claim } from "./claims.ts";
 import { documentOf, learnProfile, seenActive } from "./customers.ts";
 import { firstVerifiedHolder, verifiedHolder } from "./identities.ts";
@@ -134,11 +135,14 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, place: number, 
   keepAddress(tables, row, inbound, came_at);
   row.last_channel = channel;
   const role = notice === undefined ? "user" : "system";
-  const reply_to = replyTarget(tables, inbound, session_id);
+  const said =
+    notice === undefined
+      ? chosen(tables, row, inbound)
+      : { content, reply_to: replyTarget(tables, inbound, session_id) };
   const { message } = addMessage(
     tables,
     row,
-    { channel, account, external_id, content, direction: "inbound", role, reply_to, sent_at },
+    { channel, account, external_id, ...said, direction: "inbound", role, sent_at },
     now,
     came_at,
     place,

@@ -2,7 +2,6 @@ import type { Delivery, Failure } from "../../core/answer/turn.ts";
 import type { IdentityKind } from "../../core/identity/identity.ts";
 import type { KnownAddress } from "../../core/identity/proofs.ts";
 import type { Plan } from "../../core/language/policy.ts";
-import type { Content } from "../../core/messages/content.ts";
 import type { Address, DeliveryStatus, Edit, Message, Receipt } from "../../core/messages/message.ts";
 import type { CustomerProfile } from "../../core/messages/profile.ts";
 import { HISTOGRAM_BOUNDS_MS } from "../../core/operations.ts";
@@ -107,7 +106,7 @@ export interface PasswordRow {
 export interface MessageRow {
   message: Writable<Message>;
   account: string | undefined;
-  revisions: { text: string; content: Content; at: Date }[];
+  revisions: { text: string; content: Message["content"]; at: Date }[];
   /** The deliveries of a reply. */
   parts: DeliveryRow[];
 }

@@ -1,4 +1,4 @@
-import type { Delivery, Turn } from "../../core/answer/turn.ts";
+import type { Delivery, Part, Turn } from "../../core/answer/turn.ts";
 import { documentOf, turnCustomerOf } from "./customers.ts";
 import { copy, type DeliveryRow, type SessionRow, type Tables, type TurnRow } from "./tables.ts";
 
@@ -45,7 +45,19 @@ export function claimDelivery(
   head.state = "sending";
   head.delivery.attempt += 1;
   head.due_at = later(send_at, leaseMs);
-  return send_at > now ? { ...copy(head.delivery), send_at } : copy(head.delivery);
+  const claimed = { ...copy(head.delivery), content: withTargets(row, head.delivery) };
+  return send_at > now ? { ...claimed, send_at } : claimed;
+}
+
+/** The part with the platform's ids of the message that its call is about; none if nothing of it was sent. */
+function withTargets(row: SessionRow, { content, channel }: Delivery): Part {
+  if (content.target === undefined) return copy(content);
+  const about = row.messages.find(
+    ({ message }) => message.message_id === content.target && message.channel === channel,
+  );
+  const sent = about?.parts.flatMap(({ external_id }) => external_id ?? []) ?? [];
+  const own = about?.message.external_id;
+  return { ...copy(content), targets: sent.length === 0 && own !== undefined ? [own] : sent };
 }
 
 /** Whether a delivery may be claimed: it is pending and due within `patienceMs`, or its lease has ended. */

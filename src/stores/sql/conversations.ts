@@ -1,4 +1,5 @@
 import type { OutboundReply, Turn } from "../../core/answer/turn.ts";
+import { chosenIn } from "../../core/content/choices.ts";
 import { identitiesOf } from "../../core/identity/identity.ts";
 import type { InboundMessage, Message } from "../../core/messages/message.ts";
 import type {
@@ -67,7 +68,8 @@ function toItem(event: InboundEvent, place: number): Row {
     case "message": {
       const { from, content, ...message } = event.message;
       const sender = isSessionRef(from) ? from : { identities: from };
-      const found = { ...sender, ...anchorOf(event.message) };
+      const choice = chosenIn(content);
+      const found = { ...sender, ...anchorOf(event.message), ...(choice && { choice }) };
       return { type: event.type, ...message, ...found, ...toColumns(content), ...(place > 0 && { place }) };
     }
     case "echo": {

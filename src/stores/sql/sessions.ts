@@ -1,5 +1,5 @@
 import type { Sessions } from "../../core/sessions/sessions.ts";
-import { type Row, toColumns, toMessage, toOpened, toSession } from "../rows.ts";
+import { cursorOf, type Row, toColumns, toMessage, toOpened, toSession } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 
 /** The frontends' calls on sessions in Postgres. */
@@ -50,7 +50,7 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
       const page = await ask("hub_sessions", { ...filter, after, limit });
       return {
         sessions: (page.sessions as Row[]).map(toSession),
-        ...(page.after != null && { after: page.after as string }),
+        ...cursorOf(page),
         ...(page.counts != null && { counts: page.counts as Record<string, number> }),
       };
     },

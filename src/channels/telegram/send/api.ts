@@ -1,5 +1,7 @@
 // `grammy/web` uses the global fetch on Workers and on Node. Node would otherwise pick the build with node-fetch.
 import { Api, GrammyError } from "grammy/web";
+import { z } from "zod";
+import type { Part } from "../../../core/answer/turn.ts";
 import { HubError } from "../../../core/errors.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { present } from "../present.ts";
@@ -24,6 +26,8 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/business[ _]connection/i, "business_connection"],
   [/business[ _]peer/i, "business_peer"],
   [/message is too long/i, "message_too_long"],
+  [/message to (edit|delete|react) not found/i, "message_not_found"],
+  [/message can't be (edited|deleted)/i, "too_late"],
   [/text (is empty|must be non-empty)/i, "message_empty"],
   [/can't parse entities/i, "entities"],
   [/upgraded to a supergroup/i, "chat_migrated"],
@@ -32,8 +36,8 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
 
 /** The calls the hub makes to one bot's API. */
 export interface BotApi {
-  /** One `sendMessage` as plain text; returns the message's id as the hub knows it. */
-  send(to: Address, text: string, signal: AbortSignal): Promise<string>;
+  /** Sends one part; returns the message's id as the hub knows it, or a made-up one of a call that sends no message. */
+  send(to: Address, part: Part, signal: AbortSignal): Promise<string>;
   /** For a pressed button: stops its spinner. For a message: shows typing for 5 s. */
   showTyping(to: Address, signal: AbortSignal): Promise<void>;
   /** Telegram's answer about a business connection, unchecked; undefined for an unknown connection. */
@@ -47,13 +51,22 @@ export interface BotApi {
 export function botApi(token: string, apiRoot: string): BotApi {
   const api = new Api(token, { apiRoot });
   return {
-    async send(to, text, signal) {
+    async send(to, part, signal) {
       const { chat_id, business_connection_id } = to;
       const place = { chat: { id: Number(chat_id), type: "private" }, business_connection_id };
+      const { method, params } = methodIn(to, callOf(part));
       try {
-        const sent = await api.sendMessage(place.chat.id, text, threadOf(to), forGrammy(signal));
-        return idOf(place, sent.message_id);
+        const call = (api.raw as unknown as Record<string, RawCall>)[method]!;
+        const sent = await call(
+          { chat_id: place.chat.id, ...threadOf(to), ...params, ...aboutTargets(method, part.targets) },
+          forGrammy(signal),
+        );
+        // An edit answers with the message that it changed, whose id belongs to another delivery.
+        return part.targets ? unnamed() : idOf(place, sentSchema.parse(sent).message_id);
       } catch (error) {
+        // A repeated edit changes nothing: the first one was taken, and its answer was lost.
+        if (error instanceof GrammyError && /message is not modified/i.test(error.description))
+          return unnamed();
         return fail(error);
       }
     },
@@ -78,6 +91,34 @@ export function botApi(token: string, apiRoot: string): BotApi {
       }
     },
   };
+}
+
+type RawCall = (params: object, signal: Parameters<Api["sendMessage"]>[3]) => Promise<unknown>;
+
+const sentSchema = z.object({ message_id: z.int() });
+const callSchema = z.object({ method: z.string(), params: z.record(z.string(), z.unknown()) });
+
+function callOf({ text, call }: Part): z.infer<typeof callSchema> {
+  return call === undefined ? { method: "sendMessage", params: { text } } : callSchema.parse(call);
+}
+
+/** The call in this chat. In a business account's chat messages are deleted by another method, and get no reactions. */
+function methodIn({ business_connection_id }: Address, call: z.infer<typeof callSchema>): typeof call {
+  if (business_connection_id === undefined) return call;
+  if (call.method === "setMessageReaction")
+    throw new HubError("rejected", "a business chat takes no reactions", { reason: "business_connection" });
+  return call.method === "deleteMessages" ? { ...call, method: "deleteBusinessMessages" } : call;
+}
+
+function unnamed(): string {
+  return `unnamed:${crypto.randomUUID()}`;
+}
+
+/** The parameters that name the message a call is about. Its id ends with Telegram's number. */
+function aboutTargets(method: string, targets: readonly string[] | undefined): object {
+  if (!targets) return {};
+  const numbers = targets.map((id) => Number(id.slice(id.lastIndexOf(":") + 1)));
+  return /^delete.*Messages$/.test(method) ? { message_ids: numbers } : { message_id: numbers.at(-1) };
 }
 
 function threadOf({ message_thread_id, business_connection_id }: Address) {

@@ -1,5 +1,7 @@
 import { z } from "zod";
+import type { Part } from "../../../core/answer/turn.ts";
 import { HubError } from "../../../core/errors.ts";
+import type { JsonObject } from "../../../core/json.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { lenient, messageId } from "../fields.ts";
 
@@ -37,17 +39,24 @@ const TOO_FAST: ReadonlyMap<number, number | undefined> = new Map([
  */
 const DOWN: ReadonlySet<number> = new Set([0, 2, 190, 131000, 131016, 131053, 131057]);
 
+/** Parts of a text have no call. A reaction's target is known only now. */
+function callOf({ text, call, targets }: Part): JsonObject {
+  if (call === undefined) return { type: "text", text: { body: text, preview_url: false } };
+  const message_id = targets?.at(-1);
+  if (message_id === undefined) return call;
+  return { ...call, reaction: { ...(call.reaction as JsonObject), message_id } };
+}
+
 /**
- * Sends one text and returns its wamid. A success of the platform counts as sent even if its answer cannot be read,
- * because a second try would send the text twice. The id is then a made-up one, `unread:…`.
+ * Sends one part and returns its wamid. A success of the platform counts as sent even if its answer cannot be read,
+ * because a second try would send it twice. The id is then a made-up one, `unread:…`.
  */
-export async function sendText(api: Api, to: Address, body: string, signal: AbortSignal): Promise<string> {
+export async function sendPart(api: Api, to: Address, part: Part, signal: AbortSignal): Promise<string> {
   const { phone_number_id, ...recipient } = addressSchema.safeParse(to).data ?? nowhere();
   const message = {
     recipient_type: "individual",
     ...recipient,
-    type: "text",
-    text: { body, preview_url: false },
+    ...callOf(part),
   };
   const answer = await post(api, phone_number_id, message, signal);
   return sentSchema.safeParse(answer).data?.messages[0]?.id ?? `unread:${crypto.randomUUID()}`;

@@ -1,0 +1,57 @@
+import type { ContentTable } from "../../core/content/table.ts";
+
+/** Telegram's limits. @see https://core.telegram.org/bots/api */
+export const LIMITS = {
+  text: 4096,
+  caption: 1024,
+  entities: 100,
+  callbackBytes: 64,
+  keyboard: 100,
+  vcardBytes: 2048,
+} as const;
+
+const caption = { "caption, characters": LIMITS.caption };
+const byUrl = { "file by URL": "20 MB", ...caption };
+
+/** What Telegram makes of each kind of reply. */
+export const telegramContent: ContentTable = {
+  text: {
+    as: "native",
+    to: "several messages, cut between words",
+    limits: { characters: LIMITS.text, formats: LIMITS.entities },
+  },
+  image: {
+    as: "native",
+    to: "the picture, then the caption as text",
+    limits: { "file by URL": "5 MB", ...caption },
+  },
+  video: { as: "native", to: "the video, then the caption as text", limits: byUrl },
+  audio: { as: "native", to: "the audio, then the caption as text", limits: byUrl },
+  voice: { as: "native", limits: { "file by URL": "20 MB, OGG with OPUS" } },
+  document: { as: "native", to: "the file, then the caption as text", limits: byUrl },
+  sticker: { as: "native", limits: { file: "WEBP, TGS or WEBM" } },
+  location: { as: "native", to: "a pin; with name and address a venue" },
+  contact: { as: "native", to: "one message for each card", limits: { "vCard, bytes": LIMITS.vcardBytes } },
+  buttons: {
+    as: "native",
+    to: "text, then the keyboard under its last part; a long id is kept by the hub",
+    limits: { "id, bytes": LIMITS.callbackBytes, buttons: LIMITS.keyboard, "text, characters": LIMITS.text },
+  },
+  list: {
+    as: "degraded",
+    to: "a keyboard with a button for each row; sections and descriptions stand in the text",
+    limits: { "id, bytes": LIMITS.callbackBytes, rows: LIMITS.keyboard, "text, characters": LIMITS.text },
+  },
+  carousel: {
+    as: "degraded",
+    to: "one message for each card, with its picture and its keyboard",
+    limits: caption,
+  },
+  product: { as: "text", to: "the text, and the link or the product's ids" },
+  order: { as: "text", to: "a line for each item" },
+  template: { as: "text", to: "`fallback`; refused without it" },
+  reaction: { as: "native", limits: { emoji: "those that Telegram offers; refused in business chats" } },
+  edit: { as: "native", limits: { characters: LIMITS.text, message: "one part; text" } },
+  delete: { as: "native", limits: { "message, hours": 48 } },
+  typing: { as: "native", limits: { seconds: 5 } },
+};

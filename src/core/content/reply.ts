@@ -1,0 +1,217 @@
+import { z } from "zod";
+import { mediaId } from "../messages/content.ts";
+
+/** The limits of a reply on every channel. A channel with smaller ones degrades the reply, as its table says. */
+export const REPLY_LIMITS = {
+  caption: 4_096,
+  choices: 100,
+  id: 1_000,
+  title: 80,
+  description: 200,
+  header: 60,
+  footer: 60,
+  cards: 10,
+  contacts: 20,
+  products: 30,
+  url: 2_048,
+  rawBytes: 16_384,
+} as const;
+
+/** How the text of a reply is read: unchanged, or with the marks that docs/content.md lists. */
+const format = z.enum(["plain", "markdown"]).optional();
+
+const words = z.string().refine((text) => text.trim() !== "", "must be a text that is not blank");
+const short = (most: number) => words.max(most);
+
+const url = z
+  .string()
+  .max(REPLY_LIMITS.url)
+  .refine((text) => {
+    const parsed = URL.parse(text);
+    return parsed?.protocol === "https:" && parsed.username === "" && parsed.password === "";
+  }, "must be an https URL without credentials");
+
+/** Two builders of objects: one drops unknown fields, the other refuses them. */
+type MakeObject = <T extends z.ZodRawShape>(shape: T) => z.ZodObject<T>;
+
+function schemasWith(object: MakeObject) {
+  const media = object({
+    /** The file's id at the platform of this channel. */
+    id: mediaId.optional(),
+    /** Where the platform, or the customer's browser, fetches the file. The hub does not fetch it. */
+    url: url.optional(),
+    mime_type: z.string().max(127).optional(),
+    file_name: short(240).optional(),
+  }).refine(({ id, url }) => (id === undefined) !== (url === undefined), "must have either id or url");
+
+  const captioned = { media, caption: short(REPLY_LIMITS.caption).optional(), format };
+  const id = z.string().min(1).max(REPLY_LIMITS.id);
+  const title = short(REPLY_LIMITS.title);
+  const button = z.union(
+    [object({ id, title }), object({ url, title })],
+    "must be {id, title}, or {url, title} for a link",
+  );
+  const row = object({ id, title, description: short(REPLY_LIMITS.description).optional() });
+  const around = {
+    header: short(REPLY_LIMITS.header).optional(),
+    footer: short(REPLY_LIMITS.footer).optional(),
+  };
+  /** Set by the hub: the customer got the choices as numbered text, so a number is an answer. */
+  const numbered = z.boolean().optional();
+  /** A platform's own call for a channel, by the channel's name. It is sent there instead of the neutral content. */
+  const raw = z
+    .record(z.string(), z.record(z.string(), z.unknown()))
+    .refine((value) => JSON.stringify(value).length <= REPLY_LIMITS.rawBytes, "is too large")
+    .optional();
+  /** The hub's id of an earlier message of the same session and channel. */
+  const message_id = z.uuid();
+  const price = {
+    price: z.number().nonnegative().optional(),
+    currency: z
+      .string()
+      .regex(/^[A-Z]{3}$/)
+      .optional(),
+  };
+
+  return z.discriminatedUnion("kind", [
+    object({ kind: z.literal("text"), text: words, format, raw }),
+    object({ kind: z.literal("image"), ...captioned, raw }),
+    object({ kind: z.literal("video"), ...captioned, raw }),
+    object({ kind: z.literal("audio"), ...captioned, raw }),
+    object({ kind: z.literal("voice"), media, raw }),
+    object({ kind: z.literal("document"), ...captioned, raw }),
+    object({ kind: z.literal("sticker"), media, raw }),
+    object({
+      kind: z.literal("location"),
+      latitude: z.number().min(-90).max(90),
+      longitude: z.number().min(-180).max(180),
+      name: short(256).optional(),
+      address: short(256).optional(),
+      raw,
+    }),
+    object({
+      kind: z.literal("contact"),
+      contacts: z
+        .array(object({ name: short(128), phones: z.array(short(32)).min(1).max(5) }))
+        .min(1)
+        .max(REPLY_LIMITS.contacts),
+      raw,
+    }),
+    object({
+      kind: z.literal("buttons"),
+      text: words,
+      format,
+      ...around,
+      buttons: z
+        .array(button)
+        .min(1)
+        .max(REPLY_LIMITS.choices)
+        .refine(hasOwnIds, "each button must have an id of its own"),
+      numbered,
+      raw,
+    }),
+    object({
+      kind: z.literal("list"),
+      text: words,
+      format,
+      ...around,
+      /** What opens the list, where the platform hides it behind a button. */
+      button: short(REPLY_LIMITS.title).optional(),
+      sections: z
+        .array(object({ title: short(REPLY_LIMITS.title).optional(), rows: z.array(row).min(1) }))
+        .min(1)
+        .refine(
+          (sections) => hasOwnIds(sections.flatMap(({ rows }) => rows)),
+          "each row must have an id of its own",
+        )
+        .refine(
+          (sections) => sections.flatMap(({ rows }) => rows).length <= REPLY_LIMITS.choices,
+          `must have at most ${REPLY_LIMITS.choices} rows in all`,
+        ),
+      numbered,
+      raw,
+    }),
+    object({
+      kind: z.literal("carousel"),
+      text: words.optional(),
+      format,
+      cards: z
+        .array(
+          object({
+            title: title,
+            text: short(1_000).optional(),
+            image: media.optional(),
+            buttons: z.array(button).max(3).optional(),
+          }),
+        )
+        .min(1)
+        .max(REPLY_LIMITS.cards)
+        .refine(
+          (cards) => hasOwnIds(cards.flatMap(({ buttons = [] }) => buttons)),
+          "each button must have an id of its own",
+        ),
+      numbered,
+      raw,
+    }),
+    object({
+      kind: z.literal("product"),
+      text: words,
+      catalog_id: short(128).optional(),
+      product_ids: z.array(short(128)).min(1).max(REPLY_LIMITS.products),
+      /** Where the product is shown, for channels without a catalogue. */
+      url: url.optional(),
+      raw,
+    }),
+    object({
+      kind: z.literal("order"),
+      text: words.optional(),
+      items: z
+        .array(object({ name: short(128), quantity: z.number().positive(), ...price }))
+        .min(1)
+        .max(50),
+      total: z.number().nonnegative().optional(),
+      currency: price.currency,
+      raw,
+    }),
+    object({
+      kind: z.literal("template"),
+      name: z.string().regex(/^[a-z0-9_]{1,512}$/),
+      language: z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?$/),
+      category: z.enum(["utility", "marketing", "authentication"]).optional(),
+      header: short(REPLY_LIMITS.header).optional(),
+      body: z.array(short(1_024)).max(30).optional(),
+      /** Sent on channels without templates. */
+      fallback: words.optional(),
+      raw,
+    }),
+    object({
+      kind: z.literal("reaction"),
+      /** `null` takes the reaction back. */
+      emoji: z.string().min(1).max(16).nullable(),
+      /** Absent: the customer's message that is answered. */
+      message_id: message_id.optional(),
+    }),
+    object({ kind: z.literal("edit"), message_id, text: words, format }),
+    object({ kind: z.literal("delete"), message_id }),
+    object({ kind: z.literal("typing") }),
+  ]);
+}
+
+function hasOwnIds(choices: readonly object[]): boolean {
+  const ids = choices.flatMap((choice) => ("id" in choice ? [choice.id] : []));
+  return new Set(ids).size === ids.length;
+}
+
+/** What a bot, an operator or a back office wants said, in the hub's own form. Drops unknown fields. */
+export const replySchema = schemasWith(z.object as MakeObject);
+/** As `replySchema`, and refuses unknown fields. */
+export const strictReplySchema = schemasWith(z.strictObject as MakeObject);
+
+export type Reply = z.infer<typeof replySchema>;
+export type ReplyKind = Reply["kind"];
+export type ReplyOf<K extends ReplyKind> = Extract<Reply, { kind: K }>;
+export type ReplyMedia = ReplyOf<"image">["media"];
+export type Button = ReplyOf<"buttons">["buttons"][number];
+
+/** Every kind, in the order of the documentation. */
+export const REPLY_KINDS: readonly ReplyKind[] = replySchema.options.map(({ shape }) => shape.kind.value);
