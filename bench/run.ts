@@ -15,6 +15,7 @@ import { live } from "./live.ts";
 import { reply } from "./reply.ts";
 import { search } from "./search.ts";
 import { size } from "./size.ts";
+import { stats } from "./stats.ts";
 import { sweep } from "./sweep.ts";
 import { timing } from "./timing.ts";
 import { turns } from "./turns.ts";
@@ -28,6 +29,7 @@ const benches: readonly Bench[] = [
   turns,
   live,
   search,
+  stats,
   sweep,
   timing,
   size,

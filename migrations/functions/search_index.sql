@@ -3,7 +3,8 @@
 -- The indexer finds new messages by their ids, which begin with the time. Transactions do not commit in the order of their
 -- ids, so it reads the newest messages again and again, until none can appear among them any more: those before
 -- search_progress.settled. A message whose id does not tell when it was stored, and one that changes, has a row in
--- unindexed_messages.
+-- unindexed_messages. The sessions of all these messages are added to the statistics' queue, also those of messages without words,
+-- which may be added several times.
 --
 -- Why no message is missed. Take a message without a row in unindexed_messages that a read does not see. The read took place in a
 -- transaction whose snapshot says that all transactions before read_before have ended, so the message's transaction got its id
@@ -126,14 +127,16 @@ declare
   v_limit constant integer := (p ->> 'limit')::int;
   v_rows tid[];
   v_ids uuid[];
+  v_queued_at timestamptz;
   v_more boolean;
   v_new record;
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('message_search', 0)) then
     return '{"indexed": 0, "more": false}';
   end if;
-  select coalesce(array_agg(u.ctid), '{}'), coalesce(array_agg(distinct u.message_id), '{}') into v_rows, v_ids
-    from (select ctid, message_id from public.unindexed_messages limit v_limit) u;
+  select coalesce(array_agg(u.ctid), '{}'), coalesce(array_agg(distinct u.message_id), '{}'), coalesce(min(u.queued_at), now())
+    into v_rows, v_ids, v_queued_at
+    from (select ctid, message_id, queued_at from public.unindexed_messages limit v_limit) u;
   if v_rows <> '{}' then
     v_ids := hub.free_to_index(v_ids);
     delete from public.unindexed_messages where ctid = any (v_rows) and message_id = any (v_ids);
@@ -141,12 +144,21 @@ begin
   v_more := cardinality(v_rows) = v_limit and v_ids <> '{}';
   if cardinality(v_rows) < v_limit then
     v_new := hub.read_new_messages(v_limit - cardinality(v_rows));
-    v_ids := array(select unnest(v_ids) union select unnest(v_new.ids));
+    v_new.ids := array(select i from unnest(v_new.ids) as i where i <> all (v_ids) order by i);
+    v_ids := v_ids || v_new.ids;
     v_more := v_new.more;
+    if v_new.ids <> '{}' then
+      v_queued_at := least(v_queued_at, hub.uuid_time(v_new.ids[1]));
+    end if;
+    insert into public.stats_queue (session_id, since, queued_at)
+      select session_id, min(created_at), now() from public.messages m
+      where message_id >= v_new.first_id and message_id < v_new.end_id and not hub.is_searchable(m) group by session_id;
   end if;
   if v_ids = '{}' then
     return jsonb_build_object('indexed', 0, 'more', v_more);
   end if;
+  insert into public.stats_queue (session_id, since, queued_at)
+    select session_id, min(created_at), v_queued_at from public.messages where message_id = any (v_ids) group by session_id;
   delete from public.message_search x
     where x.message_id = any (v_ids) and not exists (
       select from public.messages m where m.message_id = x.message_id and hub.is_searchable(m));
@@ -168,10 +180,11 @@ begin
 end
 $$;
 
--- The new messages that are to be indexed, at most p_limit, and whether more may be left. The index is looked up for each message:
+-- The new messages that are to be indexed, at most p_limit, whether more may be left, and which messages were read: those from
+-- first_id on and below end_id; null if none. The index is looked up for each message:
 -- a join would read all of it, if it was planned while the index was small. Moves search_progress on. Of
 -- messages that are settled it reads at most ten thousand: without the row of search_progress it begins with the first message.
-create or replace function hub.read_new_messages(p_limit integer, out ids uuid[], out more boolean)
+create or replace function hub.read_new_messages(p_limit integer, out ids uuid[], out more boolean, out first_id uuid, out end_id uuid)
 language plpgsql volatile as $$
 declare
   v_snapshot constant pg_snapshot := pg_current_snapshot();
@@ -206,6 +219,8 @@ begin
     order by m.message_id
     limit p_limit);
   more := v_stop is not null or cardinality(ids) = p_limit;
+  first_id := s.settled;
+  end_id := case when cardinality(ids) = p_limit then ids[p_limit] else coalesce(v_stop, v_past) end;
   -- A snapshot is younger than the start of its transaction. A transaction id from the future is of another server, from which
   -- the database was copied.
   if v_settled is not null or s.read_before > pg_snapshot_xmax(v_snapshot) then

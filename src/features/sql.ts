@@ -1,17 +1,23 @@
 import type { Row } from "../stores/rows.ts";
 import type { SqlCall } from "../stores/sql.ts";
 import { sqlCustomers } from "./customers/sql.ts";
+import { sqlExports } from "./exports/sql.ts";
 import type { Features } from "./features.ts";
 import { sqlOrders } from "./orders/sql.ts";
 import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
+import { sqlSegments } from "./segments/sql.ts";
+import { sqlStatistics } from "./statistics/sql.ts";
 
 /** The feature ports over functions of the database. `people` has the arguments of calls that may merge customers. */
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
   return {
     customers: sqlCustomers(ask, people),
+    exports: sqlExports(ask),
     orders: sqlOrders(ask, people),
     reservations: sqlReservations(ask, people),
     search: sqlSearch(ask, people),
+    segments: sqlSegments(ask),
+    statistics: sqlStatistics(ask),
   };
 }

@@ -77,6 +77,10 @@ export type SqlFunction =
   | "hub_search"
   | "hub_index_messages"
   | "hub_search_lag"
+  | "hub_export_table"
+  | "hub_segment"
+  | "hub_stats"
+  | "hub_count_statistics"
   | "hub_expire"
   | "hub_purge";
 

@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { HubError } from "../../src/core/errors.ts";
 import { sha256Hex } from "../../src/core/signature.ts";
-import { streamed } from "../../src/features/privacy/document.ts";
 import type { ExportedMessage, ExportPage } from "../../src/features/privacy/privacy.ts";
+import { streamed } from "../../src/http/streamed.ts";
 import { begin, post, testHub } from "../support/http.ts";
 import {
   call,

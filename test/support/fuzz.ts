@@ -11,7 +11,7 @@ export interface Shot {
   readonly who: number;
   readonly pick: number;
   readonly named: Readonly<Record<string, unknown>>;
-  /** Which optional fields it leaves out, as bits. */
+  /** Which optional fields it has, as bits: 53 at most. */
   readonly drop: number;
   readonly changes: readonly Change[];
   readonly cut: number | undefined;
@@ -112,6 +112,14 @@ const named = fc.record({
   to: meaning("2026-12-31"),
   token: meaning("hcf_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
   q: meaning("Hello", "CANARY", "CAN", '"Hello', "-x or Hel"),
+  table: meaning("messages", "customers", "threads", "audit", "session_tokens"),
+  format: meaning("ndjson", "csv", "xml"),
+  by: meaning("hour", "day", "channel", "language"),
+  tz: meaning("Asia/Kathmandu", "UTC", "+05:30"),
+  plan: meaning("basic", "premium", "gold"),
+  tag: meaning("vip", "'"),
+  last_seen_before: meaning("2026-12-01", "2026-12-01T00:00:00Z", "soon"),
+  orders_min: meaning("1", "0", "2"),
 });
 
 /** The fields that every request has. It has each other field in about half of all cases. */
@@ -131,7 +139,9 @@ const ALWAYS = [
   "amount",
   "currency",
   "items",
+  "table",
 ];
+const isAlways = (name: string) => ALWAYS.includes(name);
 
 /** `count` random requests, each to one of `operations` operations. The same seed gives the same requests. */
 export function shots(operations: number, count: number, seed: number): Shot[] {
@@ -208,9 +218,11 @@ export async function aim(
   targets: Targets,
   credentials: Record<string, string>,
 ): Promise<[string, RequestInit]> {
+  const optional = Object.keys(shot.named).filter((name) => !isAlways(name));
+  const isDrawn = (name: string) => Math.floor(shot.drop / 2 ** optional.indexOf(name)) % 2 === 1;
   const aimed = Object.fromEntries(
     Object.entries(shot.named)
-      .filter(([name], i) => ALWAYS.includes(name) || Math.floor(shot.drop / 2 ** i) % 2 === 1)
+      .filter(([name]) => isAlways(name) || isDrawn(name))
       .map(([name, value]) => [name, aimAt(value, targets)]),
   );
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name) => encode(aimed[name] ?? "web"));

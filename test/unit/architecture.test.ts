@@ -24,7 +24,7 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
   bots: { rooms: ["core", "features"], packages: ["zod"] },
   features: {
     rooms: ["core", "http", "stores"],
-    packages: ["zod", "hono", "@hono/zod-openapi", "ical-generator"],
+    packages: ["zod", "hono", "@hono/zod-openapi", "csv-stringify/sync", "ical-generator"],
   },
   http: { rooms: ["core", "features"], packages: ["zod", "hono", "@hono/zod-openapi", "qr"] },
   outage: { rooms: ["core"], packages: [] },

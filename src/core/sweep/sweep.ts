@@ -1,4 +1,5 @@
 import { indexMessages } from "../../features/search/index-messages.ts";
+import { countStatistics } from "../../features/statistics/count-statistics.ts";
 import { answer } from "../answer/answer.ts";
 import { deliver } from "../deliver/deliver.ts";
 import { failureOf, toHubError } from "../errors.ts";
@@ -7,6 +8,7 @@ import { publish } from "../receive/publish.ts";
 
 const REPLAY_MS = 10_000;
 const INDEXING = { batch: 1_000, ms: 15_000 };
+const COUNTING = { batch: 1_000, ms: 10_000 };
 
 export interface SweepBudget {
   /** The most turns, and the most deliveries, claimed at a time. */
@@ -36,11 +38,13 @@ export interface Swept {
   readonly purged: number;
   /** Messages that were indexed for the search. */
   readonly indexed: number;
+  /** Changed sessions and customers that were counted for the statistics. */
+  readonly counted: number;
 }
 
 /**
  * Finishes work that was dropped: entries of the journal, unanswered turns, due deliveries. Once the journal is empty
- * it also marks expired sessions and purges old ones. At the end it updates the search's index. One run starts a bounded
+ * it also marks expired sessions and purges old ones. At the end it updates the search's index and the statistics. One run starts a bounded
  * number of turns and deliveries, and finishes each.
  */
 export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
@@ -62,7 +66,9 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
   const purged = empty ? await purge(hub, budget) : 0;
   const indexed = await indexMessages(hub, INDEXING);
-  const swept = { replayed, turns, deliveries, expired, purged, indexed };
+  // After the index: both read one list of changed messages.
+  const counted = await countStatistics(hub, COUNTING);
+  const swept = { replayed, turns, deliveries, expired, purged, indexed, counted };
   hub.log("info", "sweep", swept);
   return swept;
 }

@@ -3,8 +3,9 @@ import { adminOf } from "../../http/auth.ts";
 import { json, security } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
+import { streamed } from "../../http/streamed.ts";
 import type { Page } from "../customers/customers.ts";
-import { exportDocument, exportSchema, streamed } from "./document.ts";
+import { exportDocument, exportSchema } from "./document.ts";
 import { erase } from "./erase.ts";
 import type { CustomerRef } from "./privacy.ts";
 

@@ -390,6 +390,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
         ),
       ),
     "index messages": async () => store.features?.search.index(1 + any(40)),
+    "count statistics": async () => store.features?.statistics.count(1 + any(40)),
     search: async () =>
       store.features?.search.messages({ q: "text of m", of: { token_hash: token() } }, undefined, 20, now()),
     export: () =>
