@@ -116,7 +116,8 @@ const named = fc.record({
   token: meaning("hcf_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
   q: meaning("Hello", "CANARY", "CAN", '"Hello', "-x or Hel"),
   table: meaning("messages", "customers", "threads", "audit", "session_tokens"),
-  format: meaning("ndjson", "csv", "xml"),
+  url: meaning("https://shop.example/hours", null, "javascript:x"),
+  format: meaning("ndjson", "csv", "markdown", "text", "xml"),
   by: meaning("hour", "day", "channel", "language"),
   tz: meaning("Asia/Kathmandu", "UTC", "+05:30"),
   plan: meaning("basic", "premium", "gold"),
@@ -145,6 +146,7 @@ const ALWAYS = [
   "url",
   "types",
   "table",
+  "title",
 ];
 const isAlways = (name: string) => ALWAYS.includes(name);
 
