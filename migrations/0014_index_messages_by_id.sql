@@ -1,7 +1,7 @@
 -- The search's indexer finds new messages by their ids, which begin with the time. Before, each message added a row to
 -- unindexed_messages. Now only messages do whose id does not tell when they were stored, and those that change.
 
--- How far the indexer has come; one row. functions/search_index.sql says how it moves.
+-- How far the indexer has come; one row, which its first run adds. functions/search_index.sql says how it moves.
 create table public.search_progress (
   single boolean primary key default true check (single),
   settled uuid not null,
@@ -15,9 +15,5 @@ comment on column public.search_progress.read_at is 'An instant. settled may mov
 comment on column public.search_progress.read_before is 'The first transaction id that had not been given out at read_at.';
 
 alter table public.search_progress enable row level security;
-
--- From the beginning: messages that are stored while this migration is applied are found too.
-insert into public.search_progress (settled, read_at, read_before)
-  values ('00000000-0000-0000-0000-000000000000', now(), pg_snapshot_xmax(pg_current_snapshot()));
 
 comment on table public.unindexed_messages is 'Changed messages, and new ones whose id does not tell when they were stored, that are still to be indexed in message_search.';

@@ -26,8 +26,8 @@ export interface Metrics {
   readonly counters: Readonly<Record<string, number>>;
   /** When the last sweep ended well; absent before the first one. */
   readonly swept_at?: Date;
-  /** What the language model has used. Absent on the memory store. */
-  readonly model?: {
+  /** What the language model has used. Zeros on the memory store, where it does not run. */
+  readonly model: {
     readonly turns: number;
     readonly input_tokens: number;
     readonly output_tokens: number;

@@ -92,7 +92,7 @@ export function addMetrics(app: App, options: AppOptions): void {
       ...(waits ? [gauge("hub_journal_up", "Whether the journal answers.", journal ? 1 : 0)] : []),
       ...(journal ? journalFamilies(journal, now) : []),
       ...(metrics ? storeFamilies(metrics, options.channels, now) : []),
-      ...(metrics?.model ? modelFamilies(metrics.model) : []),
+      ...(metrics ? modelFamilies(metrics.model) : []),
       ...(metrics && events ? eventFamilies(metrics, events, now) : []),
       ...(metrics ? [lookups(metrics, await namesOf(options.keys))] : []),
     ];
@@ -145,12 +145,7 @@ function storeFamilies(metrics: Metrics, channels: readonly string[], now: Date)
   ];
 }
 
-function modelFamilies({
-  turns,
-  input_tokens,
-  output_tokens,
-  cost,
-}: NonNullable<Metrics["model"]>): Family[] {
+function modelFamilies({ turns, input_tokens, output_tokens, cost }: Metrics["model"]): Family[] {
   const total = (name: string, help: string, samples: Sample[]): Family => ({
     name,
     type: "counter",

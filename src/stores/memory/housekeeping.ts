@@ -30,6 +30,7 @@ export function memoryHousekeeping(tables: Tables): Housekeeping {
         if (later(ends_at, FORGET_MS) <= now) tables.rateLimits.delete(key);
       forgetEndedTokens(tables, now);
       expireThreads(tables, now, limit);
+      if (!tables.sweptAt || tables.sweptAt < now) tables.sweptAt = now;
       return overdue.length;
     },
 
