@@ -176,9 +176,9 @@ begin
   update public.turns
     set state = t.state, leader = null,
         due_at = case when t.state = 'pending' then hub.at_once(c.now) else due_at end,
-        code = case when t.state = 'dead' then t.code end,
-        reason = case when t.state = 'dead' then t.reason end,
-        failed_at = case when t.state = 'dead' then c.now end
+        code = case when t.state = 'dead' then t.code else code end,
+        reason = case when t.state = 'dead' then t.reason else reason end,
+        failed_at = case when t.state = 'dead' then c.now else failed_at end
     where session_id = t.session_id and state = 'running' and leader = t.turn_id;
   perform hub.count(array['turns|' || t.channel || '|' || case when t.state = 'dead' then 'dead' else 'failed' end]);
   return jsonb_build_object(
