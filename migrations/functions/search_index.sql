@@ -278,10 +278,28 @@ language sql stable as $$
   group by w.message_id
 $$;
 
--- The instant up to which all committed messages are indexed: now if none waits.
+-- The instant up to which all committed messages are indexed: now if none waits. It is the least of hub.messages_to_index; of the
+-- messages that are only there by their id it looks for the first, because ids begin with the time.
 create or replace function hub.indexed_until() returns timestamptz
 language sql stable as $$
-  select coalesce(min(since), clock_timestamp()) from hub.messages_to_index()
+  select coalesce(
+    least(
+      (select min(queued_at) from public.unindexed_messages),
+      (
+        select hub.uuid_time(m.message_id)
+        from (
+          select * from public.messages
+          where message_id >= coalesce((select settled from public.search_progress), '00000000-0000-0000-0000-000000000000')
+            and message_id < hub.uuid_from(clock_timestamp() + 2 * hub.punctual_within())
+          order by message_id
+          limit 50000
+        ) m
+        where hub.is_searchable(m)
+          and (select x.message_id from public.message_search x where x.message_id = m.message_id) is null
+          and m.message_id not in (select message_id from public.unindexed_messages)
+        order by m.message_id
+        limit 1)),
+    clock_timestamp())
 $$;
 
 -- How far the index is behind. p: {}. Returns {waiting, lag_ms}: the number of messages that wait to be indexed, and how long the
