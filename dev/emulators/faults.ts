@@ -1,7 +1,7 @@
 import type { Fields } from "./fields.ts";
 import { hangUp, type OnNodeContext, pause } from "./server.ts";
 
-const KINDS = ["status", "timeout", "cut", "accept-then-cut", "slow"] as const;
+const KINDS = ["status", "timeout", "cut", "accept-then-cut", "slow", "break"] as const;
 
 /**
  * A fault for the next `times` calls that match; -1: for all calls until it is deleted.
@@ -10,6 +10,7 @@ const KINDS = ["status", "timeout", "cut", "accept-then-cut", "slow"] as const;
  * - `cut`: closes the connection and does nothing
  * - `accept-then-cut`: does the work, and closes the connection without an answer
  * - `slow`: waits `ms`, then does the work
+ * - `break`: of a file sends `bytes` bytes, and closes the connection
  */
 export interface Fault {
   readonly kind: (typeof KINDS)[number];
@@ -20,6 +21,9 @@ export interface Fault {
   readonly code?: number;
   readonly body?: Fields;
   readonly ms?: number;
+  readonly bytes?: number;
+  /** The type that a download then has. */
+  readonly type?: string;
   times: number;
 }
 
@@ -77,5 +81,7 @@ export async function applyFault(
       return hangUp(c);
     case "cut":
       return hangUp(c);
+    case "break":
+      return proceed(false);
   }
 }
