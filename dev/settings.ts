@@ -22,6 +22,7 @@ const PORTS = {
   UPSTASH_PORT: 8079,
   TELEGRAM_EMULATOR_PORT: 8081,
   WHATSAPP_EMULATOR_PORT: 8082,
+  SIMULATOR_PORT: 8083,
 } as const;
 
 export type PortName = keyof typeof PORTS;

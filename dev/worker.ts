@@ -9,6 +9,8 @@ export interface WorkerOptions {
   /** The directory for its configuration and state. */
   readonly dir: string;
   readonly vars: Readonly<Record<string, string>>;
+  /** Its first file. Default `src/worker.ts`. */
+  readonly main?: string;
   /** The database address of the `HYPERDRIVE` binding. */
   readonly databaseUrl: string;
   readonly log?: Log;
@@ -40,9 +42,10 @@ export async function startWorker({
   dir,
   vars,
   databaseUrl,
+  main = "src/worker.ts",
   log = () => {},
 }: WorkerOptions): Promise<LocalWorker> {
-  const config = await writeConfig(dir, vars, databaseUrl);
+  const config = await writeConfig(dir, main, vars, databaseUrl);
   const tail: string[] = [];
   let isReady = false;
   const onLine = (line: string) => {
@@ -83,6 +86,7 @@ function plainly(line: string): string {
 
 async function writeConfig(
   dir: string,
+  main: string,
   vars: Readonly<Record<string, string>>,
   databaseUrl: string,
 ): Promise<string> {
@@ -90,7 +94,7 @@ async function writeConfig(
   const file = resolve(dir, "wrangler.json");
   const config = {
     name: "session-hub",
-    main: relative(resolve(dir), join(root, "src/worker.ts")),
+    main: relative(resolve(dir), join(root, main)),
     ...(await projectSettings(dir)),
     vars,
     hyperdrive: [{ binding: "HYPERDRIVE", id: "local", localConnectionString: databaseUrl }],

@@ -161,8 +161,9 @@ function withCommand(fields: Fields): Fields {
 
 /** Adds the chat of a raw update, so that the bot may answer there. */
 function learn(telegram: Telegram, fields: Fields): void {
-  for (const value of Object.values(fields)) {
-    if (typeof value !== "object" || value === null) continue;
+  for (const [kind, value] of Object.entries(fields)) {
+    // A reaction names a message that somebody else may have written.
+    if (kind === "message_reaction" || typeof value !== "object" || value === null) continue;
     const part = value as Fields;
     const query = fields.callback_query === part;
     const message = (query ? part.message : part) as Fields | undefined;
