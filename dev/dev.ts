@@ -44,6 +44,7 @@ try {
       if (!line || line.startsWith("[wrangler:info]") || EXPECTED.some((one) => one.test(line))) return;
       if (stack || isTrouble(line)) say(styleText("dim", `worker | ${line}`));
     },
+    pagesLog: (line) => say(styleText("red", line)),
   });
   simulator = await startSimulator(stack);
   table(stack, simulator);

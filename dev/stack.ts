@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { migrate } from "../migrations/migrate.ts";
+import { watchPages } from "../web/build.ts";
 import type { Emulator } from "./emulators/server.ts";
 import { startTelegramEmulator } from "./emulators/telegram.ts";
 import type { Seen } from "./emulators/watch.ts";
@@ -24,6 +25,8 @@ export interface Stack {
   readonly worker: LocalWorker;
   /** The Worker's connections to the database (direct and REST) and to the cache, which can be made to fail. */
   readonly networks: Readonly<Record<"postgres" | "supabase" | "upstash", Network>>;
+  /** The folder of the built pages. */
+  readonly pagesDir: string;
   /** Kills the Worker (`kill -9`) and starts it again, with further variables if they are given. */
   restartWorker(more?: Readonly<Record<string, string>>): Promise<void>;
   /** Resolves when the Worker has ended by itself. */
@@ -40,11 +43,14 @@ export interface StackHooks {
   /** Called when each part begins and ends its start. */
   readonly progress?: (part: string, state: "starting" | "ready", tookMs?: number) => void;
   readonly workerLog?: (line: string) => void;
+  /** Called with what is wrong with the pages' sources. */
+  readonly pagesLog?: (line: string) => void;
 }
 
 const STOP_ORDER = [
   "Worker",
   "Networks",
+  "Pages",
   "WhatsApp emulator",
   "Telegram emulator",
   "Supabase REST",
@@ -56,7 +62,7 @@ type Part = (typeof STOP_ORDER)[number];
 /** Starts every part of the local stack. If one fails, it stops the others and throws the error. */
 export async function startStack(
   settings: LocalSettings,
-  { progress = () => {}, workerLog }: StackHooks = {},
+  { progress = () => {}, workerLog, pagesLog = () => {} }: StackHooks = {},
 ): Promise<Stack> {
   const { ports, dir, vars, limits } = settings;
   for (const [variable, port] of Object.entries(ports)) await assertPortFree(port, variable);
@@ -95,13 +101,16 @@ export async function startStack(
   };
   const fallen = Promise.withResolvers<void>();
   let running: LocalWorker | undefined;
-  const runWorker = async (more: Readonly<Record<string, string>> = {}) => {
+  let pagesDir = "";
+  const runWorker = async (pages: string, more: Readonly<Record<string, string>> = {}) => {
+    pagesDir = pages;
     const worker = await startWorker({
       port: ports.PORT,
       dir,
       main: "dev/simulator/worker.ts",
       vars: { ...throughNetworks(settings, networks), ...more },
       databaseUrl: via(databaseUrl(ports.POSTGRES_PORT), networks.postgres.port),
+      pages,
       ...(workerLog && { log: workerLog }),
     });
     running = worker;
@@ -134,14 +143,16 @@ export async function startStack(
         }),
       ),
       databaseReady(),
-      part("Worker", async () => {
-        const worker = await runWorker();
-        const wrong = await misconfigured(hub, vars.ADMIN_API_KEY);
-        if (wrong === undefined) return worker;
-        running = undefined;
-        await worker.stop();
-        throw new Error(`the hub refuses its settings: ${wrong}`);
-      }),
+      part("Pages", () => watchPages(pagesLog)).then((pages) =>
+        part("Worker", async () => {
+          const worker = await runWorker(pages.dir);
+          const wrong = await misconfigured(hub, vars.ADMIN_API_KEY);
+          if (wrong === undefined) return worker;
+          running = undefined;
+          await worker.stop();
+          throw new Error(`the hub refuses its settings: ${wrong}`);
+        }),
+      ),
     ]);
     // Start the emulators last: they deliver the undelivered webhooks of an earlier run at once.
     const telegram = await part("Telegram emulator", () =>
@@ -175,11 +186,14 @@ export async function startStack(
       get worker() {
         return running!;
       },
+      get pagesDir() {
+        return pagesDir;
+      },
       restartWorker: async (more) => {
         const before = running;
         running = undefined;
         await before?.kill();
-        await runWorker(more);
+        await runWorker(pagesDir, more);
       },
       fallen: fallen.promise,
       watch: (watcher) => void watchers.push(watcher),

@@ -13,6 +13,8 @@ export interface WorkerOptions {
   readonly main?: string;
   /** The database address of the `HYPERDRIVE` binding. */
   readonly databaseUrl: string;
+  /** The folder of the built pages; without it the Worker serves none. */
+  readonly pages?: string;
   readonly log?: Log;
 }
 
@@ -42,10 +44,11 @@ export async function startWorker({
   dir,
   vars,
   databaseUrl,
+  pages,
   main = "src/worker.ts",
   log = () => {},
 }: WorkerOptions): Promise<LocalWorker> {
-  const config = await writeConfig(dir, main, vars, databaseUrl);
+  const config = await writeConfig(dir, main, vars, databaseUrl, pages);
   const tail: string[] = [];
   let isReady = false;
   const onLine = (line: string) => {
@@ -89,6 +92,7 @@ async function writeConfig(
   main: string,
   vars: Readonly<Record<string, string>>,
   databaseUrl: string,
+  pages: string | undefined,
 ): Promise<string> {
   await mkdir(dir, { recursive: true });
   const file = resolve(dir, "wrangler.json");
@@ -97,6 +101,7 @@ async function writeConfig(
     main: relative(resolve(dir), join(root, main)),
     ...(await projectSettings(dir)),
     vars,
+    ...(pages && { assets: { directory: pages } }),
     hyperdrive: [{ binding: "HYPERDRIVE", id: "local", localConnectionString: databaseUrl }],
   };
   await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);

@@ -55,8 +55,9 @@ const recordSchema = scenarioSchema.pick({ name: true, title: true }).extend({ p
  * - `POST /simulator/api/record`, `POST /simulator/api/record/end`, `POST /simulator/api/play`, `POST /simulator/api/stop`
  * - `GET /simulator/api/scenarios/<name>` -> a scenario
  */
-export async function startSimulator(stack: Stack, folder: string = SCENARIOS): Promise<Simulator> {
+export async function startSimulator(stack: Stack): Promise<Simulator> {
   const { settings, networks } = stack;
+  const folder = settings.scenarios ?? SCENARIOS;
   const hub = `http://127.0.0.1:${settings.ports.PORT}`;
   const feed = createFeed();
   const people = createPeople();

@@ -11,7 +11,10 @@ import { type BotFault, CLOCK_PATH } from "./worker-control.ts";
 export default {
   async fetch(request, env, context) {
     aheadMs ??= Number(env.SIMULATOR_AHEAD_MS ?? 0);
-    if (new URL(request.url).pathname !== CLOCK_PATH) return worker.fetch(request, env, context);
+    const { pathname, search } = new URL(request.url);
+    if (pathname.startsWith("/simulator/api/"))
+      return fetch(new Request(`${env.SIMULATOR_URL}${pathname}${search}`, request));
+    if (pathname !== CLOCK_PATH) return worker.fetch(request, env, context);
     aheadMs = Number(await request.text());
     return new Response(null, { status: 204 });
   },
