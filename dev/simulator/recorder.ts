@@ -54,7 +54,7 @@ export function record(
           channels: channels as string[],
         })),
       };
-      return scenarioSchema.parse({ name, title, steps, ends });
+      return scenarioSchema.parse({ name, title, customer: person.name, steps, ends });
     },
   };
 

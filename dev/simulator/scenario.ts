@@ -12,6 +12,8 @@ export const shownSchema = z.strictObject({
 export const scenarioSchema = z.strictObject({
   name: z.string().regex(/^[a-z0-9][a-z0-9-]{0,63}$/, "must be small letters, digits and -"),
   title: z.string().min(1).max(200),
+  /** The name of the customer who plays it. */
+  customer: z.string().min(1).max(60).default("Ana"),
   steps: z
     .array(
       z.strictObject({

@@ -18,8 +18,8 @@ import { type Recorder, record } from "./recorder.ts";
 import { Refused } from "./refused.ts";
 import { type Scenario, scenarioSchema } from "./scenario.ts";
 import { createScreens } from "./screens/screens.ts";
-import * as telegramScreen from "./screens/telegram.ts";
-import * as whatsappScreen from "./screens/whatsapp.ts";
+import { showSent as showTelegram, showUpdate } from "./screens/telegram.ts";
+import { showWebhook as showWebhooks, showSent as showWhatsApp } from "./screens/whatsapp.ts";
 import { createWireLog } from "./wire.ts";
 
 /** The simulator beside a running stack. */
@@ -94,8 +94,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   stack.watch((device, seen) => {
     if (seen.what === "webhook") showWebhook(device, seen.attempt, seen.body);
     if (seen.what === "answer") showAnswer(device, seen.attempt, seen.status);
-    if (seen.what === "sent")
-      (device === "telegram" ? telegramScreen : whatsappScreen).showSent(screens, seen.entry);
+    if (seen.what === "sent") (device === "telegram" ? showTelegram : showWhatsApp)(screens, seen.entry);
     else wire.saw(device, seen);
     if (seen.what === "call" && faults.armed.length > 0) void faults.refresh();
   });
@@ -106,8 +105,8 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     if (!body) return;
     const shown =
       device === "telegram"
-        ? [telegramScreen.showUpdate(screens, body)].filter((one) => one !== undefined)
-        : whatsappScreen.showWebhook(screens, body);
+        ? [showUpdate(screens, body)].filter((one) => one !== undefined)
+        : showWebhooks(screens, body);
     if (shown.length > 0) ticks.set(attempt, shown);
   }
 
@@ -241,7 +240,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     const { name, scenario, pause_ms } = playSchema.parse(await bodyOf(c.req.raw));
     const chosen = scenario ?? (await read(name ?? "story"));
     if (playing && !playing.ended) throw new Refused(`${playing.name} is being played`);
-    const person = people.add("Asha");
+    const person = people.add(chosen.customer);
     stopping = new AbortController();
     void play(chosen, {
       ...{ person, actor, inside, pauseMs: pause_ms, signal: stopping.signal },
