@@ -6,6 +6,7 @@ import { createSentLog, type SentLog } from "./sent.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
 import { type Customers, createCustomers } from "./whatsapp-customers.ts";
 import { type GraphError, graphError } from "./whatsapp-error.ts";
+import type { EmulatedTemplate } from "./whatsapp-templates.ts";
 
 export interface WhatsAppOptions {
   /** 0 takes a free one. */
@@ -50,6 +51,10 @@ export interface WhatsApp {
     statusDelayMs: number;
     strict: boolean;
     windowErrors: string;
+    /** How far the platform's clock is ahead of this machine's, in ms: a day later the windows of today are closed. */
+    aheadMs: number;
+    /** Whether the account may use Direct Send: `category: utility` outside the window. */
+    directSend: boolean;
     webhookUrl: string;
   };
   readonly customers: Customers;
@@ -58,7 +63,11 @@ export interface WhatsApp {
   /** The customers' messages, which can be marked read, and their senders. */
   readonly received: Table<string>;
   readonly media: Table<Fields>;
+  /** By name and language. */
+  readonly templates: Table<EmulatedTemplate>;
   readonly keep: Keep;
+  /** The platform's clock, in ms since 1970. */
+  now(): number;
   /** The error if a message to that recipient breaks a rate limit. Otherwise undefined, and the message is counted. */
   pace(recipient: string): GraphError | undefined;
 }
@@ -73,6 +82,8 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     statusDelayMs: options.statusDelayMs ?? 20,
     strict: options.strict ?? true,
     windowErrors: options.windowErrors ?? "answer",
+    aheadMs: 0,
+    directSend: false,
     webhookUrl: options.webhookUrl ?? "",
   };
   const keep = createKeep(options.dir);
@@ -102,6 +113,8 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     ),
     received: keep.table("received", KEPT_RECEIVED),
     media: keep.table("media", KEPT_MEDIA),
+    templates: keep.table("templates"),
+    now: () => Date.now() + settings.aheadMs,
     keep,
     pace(recipient) {
       if (!settings.limits) return undefined;

@@ -11,6 +11,7 @@ import { findMedia, isAuthorized, mountDownloads } from "./whatsapp-media.ts";
 import { kindOf, postMessage } from "./whatsapp-messages.ts";
 import { createWhatsApp, type WhatsApp, type WhatsAppOptions } from "./whatsapp-state.ts";
 import { type Handshake, subscribe } from "./whatsapp-subscription.ts";
+import { listTemplates, mountTemplates, templateRoutes } from "./whatsapp-templates.ts";
 
 export type { WhatsAppOptions } from "./whatsapp-state.ts";
 
@@ -39,7 +40,9 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
       [`POST /${apiVersion}/<phone number id>/messages`]: "a message to send, or {status: read}",
       [`GET /${apiVersion}/<media id>`]:
         "-> {url, mime_type, sha256, file_size, id}; the url wants the bearer too",
+      [`GET /${apiVersion}/<business account id>/message_templates`]: "-> {data, paging}",
       ...customerRoutes,
+      ...templateRoutes,
       "POST /_subscribe": "{url?, verify_token?} does the handshake -> {ok, status, challenge, answer}",
       "GET /_subscribe": "-> the last handshake, or null",
     },
@@ -50,6 +53,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
   });
   mountCustomer(app, whatsapp);
   mountDownloads(app, whatsapp);
+  mountTemplates(app, whatsapp);
 
   app.post("/_subscribe", async (c) => {
     const { url, verify_token } = await readFields(c);
@@ -70,6 +74,17 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
         ? give(c, postMessage(whatsapp, payload, cut))
         : give(c, unknownObject("post", c.req.param("object")));
     return fault ? applyFault(c, fault, proceed, () => give(c, faulty(fault))) : proceed(false);
+  });
+
+  app.get("/:version/:object/message_templates", (c) => {
+    const refused = refuseCaller(whatsapp, c);
+    if (refused) return give(c, refused);
+    const fault = faults.take("templates", undefined);
+    const proceed = () =>
+      c.req.param("object") === whatsapp.accountId
+        ? c.json(listTemplates(whatsapp, new URL(c.req.url).searchParams))
+        : give(c, unknownObject("get", c.req.param("object")));
+    return fault ? applyFault(c, fault, proceed, () => give(c, faulty(fault))) : proceed();
   });
 
   app.get("/:version/:id", async (c) => {

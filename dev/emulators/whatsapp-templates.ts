@@ -1,0 +1,153 @@
+import type { Hono } from "hono";
+import { badControl, readFields } from "./control.ts";
+import type { Fields } from "./fields.ts";
+import type { OnNode } from "./server.ts";
+import { type GraphError, graphError } from "./whatsapp-error.ts";
+import type { WhatsApp } from "./whatsapp-state.ts";
+
+/** A template of the business account, as the platform keeps it. */
+export interface EmulatedTemplate {
+  readonly id: string;
+  readonly name: string;
+  readonly language: string;
+  readonly status: string;
+  readonly category: string;
+  readonly components: readonly Fields[];
+  readonly rejected_reason?: string;
+}
+
+const STATUSES = ["APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED"];
+const CATEGORIES = ["UTILITY", "MARKETING", "AUTHENTICATION"];
+const HYDRATED = 1024;
+
+export const templateRoutes: Record<string, string> = {
+  "POST /_templates":
+    "{name, language?: en_US, status?: APPROVED|PENDING|REJECTED|PAUSED|DISABLED, category?, body? or components?, reason?} makes or changes it, and tells the webhook of a new status -> the template",
+  "GET /_templates": "-> {templates}",
+  "DELETE /_templates": "?name= &language= deletes one, or all -> {deleted}",
+};
+
+/** Mounts the routes with which a script keeps the templates of the business account. */
+export function mountTemplates(app: Hono<OnNode>, whatsapp: WhatsApp): void {
+  const { templates } = whatsapp;
+
+  app.post("/_templates", async (c) => {
+    const { name, language = "en_US", body, reason, ...fields } = await readFields(c);
+    if (typeof name !== "string" || !/^[a-z0-9_]{1,512}$/.test(name)) badControl("name is missing or wrong");
+    const key = `${name} ${language}`;
+    const known = templates.get(key);
+    const status = oneOf(STATUSES, fields.status ?? known?.status ?? "APPROVED");
+    const text = body === undefined ? undefined : [{ type: "BODY", text: String(body) }];
+    const template: EmulatedTemplate = {
+      id: known?.id ?? String(1_000_000_000_000_000 + Math.floor(Math.random() * 1e15)),
+      name,
+      language: String(language),
+      status,
+      category: oneOf(CATEGORIES, fields.category ?? known?.category ?? "UTILITY"),
+      components: (fields.components as Fields[] | undefined) ?? text ?? known?.components ?? [],
+      ...(reason !== undefined && { rejected_reason: String(reason) }),
+    };
+    templates.set(key, template);
+    if (known && known.status !== status) tell(whatsapp, template, status);
+    return c.json(template);
+  });
+  app.get("/_templates", (c) => c.json({ templates: [...templates.values()] }));
+  app.delete("/_templates", (c) => {
+    const { name, language } = c.req.query();
+    const gone = [...templates.values()].filter(
+      (one) => (!name || one.name === name) && (!language || one.language === language),
+    );
+    for (const one of gone) {
+      templates.delete(`${one.name} ${one.language}`);
+      tell(whatsapp, one, "DELETED");
+    }
+    return c.json({ deleted: gone.length });
+  });
+}
+
+/** Answers `GET /<business account>/message_templates`, a page at a time. */
+export function listTemplates({ templates }: WhatsApp, query: URLSearchParams): Fields {
+  const limit = Math.min(Math.max(Number(query.get("limit") ?? 25) || 25, 1), 100);
+  const all = [...templates.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  const from = all.findIndex(({ id }) => id > (query.get("after") ?? ""));
+  const data = from < 0 ? [] : all.slice(from, from + limit);
+  const after = data.at(-1)?.id;
+  const more = after !== undefined && after !== all.at(-1)?.id;
+  return { data, paging: { cursors: { after }, ...(more && { next: "https://graph.facebook.com/next" }) } };
+}
+
+/**
+ * The platform's refusal of a message from a template; undefined for one that it sends. An account that keeps no template at all
+ * takes every name, so that a script which does not care about templates need not make them.
+ */
+export function wrongTemplate({ templates }: WhatsApp, payload: Fields): GraphError | undefined {
+  const { name, language, components } = payload.template as Fields;
+  if ([...templates.values()].length === 0) return undefined;
+  const code = (language as Fields).code as string;
+  const template = templates.get(`${name} ${code}`);
+  if (!template || template.status === "PENDING" || template.status === "REJECTED")
+    return graphError(132001, `template name (${name}) does not exist in ${code}`);
+  if (template.status === "PAUSED") return graphError(132015);
+  if (template.status === "DISABLED") return graphError(132016);
+  const given = (components ?? []) as Fields[];
+  for (const part of ["header", "body"]) {
+    const text = textOf(template, part);
+    const parameters = (given.find(({ type }) => type === part)?.parameters ?? []) as Fields[];
+    const wanted = new Set(text.match(/\{\{\s*\w+\s*\}\}/g)).size;
+    if (parameters.length !== wanted)
+      return graphError(
+        132000,
+        `${part}: number of localizable_params (${parameters.length}) does not match the expected number of params (${wanted})`,
+      );
+    if (parameters.some(({ type }) => type !== "text"))
+      return graphError(132012, `${part}: format mismatch, expected TEXT`);
+    if (parameters.some((one) => /[\n\t]| {5}/.test(String(one.text))))
+      return graphError(
+        132018,
+        "Param text cannot have new-line/tab characters or more than 4 consecutive spaces",
+      );
+    const hydrated = parameters.reduce<string>(
+      (whole, one) => whole.replace(/\{\{\s*\w+\s*\}\}/, () => String(one.text)),
+      text,
+    );
+    if (hydrated.length > (part === "header" ? 60 : HYDRATED)) return graphError(132005);
+  }
+  return undefined;
+}
+
+/** The category of the template of a message, in lower case; utility for one that is not kept. */
+export function categoryOf({ templates }: WhatsApp, payload: Fields): string {
+  const { name, language } = payload.template as Fields;
+  const { category = "UTILITY" } = templates.get(`${name} ${(language as Fields).code}`) ?? {};
+  return category.toLowerCase();
+}
+
+function textOf({ components }: EmulatedTemplate, part: string): string {
+  const found = components.find(({ type }) => String(type).toLowerCase() === part);
+  return typeof found?.text === "string" ? found.text : "";
+}
+
+/** Sends `message_template_status_update`. */
+function tell(
+  { deliveries, settings, accountId }: WhatsApp,
+  template: EmulatedTemplate,
+  event: string,
+): void {
+  if (!settings.webhookUrl) return;
+  const value = {
+    event,
+    message_template_id: Number(template.id),
+    message_template_name: template.name,
+    message_template_language: template.language,
+    reason: template.rejected_reason ?? "NONE",
+  };
+  const changes = [{ field: "message_template_status_update", value }];
+  const time = Math.floor(Date.now() / 1000);
+  const body = { object: "whatsapp_business_account", entry: [{ id: accountId, time, changes }] };
+  void deliveries.deliver(JSON.stringify(body));
+}
+
+function oneOf(values: readonly string[], value: unknown): string {
+  const found = values.find((one) => one === String(value).toUpperCase());
+  return found ?? badControl(`${String(value)} is none of ${values.join(", ")}`);
+}
