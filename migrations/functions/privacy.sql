@@ -160,6 +160,7 @@ begin
   delete from public.links l using public.identities i
     where i.customer_key = p_customer and l.asked_kind = i.kind and l.asked_value = i.value;
   perform hub.drop_identity(kind, value) from public.identities where customer_key = p_customer;
+  delete from public.reply_windows where customer_key = p_customer;
   delete from public.customers where customer_key = p_customer;
   return v_identities;
 end
@@ -177,10 +178,10 @@ begin
       and e.channel = d.channel and e.account = d.account and e.external_id = d.external_id;
   update public.deliveries d
     set address = '{}', content = null, external_id = null,
-        status = case when d.state in ('pending', 'sending') then 'failed' else d.status end,
-        code = case when d.state in ('pending', 'sending') then 'rejected' else d.code end,
-        reason = case when d.state in ('pending', 'sending') then 'erased' else d.reason end,
-        state = case when d.state in ('pending', 'sending') then 'dead' else d.state end
+        status = case when d.state in ('pending', 'sending', 'held') then 'failed' else d.status end,
+        code = case when d.state in ('pending', 'sending', 'held') then 'rejected' else d.code end,
+        reason = case when d.state in ('pending', 'sending', 'held') then 'erased' else d.reason end,
+        state = case when d.state in ('pending', 'sending', 'held') then 'dead' else d.state end
     from public.messages m
     where m.session_id = any (p_sessions) and d.message_id = m.message_id;
 end

@@ -83,6 +83,9 @@ begin
   if v_held.fresh is not true then
     perform hub.see_customer(v_held.customer_key, v_held.last_channel, p_item, p_at);
   end if;
+  if p_item ? 'window_closes_at' then
+    perform hub.open_window(v_held.session_id, v_held.customer_key, p_item, c);
+  end if;
   if v_held.undecided then
     perform hub.decide_language(v_held.session_id, p_item ->> 'language', c);
   end if;
@@ -156,6 +159,9 @@ begin
   end if;
   m := hub.meet_early(m, c.now);
   perform hub.see_customer(s.customer_key, s.last_channel, p_item, p_at);
+  if p_item ? 'window_closes_at' then
+    perform hub.open_window(s.session_id, s.customer_key, p_item, c);
+  end if;
   if s.language_by is null and p_item ? 'language' and p_event is null then
     perform hub.decide_language(s.session_id, p_item ->> 'language', c);
   end if;
@@ -474,10 +480,11 @@ $$;
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, languages, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, anchor, address, address_of, kind, text,
---                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place, language}; claimed identities are only claimed,
+--                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place, language, window_closes_at}; claimed identities are only claimed,
 --                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
 --                     that was before now, address_of is the kind of the identity whose address it is, place is how many
---                     items are before it, 0 where it is absent, language is the tag that its words show, and anchor is {kind, value} of the strongest identity, only
+--                     items are before it, 0 where it is absent, language is the tag that its words show, window_closes_at is until when the platform
+--                     takes free replies because of it, and anchor is {kind, value} of the strongest identity, only
 --                     of a message whose identities are verified and which has no link
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason}
@@ -510,10 +517,10 @@ begin
     end if;
     if v_known is null then
       v_result := hub.receive_item(v_item, c);
-      if current_setting('hub.effects', true) <> '' then
-        v_result := v_result || hub.take_effects();
-      end if;
       v_known := v_result;
+    end if;
+    if current_setting('hub.effects', true) <> '' then
+      v_known := v_known::jsonb || hub.take_effects();
     end if;
     v_results := v_results || v_known;
   end loop;

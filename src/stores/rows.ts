@@ -24,6 +24,7 @@ const INSTANTS = new Set([
   "edited_at",
   "deleted_at",
   "send_at",
+  "window_closes_at",
   "oldest_turn_at",
   "oldest_delivery_at",
   "used_at",

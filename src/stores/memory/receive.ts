@@ -27,6 +27,7 @@ import {
   type Tables,
   type TurnRow,
 } from "./tables.ts";
+import { openWindow } from "./windows.ts";
 import { claimTurn } from "./work.ts";
 
 /** Whether an event may be refused, and with it its whole webhook: a message by token, by session id, or of a claim. */
@@ -147,6 +148,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, place: number, 
     came_at,
     place,
   );
+  openWindow(tables, row, inbound, now);
   if (notice !== undefined) {
     const reachable = Object.keys(address).length > 0;
     tell(tables, row, notice, reachable ? [copy({ channel, account: account!, address })] : [], now);

@@ -59,7 +59,10 @@ export function everyCall(store: Store, people: number, random: () => number): R
     const id = `m${++seed}`;
     keep(heard, id);
     const channel = "telegram_chat_id" in from ? "telegram" : "whatsapp";
-    return { type: "message", message: said(channel, from, id) };
+    if (channel !== "whatsapp") return { type: "message", message: said(channel, from, id) };
+    const to = from.phone ?? from.whatsapp_user_id ?? "nobody";
+    const window_closes_at = new Date(Date.now() + one([30_000, 86_400_000], 0));
+    return { type: "message", message: said(channel, from, id, { address: { to }, window_closes_at }) };
   };
   const at = { channel: "whatsapp", account: "number-1" };
   const receipt = (): InboundEvent => ({
@@ -253,17 +256,25 @@ export function everyCall(store: Store, people: number, random: () => number): R
         store.conversations.fail(turn, failure("bot_500"), one([undefined, new Date()], undefined), now()),
       ),
     settle: async () => {
-      const outcomes = deliveries.splice(0, 1 + any(4)).map(({ delivery_id, attempt }) => {
-        const external_id = `out${++seed}`;
-        keep(sent, external_id);
-        const ends = [
-          { state: "sent", external_id },
-          { state: "sent", external_id },
-          { state: "pending", retry_at: new Date(), code: "unavailable", reason: "500" },
-          { state: "dead", code: "rejected", reason: "blocked" },
-        ] as const;
-        return { delivery_id, attempt, ...one(ends, ends[0]) };
-      });
+      const outcomes = deliveries
+        .splice(0, 1 + any(4))
+        .map(({ delivery_id, attempt, window_closes_at: seen }) => {
+          const external_id = `out${++seed}`;
+          keep(sent, external_id);
+          const ends = [
+            { state: "sent", external_id },
+            { state: "sent", external_id },
+            { state: "pending", retry_at: new Date(), code: "unavailable", reason: "500" },
+            { state: "dead", code: "rejected", reason: "blocked" },
+            {
+              state: "held",
+              until: new Date(Date.now() + any(3) * 1_000),
+              ...(seen && { seen }),
+              refused: true,
+            },
+          ] as const;
+          return { delivery_id, attempt, ...one(ends, ends[0]) };
+        });
       if (outcomes.length === 0) return due();
       const { deliveries: more } = await store.conversations.settle(outcomes, now());
       for (const delivery of more) keep(deliveries, delivery);
