@@ -7,6 +7,7 @@ import type { Reservations } from "./reservations/reservations.ts";
 import type { Search } from "./search/search.ts";
 import type { Segments } from "./segments/segments.ts";
 import type { Statistics } from "./statistics/statistics.ts";
+import type { Templates } from "./templates/templates.ts";
 
 /** The ports that only a database store has, one for each domain. */
 export interface Features {
@@ -15,6 +16,7 @@ export interface Features {
   readonly orders: Orders;
   readonly reservations: Reservations;
   readonly search: Search;
+  readonly templates: Templates;
   readonly segments: Segments;
   readonly statistics: Statistics;
 }

@@ -15,6 +15,7 @@ import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
 import { addSegments } from "../features/segments/routes.ts";
 import { addStatistics } from "../features/statistics/routes.ts";
+import { addTemplates } from "../features/templates/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
 import { isAdmin } from "./auth.ts";
 import { addDeadLetters } from "./dead-letters.ts";
@@ -123,6 +124,7 @@ export function createApp(options: AppOptions): App {
   addSegments(app, options);
   addExports(app, options);
   addPreview(app, options);
+  addTemplates(app, options);
   addDeadLetters(app, options);
   addHealth(app, options);
   addMetrics(app, options);

@@ -1,4 +1,5 @@
 import type { Action } from "../../features/actions/action.ts";
+import { checkTemplates } from "../../features/templates/check.ts";
 import { prepare } from "../content/prepare.ts";
 import type { Reply } from "../content/reply.ts";
 import { textOfReply } from "../content/text.ts";
@@ -146,6 +147,8 @@ async function ask(hub: Hub, turn: Turn): Promise<Asked> {
       hub.bot.reply(turn, signal),
     );
     const { replies, actions } = "replies" in answer ? answer : { replies: answer, actions: [] };
+    const channel = hub.channels[turn.channel];
+    if (channel) await checkTemplates(hub, turn.channel, channel, replies);
     const typing = replies.some(({ kind }) => kind === "typing");
     return { replies: outbound(hub, turn, replies), actions, typing };
   } catch (thrown) {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { OUTSIDE_WINDOW } from "../deliver/window.ts";
 import { mediaId } from "../messages/content.ts";
 
 /** The limits of a reply on every channel. A channel with smaller ones degrades the reply, as its table says. */
@@ -63,6 +64,9 @@ function schemasWith(object: MakeObject) {
     .record(z.string(), z.record(z.string(), z.unknown()))
     .refine((value) => JSON.stringify(value).length <= REPLY_LIMITS.rawBytes, "is too large")
     .optional();
+  /** What happens if the platform takes free replies no longer when it would be sent. Absent: `WHATSAPP_OUTSIDE_WINDOW`. */
+  const outside_window = z.enum(OUTSIDE_WINDOW).optional();
+  const sending = { raw, outside_window };
   /** The hub's id of an earlier message of the same session and channel. */
   const message_id = z.uuid();
   const price = {
@@ -74,20 +78,20 @@ function schemasWith(object: MakeObject) {
   };
 
   return z.discriminatedUnion("kind", [
-    object({ kind: z.literal("text"), text: words, format, raw }),
-    object({ kind: z.literal("image"), ...captioned, raw }),
-    object({ kind: z.literal("video"), ...captioned, raw }),
-    object({ kind: z.literal("audio"), ...captioned, raw }),
-    object({ kind: z.literal("voice"), media, raw }),
-    object({ kind: z.literal("document"), ...captioned, raw }),
-    object({ kind: z.literal("sticker"), media, raw }),
+    object({ kind: z.literal("text"), text: words, format, ...sending }),
+    object({ kind: z.literal("image"), ...captioned, ...sending }),
+    object({ kind: z.literal("video"), ...captioned, ...sending }),
+    object({ kind: z.literal("audio"), ...captioned, ...sending }),
+    object({ kind: z.literal("voice"), media, ...sending }),
+    object({ kind: z.literal("document"), ...captioned, ...sending }),
+    object({ kind: z.literal("sticker"), media, ...sending }),
     object({
       kind: z.literal("location"),
       latitude: z.number().min(-90).max(90),
       longitude: z.number().min(-180).max(180),
       name: short(256).optional(),
       address: short(256).optional(),
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("contact"),
@@ -95,7 +99,7 @@ function schemasWith(object: MakeObject) {
         .array(object({ name: short(128), phones: z.array(short(32)).min(1).max(5) }))
         .min(1)
         .max(REPLY_LIMITS.contacts),
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("buttons"),
@@ -108,7 +112,7 @@ function schemasWith(object: MakeObject) {
         .max(REPLY_LIMITS.choices)
         .refine(hasOwnIds, "each button must have an id of its own"),
       numbered,
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("list"),
@@ -129,7 +133,7 @@ function schemasWith(object: MakeObject) {
           `must have at most ${REPLY_LIMITS.choices} rows in all`,
         ),
       numbered,
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("carousel"),
@@ -151,7 +155,7 @@ function schemasWith(object: MakeObject) {
           "each button must have an id of its own",
         ),
       numbered,
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("product"),
@@ -160,7 +164,7 @@ function schemasWith(object: MakeObject) {
       product_ids: z.array(short(128)).min(1).max(REPLY_LIMITS.products),
       /** Where the product is shown, for channels without a catalogue. */
       url: url.optional(),
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("order"),
@@ -171,7 +175,7 @@ function schemasWith(object: MakeObject) {
         .max(50),
       total: z.number().nonnegative().optional(),
       currency: price.currency,
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("template"),
@@ -182,7 +186,7 @@ function schemasWith(object: MakeObject) {
       body: z.array(short(1_024)).max(30).optional(),
       /** Sent on channels without templates. */
       fallback: words.optional(),
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("reaction"),
