@@ -8,6 +8,7 @@ import { join, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { ack } from "./ack.ts";
 import { durable } from "./durable.ts";
+import { events } from "./events.ts";
 import { functions } from "./functions.ts";
 import { history } from "./history.ts";
 import { type Bench, keep, print } from "./lib/result.ts";
@@ -24,6 +25,7 @@ const benches: readonly Bench[] = [
   ack,
   reply,
   functions,
+  events,
   durable,
   history,
   turns,

@@ -113,6 +113,7 @@ async function fill(databases: DatabaseServer, name: string, sessions: number): 
     from messages where direction = 'outbound'`;
   // As if all messages were indexed: a run with nothing to index does not read the index.
   await sql`truncate unindexed_messages`;
+  await sql`update search_progress set settled = hub.uuid_from(now())`;
   await sql`create function public.hub_bench_nothing(p jsonb) returns jsonb language sql immutable as $$ select p $$`;
   await sql`grant execute on function public.hub_bench_nothing to postgres`;
   await sql`

@@ -67,6 +67,23 @@ export async function migrate(
   }
 }
 
+/** The migrations that a database lacks, and whether its functions are those of this folder. Changes nothing. */
+export async function pendingMigrations(
+  sql: postgres.Sql,
+  dir: string = import.meta.dirname,
+): Promise<{ missing: string[]; functions: boolean }> {
+  const files = await readMigrations(dir);
+  const names = files.map(({ name }) => name);
+  const [table] = await sql`select to_regclass('public.schema_migrations') is not null as there`;
+  if (!table?.there) return { missing: names, functions: false };
+  const applied = await records(sql);
+  const [recorded] = await sql`select sha256 from public.schema_migrations where name = ${FUNCTIONS}`;
+  return {
+    missing: names.filter((name) => !applied.has(name)),
+    functions: recorded?.sha256 === functionsHash(await readFunctions(dir)),
+  };
+}
+
 /** Everything as one script, to be pasted into an SQL editor, again after each upgrade: it runs and records what is new. */
 export async function printed(dir: string = import.meta.dirname): Promise<string> {
   const files = await readMigrations(dir);

@@ -1,9 +1,8 @@
 import pkg from "../package.json" with { type: "json" };
 import { type Assembly, assemble } from "./compose/assembly.ts";
 import { log } from "./compose/log.ts";
-import { failureOf, HubError } from "./core/errors.ts";
+import { sweepOnce } from "./compose/sweep.ts";
 import type { Env } from "./core/settings.ts";
-import { sweep } from "./core/sweep/sweep.ts";
 import { liveRoom } from "./http/live/room.ts";
 
 const assemblies = new WeakMap<Env, Assembly>();
@@ -14,19 +13,7 @@ export default {
   },
 
   async scheduled(_event, env, context) {
-    const assembly = assemblyOf(env);
-    try {
-      const { hub, close } = assembly.open(log, (work) => context.waitUntil(work));
-      try {
-        await sweep(hub, assembly.sweep);
-      } finally {
-        await close();
-      }
-    } catch (error) {
-      if (!(error instanceof HubError)) throw error;
-      // Wrong settings were already logged when the isolate started.
-      if (error.code !== "misconfigured") log("warn", "sweep.failed", failureOf(error));
-    }
+    await sweepOnce(assemblyOf(env), log, (work) => context.waitUntil(work));
   },
 } satisfies ExportedHandler<Env>;
 

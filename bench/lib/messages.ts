@@ -42,7 +42,7 @@ export async function fillMessages(admin: postgres.Sql, url: postgres.Sql, count
   `);
   await url.unsafe(`
     insert into public.messages (message_id, session_id, seq, channel, direction, role, kind, text, created_at)
-    select gen_random_uuid(), ('00000000-0000-4000-8000-' || lpad(to_hex((random() * 19999)::int), 12, '0'))::uuid, i,
+    select hub.uuid(now() - (${count} - i) * interval '365 days' / ${count}), ('00000000-0000-4000-8000-' || lpad(to_hex((random() * 19999)::int), 12, '0'))::uuid, i,
       ('{web,telegram,whatsapp,kiosk}'::text[])[i % 4 + 1], 'inbound', ('{user,assistant}'::text[])[i % 2 + 1], 'text',
       (select string_agg(w.word, ' ') from (
         select (exp(random() * ln(${VOCABULARY}))::int - 1) % ${VOCABULARY} as k from generate_series(1, 6 + i % 7) where i > 0) r
@@ -61,6 +61,7 @@ export async function fillMessages(admin: postgres.Sql, url: postgres.Sql, count
     set maintenance_work_mem = '512MB';
     ${index!.made};
     alter table public.messages enable trigger message_search_new;
+    update public.search_progress set settled = hub.uuid_from(now());
     drop table public.bench_words;
   `);
   await admin`vacuum analyze`;

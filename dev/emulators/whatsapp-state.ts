@@ -16,6 +16,8 @@ export interface WhatsAppOptions {
   readonly verifyToken: string;
   readonly phoneNumberId: string;
   readonly displayPhoneNumber?: string;
+  /** The app's id, for the calls that manage it. */
+  readonly appId?: string;
   /** The directory for its state, which survives restarts. Without it the state is in memory only. */
   readonly dir?: string;
   readonly webhookUrl?: string;
@@ -44,6 +46,8 @@ export interface WhatsApp {
   readonly phoneNumberId: string;
   readonly displayPhoneNumber: string;
   readonly accountId: string;
+  readonly appId: string;
+  readonly appSecret: string;
   readonly apiVersion: string;
   readonly settings: {
     limits: boolean;
@@ -56,6 +60,18 @@ export interface WhatsApp {
     /** Whether the account may use Direct Send: `category: utility` outside the window. */
     directSend: boolean;
     webhookUrl: string;
+    /** The access token's permissions, comma-separated. */
+    tokenScopes: string;
+    /** When the access token ends, in seconds since 1970; 0 for never. */
+    tokenExpiresAt: number;
+    /** The number's quality rating: GREEN, YELLOW, RED or UNKNOWN. */
+    quality: string;
+  };
+  /** What the management calls have set. */
+  readonly management: {
+    isSubscribed: boolean;
+    override: string | undefined;
+    subscription: Fields | undefined;
   };
   readonly customers: Customers;
   readonly sent: SentLog;
@@ -85,6 +101,9 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     aheadMs: 0,
     directSend: false,
     webhookUrl: options.webhookUrl ?? "",
+    tokenScopes: "whatsapp_business_management,whatsapp_business_messaging",
+    tokenExpiresAt: 0,
+    quality: "GREEN",
   };
   const keep = createKeep(options.dir);
   const pairPace = createPacer({ intervalMs: 6_000, burst: 45 });
@@ -95,6 +114,9 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     phoneNumberId: options.phoneNumberId,
     displayPhoneNumber: options.displayPhoneNumber ?? "15550001111",
     accountId: "102290129340398",
+    appId: options.appId ?? "670843887433847",
+    appSecret: options.appSecret,
+    management: { isSubscribed: false, override: undefined, subscription: undefined },
     apiVersion: options.apiVersion ?? "v25.0",
     settings,
     customers: createCustomers(keep),

@@ -13,9 +13,19 @@ export interface Handshake extends Fields {
 
 /** Sends a challenge to the webhook, as Meta does when a subscription is saved. `verifyToken` may be a wrong one. */
 export async function subscribe(whatsapp: WhatsApp, verifyToken = whatsapp.verifyToken): Promise<Handshake> {
+  const { webhookUrl } = whatsapp.settings;
+  if (webhookUrl) return shakeHands(whatsapp, webhookUrl, verifyToken);
+  return { ok: false, status: 0, challenge: "", answer: "no webhook is set" };
+}
+
+/** Sends a challenge to an address, as Meta does before it takes the address. */
+export async function shakeHands(
+  whatsapp: WhatsApp,
+  webhookUrl: string,
+  verifyToken: string,
+): Promise<Handshake> {
   const challenge = String(randomInt(1e9, 2e9));
-  if (!whatsapp.settings.webhookUrl) return { ok: false, status: 0, challenge, answer: "no webhook is set" };
-  const url = new URL(whatsapp.settings.webhookUrl);
+  const url = new URL(webhookUrl);
   url.searchParams.set("hub.mode", "subscribe");
   url.searchParams.set("hub.challenge", challenge);
   url.searchParams.set("hub.verify_token", verifyToken);

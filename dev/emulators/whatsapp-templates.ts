@@ -22,7 +22,7 @@ const HYDRATED = 1024;
 
 export const templateRoutes: Record<string, string> = {
   "POST /_templates":
-    "{name, language?: en_US, status?: APPROVED|PENDING|REJECTED|PAUSED|DISABLED, category?, body? or components?, reason?} makes or changes it, and tells the webhook of a new status -> the template",
+    "{name, language?: en_US, status?: APPROVED|PENDING|REJECTED|PAUSED|DISABLED, category?, body? or components?, reason?} makes or changes it, and tells the webhook of a new status -> the template; {templates: [...]} replaces all -> {templates}",
   "GET /_templates": "-> {templates}",
   "DELETE /_templates": "?name= &language= deletes one, or all -> {deleted}",
 };
@@ -32,7 +32,14 @@ export function mountTemplates(app: Hono<OnNode>, whatsapp: WhatsApp): void {
   const { templates } = whatsapp;
 
   app.post("/_templates", async (c) => {
-    const { name, language = "en_US", body, reason, ...fields } = await readFields(c);
+    const fields = await readFields(c);
+    if (!Array.isArray(fields.templates)) return c.json(keep(fields));
+    for (const key of [...templates.values()].map(({ name, language }) => `${name} ${language}`))
+      templates.delete(key);
+    return c.json({ templates: (fields.templates as Fields[]).map(keep) });
+  });
+
+  function keep({ name, language = "en_US", body, reason, ...fields }: Fields): EmulatedTemplate {
     if (typeof name !== "string" || !/^[a-z0-9_]{1,512}$/.test(name)) badControl("name is missing or wrong");
     const key = `${name} ${language}`;
     const known = templates.get(key);
@@ -49,8 +56,9 @@ export function mountTemplates(app: Hono<OnNode>, whatsapp: WhatsApp): void {
     };
     templates.set(key, template);
     if (known && known.status !== status) tell(whatsapp, template, status);
-    return c.json(template);
-  });
+    return template;
+  }
+
   app.get("/_templates", (c) => c.json({ templates: [...templates.values()] }));
   app.delete("/_templates", (c) => {
     const { name, language } = c.req.query();
@@ -85,7 +93,8 @@ export function wrongTemplate({ templates }: WhatsApp, payload: Fields): GraphEr
   if ([...templates.values()].length === 0) return undefined;
   const code = (language as Fields).code as string;
   const template = templates.get(`${name} ${code}`);
-  if (!template || template.status === "PENDING" || template.status === "REJECTED")
+  if (template?.status === "REJECTED") return graphError(132007);
+  if (!template || template.status === "PENDING")
     return graphError(132001, `template name (${name}) does not exist in ${code}`);
   if (template.status === "PAUSED") return graphError(132015);
   if (template.status === "DISABLED") return graphError(132016);

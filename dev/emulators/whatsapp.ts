@@ -7,6 +7,7 @@ import { type Emulator, listen, type OnNode, type OnNodeContext } from "./server
 import { customerRoutes, mountCustomer } from "./whatsapp-customer.ts";
 import { digits } from "./whatsapp-customers.ts";
 import { type GraphAnswer, graphError, unknownObject, wrongParameter } from "./whatsapp-error.ts";
+import { managementRoutes, mayManage, mountManagement } from "./whatsapp-management.ts";
 import { findMedia, isAuthorized, mountDownloads } from "./whatsapp-media.ts";
 import { kindOf, postMessage } from "./whatsapp-messages.ts";
 import { createWhatsApp, type WhatsApp, type WhatsAppOptions } from "./whatsapp-state.ts";
@@ -43,6 +44,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
       [`GET /${apiVersion}/<business account id>/message_templates`]: "-> {data, paging}",
       ...customerRoutes,
       ...templateRoutes,
+      ...managementRoutes,
       "POST /_subscribe": "{url?, verify_token?} does the handshake -> {ok, status, challenge, answer}",
       "GET /_subscribe": "-> the last handshake, or null",
     },
@@ -54,6 +56,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
   mountCustomer(app, whatsapp);
   mountDownloads(app, whatsapp);
   mountTemplates(app, whatsapp);
+  mountManagement(app, whatsapp);
 
   app.post("/_subscribe", async (c) => {
     const { url, verify_token } = await readFields(c);
@@ -77,7 +80,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
   });
 
   app.get("/:version/:object/message_templates", (c) => {
-    const refused = refuseCaller(whatsapp, c);
+    const refused = refuseCaller(whatsapp, c) ?? mayManage(whatsapp, c);
     if (refused) return give(c, refused);
     const fault = faults.take("templates", undefined);
     const proceed = () =>

@@ -109,7 +109,9 @@ begin
     when 'set_data' then
       perform hub.patch_session(s, p_action -> 'data', null, null);
     when 'set_summary' then
-      update public.sessions set summary = p_action ->> 'summary' where session_id = p_session;
+      update public.sessions
+        set summary = p_action ->> 'summary', summary_seq = (p_action ->> 'through')::bigint
+        where session_id = p_session;
     when 'update_customer' then
       perform hub.describe_for_bot(p_action, s.customer_key, c);
     when 'end_session' then
@@ -124,6 +126,20 @@ begin
       v_event := hub.book(p_action, s, c);
   end case;
   return case when v_event is not null then hub.add_event(p_session, p_channel, v_event, c) end;
+end
+$$;
+
+-- Marks a session for a person, who is to go on: metadata.handoff is {reason, to, at}. p_handoff: {reason, to}. The caller holds the
+-- session.
+create or replace function hub.hand_over(t public.turns, p_handoff jsonb, c hub.context) returns void
+language plpgsql volatile as $$
+begin
+  update public.sessions
+    set metadata = metadata || jsonb_build_object(
+          'handoff', jsonb_strip_nulls(p_handoff) || jsonb_build_object('at', to_char(c.now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))),
+        version = version + 1
+    where session_id = t.session_id;
+  perform hub.count(array['handoffs|' || t.channel]);
 end
 $$;
 

@@ -77,8 +77,9 @@ end
 $$;
 
 -- Ends a turn with its replies, in one transaction with their deliveries, and hands over what comes next.
--- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, call, target, ...}]}], actions}; a null part is
--- the whole reply, which is a text; no parts means that its customer fetches it; actions as in hub.apply_actions.
+-- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, call, target, ...}]}], actions, handoff}; a null
+-- part is the whole reply, which is a text; no parts means that its customer fetches it; actions as in hub.apply_actions, handoff as in
+-- hub.hand_over.
 -- Returns {stale, messages, deliveries, next, done: the result of hub.apply_actions}; stale when somebody else has the turn, and then
 -- nothing is saved.
 create or replace function public.hub_complete(p jsonb) returns json
@@ -116,8 +117,11 @@ begin
       exists (select from public.customers where customer_key = v_held.customer_key and t.channel = any (unreachable)) as block
     into v_there;
 
-  if p -> 'actions' is not null then
-    v_done := hub.apply_actions(t, p -> 'actions', v_count, c);
+  if p ? 'handoff' then
+    perform hub.hand_over(t, p -> 'handoff', c);
+  end if;
+  if p ?| '{actions,handoff}' then
+    v_done := hub.apply_actions(t, coalesce(p -> 'actions', '[]'), v_count, c);
     v_held.last_seq := v_done -> 'last_seq';
   end if;
   for i in 0 .. v_count - 1 loop
@@ -161,7 +165,8 @@ begin
     set state = case when p ->> 'retry_at' is null then 'dead' else 'pending' end,
         due_at = coalesce((p ->> 'retry_at')::timestamptz, due_at),
         code = p ->> 'code',
-        reason = p ->> 'reason'
+        reason = p ->> 'reason',
+        failed_at = c.now
     where turn_id = (p ->> 'turn_id')::uuid and attempt = (p ->> 'attempt')::int
       and state not in ('pending', 'dead') and leader is null
     returning * into t;
@@ -172,8 +177,9 @@ begin
   update public.turns
     set state = t.state, leader = null,
         due_at = case when t.state = 'pending' then hub.at_once(c.now) else due_at end,
-        code = case when t.state = 'dead' then t.code end,
-        reason = case when t.state = 'dead' then t.reason end
+        code = case when t.state = 'dead' then t.code else code end,
+        reason = case when t.state = 'dead' then t.reason else reason end,
+        failed_at = case when t.state = 'dead' then c.now else failed_at end
     where session_id = t.session_id and state = 'running' and leader = t.turn_id;
   perform hub.count(array['turns|' || t.channel || '|' || case when t.state = 'dead' then 'dead' else 'failed' end]);
   return jsonb_build_object(

@@ -19,6 +19,17 @@ begin
 end
 $$;
 
+-- Who reads bookings for a turn: as hub.booking_reader for the turn's session. Null for a turn that no longer exists.
+create or replace function hub.booking_reader_of_turn(p_turn uuid, out customer uuid, out session uuid)
+language plpgsql stable as $$
+begin
+  select s.customer_key, case when not hub.is_somebody(hub.held_identities(s.customer_key)) then s.session_id end
+    into customer, session
+    from public.turns t join public.sessions s on s.session_id = hub.follow(t.session_id)
+    where t.turn_id = p_turn;
+end
+$$;
+
 -- Whether a booking is the reader's. Without a token every booking is: the caller holds a key.
 create or replace function hub.may_read_booking(p jsonb, p_customer uuid, p_session uuid, c hub.context) returns boolean
 language plpgsql stable as $$
@@ -33,7 +44,7 @@ begin
 end
 $$;
 
--- Whose bookings a list shows: {token_hash} those of the reader, {customer_id} or {session_id} those of that customer, none of
+-- Whose bookings a list shows: {token_hash} or {turn_id} those of the reader, {customer_id} or {session_id} those of that customer, none of
 -- these all of them. known is false when the customer is not known.
 create or replace function hub.bookings_of(p jsonb, c hub.context, out customer uuid, out session uuid, out known boolean)
 language plpgsql stable as $$
@@ -44,10 +55,14 @@ begin
     r := hub.booking_reader(p ->> 'token_hash', c);
     customer := r.customer;
     session := r.session;
+  elsif p ? 'turn_id' then
+    r := hub.booking_reader_of_turn((p ->> 'turn_id')::uuid);
+    customer := r.customer;
+    session := r.session;
   else
     customer := hub.customer_of(p);
   end if;
-  known := customer is not null or not p ?| '{customer_id,session_id}'::text[];
+  known := customer is not null or not p ?| '{customer_id,session_id,turn_id}'::text[];
 end
 $$;
 

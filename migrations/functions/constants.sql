@@ -69,6 +69,14 @@ language sql immutable parallel safe as $$ select interval '24 hours' $$;
 create or replace function hub.goodbye_lives() returns interval
 language sql immutable parallel safe as $$ select interval '2 minutes' $$;
 
+-- How many endpoints there may be.
+create or replace function hub.most_endpoints() returns integer
+language sql immutable parallel safe as $$ select 20 $$;
+
+-- After how many failures in a row an endpoint rests.
+create or replace function hub.resting_after() returns integer
+language sql immutable parallel safe as $$ select 10 $$;
+
 -- All constants of this file, by name. Durations are in milliseconds.
 create or replace function hub.constants() returns jsonb
 language sql stable as $$
@@ -91,6 +99,8 @@ language sql stable as $$
     'idempotency_ms', extract(epoch from hub.idempotency_lives()) * 1000,
     'thread_bytes', hub.thread_bytes(),
     'expired_thread_days', hub.expired_thread_days(),
+    'most_endpoints', hub.most_endpoints(),
+    'resting_after', hub.resting_after(),
     'at_once_ms', extract(epoch from timestamptz 'epoch' - hub.at_once('epoch')) * 1000,
     'identity_ranks', (
       select jsonb_object_agg(k, hub.identity_rank(k))

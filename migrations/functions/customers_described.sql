@@ -120,14 +120,20 @@ begin
 end
 $$;
 
+-- A customer as a bot gets them.
+create or replace function hub.known_customer(k public.customers) returns jsonb
+language sql stable parallel safe as $$
+  select jsonb_strip_nulls(jsonb_build_object(
+      'customer_id', k.customer_id, 'name', coalesce(k.name, k.profile ->> 'name'), 'preferred_language', k.preferred_language))
+    || jsonb_build_object('plan', k.plan, 'tags', k.tags, 'attributes', k.attributes, 'profile', k.profile)
+$$;
+
 -- The customer of a session as a bot gets them; null after an erasure.
 create or replace function hub.turn_customer(p_session uuid) returns jsonb
 language plpgsql stable as $$
 begin
   return (
-    select jsonb_strip_nulls(jsonb_build_object(
-        'customer_id', k.customer_id, 'name', coalesce(k.name, k.profile ->> 'name'), 'preferred_language', k.preferred_language))
-      || jsonb_build_object('plan', k.plan, 'tags', k.tags, 'attributes', k.attributes, 'profile', k.profile)
+    select hub.known_customer(k)
     from public.sessions s join public.customers k on k.customer_key = s.customer_key
     where s.session_id = p_session);
 end

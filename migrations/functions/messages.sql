@@ -90,7 +90,7 @@ begin
 end
 $$;
 
--- Moves the status of a sent message forward. p_receipt: {channel, account, external_id, status, reason}. Returns
+-- Moves the status of a sent message forward. p_receipt: {channel, account, external_id, status, at, reason}. Returns
 -- {applied, message}.
 create or replace function hub.apply_receipt(p_receipt jsonb, p_now timestamptz) returns jsonb
 language plpgsql volatile as $$
@@ -99,6 +99,7 @@ declare
   v_account constant text := p_receipt ->> 'account';
   v_external_id constant text := p_receipt ->> 'external_id';
   v_status constant text := p_receipt ->> 'status';
+  v_at constant timestamptz := coalesce((p_receipt ->> 'at')::timestamptz, p_now);
   d public.deliveries;
   m public.messages;
 begin
@@ -118,7 +119,10 @@ begin
       set status = v_status,
           state = case when v_status = 'failed' then 'dead' else state end,
           code = case when v_status = 'failed' then 'rejected' else code end,
-          reason = case when v_status = 'failed' then coalesce(p_receipt ->> 'reason', 'failed') else reason end
+          reason = case when v_status = 'failed' then coalesce(p_receipt ->> 'reason', 'failed') else reason end,
+          delivered_at = case when v_status = 'delivered' then v_at else delivered_at end,
+          read_at = case when v_status in ('read', 'played') then coalesce(read_at, v_at) else read_at end,
+          failed_at = case when v_status = 'failed' then v_at else failed_at end
       where delivery_id = d.delivery_id;
     perform hub.refresh_status(d.message_id);
     select * into m from public.messages where message_id = d.message_id;

@@ -222,6 +222,8 @@ declare
   v_now constant timestamptz := p ->> 'now';
   v_customer constant uuid := hub.customer_of(p);
   v_ids constant uuid[] := hub.hold_customer(v_customer);
+  v_known constant boolean := exists (select from public.customers where customer_key = v_customer);
+  v_name constant text := (select customer_id from public.customers where customer_key = v_customer);
   v_identities jsonb;
   v_tokens jsonb;
   v_messages integer;
@@ -230,9 +232,9 @@ begin
   if hub.customer_of(p) is distinct from v_customer then
     raise exception 'the customer has just changed' using errcode = 'serialization_failure';
   end if;
-  perform hub.erase_threads(array[
-    p ->> 'customer_id', (select customer_id from public.customers where customer_key = v_customer)]);
+  perform hub.erase_threads(array[p ->> 'customer_id', v_name]);
   perform hub.erase_bookings(v_customer);
+  delete from public.model_usage where customer_key = v_customer;
   v_identities := hub.erase_identities(v_customer);
   with dead as (delete from public.session_tokens where session_id = any (v_ids) returning token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
@@ -241,7 +243,7 @@ begin
   perform hub.erase_work(v_ids);
   v_messages := hub.erase_messages(v_ids, v_now);
   update public.sessions
-    set feedback = null, summary = null, rating = null, language = null, language_by = null, data = '{}', metadata = '{}',
+    set feedback = null, summary = null, summary_seq = null, rating = null, language = null, language_by = null, data = '{}', metadata = '{}',
         updated_at = v_now,
         version = version + case when status = 'active' then 2 else 1 end,
         ended_at = case when status = 'active' then v_now else ended_at end,
@@ -249,6 +251,7 @@ begin
     where session_id = any (v_ids);
 
   v_counts := jsonb_build_object('sessions', coalesce(array_length(v_ids, 1), 0), 'messages', v_messages);
+  perform hub.erase_events(v_ids || v_customer, v_customer, v_known, v_name);
   perform hub.add_audit(p ->> 'actor', 'erase', hub.subject_of(p), v_counts, v_now);
   return v_counts || jsonb_build_object('session_ids', to_jsonb(v_ids), 'token_hashes', v_tokens, 'identities', v_identities);
 end

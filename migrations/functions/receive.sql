@@ -16,11 +16,13 @@ declare
   v_external_id constant text := p_item ->> 'external_id';
   v_message_id constant uuid := hub.uuid(c.now);
   v_locked boolean;
+  v_turn_id constant uuid := hub.uuid(c.now);
+  v_wakes constant boolean := p_item -> 'wakes' = 'true';
   v_held record;
   v_there record;
   v_message json;
   v_document json;
-  t public.turns;
+  v_turn json;
 begin
   select s.session_id, s.customer_key, s.last_channel,
       hub.next_seq(s.last_seq, p_at, coalesce((p_item ->> 'place')::int, 0)) as seq,
@@ -29,7 +31,8 @@ begin
       s.status = 'active' and s.customer_key = i.customer_key and s.version = o.version as fits,
       s.language_by is null and k.plan = 'premium' and p_item ? 'language' as undecided,
       case when k.customer_id is null and k.preferred_language is null and k.plan = 'basic' then h.held
-        else h.held || hub.shown_customer(k) end as customer
+        else h.held || hub.shown_customer(k) end as customer,
+      case when v_wakes then hub.known_customer(k) end as known
     into v_held
     from public.identities i
       join public.sessions o on o.customer_key = i.customer_key and o.status = 'active'
@@ -49,34 +52,34 @@ begin
   v_locked := v_account is not null and hub.lock_message(v_channel, v_account, v_external_id);
   -- A statement of its own: it sees what others did until they gave up these locks.
   select
-      v_external_id is not null and exists (
-        select from public.messages
-        where channel = v_channel and coalesce(account, session_id::text) = coalesce(v_account, v_held.session_id::text)
-          and external_id = v_external_id) as message,
       v_locked and exists (
         select from public.erased_messages where id_hash = hub.id_hash(v_channel, v_account, v_external_id)) as erased,
       v_locked and exists (
         select from public.early_events where channel = v_channel and account = v_account and external_id = v_external_id) as early,
       exists (select from public.turns where session_id = v_held.session_id and state in ('pending', 'running')) as turn
     into v_there;
-  if v_there.message or v_there.erased then
+  if p_item ? 'choice' then
+    p_item := hub.chosen(p_item, v_held.session_id);
+  end if;
+  if not v_there.erased then
+    insert into public.messages as m (
+        message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at,
+        created_at)
+      values (
+        v_message_id, v_held.session_id, v_held.seq, v_channel, v_account, v_external_id, 'inbound', 'user',
+        p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
+        case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, v_held.session_id) end,
+        (p_item ->> 'sent_at')::timestamptz, p_at)
+      on conflict (channel, (coalesce(account, session_id::text)), external_id) where external_id is not null do nothing
+      returning hub.message_json(m) into v_message;
+  end if;
+  if v_message is null then
     return hub.repeat_message(v_channel, coalesce(v_account, v_held.session_id::text), v_external_id, c);
   end if;
 
   if v_held.blocked then
     perform hub.set_reachable(v_held.customer_key, v_channel, true);
   end if;
-  if p_item ? 'choice' then
-    p_item := hub.chosen(p_item, v_held.session_id);
-  end if;
-  insert into public.messages as m (
-      message_id, session_id, seq, channel, account, external_id, direction, role, kind, text, content, reply_to, sent_at, created_at)
-    values (
-      v_message_id, v_held.session_id, v_held.seq, v_channel, v_account, v_external_id, 'inbound', 'user',
-      p_item ->> 'kind', p_item ->> 'text', p_item -> 'content',
-      case when p_item ->> 'reply_to' is not null then hub.reply_target(p_item, v_held.session_id) end,
-      (p_item ->> 'sent_at')::timestamptz, p_at)
-    returning hub.message_json(m) into v_message;
   if v_there.early and hub.apply_early(v_channel, v_account, v_external_id, c.now) then
     v_message := (select hub.message_json(m) from public.messages m where message_id = v_message_id);
   end if;
@@ -101,17 +104,26 @@ begin
     where session_id = v_held.session_id
     returning hub.active_json(s) into v_document;
   insert into public.counted (key) values ('received|' || v_channel);
-  if (p_item ->> 'wakes')::boolean then
+  if v_wakes then
     insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
       values (
-        hub.uuid(c.now), v_held.session_id, v_held.seq, v_message_id, v_channel, v_account, p_item -> 'address',
+        v_turn_id, v_held.session_id, v_held.seq, v_message_id, v_channel, v_account, p_item -> 'address',
         case when v_there.turn then 'pending' else 'running' end, case when v_there.turn then 0 else 1 end,
-        case when v_there.turn then hub.at_once(c.now) else c.now + c.lease end, c.now)
-      returning * into t;
+        case when v_there.turn then hub.at_once(c.now) else c.now + c.lease end, c.now);
+    if v_there.turn then
+      v_turn := hub.claim_turn(v_held.session_id, c);
+    else
+      -- As hub.turn_json. What the message told about its customer is not in what was read at first.
+      v_turn := json_build_object(
+        'turn_id', v_turn_id, 'attempt', 1, 'failure', null, 'channel', v_channel, 'account', v_account,
+        'address', p_item -> 'address',
+        'history', case when c.history = 0 then '[]'::jsonb else hub.history(v_held.session_id, v_held.seq, c) end,
+        'customer', case when v_held.fresh and not v_held.undecided then v_held.known else hub.turn_customer(v_held.session_id) end);
+    end if;
   end if;
   return json_build_object(
     'type', 'message', 'duplicate', false, 'message', v_message, 'session', v_document, 'customer', v_held.customer,
-    'turn', case t.state when 'running' then hub.turn_json(t, c) when 'pending' then hub.claim_turn(v_held.session_id, c) end);
+    'turn', v_turn);
 end
 $$;
 

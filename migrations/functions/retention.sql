@@ -53,7 +53,7 @@ begin
     where created_at <= v_now - hub.idempotency_lives() order by created_at limit v_limit for update skip locked);
   perform hub.expire_threads(v_limit, v_now);
   perform hub.expire_windows(v_limit, v_now);
-  perform hub.fold_counts();
+  perform hub.fold_counts(v_now);
   return jsonb_build_object('expired', v_expired);
 end
 $$;
@@ -195,8 +195,8 @@ $$;
 -- Deletes sessions that ended before an instant with everything of theirs; receipts and edits whose message never came;
 -- hashes of erased messages and dead letters that are too old; and customers without data. Optional in p: messages that
 -- were saved before messages_before, passwords last used before passwords_before, identities last seen before
--- identities_before, bookings of before bookings_before. Adds a line to the audit when rows were deleted. p: {before, limit, now, messages_before,
--- passwords_before, identities_before, bookings_before}. Returns {purged}: the number of sessions.
+-- identities_before, bookings of before bookings_before, events of before events_before. Adds a line to the audit when rows were deleted. p: {before, limit, now, messages_before,
+-- passwords_before, identities_before, bookings_before, events_before}. Returns {purged}: the number of sessions.
 create or replace function public.hub_purge(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
@@ -231,7 +231,9 @@ begin
     select phone from public.passwords where updated_at < (p ->> 'passwords_before')::timestamptz
     order by updated_at limit v_limit for update skip locked);
   get diagnostics v_passwords = row_count;
+  perform hub.purge_model_usage(v_now, v_limit);
   v_booked := hub.purge_bookings((p ->> 'bookings_before')::timestamptz, v_limit);
+  perform hub.purge_events((p ->> 'events_before')::timestamptz, v_limit);
   perform hub.purge_customers(v_customers || v_unseen || v_booked);
   if v_now is not null
     and (v_sessions is not null or v_messages > 0 or v_passwords > 0 or v_unseen <> '{}' or v_booked <> '{}')

@@ -172,8 +172,8 @@ begin
 end
 $$;
 
--- Matches among messages of p_sessions that were not in the index when the search began: those in unindexed_messages, and
--- those that were indexed since (n above p_high). Returns [{message_id, at}], the newest first, at most p_limit, after p_after
+-- Matches among messages of p_sessions that were not in the index when the search began: those in unindexed_messages, new ones
+-- that are not settled, and those that were indexed since (n above p_high). Returns [{message_id, at}], the newest first, at most p_limit, after p_after
 -- ({at, id}). p: {from, to, channel, role}.
 create or replace function hub.search_fresh(p_query tsquery, p_sessions uuid[], p_high bigint, p_after jsonb, p_limit integer, p jsonb) returns jsonb
 language plpgsql stable as $$
@@ -182,6 +182,8 @@ declare
   v_id constant uuid := coalesce((p_after ->> 'id')::uuid, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
   v_from constant timestamptz := coalesce((p ->> 'from')::timestamptz, '-infinity');
   v_to constant timestamptz := coalesce((p ->> 'to')::timestamptz, 'infinity');
+  v_settled constant uuid := coalesce(
+    (select settled from public.search_progress), '00000000-0000-0000-0000-000000000000');
 begin
   return (
     select coalesce(jsonb_agg(jsonb_build_object('message_id', f.message_id, 'at', f.created_at) order by f.created_at desc, f.message_id desc), '[]')
@@ -191,6 +193,11 @@ begin
         select m.message_id, m.created_at, m.text
         from (
           select message_id from public.unindexed_messages where session_id = any (p_sessions)
+          union
+          -- A message that is not listed there has a seq that is at most punctual_within below its id's time.
+          select message_id from public.messages
+          where session_id = any (p_sessions) and message_id >= v_settled
+            and seq >= extract(epoch from hub.uuid_time(v_settled) - 2 * hub.punctual_within()) * 1000000
           union
           select message_id from public.message_search
           where p_after is not null and n > p_high and doc @@ hub.search_marks(p_sessions, '{}')

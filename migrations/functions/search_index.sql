@@ -1,6 +1,16 @@
--- Fills the search's index: message_search, with a row for each message. unindexed_messages lists the messages that are to be
--- indexed. It also has the messages without words, for the statistics: what is taken from it is added to their queue, so
--- that storing a message adds one row to one list and not two.
+-- Fills the search's index: message_search, with a row for each message that has words.
+--
+-- The indexer finds new messages by their ids, which begin with the time. Transactions do not commit in the order of their
+-- ids, so it reads the newest messages again and again, until none can appear among them any more: those before
+-- search_progress.settled. A message whose id does not tell when it was stored, and one that changes, has a row in
+-- unindexed_messages. The sessions of all these messages are added to the statistics' queue, also those of messages without words,
+-- which may be added several times.
+--
+-- Why no message is missed. Take a message without a row in unindexed_messages that a read does not see. The read took place in a
+-- transaction whose snapshot says that all transactions before read_before have ended, so the message's transaction got its id
+-- later, after read_at, and inserted the message after that. The id of the message was then at most punctual_within before the
+-- clock, so it is not below read_at - punctual_within. settled lies another punctual_within before that: by so much the
+-- database's clock may be set back.
 
 -- The rows of the index are in blocks by their n. A search reads some blocks at a time, the newest first. A block of level 0
 -- has 2048 rows; four blocks of one level are a block of the next. There are five levels.
@@ -50,17 +60,32 @@ language sql stable parallel safe as $$
     || hub.block_marks(p_n))
 $$;
 
--- Adds a new message to unindexed_messages.
-create or replace function hub.queue_new_message() returns trigger
+-- How far a message's time may be off the database's clock when it is stored.
+create or replace function hub.punctual_within() returns interval
+language sql immutable parallel safe as $$ select interval '5 seconds' $$;
+
+-- Adds a new message to unindexed_messages if its id or its created_at is off the database's clock: a message of the journal,
+-- one of a caller whose clock is wrong, one that waited long for a lock. The indexer finds all others by their ids. The clock is
+-- that of this moment and not of the transaction's start, and there is no WHEN: its condition would be planned for each insert.
+create or replace function hub.queue_late_message() returns trigger
 language plpgsql set search_path = '' as $$
+declare
+  v_from constant timestamptz := clock_timestamp() - hub.punctual_within();
+  v_to constant timestamptz := v_from + 2 * hub.punctual_within();
 begin
-  insert into public.unindexed_messages values (new.message_id, new.session_id, now());
+  if new.created_at not between v_from and v_to
+    or uuid_send(new.message_id) not between
+      substring(int8send((date_part('epoch', v_from) * 1000)::bigint) from 3)
+      and substring(int8send((date_part('epoch', v_to) * 1000)::bigint) from 3)
+  then
+    insert into public.unindexed_messages values (new.message_id, new.session_id, now());
+  end if;
   return null;
 end
 $$;
 
 create or replace trigger message_search_new after insert on public.messages
-  for each row execute function hub.queue_new_message();
+  for each row execute function hub.queue_late_message();
 
 -- Removes the words of a message from the index at once when its text, kind or session changes, and adds it to
 -- unindexed_messages, so that it is indexed again.
@@ -93,8 +118,8 @@ $$;
 create or replace trigger message_search_deleted after delete on public.messages
   for each row when (old.text <> '' and old.kind <> 'system') execute function hub.forget_message();
 
--- Indexes messages of unindexed_messages, at most limit, and deletes their rows there in the same transaction. p: {limit}.
--- Returns {indexed, more}: how many messages, and whether more are left. Only one call at a time indexes; others return at
+-- Indexes messages, at most limit: those of unindexed_messages, whose rows it deletes in the same transaction, then new ones. p:
+-- {limit}. Returns {indexed, more}: how many messages, and whether more are left. Only one call at a time indexes; others return at
 -- once. It waits for no lock: messages whose rows in the index are locked are left for the next call.
 create or replace function public.hub_index_messages(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
@@ -103,17 +128,35 @@ declare
   v_rows tid[];
   v_ids uuid[];
   v_queued_at timestamptz;
+  v_more boolean;
+  v_new record;
 begin
   if not pg_try_advisory_xact_lock(hashtextextended('message_search', 0)) then
     return '{"indexed": 0, "more": false}';
   end if;
-  select array_agg(u.ctid), array_agg(distinct u.message_id), min(u.queued_at) into v_rows, v_ids, v_queued_at
+  select coalesce(array_agg(u.ctid), '{}'), coalesce(array_agg(distinct u.message_id), '{}'), coalesce(min(u.queued_at), now())
+    into v_rows, v_ids, v_queued_at
     from (select ctid, message_id, queued_at from public.unindexed_messages limit v_limit) u;
-  if v_rows is null then
-    return '{"indexed": 0, "more": false}';
+  if v_rows <> '{}' then
+    v_ids := hub.free_to_index(v_ids);
+    delete from public.unindexed_messages where ctid = any (v_rows) and message_id = any (v_ids);
   end if;
-  v_ids := hub.free_to_index(v_ids);
-  delete from public.unindexed_messages where ctid = any (v_rows) and message_id = any (v_ids);
+  v_more := cardinality(v_rows) = v_limit and v_ids <> '{}';
+  if cardinality(v_rows) < v_limit then
+    v_new := hub.read_new_messages(v_limit - cardinality(v_rows));
+    v_new.ids := array(select i from unnest(v_new.ids) as i where i <> all (v_ids) order by i);
+    v_ids := v_ids || v_new.ids;
+    v_more := v_new.more;
+    if v_new.ids <> '{}' then
+      v_queued_at := least(v_queued_at, hub.uuid_time(v_new.ids[1]));
+    end if;
+    insert into public.stats_queue (session_id, since, queued_at)
+      select session_id, min(created_at), now() from public.messages m
+      where message_id >= v_new.first_id and message_id < v_new.end_id and not hub.is_searchable(m) group by session_id;
+  end if;
+  if v_ids = '{}' then
+    return jsonb_build_object('indexed', 0, 'more', v_more);
+  end if;
   insert into public.stats_queue (session_id, since, queued_at)
     select session_id, min(created_at), v_queued_at from public.messages where message_id = any (v_ids) group by session_id;
   delete from public.message_search x
@@ -133,8 +176,61 @@ begin
       offset 0
     ) t
     on conflict (message_id) do update set session_id = excluded.session_id, doc = excluded.doc;
-  return jsonb_build_object(
-    'indexed', coalesce(array_length(v_ids, 1), 0), 'more', array_length(v_rows, 1) = v_limit and v_ids <> '{}');
+  return jsonb_build_object('indexed', cardinality(v_ids), 'more', v_more);
+end
+$$;
+
+-- The new messages that are to be indexed, at most p_limit, whether more may be left, and which messages were read: those from
+-- first_id on and below end_id; null if none. The index is looked up for each message:
+-- a join would read all of it, if it was planned while the index was small. Moves search_progress on. Of
+-- messages that are settled it reads at most ten thousand: without the row of search_progress it begins with the first message.
+create or replace function hub.read_new_messages(p_limit integer, out ids uuid[], out more boolean, out first_id uuid, out end_id uuid)
+language plpgsql volatile as $$
+declare
+  v_snapshot constant pg_snapshot := pg_current_snapshot();
+  v_past constant uuid := hub.uuid_from(clock_timestamp() + 2 * hub.punctual_within());
+  v_settled uuid;
+  v_stop uuid;
+  s public.search_progress;
+begin
+  select * into s from public.search_progress;
+  if s.settled is null then
+    insert into public.search_progress (settled, read_at, read_before)
+      values ('00000000-0000-0000-0000-000000000000', now(), pg_snapshot_xmax(v_snapshot))
+      returning * into s;
+  end if;
+  ids := '{}';
+  more := false;
+  -- Nothing is written while there is nothing to read.
+  if not exists (select from public.messages where message_id >= s.settled and message_id < v_past) then
+    return;
+  end if;
+  if s.read_before <= pg_snapshot_xmin(v_snapshot) then
+    v_settled := greatest(s.settled, hub.uuid_from(s.read_at - 2 * hub.punctual_within()));
+    v_stop := (
+      select message_id from public.messages
+      where message_id >= s.settled and message_id < v_settled order by message_id offset 10000 limit 1);
+  end if;
+  ids := array(
+    select m.message_id
+    from public.messages m
+    where m.message_id >= s.settled and m.message_id < coalesce(v_stop, v_past) and hub.is_searchable(m)
+      and (select x.message_id from public.message_search x where x.message_id = m.message_id) is null
+    order by m.message_id
+    limit p_limit);
+  more := v_stop is not null or cardinality(ids) = p_limit;
+  first_id := s.settled;
+  end_id := case when cardinality(ids) = p_limit then ids[p_limit] else coalesce(v_stop, v_past) end;
+  -- A snapshot is younger than the start of its transaction. A transaction id from the future is of another server, from which
+  -- the database was copied.
+  if v_settled is not null or s.read_before > pg_snapshot_xmax(v_snapshot) then
+    update public.search_progress
+      set settled = case
+            when v_settled is null then settled
+            else least(v_settled, v_stop, case when cardinality(ids) = p_limit then ids[p_limit] end) end,
+          read_at = now(),
+          read_before = pg_snapshot_xmax(v_snapshot);
+  end if;
 end
 $$;
 
@@ -154,12 +250,64 @@ begin
 end
 $$;
 
--- How far the index is behind. p: {}. Returns {waiting, lag_ms}: the rows in unindexed_messages, and the age of the oldest by
--- the database's clock; 0 without rows.
+-- The time in a UUID version 7.
+create or replace function hub.uuid_time(p_id uuid) returns timestamptz
+language sql immutable parallel safe as $$
+  select to_timestamp(('x' || left(replace(p_id::text, '-', ''), 12))::bit(48)::bigint / 1000.0)
+$$;
+
+-- The messages that wait to be indexed, and since when: those of unindexed_messages, and the new ones among the first fifty
+-- thousand that are not settled.
+create or replace function hub.messages_to_index() returns table (message_id uuid, since timestamptz)
+language sql stable as $$
+  select w.message_id, coalesce(min(w.queued_at), min(w.stored_at))
+  from (
+    select message_id, queued_at, null as stored_at from public.unindexed_messages
+    union all
+    select m.message_id, null, hub.uuid_time(m.message_id)
+    from (
+      select * from public.messages
+      where message_id >= coalesce((select settled from public.search_progress), '00000000-0000-0000-0000-000000000000')
+        and message_id < hub.uuid_from(clock_timestamp() + 2 * hub.punctual_within())
+      order by message_id
+      limit 50000
+    ) m
+    where hub.is_searchable(m)
+      and (select x.message_id from public.message_search x where x.message_id = m.message_id) is null
+  ) w
+  group by w.message_id
+$$;
+
+-- The instant up to which all committed messages are indexed: now if none waits. It is the least of hub.messages_to_index; of the
+-- messages that are only there by their id it looks for the first, because ids begin with the time.
+create or replace function hub.indexed_until() returns timestamptz
+language sql stable as $$
+  select coalesce(
+    least(
+      (select min(queued_at) from public.unindexed_messages),
+      (
+        select hub.uuid_time(m.message_id)
+        from (
+          select * from public.messages
+          where message_id >= coalesce((select settled from public.search_progress), '00000000-0000-0000-0000-000000000000')
+            and message_id < hub.uuid_from(clock_timestamp() + 2 * hub.punctual_within())
+          order by message_id
+          limit 50000
+        ) m
+        where hub.is_searchable(m)
+          and (select x.message_id from public.message_search x where x.message_id = m.message_id) is null
+          and m.message_id not in (select message_id from public.unindexed_messages)
+        order by m.message_id
+        limit 1)),
+    clock_timestamp())
+$$;
+
+-- How far the index is behind. p: {}. Returns {waiting, lag_ms}: the number of messages that wait to be indexed, and how long the
+-- first has waited, by the database's clock; 0 if none waits.
 create or replace function public.hub_search_lag(p jsonb) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = '' set enable_seqscan = off as $$
   select jsonb_build_object(
     'waiting', count(*),
-    'lag_ms', coalesce(greatest(0, floor(extract(epoch from clock_timestamp() - min(queued_at)) * 1000)), 0))
-  from public.unindexed_messages
+    'lag_ms', coalesce(greatest(0, floor(extract(epoch from clock_timestamp() - min(since)) * 1000)), 0))
+  from hub.messages_to_index()
 $$;

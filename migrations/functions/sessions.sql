@@ -3,7 +3,7 @@
 -- A session's row without the columns that never leave the database.
 create or replace function hub.session_row(p_row jsonb) returns jsonb
 language sql immutable parallel safe as $$
-  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at,language_by}'::text[]
+  select p_row - '{customer_key,channels_since,last_channel,last_seq,expiry_check_at,language_by,summary_seq}'::text[]
 $$;
 
 -- A customer's identities as a session document shows them: {kind: value}, with phone_verified false while the phone is
@@ -231,6 +231,7 @@ begin
         rating = coalesce(o.rating, y.rating),
         feedback = coalesce(o.feedback, y.feedback),
         summary = coalesce(o.summary, y.summary),
+        summary_seq = null,
         data = v_documents -> 'data',
         metadata = v_documents -> 'metadata',
         channels = v_channels.channels,

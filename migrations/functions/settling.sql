@@ -107,7 +107,9 @@ begin
         status = case v_state when 'sent' then 'sent' when 'dead' then 'failed' else status end,
         external_id = coalesce(p_outcome ->> 'external_id', external_id),
         code = p_outcome ->> 'code',
-        reason = p_outcome ->> 'reason'
+        reason = p_outcome ->> 'reason',
+        sent_at = case v_state when 'sent' then c.now else sent_at end,
+        failed_at = case v_state when 'sent' then failed_at else c.now end
     where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
       and state not in ('pending', 'held', 'sent', 'dead')
     returning * into d;
@@ -142,7 +144,7 @@ begin
     v_early := hub.lock_message(v_channel, v_account, v_external_id);
   end if;
   update public.deliveries
-    set state = 'sent', status = 'sent', external_id = coalesce(v_external_id, external_id), code = null, reason = null
+    set state = 'sent', status = 'sent', external_id = coalesce(v_external_id, external_id), code = null, reason = null, sent_at = c.now
     where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
       and state not in ('pending', 'held', 'sent', 'dead')
       and session_id = v_session;

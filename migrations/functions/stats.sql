@@ -326,7 +326,7 @@ $$;
 create or replace function hub.stats_as_of() returns timestamptz
 language sql stable as $$
   select least(
-    now(), (select min(queued_at) from public.stats_queue), (select min(queued_at) from public.unindexed_messages))
+    now(), (select min(queued_at) from public.stats_queue), hub.indexed_until())
 $$;
 
 -- The name of a time zone. Refuses malformed {reason: tz} if the database does not know it.

@@ -4,13 +4,14 @@ import { HubError } from "../core/errors.ts";
 import type { Log } from "../core/log.ts";
 import { type Env, isDevelopment, settingsOf } from "../core/settings.ts";
 import echo from "./echo/index.ts";
+import llm from "./llm/index.ts";
 import { noBot } from "./none.ts";
 import webhook from "./webhook.ts";
 
 type Make = (env: Env, parts: { readonly log: Log }) => Bot;
 
 /** All bots, by their names in `BOT`. Each function makes its bot from the settings, or throws `misconfigured`. */
-export const bots: Readonly<Record<string, Make>> = { echo, webhook };
+export const bots: Readonly<Record<string, Make>> = { echo, llm, webhook };
 
 const settingsSchema = z.object({
   BOT: z.string().optional(),
@@ -36,5 +37,6 @@ export function botOf(env: Env, log: Log): ChosenBot {
 
 function unnamed(env: Env): string | undefined {
   if (env.BOT_WEBHOOK_URL || env.BOT_WEBHOOK_SECRET) return "webhook";
+  if (env.LLM_BASE_URL || env.LLM_MODEL) return "llm";
   return isDevelopment(env) ? "echo" : undefined;
 }

@@ -5,6 +5,7 @@ import { replySchema } from "../core/content/reply.ts";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
+import { isSafeUrl } from "../core/safe-url.ts";
 import { type Env, settingsOf } from "../core/settings.ts";
 import { hmacHex } from "../core/signature.ts";
 import { actionsOf, actionsSchema } from "../features/actions/action.ts";
@@ -24,7 +25,7 @@ const LONGEST_WAIT_MS = 15 * 60_000;
 const settingsSchema = z.object({
   BOT_WEBHOOK_URL: z
     .string()
-    .refine(isAllowedUrl, "must be an https URL without credentials (http on loopback only)"),
+    .refine(isSafeUrl, "must be an https URL without credentials (http on loopback only)"),
   BOT_WEBHOOK_SECRET: z.string().min(16, "must have at least 16 characters"),
   BOT_BATCH: z.stringbool("must be true or false").default(false),
   BOT_HEARS: z
@@ -39,6 +40,10 @@ const reply = z.preprocess((given) => (isKindless(given) ? { ...given, kind: "te
 const answerSchema = z.object({
   replies: z.array(reply).max(MAX_REPLIES),
   actions: actionsSchema.optional(),
+  handoff: z
+    .strictObject({ reason: z.string().min(1).max(200), to: z.string().min(1).max(200).optional() })
+    .transform(({ reason, to }) => ({ reason, ...(to !== undefined && { to }) }))
+    .optional(),
 });
 
 interface Parts {
@@ -51,7 +56,7 @@ interface Parts {
  * wait that the program asks for, and `unavailable` for any other failure, with what is wrong with the answer. Throws
  * `misconfigured` without its settings.
  */
-export default function webhook(env: Env, { log = () => {}, now = () => new Date() }: Parts = {}): Bot {
+export default function webhook(env: Env, { log = () => {}, now = () => new Date() }: Parts = {}) {
   const settings = settingsOf("BOT=webhook", settingsSchema, env);
   if (!settings)
     throw new HubError("misconfigured", "BOT=webhook needs BOT_WEBHOOK_URL and BOT_WEBHOOK_SECRET");
@@ -66,13 +71,13 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
       try {
         const { unknown, ...answer } = await answerOf(await fetch(url, { ...request, signal }), now());
         logUnknown(turn.turn_id, unknown);
-        return answer.actions.length > 0 ? answer : answer.replies;
+        return answer.actions.length > 0 || answer.handoff ? answer : answer.replies;
       } catch (cause) {
         if (cause instanceof HubError) throw cause;
         throw new HubError("unavailable", "the bot cannot be reached", { reason: "bot_unreachable", cause });
       }
     },
-  };
+  } satisfies Bot;
 }
 
 async function signed(turn: Turn, secret: string, now: Date) {
@@ -121,7 +126,9 @@ async function answerOf(response: Response, now: Date): Promise<Read> {
   if (!answer.success) throw badAnswer(wrongIn(answer.error));
   const { actions = [], ...said } = answer.data;
   const { actions: _, ...givenSaid } = given as z.input<typeof answerSchema>;
-  return { ...said, actions: actionsOf(actions), unknown: [...new Set(unknownIn(givenSaid, said, ""))] };
+  const unknown = [...new Set(unknownIn(givenSaid, said, ""))];
+  const { replies, handoff } = said;
+  return { replies, actions: actionsOf(actions), ...(handoff && { handoff }), unknown };
 }
 
 /** The place and kind of the first error in an answer, without the bot's own text, but with names of unknown fields. */
@@ -222,11 +229,4 @@ function badAnswer(wrong: string, cause?: unknown): HubError {
     reason: "bot_bad_answer",
     cause,
   });
-}
-
-function isAllowedUrl(text: string): boolean {
-  const url = URL.parse(text);
-  if (!url || url.username || url.password) return false;
-  const loopback = /^(localhost|.+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname);
-  return url.protocol === "https:" || (url.protocol === "http:" && loopback);
 }

@@ -1,4 +1,4 @@
-import { botOf } from "../bots/index.ts";
+import { botOf, type ChosenBot } from "../bots/index.ts";
 import { callerMessageSchema } from "../channels/caller.ts";
 import { channels as makers } from "../channels/index.ts";
 import { HubError } from "../core/errors.ts";
@@ -10,7 +10,7 @@ import { createApp } from "../http/app.ts";
 import type { App } from "../http/request.ts";
 import { channelsOf, postedWithOf } from "./channels.ts";
 import { adminKeysOf, type Config, configOf } from "./config.ts";
-import { hubOpener, type OpenHub } from "./hub.ts";
+import { type Hubs, hubsOf, type OpenHub } from "./hub.ts";
 import { limitersOf } from "./limiters.ts";
 import { collectProblems } from "./problems.ts";
 import { publicPagesOf } from "./public-pages.ts";
@@ -23,6 +23,8 @@ export interface Assembly {
   readonly sweep: SweepBudget;
   /** Opens the hub for one event. Throws `misconfigured`, naming every wrong variable. */
   readonly open: OpenHub;
+  /** Closes the connections that all events share, once their calls have ended. */
+  readonly end: () => Promise<void>;
 }
 
 /** Reads the settings and wires all parts. With wrong settings it logs them once, and only `/health` is served. */
@@ -31,6 +33,7 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
   const config = problems.attempt(() => configOf(env));
   const channels = channelsOf(env, problems);
   const chosen = problems.attempt(() => botOf(env, log));
+  problems.attempt(() => refuseMemory(config, chosen));
   const publicPages = problems.attempt(() => publicPagesOf(env));
   const misconfigured = problems.found.join("; ");
   if (misconfigured) log("error", "misconfigured", { problems: problems.found });
@@ -40,11 +43,14 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
     });
   const rooms = env.LIVE as DurableObjectNamespace | undefined;
 
-  const open: OpenHub =
+  const { open, end }: Hubs =
     config && chosen && !misconfigured
-      ? hubOpener({ config, channels, bot: chosen.bot, rooms, log })
-      : () => {
-          throw new HubError("misconfigured", misconfigured);
+      ? hubsOf({ config, channels, bot: chosen.bot, rooms, log })
+      : {
+          open: () => {
+            throw new HubError("misconfigured", misconfigured);
+          },
+          end: async () => {},
         };
   const closers = new WeakMap<Hub, () => Promise<void>>();
   const app = createApp({
@@ -73,18 +79,25 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
     limiters: limitersOf(env, log),
     ...(misconfigured && { misconfigured }),
   });
-  return { app, open, sweep: { ...SWEEP, ...retentionOf(config) } };
+  return { app, open, end, sweep: { ...SWEEP, ...retentionOf(config) } };
+}
+
+/** Throws `misconfigured` if the bot needs a database and there is none. */
+function refuseMemory(config: Config | undefined, chosen: ChosenBot | undefined): void {
+  if (chosen?.bot.needsDatabase && config?.backend.name === "memory")
+    throw new HubError("misconfigured", `BOT=${chosen.name} needs a database: SUPABASE_URL, or HYPERDRIVE`);
 }
 
 function retentionOf(config: Config | undefined): Omit<SweepBudget, "batch" | "batches" | "sessions"> {
   if (!config) return { retentionMs: 0 };
-  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs, bookingRetentionMs } =
-    config;
+  const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs } = config;
+  const { bookingRetentionMs, eventRetentionMs } = config;
   return {
     retentionMs,
     passwordRetentionMs,
     identityRetentionMs,
     bookingRetentionMs,
+    eventRetentionMs,
     ...(messageRetentionMs && { messageRetentionMs }),
   };
 }

@@ -58,6 +58,8 @@ const hubSchema = z.object({
   PASSWORD_RETENTION_DAYS: days.default(365),
   IDENTITY_RETENTION_DAYS: days.default(365),
   BOOKING_RETENTION_DAYS: days.default(730),
+  // More than the three days for which an event is tried.
+  EVENT_RETENTION_DAYS: days.min(4).default(7),
   KIOSK_PHONE_POLICY: z.enum(["trust", "verify"], "must be trust or verify").default("verify"),
   DEFAULT_COUNTRY: z
     .string()
@@ -83,13 +85,20 @@ const upstashSchema = z.object({
   UPSTASH_REDIS_REST_TOKEN: z.string(),
 });
 
-const hyperdriveSchema = z.object({ HYPERDRIVE: z.object({ connectionString: z.string() }) });
+const hyperdriveSchema = z.object({
+  HYPERDRIVE: z.object({ connectionString: z.string(), pool: z.number().optional() }),
+});
 
 /** The store to use, with its address and credentials. */
 type Backend =
   | { readonly name: "memory" }
   | { readonly name: "supabase"; readonly url: string; readonly key: string }
-  | { readonly name: "postgres"; readonly connectionString: string };
+  | {
+      readonly name: "postgres";
+      readonly connectionString: string;
+      /** How many connections all events share. Absent, as behind Hyperdrive: each event has its own. */
+      readonly pool?: number;
+    };
 
 /** The settings of the README's table, without those of a single channel or bot. */
 export interface Config {
@@ -102,6 +111,8 @@ export interface Config {
   readonly corsOrigins: string[];
   /** Whether pages of `http://localhost` and other local origins may call too, from any port. */
   readonly localOrigins: boolean;
+  /** Whether endpoints may be http and at private addresses. */
+  readonly openTargets: boolean;
   readonly backend: Backend;
   readonly upstash?: { readonly url: string; readonly token: string };
   readonly cacheTtlSeconds: number;
@@ -117,6 +128,8 @@ export interface Config {
   /** How long an identity is kept after it was last seen. */
   readonly identityRetentionMs: number;
   readonly bookingRetentionMs: number;
+  /** How long an event is kept, for a replay. */
+  readonly eventRetentionMs: number;
   /** `trust`: a phone typed at a kiosk counts as verified. `verify`: it is only claimed. */
   readonly kioskPhones: "trust" | "verify";
   readonly country?: string;
@@ -149,6 +162,7 @@ export function configOf(env: Env): Config {
     },
     corsOrigins: hub.CORS_ORIGINS,
     localOrigins: isDevelopment(env),
+    openTargets: isDevelopment(env),
     backend,
     ...(upstash && {
       upstash: { url: upstash.UPSTASH_REDIS_REST_URL, token: upstash.UPSTASH_REDIS_REST_TOKEN },
@@ -161,6 +175,7 @@ export function configOf(env: Env): Config {
     passwordRetentionMs: hub.PASSWORD_RETENTION_DAYS * DAY_MS,
     identityRetentionMs: hub.IDENTITY_RETENTION_DAYS * DAY_MS,
     bookingRetentionMs: hub.BOOKING_RETENTION_DAYS * DAY_MS,
+    eventRetentionMs: hub.EVENT_RETENTION_DAYS * DAY_MS,
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
     ...languages,
@@ -213,10 +228,14 @@ function backendOf(hub: Hub, { supabase, hyperdrive }: Databases): Backend {
     case "postgres":
     case "postgresql":
       if (!hyperdrive) throw missing("postgres", "the HYPERDRIVE binding is");
-      return { name: "postgres", connectionString: hyperdrive.HYPERDRIVE.connectionString };
+      return postgresOf(hyperdrive);
     case "memory":
       return { name: "memory" };
   }
+}
+
+function postgresOf({ HYPERDRIVE: { connectionString, pool } }: z.infer<typeof hyperdriveSchema>): Backend {
+  return { name: "postgres", connectionString, ...(pool !== undefined && { pool }) };
 }
 
 /** The shortcomings of the chosen store: in production the memory store would lose everything at a restart. */

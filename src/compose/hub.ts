@@ -11,7 +11,7 @@ import { upstashJournal } from "../stores/journal.ts";
 import { noCache, upstashCache } from "../stores/upstash.ts";
 import { tokenIdleOf } from "./channels.ts";
 import type { Config } from "./config.ts";
-import { storeOpener } from "./store.ts";
+import { storesOf } from "./store.ts";
 
 /**
  * Opens a hub for one event. `later` keeps the Worker alive for background work; `close` closes the event's
@@ -22,6 +22,13 @@ export type OpenHub = (
   later: (work: Promise<unknown>) => void,
 ) => { hub: Hub; close: () => Promise<void> };
 
+/** The hubs of one program. */
+export interface Hubs {
+  readonly open: OpenHub;
+  /** Closes the connections that all events share. */
+  readonly end: () => Promise<void>;
+}
+
 /** The parts of a hub that are made once per isolate. */
 interface Parts {
   readonly config: Config;
@@ -31,18 +38,16 @@ interface Parts {
   readonly log: Log;
 }
 
-/**
- * Returns a function that opens a hub for each event. With Upstash and a database, the store has a journal before it.
- */
-export function hubOpener({ config, channels, bot, rooms, log }: Parts): OpenHub {
-  const openStore = storeOpener(config, bot, channels, log);
+/** Opens a hub for each event. With Upstash and a database, the store has a journal before it. */
+export function hubsOf({ config, channels, bot, rooms, log }: Parts): Hubs {
+  const stores = storesOf(config, bot, channels, log);
   const cache = cacheOf(config, channels, log);
   const now = () => new Date();
   const journal =
     config.upstash && config.backend.name !== "memory" ? upstashJournal(config.upstash) : undefined;
   const watch = journal && watchJournal(journal, now);
-  return (log, later) => {
-    const { store, close } = openStore(log);
+  const open: OpenHub = (log, later) => {
+    const { store, close } = stores.open(log);
     const replayed: Parameters<typeof withJournal>[1]["replayed"] = (results) => handleReplayed(hub, results);
     const hub: Hub = {
       channels,
@@ -57,9 +62,11 @@ export function hubOpener({ config, channels, bot, rooms, log }: Parts): OpenHub
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
       later,
       policy: DEFAULT_POLICY,
+      openTargets: config.openTargets,
     };
     return { hub, close };
   };
+  return { open, end: stores.end };
 }
 
 function cacheOf(

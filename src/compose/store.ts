@@ -19,18 +19,24 @@ const STORE_MS_BEFORE_JOURNAL = 2_500;
 /** How long a claimer waits for a delivery's `send_at` at most. A later delivery is left to the sweep. */
 const PATIENCE_MS = 10_000;
 
-/** Opens a store for one event. `close` closes the event's connection. */
-export type OpenStore = (log: Log) => { store: Store; close: () => Promise<void> };
+/** The stores of a hub. */
+export interface Stores {
+  /** Opens a store for one event. `close` closes the event's connection. */
+  readonly open: (log: Log) => { store: Store; close: () => Promise<void> };
+  /** Closes the connections that all events share, once their calls have ended. */
+  readonly end: () => Promise<void>;
+}
 
 /**
- * Returns a function that opens a store. A Postgres connection belongs to its request; other stores are made only once.
+ * The stores by the settings. Without a pool a Postgres connection belongs to its event, as a Worker needs it; everything else is
+ * made once.
  */
-export function storeOpener(
+export function storesOf(
   config: Config,
   bot: Bot,
   channels: Readonly<Record<string, Channel>>,
   log: Log,
-): OpenStore {
+): Stores {
   const { backend, upstash } = config;
   const settings = settingsOf(config, bot, channels);
   const timeoutMs = upstash ? STORE_MS_BEFORE_JOURNAL : STORE_MS;
@@ -39,19 +45,26 @@ export function storeOpener(
     ...sqlStore(wrap(loggedCall(call, log)), settings),
     breaker,
   });
-  if (backend.name === "postgres")
-    return (log) => {
-      const { call, close } = postgresCalls(backend.connectionString, { max: 1, timeoutMs });
+  const close = async () => {};
+  if (backend.name === "postgres") {
+    const { connectionString, pool } = backend;
+    if (pool !== undefined) {
+      const calls = postgresCalls(connectionString, { max: pool, timeoutMs });
+      return { open: (log) => ({ store: sql(calls.call, log), close }), end: calls.close };
+    }
+    const open = (log: Log) => {
+      const { call, close } = postgresCalls(connectionString, { max: 1, timeoutMs });
       return { store: sql(call, log), close };
     };
-  const close = async () => {};
+    return { open, end: close };
+  }
   if (backend.name === "supabase") {
     const call = supabaseCalls({ ...backend, timeoutMs });
-    return (log) => ({ store: sql(call, log), close });
+    return { open: (log) => ({ store: sql(call, log), close }), end: close };
   }
   log("warn", "store.memory", { message: "memory store: everything is forgotten at restart" });
   const store = memoryStore(settings);
-  return () => ({ store, close });
+  return { open: () => ({ store, close }), end: close };
 }
 
 function settingsOf(

@@ -22,6 +22,8 @@ export interface Hub {
   /** Keeps the Worker alive until `work` ends, as `waitUntil` does. `work` never rejects. */
   readonly later?: (work: Promise<unknown>) => void;
   readonly policy: RetryPolicy;
+  /** Whether endpoints may be http and at private addresses: on a developer's machine only. */
+  readonly openTargets?: boolean;
 }
 
 export interface RetryPolicy {

@@ -24,6 +24,16 @@ export interface Metrics {
    * The keys are `name` or `name|label|label`: see docs/operations.md. Histogram buckets: `name.le|label|bound in ms`.
    */
   readonly counters: Readonly<Record<string, number>>;
+  /** When the last sweep ended well; absent before the first one. */
+  readonly swept_at?: Date;
+  /** What the language model has used. Zeros on the memory store, where it does not run. */
+  readonly model: {
+    readonly turns: number;
+    readonly input_tokens: number;
+    readonly output_tokens: number;
+    /** In millionths of the currency. */
+    readonly cost: number;
+  };
   readonly open_turns: number;
   readonly open_deliveries: number;
   /** Since when the oldest unanswered message and the oldest unsent reply wait. */

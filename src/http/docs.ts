@@ -48,10 +48,12 @@ const TAGS = [
   { name: "Orders", description: "Orders as the shop and its bot record them." },
   { name: "Threads", description: "Memory for bots and tools, under ids of their own." },
   { name: "Search", description: "Messages found by their words." },
+  { name: "Events", description: "What happens here, posted to the shop's own programs." },
   {
     name: "Statistics",
     description: "What happened when, and which customers are alike, for a back office.",
   },
+  { name: "Knowledge", description: "The shop's documents, from which its bot answers." },
   { name: "Privacy", description: "A customer's data: export, erasure, the audit." },
   { name: "Operation", description: "Running and describing the hub." },
 ];

@@ -30,6 +30,7 @@ const MEANINGS: Record<ErrorCode, string> = {
   idempotency_conflict: "the Idempotency-Key came with another body before",
   illegal_transition: "the status that it has does not allow this change; `details` has `from` and `to`",
   order_conflict: "the order_id is another order's, or the order has another currency",
+  endpoint_limit: "there are 20 endpoints already; delete one",
   rating_closed: "the session has a rating and ended more than a day ago",
   precondition_failed:
     "the thread is not at the version in If-Match, or it exists although If-None-Match is `*`",

@@ -8,8 +8,10 @@ import { secondsSince } from "./metrics.ts";
 import type { App, AppOptions, HttpContext } from "./request.ts";
 
 const PROBE_MS = 3_000;
-/** The search's index is this far behind only if no run fills it, or after a large import. */
+/** The search's index and healthy endpoints are this far behind only if no run serves them, or after a large import. */
 const BEHIND_S = 300;
+
+const LIMITS = ["entry", "device", "caller"] as const;
 
 const probeSchema = z.object({
   backend: z.string(),
@@ -26,11 +28,24 @@ const workSchema = z.object({
   oldest_turn_age_s: z.number(),
   open_deliveries: z.int().openapi({ description: "Parts of replies that are not sent yet." }),
   oldest_delivery_age_s: z.number(),
+  last_sweep_age_s: z.number().optional().openapi({
+    description: "Since the last sweep ended, which is due every minute; absent before the first one.",
+  }),
 });
 
 const searchSchema = z.object({
   waiting: z.int().openapi({ description: "New and changed messages that are not indexed yet." }),
   lag_s: z.number().openapi({ description: "The age of the oldest of them." }),
+});
+
+const eventsSchema = z.object({
+  waiting: z
+    .int()
+    .openapi({ description: "Events that are still to be posted; at most 100,000 are counted." }),
+  oldest_age_s: z.number(),
+  dead: z.int().openapi({ description: "Events that an endpoint did not take for three days." }),
+  failing: z.int().openapi({ description: "Endpoints that fail." }),
+  disabled: z.int().openapi({ description: "Endpoints that the hub has disabled." }),
 });
 
 const cacheSchema = z.object({
@@ -61,7 +76,7 @@ const healthSchema = z.object({
     .openapi({
       description:
         "Why it is `degraded`: `misconfigured`, `memory_store`, `store_writes_off`, `no_bot`; with an admin key also " +
-        "`store_down`, `journal_down`, `journal_waits`, `search_behind`. docs/operations.md says what to do.",
+        "`store_down`, `journal_down`, `journal_waits`, `search_behind`, `events_behind`, `endpoint_disabled`. docs/operations.md says what to do.",
     }),
   bot: z.string().optional().openapi({ description: "The bot, by its name in BOT; `none` without one." }),
   misconfigured: z.string().optional().openapi({ description: "Why nothing else is served." }),
@@ -70,13 +85,20 @@ const healthSchema = z.object({
   search: searchSchema.optional().openapi({
     description: "How far the search's index is behind the messages; absent without a database.",
   }),
+  rate_limits: z
+    .array(z.enum(LIMITS))
+    .optional()
+    .openapi({ description: "The rate limits that are on; see docs/security.md." }),
+  events: eventsSchema.optional().openapi({
+    description: "Events on their way to endpoints; absent without a database.",
+  }),
   cache: cacheSchema.optional(),
   journal: journalSchema.optional().openapi({ description: "Messages that wait for the database." }),
 });
 
 /**
  * Registers `GET /health`: status and version; with an admin key also the store, the cache, the journal, open work and the
- * search's index.
+ * search's index and the events.
  */
 export function addHealth(app: App, options: AppOptions): void {
   const route = createRoute({
@@ -85,7 +107,7 @@ export function addHealth(app: App, options: AppOptions): void {
     tags: ["Operation"],
     summary: "Liveness",
     description:
-      "Always 200 while the Worker runs. An admin key adds the store, the cache, the journal, unfinished work and the search.",
+      "Always 200 while the Worker runs. An admin key adds the store, the cache, the journal, unfinished work, the search and events.",
     security: [...security.nobody, ...security.key],
     responses: { 200: json("Alive.", healthSchema) },
   });
@@ -93,10 +115,11 @@ export function addHealth(app: App, options: AppOptions): void {
     const { version, misconfigured, bot } = options;
     const known = standingReasons(options);
     if (!(await isAdmin(c.req.raw.headers, options.keys))) return c.json({ ...verdict(known), version }, 200);
-    const [store, work, search, cache, journal] = await Promise.all([
+    const [store, work, search, events, cache, journal] = await Promise.all([
       probe(c, options),
       unfinished(c),
       searchable(c),
+      announced(c),
       cached(c, options),
       waiting(c),
     ]);
@@ -107,6 +130,8 @@ export function addHealth(app: App, options: AppOptions): void {
       ...(journal && !journal.ok ? ["journal_down"] : []),
       ...(journal?.ok && (journal.depth ?? 0) > 0 ? ["journal_waits"] : []),
       ...(search && search.lag_s > BEHIND_S ? ["search_behind"] : []),
+      ...(events && events.oldest_age_s > BEHIND_S && events.failing === 0 ? ["events_behind"] : []),
+      ...(events && events.disabled > 0 ? ["endpoint_disabled"] : []),
     ];
     return c.json(
       {
@@ -117,6 +142,8 @@ export function addHealth(app: App, options: AppOptions): void {
         store,
         ...(work && { work }),
         ...(search && { search }),
+        rate_limits: LIMITS.filter((name) => options.limiters?.[name]),
+        ...(events && { events }),
         cache,
         ...(journal && { journal }),
       },
@@ -201,12 +228,13 @@ async function unfinished(c: HttpContext): Promise<z.infer<typeof workSchema> | 
     const hub = c.var.exchange.hub();
     const now = hub.now();
     const asked = withTimeout(PROBE_MS, "store_timeout", () => hub.store.operations.metrics(now));
-    const { open_turns, open_deliveries, oldest_turn_at, oldest_delivery_at } = await asked;
+    const { open_turns, open_deliveries, oldest_turn_at, oldest_delivery_at, swept_at } = await asked;
     return {
       open_turns,
       oldest_turn_age_s: secondsSince(oldest_turn_at, now),
       open_deliveries,
       oldest_delivery_age_s: secondsSince(oldest_delivery_at, now),
+      ...(swept_at && { last_sweep_age_s: secondsSince(swept_at, now) }),
     };
   } catch {
     return undefined;
@@ -220,6 +248,20 @@ async function searchable(c: HttpContext): Promise<z.infer<typeof searchSchema> 
     if (!features) return undefined;
     const { waiting, lag_ms } = await withTimeout(PROBE_MS, "store_timeout", features.search.lag);
     return { waiting, lag_s: Math.round(lag_ms / 1_000) };
+  } catch {
+    return undefined;
+  }
+}
+
+/** The events on their way to endpoints; undefined as in `searchable`. */
+async function announced(c: HttpContext): Promise<z.infer<typeof eventsSchema> | undefined> {
+  try {
+    const hub = c.var.exchange.hub();
+    const { features } = hub.store;
+    if (!features) return undefined;
+    const state = await withTimeout(PROBE_MS, "store_timeout", features.endpoints.state);
+    const { waiting, oldest_at, dead, failing, disabled } = state;
+    return { waiting, oldest_age_s: Math.round(secondsSince(oldest_at, hub.now())), dead, failing, disabled };
   } catch {
     return undefined;
   }

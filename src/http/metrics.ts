@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { failureOf, toHubError } from "../core/errors.ts";
 import type { Metrics } from "../core/operations.ts";
 import type { JournalDepth } from "../core/receive/journal.ts";
+import type { EventsState } from "../features/endpoints/endpoints.ts";
 import { adminOf, namesOf } from "./auth.ts";
 import { security } from "./describe.ts";
 import { problems } from "./errors.ts";
@@ -42,6 +43,7 @@ const COUNTERS: Readonly<Record<string, Counter>> = {
     help: "Receipts of platforms that changed something.",
     by: ["status", "sent", "delivered", "read", "played", "failed"],
   },
+  handoffs: { name: "hub_handoffs_total", help: "Conversations that the bot has handed over to a person." },
 };
 
 const HISTOGRAMS: Readonly<Record<string, Omit<Counter, "by">>> = {
@@ -78,10 +80,11 @@ export function addMetrics(app: App, options: AppOptions): void {
     const { hub: open, facts } = c.var.exchange;
     const hub = open();
     const now = hub.now();
-    const waits = hub.store.journal;
-    const [metrics, journal] = await Promise.all([
+    const { journal: waits, features } = hub.store;
+    const [metrics, journal, events] = await Promise.all([
       asked(facts, () => hub.store.operations.metrics(now)),
       waits && asked(facts, () => waits.depth()),
+      features && asked(facts, () => features.endpoints.state()),
     ]);
     const families = [
       gauge("hub_build_info", "Which version runs.", 1, { version: options.version }),
@@ -89,6 +92,8 @@ export function addMetrics(app: App, options: AppOptions): void {
       ...(waits ? [gauge("hub_journal_up", "Whether the journal answers.", journal ? 1 : 0)] : []),
       ...(journal ? journalFamilies(journal, now) : []),
       ...(metrics ? storeFamilies(metrics, options.channels, now) : []),
+      ...(metrics ? modelFamilies(metrics.model) : []),
+      ...(metrics && events ? eventFamilies(metrics, events, now) : []),
       ...(metrics ? [lookups(metrics, await namesOf(options.keys))] : []),
     ];
     return c.text(prometheusText(families), 200, { "Content-Type": PROMETHEUS_TYPE });
@@ -137,6 +142,52 @@ function storeFamilies(metrics: Metrics, channels: readonly string[], now: Date)
       "How long the oldest of them has waited.",
       secondsSince(oldest_delivery_at, now),
     ),
+  ];
+}
+
+function modelFamilies({ turns, input_tokens, output_tokens, cost }: Metrics["model"]): Family[] {
+  const total = (name: string, help: string, samples: Sample[]): Family => ({
+    name,
+    type: "counter",
+    help,
+    samples,
+  });
+  return [
+    total("hub_llm_turns_total", "Attempts to answer with the language model.", [{ value: turns }]),
+    total("hub_llm_tokens_total", "Tokens of the language model.", [
+      { labels: { direction: "input" }, value: input_tokens },
+      { labels: { direction: "output" }, value: output_tokens },
+    ]),
+    total("hub_llm_cost_total", "Their cost, in the currency of the prices.", [{ value: cost / 1_000_000 }]),
+  ];
+}
+
+/** Events on their way to endpoints of the shop. */
+function eventFamilies({ counters }: Metrics, state: EventsState, now: Date): Family[] {
+  const labelled = (label: string, values: Readonly<Record<string, number>>) =>
+    Object.entries(values).map(([name, value]): Sample => ({ labels: { [label]: name }, value }));
+  const { enabled, failing, disabled, waiting, oldest_at, dead } = state;
+  const outcomes = ["sent", "failed", "dead"].map((key) => [key, counters[`events|${key}`] ?? 0] as const);
+  return [
+    {
+      name: "hub_events_total",
+      type: "counter",
+      help: "How posts of events ended: sent, failed (tried again later) or dead.",
+      samples: labelled("outcome", Object.fromEntries(outcomes)),
+    },
+    {
+      name: "hub_endpoints",
+      type: "gauge",
+      help: "Endpoints by state. disabled: by the hub, because they were gone or failed for three days.",
+      samples: labelled("state", { enabled, failing, disabled }),
+    },
+    gauge("hub_events_waiting", "Events that are still to be posted; at most 100,000 are counted.", waiting),
+    gauge(
+      "hub_oldest_event_age_seconds",
+      "How long the oldest of them has waited.",
+      secondsSince(oldest_at, now),
+    ),
+    gauge("hub_dead_events", "Events that an endpoint did not take for three days.", dead),
   ];
 }
 

@@ -1,4 +1,5 @@
 import type { InboundEvent } from "../core/receive/conversations.ts";
+import type { JournaledEvent, JournalQuery } from "../core/receive/journal.ts";
 import type { Erasure, JournalEntry } from "./journal.ts";
 
 /** The shortest value searched for in an unreadable entry. A shorter one would match entries of other people. */
@@ -17,6 +18,26 @@ export function without(text: string, entry: JournalEntry | undefined, whom: Era
   const left = entry.events.filter((event) => !isTheirs(event, values));
   if (left.length === entry.events.length) return text;
   return left.length > 0 ? JSON.stringify({ ...entry, events: left }) : "";
+}
+
+/** The events of an entry that a trace looks for, without their content. */
+export function eventsFor(
+  { identities, session_ids, external_id }: JournalQuery,
+  { at, events }: JournalEntry,
+): Pick<JournaledEvent, "at" | "type" | "channel" | "external_id">[] {
+  const values = valuesOf({ identities, session_ids, token_hashes: [] });
+  return events.flatMap((event) => {
+    const named = namesOf(event);
+    const wanted = named.external_id === external_id && external_id !== undefined;
+    return wanted || isTheirs(event, values) ? [{ at, type: event.type, ...named }] : [];
+  });
+}
+
+/** The channel and the platform's id in an event. */
+function namesOf(event: InboundEvent): { channel?: string; external_id?: string } {
+  const [about] = Object.entries(event).flatMap(([key, value]) => (key === "type" ? [] : [value as object]));
+  const { channel, external_id } = (about ?? {}) as { channel?: string; external_id?: string };
+  return { ...(channel && { channel }), ...(external_id && { external_id }) };
 }
 
 /** Whether the person sent or received the event, by any of their values. The content of a message is not searched. */

@@ -1,6 +1,6 @@
 import type { HubError } from "../core/errors.ts";
 import type { InboundEvent } from "../core/receive/conversations.ts";
-import type { JournalDepth } from "../core/receive/journal.ts";
+import type { JournalDepth, JournaledEvent, JournalQuery } from "../core/receive/journal.ts";
 
 /** One call of `Conversations.receive` that the store could not take. `at` is the time of the call. */
 export interface JournalEntry {
@@ -24,7 +24,7 @@ export interface Erasure {
 
 /**
  * The entries that wait for the store, in the order they were appended. They hold what customers wrote, so they are
- * stored and removed as soon as possible. Every method but `forget` is one round trip. All throw `unavailable` when the
+ * stored and removed as soon as possible. Every method but `forget` and `find` is one round trip. All throw `unavailable` when the
  * journal does not answer.
  */
 export interface Journal {
@@ -47,6 +47,8 @@ export interface Journal {
   countFailure(id: string): Promise<number>;
   /** Moves an entry to the quarantine, with the reason for the operator. There it delays no other entry. */
   quarantine(id: string, reason: string): Promise<void>;
+  /** As `Backlog.find`, in several round trips. */
+  find(query: JournalQuery): Promise<JournaledEvent[]>;
   /** Deletes a person's events from the quarantine. Returns the number of changed entries. */
   forget(whom: Erasure): Promise<number>;
 }

@@ -209,6 +209,7 @@ export function withJournal(store: Store, parts: JournalParts): Store {
     journal: {
       replay: (budget) => replay({ store, journal, log, now }, budget),
       depth: () => journal.depth(),
+      find: (query) => journal.find(query),
     },
   };
 }

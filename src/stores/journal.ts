@@ -1,6 +1,7 @@
 import { Redis } from "@upstash/redis";
 import { HubError } from "../core/errors.ts";
-import { without } from "../outage/erasure.ts";
+import type { JournaledEvent } from "../core/receive/journal.ts";
+import { eventsFor, without } from "../outage/erasure.ts";
 import { isCallers, type Journal } from "../outage/journal.ts";
 import { toWaiting } from "./journal-entry.ts";
 
@@ -24,6 +25,8 @@ const QUARANTINE_SECONDS = 30 * 86_400;
  * read.
  */
 const LONGEST = 8_000_000;
+/** Entries of each stream that a trace reads. */
+const FOUND = 1_000;
 /** Quarantined entries read in one call. */
 const PAGE = 50;
 
@@ -43,7 +46,7 @@ for i, row in ipairs(redis.call("XRANGE", KEYS[1], ARGV[1], "+", "COUNT", ARGV[2
   if #text > ${LONGEST} then text = "" end
   size = size + #text
   if i > 1 and size > 1000000 then break end
-  rows[i] = { row[1], text }
+  rows[i] = { row[1], text, row[2][4] or "" }
 end
 return rows`;
 const remove = `
@@ -133,6 +136,33 @@ export function upstashJournal({ url, token, limit = 100_000, timeoutMs = 1_000 
     countFailure: (id) => run(`return redis.call("HINCRBY", KEYS[1], ARGV[1], 1)`, [FAILURES], [id]),
     async quarantine(id, reason) {
       await run(quarantine, [STREAM, QUARANTINE, FAILURES], [id, reason, QUARANTINE_SECONDS]);
+    },
+    async find(query) {
+      const found: JournaledEvent[] = [];
+      for (const [state, stream] of [
+        ["waiting", STREAM],
+        ["quarantined", QUARANTINE],
+      ] as const) {
+        let after = "-";
+        for (let left = FOUND; left > 0; ) {
+          const rows = await run<[id: string, text: string, reason: string][]>(
+            read,
+            [stream],
+            [after, Math.min(PAGE, left)],
+          );
+          for (const [id, text, reason] of rows) {
+            const { entry } = toWaiting(id, text);
+            const since = new Date(Number.parseInt(id, 10));
+            for (const event of entry ? eventsFor(query, entry) : [])
+              found.push({ state, since, ...(reason && { reason }), ...event });
+          }
+          const last = rows.at(-1);
+          if (!last) break;
+          left -= rows.length;
+          after = `(${last[0]}`;
+        }
+      }
+      return found;
     },
     async forget(whom) {
       let changed = 0;

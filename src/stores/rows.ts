@@ -25,6 +25,7 @@ const INSTANTS = new Set([
   "deleted_at",
   "send_at",
   "window_closes_at",
+  "swept_at",
   "oldest_turn_at",
   "oldest_delivery_at",
   "used_at",

@@ -67,7 +67,7 @@ function turnOf(message: Message, more: Partial<Turn> = {}): Turn {
 const patient = new AbortController().signal;
 
 test("the list holds every bot by its name", () => {
-  expect(Object.keys(bots)).toEqual(["echo", "webhook"]);
+  expect(Object.keys(bots)).toEqual(["echo", "llm", "webhook"]);
 });
 
 describe("echo", () => {
@@ -234,6 +234,19 @@ describe("webhook", () => {
 
   test("asks for 20 earlier messages", () => {
     expect(webhook({ BOT_WEBHOOK_URL: "https://bot.test/", BOT_WEBHOOK_SECRET: secret }).history).toBe(20);
+  });
+
+  test("hands over what the bot asks to, and refuses a handoff that is none", async () => {
+    const handed = async (handoff: unknown) => {
+      const { url } = await operator(json({ replies: [{ text: "Wait" }], handoff }));
+      const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret });
+      return bot.reply(turnOf(said("Hi")), patient);
+    };
+    const handoff = { reason: "a refund", to: "billing" };
+    expect(await handed(handoff)).toMatchObject({ replies: [{ text: "Wait" }], actions: [], handoff });
+    expect(await handed(undefined)).toEqual([{ kind: "text", text: "Wait" }]);
+    for (const wrong of [{}, { reason: "" }, { reason: "x".repeat(201) }, { reason: "a", other: 1 }, "now"])
+      await expect(handed(wrong)).rejects.toMatchObject({ reason: "bot_bad_answer" });
   });
 
   test("takes waiting messages in one turn, and edits and reactions, only with the settings", () => {

@@ -151,6 +151,35 @@ export function journalContract(name: string, make: MakeJournal): void {
       expect(await journal.depth()).toMatchObject({ depth: 1, quarantined: 1 });
     });
 
+    test("finds the events of a person and of a message, waiting and in quarantine, without content", async () => {
+      const journal = await make();
+      const session_id = "019b8b74-1801-7000-8000-000000000001";
+      const ben = { from: { phone: "+4915112345602" }, address: { to: "4915112345602" } };
+      const both: JournalEntry = {
+        type: "receive",
+        at,
+        events: [...heard("a1").events, ...heard("b1", ben).events],
+      };
+      for (const entry of [both, heard("b2", ben), heard("s1", { from: { session_id }, address: {} })])
+        await journal.append(entry, ahead);
+      const [first] = idsOf(await journal.read(1));
+      await journal.quarantine(first!, "22P05");
+      const none = { identities: [], session_ids: [] };
+      const waiting = { state: "waiting", at, since: expect.any(Date), type: "message", channel: "whatsapp" };
+      const quarantined = { ...waiting, state: "quarantined", reason: "22P05" };
+      expect(await journal.find({ ...none, identities: ["+4915112345602"] })).toEqual([
+        { ...waiting, external_id: "b2" },
+        { ...quarantined, external_id: "b1" },
+      ]);
+      expect(await journal.find({ ...none, session_ids: [session_id] })).toEqual([
+        { ...waiting, external_id: "s1" },
+      ]);
+      expect(await journal.find({ ...none, external_id: "a1" })).toEqual([
+        { ...quarantined, external_id: "a1" },
+      ]);
+      expect(await journal.find(none)).toEqual([]);
+    });
+
     test("deletes a person's events from the quarantine, and no other events", async () => {
       const journal = await make();
       const token_hash = hash(1);

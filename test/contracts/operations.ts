@@ -125,8 +125,10 @@ export function operations(make: Make): void {
 
   test("metrics count received, answered and sent messages, and report open work", async () => {
     const store = await desk(make);
+    const noModel = { turns: 0, input_tokens: 0, output_tokens: 0, cost: 0 };
     expect(await store.operations.metrics(minute(0))).toEqual({
       counters: {},
+      model: noModel,
       open_turns: 0,
       open_deliveries: 0,
     });
@@ -158,10 +160,14 @@ export function operations(make: Make): void {
         "deliver_ms.le|whatsapp|500": 1,
         "deliver_ms.sum|whatsapp": 300,
       },
+      model: noModel,
       open_turns: 1,
       open_deliveries: 1,
       oldest_turn_at: minute(6),
       oldest_delivery_at: minute(4),
     });
+    await store.housekeeping.expire(minute(10), 1);
+    await store.housekeeping.expire(minute(9), 1);
+    expect((await store.operations.metrics(minute(10))).swept_at).toEqual(minute(10));
   });
 }

@@ -181,7 +181,7 @@ export function ratings(make: Make): void {
     async function full(store: Desk) {
       const ids: string[] = [];
       for (let i = 0; i < 6; i++) {
-        const over = { customer_id: `C-${i}`, channel: i % 2 ? "kiosk" : "web" };
+        const over = { customer_id: `Cust-${i}`, channel: i % 2 ? "kiosk" : "web" };
         ids.push((await begin(store, i, { phone: `+491511230000${i}` }, minute(i), over)).session_id);
       }
       await store.sessions.end(hash(0), minute(6), { summary: "Kaffee 50%_" });
@@ -235,7 +235,7 @@ export function ratings(make: Make): void {
       expect(await list(store, { status: "merged" })).toHaveLength(1);
       expect(await list(store, { channel: "kiosk" })).toEqual([f, d, b]);
       expect(await list(store, { channel: "telegram" })).toEqual([c]);
-      expect(await list(store, { customer_id: "C-4" })).toEqual([e]);
+      expect(await list(store, { customer_id: "Cust-4" })).toEqual([e]);
       expect(await list(store, { active_since: minute(5) })).toEqual([f, c]);
       expect(await list(store, { channel: "web", status: "active" })).toEqual([e, c]);
       const { counts } = await store.sessions.list({ channel: "web", status: "active" }, undefined, 1);
@@ -250,7 +250,7 @@ export function ratings(make: Make): void {
       expect(await list(store, { q: "%" })).toEqual([a]);
       expect(await list(store, { q: "LOVELACE" })).toEqual([c]);
       expect(await list(store, { q: "wieder" })).toEqual([b]);
-      expect(await list(store, { q: "c-4" })).toEqual([e]);
+      expect(await list(store, { q: "cust-4" })).toEqual([e]);
       expect(await list(store, { q: "12300002" })).toEqual([c]);
       expect(await list(store, { q: telegram_chat_id })).toEqual([c]);
       expect(await list(store, { q: e!.toUpperCase().slice(-12) })).toEqual([e]);

@@ -10,6 +10,8 @@ import { RATING_CHANGES_MS } from "../../src/core/sessions/rating.ts";
 import { DOCUMENT_BYTES, MOST_FOUND } from "../../src/core/sessions/session.ts";
 import { GOODBYE_MS } from "../../src/core/sessions/sessions.ts";
 import { DEAD_LETTER_DAYS, ERASED_DAYS } from "../../src/core/sweep/housekeeping.ts";
+import { MOST_ENDPOINTS } from "../../src/features/endpoints/endpoint.ts";
+import { RESTING_AFTER } from "../../src/features/endpoints/post-lanes.ts";
 import { EXPIRED_THREAD_DAYS, THREAD_BYTES } from "../../src/features/threads/thread.ts";
 import { IDEMPOTENCY_MS } from "../../src/http/idempotency.ts";
 import { AT_ONCE_MS } from "../../src/stores/memory/tables.ts";
@@ -40,6 +42,8 @@ test("numbers and rules that the database and TypeScript both have are the same"
     idempotency_ms: IDEMPOTENCY_MS,
     thread_bytes: THREAD_BYTES,
     expired_thread_days: EXPIRED_THREAD_DAYS,
+    most_endpoints: MOST_ENDPOINTS,
+    resting_after: RESTING_AFTER,
     at_once_ms: AT_ONCE_MS,
   });
   expect(Object.keys(identity_ranks)).toContain("telegram_chat_id");

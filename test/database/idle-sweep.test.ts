@@ -26,7 +26,9 @@ async function sweeper(url: string) {
       messages_before: before(30),
       passwords_before: before(90),
       identities_before: before(90),
+      events_before: before(30),
     });
+    await features!.endpoints.due(now);
     await features!.search.index(1_000);
   };
   /**
@@ -100,6 +102,9 @@ async function fill(owner: sqlDriver.Sql): Promise<void> {
   await owner`
     insert into threads (thread_id, data, metadata, ttl, version, created_at, updated_at, expires_at, expiry_check_at)
     select value, '{}', '{}', '1 day', 1, created_at, created_at, ${soon}, ${soon} from identities`;
+  await owner`
+    insert into events (event_id, type, lane, data, at)
+    select hub.uuid(created_at), 'message.received', customer_key, '{}', created_at from identities`;
   await owner`
     insert into ended_tokens (token_hash, session_id, ended_at) select value, gen_random_uuid(), ${now} from identities`;
 }

@@ -350,3 +350,30 @@ describe("the actions of a bot's answer, in memory", () => {
     },
   );
 });
+
+describe.each([
+  ...transports.map(([name, call]): [string, () => Store] => [name, () => sqlStore(call(), settings)]),
+  ["memory", () => memoryStore(settings)] as [string, () => Store],
+])("a handoff, in %s", (_name, make) => {
+  test("marks the session with the replies, once, and is counted", async () => {
+    const plain = make();
+    const store = await desk(async () => plain);
+    const turn = await store.ask(said("whatsapp", { phone: anna.phone }, "h1"), minute(0));
+    const { session_id, version } = turn.session;
+    const handoff = { reason: "a refund", to: "billing" };
+    const actions: Action[] = [{ type: "set_data", data: { step: 1 } }];
+    const complete = () => store.conversations.complete(turn, [reply("Wait")], minute(1), actions, handoff);
+    const { done } = await complete();
+    const marked = { handoff: { ...handoff, at: minute(1).toISOString() } };
+    expect(done!.session).toMatchObject({ metadata: marked, data: { step: 1 }, version: version + 2 });
+    expect(await store.sessions.find({ session_id }, minute(1))).toEqual([done!.session]);
+    expect((await complete()).stale).toBe(true);
+    const next = await store.ask(said("whatsapp", { phone: anna.phone }, "h2"), minute(2));
+    const again = await store.conversations.complete(next, [], minute(3), undefined, { reason: "b" });
+    expect(again.done!.session.metadata).toEqual({
+      handoff: { reason: "b", at: minute(3).toISOString() },
+    });
+    expect(await store.texts(session_id)).toEqual(["text of h1", "Wait", "text of h2"]);
+    expect((await store.operations.metrics(minute(3))).counters["handoffs|whatsapp"]).toBe(2);
+  });
+});

@@ -5,6 +5,8 @@ import { begin, faultyStore, post, testHub } from "../support/http.ts";
 const ROUTES = [
   "DELETE /api/calendar-feeds/{id}",
   "DELETE /api/customers/{id}",
+  "DELETE /api/endpoints/{id}",
+  "DELETE /api/knowledge/{id}",
   "DELETE /api/sessions/{id}",
   "DELETE /api/sessions/{id}/devices/{device_id}",
   "DELETE /api/threads/{thread_id}",
@@ -18,7 +20,12 @@ const ROUTES = [
   "GET /api/customers/{id}",
   "GET /api/customers/{id}/export",
   "GET /api/dead-letters",
+  "GET /api/endpoints",
+  "GET /api/endpoints/{id}",
+  "GET /api/endpoints/{id}/dead-letters",
   "GET /api/export",
+  "GET /api/knowledge",
+  "GET /api/knowledge/{id}",
   "GET /api/orders",
   "GET /api/orders/{id}",
   "GET /api/reservations",
@@ -35,6 +42,7 @@ const ROUTES = [
   "GET /api/templates",
   "GET /api/threads",
   "GET /api/threads/{thread_id}",
+  "GET /api/trace",
   "GET /docs",
   "GET /health",
   "GET /metrics",
@@ -45,6 +53,7 @@ const ROUTES = [
   "GET /session/restore",
   "GET /webhooks/{channel}",
   "PATCH /api/customers/{id}",
+  "PATCH /api/endpoints/{id}",
   "PATCH /api/orders/{id}",
   "PATCH /api/reservations/{id}",
   "POST /api/calendar-feeds",
@@ -52,6 +61,9 @@ const ROUTES = [
   "POST /api/customers",
   "POST /api/customers/{id}/merge",
   "POST /api/dead-letters/{id}/retry",
+  "POST /api/endpoints",
+  "POST /api/endpoints/{id}/replay",
+  "POST /api/endpoints/{id}/secret",
   "POST /api/messages/preview",
   "POST /api/orders",
   "POST /api/reservations",
@@ -73,6 +85,7 @@ const ROUTES = [
   "POST /webhooks/web",
   "POST /webhooks/whatsapp",
   "PUT /api/customers/{id}",
+  "PUT /api/knowledge/{id}",
   "PUT /api/threads/{thread_id}",
 ];
 
@@ -312,6 +325,7 @@ describe("GET /health", () => {
       version: "1.2.3",
       store: { backend: "memory", ok: true, latency_ms: expect.any(Number) },
       work: { open_turns: 0, oldest_turn_age_s: 0, open_deliveries: 0, oldest_delivery_age_s: 0 },
+      rate_limits: [],
       cache: { backend: "none" },
     });
   });

@@ -218,7 +218,11 @@ async function scrape(hub: Pick<TestHub, "request">): Promise<Map<string, ReadFa
 /** A hub with a journal of this depth. */
 function journaling(depth: () => Promise<JournalDepth>) {
   const { hub } = testHub();
-  const journal = { depth, replay: async () => ({ taken: 0, results: [], empty: true }) };
+  const journal = {
+    depth,
+    find: async () => [],
+    replay: async () => ({ taken: 0, results: [], empty: true }),
+  };
   return testHub({ store: { ...hub.store, journal } });
 }
 
@@ -249,7 +253,12 @@ describe("GET /metrics", () => {
       "answer_ms.le|web|inf": 4,
       "answer_ms.sum|web": 2_345_678,
     };
-    const metrics: Metrics = { counters, open_turns: 0, open_deliveries: 0 };
+    const metrics: Metrics = {
+      counters,
+      model: { turns: 0, input_tokens: 0, output_tokens: 0, cost: 0 },
+      open_turns: 0,
+      open_deliveries: 0,
+    };
     const { hub } = testHub();
     const operations = { ...hub.store.operations, metrics: async () => metrics };
     const families = await scrape(testHub({ store: { ...hub.store, operations } }));

@@ -16,6 +16,7 @@ const values = {
   code: "123456",
   identity: "…1002",
   channels: "web",
+  sources: "Prices",
   language: "de",
   time: "24.12.2026, 19:00",
 };

@@ -110,10 +110,14 @@ const named = fc.record({
   session_id: meaning("{victim}", "{mine}"),
   from: meaning("2026-11-01", "2026-12-01T00:00:00Z"),
   to: meaning("2026-12-31"),
+  url: meaning("https://shop.example/events", "http://127.0.0.1/", "https://[::1]/", "javascript:x"),
+  types: meaning(["message.received"], ["rating.given"], []),
+  enabled: meaning(true, false),
+  title: meaning("Opening hours", ""),
   token: meaning("hcf_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
   q: meaning("Hello", "CANARY", "CAN", '"Hello', "-x or Hel"),
   table: meaning("messages", "customers", "threads", "audit", "session_tokens"),
-  format: meaning("ndjson", "csv", "xml"),
+  format: meaning("ndjson", "csv", "markdown", "text", "xml"),
   by: meaning("hour", "day", "channel", "language"),
   tz: meaning("Asia/Kathmandu", "UTC", "+05:30"),
   plan: meaning("basic", "premium", "gold"),
@@ -139,7 +143,10 @@ const ALWAYS = [
   "amount",
   "currency",
   "items",
+  "url",
+  "types",
   "table",
+  "title",
 ];
 const isAlways = (name: string) => ALWAYS.includes(name);
 

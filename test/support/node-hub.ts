@@ -78,6 +78,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     now: () => new Date(Date.now() + (options.clock?.aheadMs ?? 0)),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     policy: DEFAULT_POLICY,
+    openTargets: true,
   });
   const app = createApp({
     open: (_c, requestLog) => open(requestLog),

@@ -86,7 +86,7 @@ test("a turn that waited long behind an earlier reply is left to its lease, and 
       ...bot,
       reply: (turn: Turn, signal: AbortSignal) => {
         asked.push(turn.message.text);
-        return bot.reply(turn, signal);
+        return bot.reply(turn, signal, hub);
       },
     },
   };

@@ -18,7 +18,7 @@ test("the README's table, the example file and the code name the same settings",
     ([, name]) => name!,
   );
   const code = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" })
-    .filter((file) => file.endsWith(".ts"))
+    .filter((file) => file.endsWith(".ts") && !file.startsWith("node/"))
     .flatMap((file) => [
       ...read(join("src", file)).matchAll(/^ {2}([A-Z][A-Z0-9]*_[A-Z0-9_]+|BOT|ENVIRONMENT): (?!")/gm),
     ])
@@ -27,4 +27,12 @@ test("the README's table, the example file and the code name the same settings",
   expect(inTable.length).toBeGreaterThan(20);
   expect(example.sort()).toEqual(inTable);
   expect([...new Set(code)].sort()).toEqual(inTable);
+});
+
+test("docs/node.md's table and the code name the same settings of the hub under Node", () => {
+  const names = (text: string, pattern: RegExp) =>
+    [...text.matchAll(pattern)].map(([, name]) => name!).sort();
+  const table = [...read("docs/node.md").matchAll(/^\| (`[A-Z][^|]*) \|/gm)].map(([, cell]) => cell).join();
+  const code = names(read("src/node/settings.ts"), /^ {2}([A-Z][A-Z_]+): z/gm);
+  expect(names(table, /`([A-Z][A-Z_]+)`/g).filter((name) => code.includes(name))).toEqual(code);
 });

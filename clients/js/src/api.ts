@@ -909,7 +909,7 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "throttled" | "unavailable";
+                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "endpoint_limit" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "throttled" | "unavailable";
                 /** @description For people. Of the request it holds at most the names of unknown fields. */
                 message: string;
                 request_id: string;

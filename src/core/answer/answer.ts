@@ -9,6 +9,7 @@ import type { Hub } from "../hub.ts";
 import type { Completed } from "../receive/conversations.ts";
 import { withTimeout } from "../timeout.ts";
 import { backoffMs } from "./backoff.ts";
+import type { Answer, Handoff } from "./bot.ts";
 import { publishDone } from "./done.ts";
 import { persist } from "./persist.ts";
 import type { Failure, OutboundReply, Turn } from "./turn.ts";
@@ -75,6 +76,7 @@ async function answerOne(
   let outcome: Ending = "unsaved";
   let replies = 0;
   let actions = 0;
+  let handoff = false;
   let failure: Failure | undefined;
   let detail: string | undefined;
   const timed = async <T>(name: string, work: () => Promise<T>): Promise<T> => {
@@ -91,6 +93,7 @@ async function answerOne(
     else {
       replies = asked.replies.length;
       actions = asked.actions.length;
+      handoff = asked.handoff !== undefined;
     }
     outcome = completed.stale ? "stale" : "replies" in asked ? "done" : asked.retryAt ? "failed" : "dead";
     if ("failure" in asked && !completed.stale) publishFailure(hub, turn, asked);
@@ -116,6 +119,7 @@ async function answerOne(
       messages: turn.messages.length,
       replies,
       ...(actions > 0 && { actions }),
+      ...(handoff && { handoff }),
       ...tally,
       ...times,
     });
@@ -128,6 +132,7 @@ type Asked = Answered | Refused;
 interface Answered {
   readonly replies: readonly OutboundReply[];
   readonly actions: readonly Action[];
+  readonly handoff?: Handoff;
   readonly typing: boolean;
 }
 
@@ -144,22 +149,31 @@ async function ask(hub: Hub, turn: Turn): Promise<Asked> {
     if (turn.attempt > hub.policy.turnAttempts)
       throw new HubError("rejected", "given up", { reason: "abandoned" });
     const answer = await withTimeout(hub.policy.botMs, "bot_timeout", (signal) =>
-      hub.bot.reply(turn, signal),
+      hub.bot.reply(turn, signal, hub),
     );
-    const { replies, actions } = "replies" in answer ? answer : { replies: answer, actions: [] };
+    const { replies, ...rest } = "replies" in answer ? answer : { replies: answer, actions: [] };
     const channel = hub.channels[turn.channel];
     if (channel) await checkTemplates(hub, turn.channel, channel, replies);
-    const typing = replies.some(({ kind }) => kind === "typing");
-    return { replies: outbound(hub, turn, replies), actions, typing };
+    return answered(hub, turn, { replies, ...rest });
   } catch (thrown) {
     return refused(hub, turn, toHubError(thrown));
   }
 }
 
-/** A failed attempt: when the bot is asked again, if it is. */
-function refused(hub: Hub, turn: Turn, error: HubError): Refused {
+function answered(hub: Hub, turn: Turn, { replies, ...rest }: Answer): Answered {
+  const typing = replies.some(({ kind }) => kind === "typing");
+  return { replies: outbound(hub, turn, replies), typing, ...rest };
+}
+
+/** A failed attempt: when the bot is asked again, if it is, or the bot's answer to a turn without further attempts. */
+function refused(hub: Hub, turn: Turn, error: HubError): Asked {
   const refusal = { failure: failureOf(error), ...(error.code !== "internal" && { detail: error.message }) };
-  if (error.code === "rejected" || turn.attempt >= hub.policy.turnAttempts) return refusal;
+  if (error.code === "rejected" || turn.attempt >= hub.policy.turnAttempts) {
+    if (!hub.bot.giveUp) return refusal;
+    const { turn_id, session } = turn;
+    hub.log("warn", "turn.given_up", { turn_id, session_id: session.session_id, ...refusal.failure });
+    return answered(hub, turn, hub.bot.giveUp(turn));
+  }
   const wait = Math.max(backoffMs(turn.attempt), error.retryAfterMs ?? 0);
   return { ...refusal, retryAt: new Date(hub.now().getTime() + wait) };
 }
@@ -181,10 +195,10 @@ async function save(hub: Hub, turn: Turn, asked: Asked): Promise<{ asked: Asked;
     const fail = () => conversations.fail(turn, asked.failure, asked.retryAt, hub.now());
     return { asked, completed: await persist(hub, fail) };
   }
-  const { replies, actions } = asked;
+  const { replies, actions, handoff } = asked;
   try {
     const complete = () =>
-      conversations.complete(turn, replies, hub.now(), ...(actions.length > 0 ? [actions] : []));
+      conversations.complete(turn, replies, hub.now(), actions.length > 0 ? actions : undefined, handoff);
     return { asked, completed: await persist(hub, complete) };
   } catch (thrown) {
     const { code, message, details } = toHubError(thrown);

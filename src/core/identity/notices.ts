@@ -3,7 +3,7 @@ import { textIn } from "../texts/text-in.ts";
 import { CODE_MS, LINK_MS } from "./proofs.ts";
 
 /** The texts that a store adds to histories or sends, with `{identity}`, `{channels}` and `{language}` still in them. */
-export type Notices = Omit<Texts, "code" | "greeting" | "table_booked">;
+export type Notices = Omit<Texts, "code" | "greeting" | "table_booked" | "handed_over" | "sources">;
 
 const MINUTE_MS = 60_000;
 

@@ -1,4 +1,5 @@
 import type { Action } from "../../features/actions/action.ts";
+import type { Handoff } from "../answer/bot.ts";
 import type { Delivery, Failure, OutboundReply, Outcome, Turn } from "../answer/turn.ts";
 import type { DeliveryStatus, Inbound, Message } from "../messages/message.ts";
 import type { Session } from "../sessions/session.ts";
@@ -62,7 +63,7 @@ export interface Completed {
   readonly deliveries: readonly Delivery[];
   /** The session's next turn, claimed, if one waits. */
   readonly next?: Turn;
-  /** What the actions have changed. Absent without actions. */
+  /** What the actions and the handoff have changed. Absent without both. */
   readonly done?: Done;
 }
 
@@ -108,7 +109,7 @@ export interface Conversations {
    */
   receive(events: readonly InboundEvent[], now: Date): Promise<Received[]>;
   /**
-   * Applies the actions, saves the replies with their deliveries, ends the turn, and claims the session's next turn and first
+   * Marks the session for a person (`handoff`), applies the actions, saves the replies with their deliveries, ends the turn, and claims the session's next turn and first
    * deliveries. If an action is refused, nothing is saved, and the error's `details.action` is the action's place: `not_found`,
    * `order_conflict`, `illegal_transition`, `payload_too_large`; `needs_database` on the memory store, for actions on customers,
    * reservations and orders.
@@ -118,6 +119,7 @@ export interface Conversations {
     replies: readonly OutboundReply[],
     now: Date,
     actions?: readonly Action[],
+    handoff?: Handoff,
   ): Promise<Completed>;
   /** Releases the turn, to be tried again at `retryAt`. Without `retryAt` the turn becomes a dead letter. */
   fail(turn: Turn, failure: Failure, retryAt: Date | undefined, now: Date): Promise<Completed>;

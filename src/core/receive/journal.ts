@@ -25,6 +25,30 @@ export interface JournalDepth {
   readonly quarantined: number;
 }
 
+/** Names of a person or of a message, to find their events. */
+export interface JournalQuery {
+  /** Values of identities. */
+  readonly identities: readonly string[];
+  readonly session_ids: readonly string[];
+  /** The platform's id of a message. */
+  readonly external_id?: string;
+}
+
+/** An event in the journal, without its content. */
+export interface JournaledEvent {
+  /** `waiting` for the store, or `quarantined` because the store refused it for good. */
+  readonly state: "waiting" | "quarantined";
+  /** When its webhook arrived. */
+  readonly at: Date;
+  /** When it was put where it is. */
+  readonly since: Date;
+  /** Why it is in quarantine. */
+  readonly reason?: string;
+  readonly type: string;
+  readonly channel?: string;
+  readonly external_id?: string;
+}
+
 /** The journal's entries, which wait until the store is back. */
 export interface Backlog {
   /**
@@ -34,4 +58,9 @@ export interface Backlog {
   replay(budget: ReplayBudget): Promise<Replayed>;
   /** Throws `unavailable` when the journal does not answer. */
   depth(): Promise<JournalDepth>;
+  /**
+   * The events of these people and messages, among the oldest 1,000 waiting and the oldest 1,000 quarantined entries. Throws
+   * `unavailable` when the journal does not answer.
+   */
+  find(query: JournalQuery): Promise<JournaledEvent[]>;
 }

@@ -35,4 +35,6 @@ export interface Retention {
   readonly identities_before?: Date;
   /** Reservations for a day before this. Orders made before this stay as an amount without a customer. */
   readonly bookings_before?: Date;
+  /** Events that happened before this, for endpoints of the shop. */
+  readonly events_before?: Date;
 }

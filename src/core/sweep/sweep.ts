@@ -1,3 +1,4 @@
+import { drainEvents } from "../../features/endpoints/drain.ts";
 import { indexMessages } from "../../features/search/index-messages.ts";
 import { countStatistics } from "../../features/statistics/count-statistics.ts";
 import { syncTemplates } from "../../features/templates/sync.ts";
@@ -8,6 +9,7 @@ import type { Hub } from "../hub.ts";
 import { publish } from "../receive/publish.ts";
 
 const REPLAY_MS = 10_000;
+const POSTING = { ms: 15_000, events: 500 };
 const INDEXING = { batch: 1_000, ms: 15_000 };
 const COUNTING = { batch: 1_000, ms: 10_000 };
 
@@ -28,6 +30,8 @@ export interface SweepBudget {
   readonly identityRetentionMs?: number;
   /** How long a reservation is kept after its day, and an order after it was made. Absent: for good. */
   readonly bookingRetentionMs?: number;
+  /** How long an event is kept. Absent: for good. */
+  readonly eventRetentionMs?: number;
 }
 
 export interface Swept {
@@ -39,13 +43,16 @@ export interface Swept {
   readonly purged: number;
   /** Messages that were indexed for the search. */
   readonly indexed: number;
+  /** Events that were posted to endpoints of the shop, attempts included. */
+  readonly events: number;
   /** Changed sessions and customers that were counted for the statistics. */
   readonly counted: number;
 }
 
 /**
  * Finishes work that was dropped: entries of the journal, unanswered turns, due deliveries. Once the journal is empty
- * it also marks expired sessions and purges old ones. At the end it updates the search's index and the statistics. One run starts a bounded
+ * it also marks expired sessions and purges old ones. At the end it updates the search's index and the statistics, and
+ * posts events to endpoints. One run starts a bounded
  * number of turns and deliveries, and finishes each.
  */
 export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
@@ -70,7 +77,8 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   await syncTemplates(hub);
   // After the index: both read one list of changed messages.
   const counted = await countStatistics(hub, COUNTING);
-  const swept = { replayed, turns, deliveries, expired, purged, indexed, counted };
+  const { posts: events } = await drainEvents(hub, POSTING);
+  const swept = { replayed, turns, deliveries, expired, purged, indexed, counted, events };
   hub.log("info", "sweep", swept);
   return swept;
 }
@@ -78,7 +86,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
 /** Deletes everything that is past its retention time. */
 function purge(hub: Hub, budget: SweepBudget): Promise<number> {
   const { retentionMs, messageRetentionMs, passwordRetentionMs, identityRetentionMs, sessions } = budget;
-  const { bookingRetentionMs } = budget;
+  const { bookingRetentionMs, eventRetentionMs } = budget;
   const now = hub.now();
   const ago = (ms: number) => new Date(now.getTime() - ms);
   return hub.store.housekeeping.purge(ago(retentionMs), sessions, {
@@ -87,6 +95,7 @@ function purge(hub: Hub, budget: SweepBudget): Promise<number> {
     ...(passwordRetentionMs !== undefined && { passwords_before: ago(passwordRetentionMs) }),
     ...(identityRetentionMs !== undefined && { identities_before: ago(identityRetentionMs) }),
     ...(bookingRetentionMs !== undefined && { bookings_before: ago(bookingRetentionMs) }),
+    ...(eventRetentionMs !== undefined && { events_before: ago(eventRetentionMs) }),
   });
 }
 

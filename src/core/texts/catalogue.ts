@@ -24,6 +24,10 @@ export interface Texts {
   readonly code: string;
   /** How the echo bot greets a customer whose name is known. */
   readonly greeting: string;
+  /** To a customer whom the bot cannot answer, or who asked for a person. */
+  readonly handed_over: string;
+  /** Behind an answer from the shop's documents; `{sources}` is their titles. */
+  readonly sources: string;
   /** How the echo bot confirms a booking; `{time}` is the day and the time in words. */
   readonly table_booked: string;
 }
@@ -41,6 +45,8 @@ const en: Texts = {
   language_set_other: "The language of this conversation is now {language}.",
   code: "{code} is your code. It is valid for {minutes, plural, one {# minute} other {# minutes}}. Give it to nobody: we never ask for it.",
   greeting: "Hello {name}!",
+  handed_over: "I cannot answer this here. I have passed it on to a person, who will write to you.",
+  sources: "Sources: {sources}",
   table_booked: "A table for {guests, plural, one {# guest} other {# guests}} is booked: {time}.",
 };
 
@@ -55,6 +61,8 @@ const hi: Texts = {
   language_set_other: "इस बातचीत की भाषा अब {language} है।",
   code: "{code} आपका कोड है। यह {minutes, plural, one {# मिनट} other {# मिनट}} तक मान्य है। इसे किसी को न दें: हम इसे कभी नहीं माँगते।",
   greeting: "नमस्ते {name}!",
+  handed_over: "मैं इसका उत्तर यहाँ नहीं दे सकता। मैंने इसे एक व्यक्ति को सौंप दिया है, जो आपको लिखेंगे।",
+  sources: "स्रोत: {sources}",
   table_booked: "{guests, plural, one {# मेहमान} other {# मेहमानों}} के लिए मेज़ बुक हो गई है: {time}।",
 };
 
@@ -69,6 +77,8 @@ const es: Texts = {
   language_set_other: "El idioma de esta conversación es ahora {language}.",
   code: "{code} es su código. Vale {minutes, plural, one {# minuto} many {# de minutos} other {# minutos}}. No se lo dé a nadie: nunca lo pedimos.",
   greeting: "¡Hola, {name}!",
+  handed_over: "No puedo responder a esto aquí. Se lo he pasado a una persona, que le escribirá.",
+  sources: "Fuentes: {sources}",
   table_booked:
     "Hay una mesa reservada para {guests, plural, one {# persona} many {# de personas} other {# personas}}: {time}.",
 };
@@ -84,6 +94,8 @@ const ar: Texts = {
   language_set_other: "لغة هذه المحادثة الآن هي {language}.",
   code: "{code} هو رمزك. يصلح لمدة {minutes, plural, zero {# دقيقة} one {دقيقة واحدة} two {دقيقتين} few {# دقائق} many {# دقيقة} other {# دقيقة}}. لا تعطه لأحد: نحن لا نطلبه أبدًا.",
   greeting: "مرحبًا {name}!",
+  handed_over: "لا أستطيع الإجابة عن هذا هنا. لقد حوّلته إلى شخص سيكتب إليك.",
+  sources: "المصادر: {sources}",
   table_booked:
     "تم حجز طاولة لـ {guests, plural, zero {# ضيف} one {ضيف واحد} two {ضيفين} few {# ضيوف} many {# ضيفًا} other {# ضيف}}: {time}.",
 };
@@ -99,6 +111,8 @@ const pt: Texts = {
   language_set_other: "O idioma desta conversa agora é {language}.",
   code: "{code} é o seu código. Ele vale por {minutes, plural, one {# minuto} many {# de minutos} other {# minutos}}. Não o dê a ninguém: nós nunca o pedimos.",
   greeting: "Olá, {name}!",
+  handed_over: "Não consigo responder a isto aqui. Passei a conversa a uma pessoa, que lhe escreverá.",
+  sources: "Fontes: {sources}",
   table_booked:
     "Uma mesa para {guests, plural, one {# pessoa} many {# de pessoas} other {# pessoas}} está reservada: {time}.",
 };
@@ -116,6 +130,9 @@ const fr: Texts = {
   language_set_other: "La langue de cette conversation est maintenant {language}.",
   code: "{code} est votre code. Il est valable {minutes, plural, one {# minute} many {# de minutes} other {# minutes}}. Ne le donnez à personne : nous ne le demandons jamais.",
   greeting: "Bonjour {name} !",
+  handed_over:
+    "Je ne peux pas répondre à cela ici. J’ai transmis votre message à une personne, qui vous écrira.",
+  sources: "Sources : {sources}",
   table_booked:
     "Une table pour {guests, plural, one {# personne} many {# de personnes} other {# personnes}} est réservée : {time}.",
 };
@@ -131,6 +148,9 @@ const id: Texts = {
   language_set_other: "Bahasa percakapan ini sekarang {language}.",
   code: "{code} adalah kode Anda. Berlaku {minutes, plural, other {# menit}}. Jangan berikan kepada siapa pun: kami tidak pernah memintanya.",
   greeting: "Halo {name}!",
+  handed_over:
+    "Saya tidak dapat menjawab ini di sini. Saya sudah meneruskannya kepada seorang petugas yang akan menulis kepada Anda.",
+  sources: "Sumber: {sources}",
   table_booked: "Meja untuk {guests, plural, other {# tamu}} sudah dipesan: {time}.",
 };
 

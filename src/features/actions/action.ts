@@ -21,7 +21,8 @@ export type Action =
   | ({ readonly type: "update_customer" } & Readonly<Record<string, unknown>>)
   | { readonly type: "set_language"; readonly language: string }
   | { readonly type: "set_data"; readonly data: JsonObject }
-  | { readonly type: "set_summary"; readonly summary: string }
+  /** `through`: the `seq` of the last message that it covers, if the hub's own bot has written it. */
+  | { readonly type: "set_summary"; readonly summary: string; readonly through?: number }
   | { readonly type: "end_session"; readonly summary?: string };
 
 /** A bot's phones must have their country: it may speak to customers of many. */

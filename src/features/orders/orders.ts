@@ -37,8 +37,8 @@ export interface Reader {
 
 /** The bookings of a list. */
 export interface BookingQuery<S> {
-  /** Absent: of all customers. */
-  readonly of?: Required<Reader> | CustomerRef;
+  /** Absent: of all customers. A turn's are those that its customer may read. */
+  readonly of?: Required<Reader> | CustomerRef | { readonly turn_id: string };
   readonly status?: S;
   readonly from?: Date;
   readonly to?: Date;

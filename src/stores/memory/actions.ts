@@ -1,3 +1,4 @@
+import type { Handoff } from "../../core/answer/bot.ts";
 import { HubError, toHubError } from "../../core/errors.ts";
 import { mergePatch } from "../../core/json.ts";
 import type { Done } from "../../core/receive/conversations.ts";
@@ -6,7 +7,7 @@ import { GOODBYE_MS } from "../../core/sessions/sessions.ts";
 import type { Action } from "../../features/actions/action.ts";
 import { chosenLanguage, switchLanguage } from "./languages.ts";
 import { endTokens } from "./ratings.ts";
-import { later, type SessionRow, type Tables } from "./tables.ts";
+import { count, later, type SessionRow, type Tables } from "./tables.ts";
 
 /**
  * Applies the actions of a bot's answer on its session: all, or none. Actions on customers, reservations and orders throw
@@ -36,6 +37,19 @@ export function applyActions(
   const hasEnded = actions.some(({ type }) => type === "end_session");
   const closed = hasEnded ? endTokens(tables, row.session.session_id, now, later(now, GOODBYE_MS)) : [];
   return { messages, closed };
+}
+
+/** Marks a session for a person: `metadata.handoff`. */
+export function handOver(
+  tables: Tables,
+  { session }: SessionRow,
+  channel: string,
+  handoff: Handoff,
+  now: Date,
+): void {
+  const metadata = { ...session.metadata, handoff: { ...handoff, at: now.toISOString() } };
+  Object.assign(session, { metadata, version: session.version + 1, updated_at: now });
+  count(tables, `handoffs|${channel}`);
 }
 
 function applied(tables: Tables, row: SessionRow, session: Session, action: Action, now: Date): Session {

@@ -1,6 +1,6 @@
 import type { Turn } from "../../core/answer/turn.ts";
 import type { Completed, Conversations, Settled } from "../../core/receive/conversations.ts";
-import { applyActions } from "./actions.ts";
+import { applyActions, handOver } from "./actions.ts";
 import { documentOf } from "./customers.ts";
 import { byAccount } from "./notices.ts";
 import { addReply, type Lane, settleOne } from "./outbox.ts";
@@ -37,10 +37,12 @@ export function memoryConversations(tables: Tables): Conversations {
       }
     },
 
-    async complete(claim, replies, now, actions) {
+    async complete(claim, replies, now, actions, handoff) {
       const turn = heldTurn(tables, claim);
       if (!turn) return STALE;
-      const done = actions && applyActions(tables, tables.sessions.get(turn.session_id)!, actions, now);
+      const held = tables.sessions.get(turn.session_id)!;
+      const done = (actions ?? handoff) && applyActions(tables, held, actions ?? [], now);
+      if (handoff) handOver(tables, held, turn.channel, handoff, now);
       const row = finishTurn(tables, turn, "done");
       // The turn's own address: an erasure since the claim has emptied it.
       const asked = { ...claim, address: turn.address };

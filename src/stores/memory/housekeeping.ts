@@ -32,6 +32,7 @@ export function memoryHousekeeping(tables: Tables): Housekeeping {
       forgetEndedTokens(tables, now);
       expireThreads(tables, now, limit);
       expireWindows(tables, now, limit);
+      if (!tables.sweptAt || tables.sweptAt < now) tables.sweptAt = now;
       return overdue.length;
     },
 

@@ -1,5 +1,6 @@
 import { HubError } from "../../core/errors.ts";
-import { without } from "../../outage/erasure.ts";
+import type { JournaledEvent } from "../../core/receive/journal.ts";
+import { eventsFor, without } from "../../outage/erasure.ts";
 import { isCallers, type Journal, type JournalEntry } from "../../outage/journal.ts";
 
 interface MemoryJournalOptions {
@@ -7,10 +8,16 @@ interface MemoryJournalOptions {
   readonly limit?: number;
 }
 
+interface Held {
+  readonly entry: JournalEntry;
+  readonly since: Date;
+  readonly reason?: string;
+}
+
 /** The journal in memory. */
 export function memoryJournal({ now, limit = 100_000 }: MemoryJournalOptions): Journal {
   const waiting = new Map<string, { entry: JournalEntry; since: Date }>();
-  const quarantined = new Map<string, JournalEntry>();
+  const quarantined = new Map<string, { entry: JournalEntry; since: Date; reason: string }>();
   const failures = new Map<string, number>();
   let lease: { until: number } | undefined;
   let ids = 0;
@@ -48,20 +55,27 @@ export function memoryJournal({ now, limit = 100_000 }: MemoryJournalOptions): J
       failures.set(id, count);
       return count;
     },
-    async quarantine(id) {
+    async quarantine(id, reason) {
       const found = waiting.get(id);
-      if (found) quarantined.set(id, found.entry);
+      if (found) quarantined.set(id, { entry: found.entry, since: now(), reason });
       waiting.delete(id);
+    },
+    async find(query) {
+      const found = (state: JournaledEvent["state"], held: Iterable<Held>): JournaledEvent[] =>
+        [...held].flatMap(({ entry, since, reason }) =>
+          eventsFor(query, entry).map((event) => ({ state, since, ...(reason && { reason }), ...event })),
+        );
+      return [...found("waiting", waiting.values()), ...found("quarantined", quarantined.values())];
     },
     async forget(whom) {
       let changed = 0;
-      for (const [id, entry] of quarantined) {
+      for (const [id, { entry, ...about }] of quarantined) {
         const text = JSON.stringify(entry);
         const left = without(text, entry, whom);
         if (left === text) continue;
         changed++;
         if (left === "") quarantined.delete(id);
-        else quarantined.set(id, JSON.parse(left));
+        else quarantined.set(id, { ...about, entry: JSON.parse(left) });
       }
       return changed;
     },

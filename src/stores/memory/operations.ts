@@ -40,6 +40,8 @@ export function memoryOperations(tables: Tables): Operations {
       const deliveries = rows.flatMap((row) => row.deliveries);
       return copy({
         counters: Object.fromEntries(tables.counters),
+        ...(tables.sweptAt && { swept_at: tables.sweptAt }),
+        model: { turns: 0, input_tokens: 0, output_tokens: 0, cost: 0 },
         open_turns: turns.length,
         open_deliveries: deliveries.length,
         oldest_turn_at: oldest(turns)!,

@@ -186,6 +186,8 @@ export interface Tables {
   /** The next free slot of a channel's account. */
   paces: Map<string, Date>;
   counters: Map<string, number>;
+  /** When sessions were last expired. */
+  sweptAt?: Date;
   /** What the present call has changed besides its own session. */
   effects: { -readonly [K in keyof Effects]-?: NonNullable<Effects[K]>[number][] };
   seq: number;

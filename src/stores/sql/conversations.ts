@@ -33,7 +33,7 @@ export function sqlConversations(ask: SqlCall, lease: Row, people: Row): Convers
       const { results } = await ask("hub_receive", { now, ...people, items: events.map(toItem) });
       return (results as Row[]).map(toReceived);
     },
-    async complete({ turn_id, attempt }, replies, now, actions) {
+    async complete({ turn_id, attempt }, replies, now, actions, handoff) {
       return toCompleted(
         await ask("hub_complete", {
           now,
@@ -42,6 +42,7 @@ export function sqlConversations(ask: SqlCall, lease: Row, people: Row): Convers
           attempt,
           replies: replies.map(toReply),
           actions,
+          handoff,
         }),
       );
     },

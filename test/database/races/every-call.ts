@@ -4,9 +4,11 @@ import type { Effects, InboundEvent, Received } from "../../../src/core/receive/
 import type { Store } from "../../../src/core/store.ts";
 import type { Action } from "../../../src/features/actions/action.ts";
 import type { CustomerFields } from "../../../src/features/customers/customer.ts";
+import { EVENT_TYPES } from "../../../src/features/endpoints/event.ts";
+import { newSecret } from "../../../src/features/endpoints/secret.ts";
 import type { BookingOwner } from "../../../src/features/orders/orders.ts";
 import { failure, hash, reply, said } from "../../contracts/given.ts";
-import { range } from "./many.ts";
+import { range, shuffled } from "./many.ts";
 
 /** One call of a store, on one of few people. */
 export type Call = () => Promise<unknown>;
@@ -312,6 +314,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
         passwords_before: new Date(Date.now() - 20),
         identities_before: new Date(Date.now() - 20),
         bookings_before: new Date(Date.now() - 20),
+        events_before: new Date(Date.now() - any(2) * 2_000),
       }),
     erase: () =>
       store.privacy.erase(
@@ -321,6 +324,40 @@ export function everyCall(store: Store, people: number, random: () => number): R
         "test",
         now(),
       ),
+    "add an endpoint": async () => {
+      const { endpoints } = store.features!;
+      const types = EVENT_TYPES.filter(() => any(2) > 0);
+      const all = await endpoints.list();
+      if (all.length > 2) await endpoints.delete(one(all, all[0]!).endpoint_id, by());
+      await endpoints.create({ url: "http://127.0.0.1:9/", types, content: any(2) > 0 }, newSecret(), by());
+    },
+    "change an endpoint": async () => {
+      const { endpoints } = store.features!;
+      const [{ endpoint_id } = { endpoint_id: crypto.randomUUID() }] = shuffled(await endpoints.list());
+      await endpoints.update(endpoint_id, { enabled: any(3) > 0, types: EVENT_TYPES }, by());
+      const from = new Date(Date.now() - 60_000);
+      await endpoints.replay(endpoint_id, { from, to: now(), dead: any(2) > 0, limit: 20 }, by());
+    },
+    "post events": async () => {
+      const { endpoints } = store.features!;
+      const due = await endpoints.due(now());
+      const endpoint_id = one(due.endpoints, crypto.randomUUID());
+      const claim = { limit: 6, leaseMs: 20, failsMs: 60_000 };
+      const { events } = await endpoints.next(endpoint_id, { outcomes: [] }, claim, now());
+      const outcomes = shuffled(events).map(({ lane, seq, attempt }) => {
+        const retry_at = new Date(Date.now() + any(20));
+        const failed = { retry_at, code: "unavailable", reason: "http_500" };
+        const ends = [
+          { state: "sent" },
+          { state: "sent" },
+          { state: "unsent" },
+          { state: "waiting", ...failed },
+          { state: "dead", ...failed },
+        ] as const;
+        return { lane, seq, attempt, ...one(ends, ends[0]) };
+      });
+      await endpoints.next(endpoint_id, { outcomes, gone: any(20) === 0 }, claim, now());
+    },
     "put a customer": async () => {
       const fields = { phone: phone(), email: `p${any(people)}@example.com`, attributes: { at: ++seed } };
       take((await store.features!.customers.put(customer(), fields, by())).effects);
@@ -400,6 +437,25 @@ export function everyCall(store: Store, people: number, random: () => number): R
           now(),
         ),
       ),
+    "spend tokens": () =>
+      finished(async (turn) => {
+        const { modelUsage } = store.features!;
+        const limits = { turns: 1_000, tokens: 1e9 };
+        const hold = { tokens: 10, cost: 1 };
+        await modelUsage.spend(turn.turn_id, { turns: 1, hold }, limits, now());
+        const used = { input_tokens: 5, output_tokens: 5, cost: 1 };
+        await modelUsage.spend(turn.turn_id, { release: hold, used }, limits, now());
+        return store.conversations.complete(turn, [reply("done")], now(), undefined, { reason: "asked" });
+      }),
+    "put a document": () =>
+      store.features!.knowledge.put(
+        `k${any(2)}`,
+        { title: "t", format: "text", text: `words ${++seed}` },
+        "test",
+        now(),
+      ),
+    "delete a document": () => store.features!.knowledge.delete(`k${any(2)}`, "test", now()),
+    "search documents": () => store.features!.knowledge.search("words", 4),
     "index messages": async () => store.features?.search.index(1 + any(40)),
     "count statistics": async () => store.features?.statistics.count(1 + any(40)),
     search: async () =>

@@ -78,6 +78,9 @@ const readers = {
   my_chat_member: reader(membership, readMembership),
 } satisfies { [K in keyof Update]?: Reader };
 
+/** The updates to ask Telegram for: all that are read, without those of channels, which are ignored. */
+export const UPDATE_KINDS = Object.keys(readers).filter((kind) => !kind.endsWith("channel_post"));
+
 /**
  * Reads one update into inbound events.
  * @see https://core.telegram.org/bots/api#update

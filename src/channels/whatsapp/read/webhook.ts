@@ -26,6 +26,9 @@ export interface Numbers {
 const NUMBER_ID = /^[\w-]{1,64}$/;
 const errorsSchema = z.array(z.object({ code: z.number() })).min(1);
 
+/** The webhook fields to subscribe to, as `readField` reads them. */
+export const WEBHOOK_FIELDS = ["messages", "smb_message_echoes", "user_id_update"] as const;
+
 /** Fields whose changes do not come from a customer, each with the reason for ignoring it. */
 const IGNORED_FIELDS: readonly [RegExp, IgnoredReason][] = [
   [/^calls$/, "call"],
@@ -78,7 +81,7 @@ function readChange(raw: unknown, { own, isClosed }: Numbers, isSample: boolean)
 }
 
 function readField(field: string, value: Readonly<Record<string, unknown>>, receiver: Receiver): Inbound[] {
-  switch (field) {
+  switch (field as (typeof WEBHOOK_FIELDS)[number]) {
     case "messages": {
       const said = [
         ...listOf(value.messages).map((message) => readMessage(message, receiver)),

@@ -1,0 +1,254 @@
+-- Events: written by triggers, in the transaction of the change. So nothing is announced that did not happen, and no function can
+-- forget to announce what did. Without an endpoint that wants the type, a trigger costs one look at a tiny table.
+
+-- As hub.uuid, and of the events of one instant the ids rise with their seqs.
+create or replace function hub.event_uuid(p_at timestamptz, p_seq bigint) returns uuid
+language sql volatile parallel safe as $$
+  select overlay(
+    overlay(hub.uuid(p_at)::text placing lpad(to_hex((p_seq >> 14) & 4095), 3, '0') from 16 for 3)
+    placing to_hex(32768 | (p_seq & 16383)) from 20 for 4)::uuid
+$$;
+
+-- Writes an event, and a delivery of it for each enabled endpoint that wants it; nothing when there is none. p_lane: what it is in
+-- order with. p_channel is null for an event of no channel. p_data: ids, codes and figures, never text. p_keep: it is kept without such
+-- an endpoint too.
+create or replace function hub.announce(
+  p_type text, p_lane uuid, p_channel text, p_data jsonb, p_keep boolean default false) returns void
+language plpgsql volatile as $$
+declare
+  v_event_id uuid;
+  v_seq bigint;
+  v_endpoint uuid;
+  v_endpoints uuid[];
+begin
+  select array_agg(endpoint_id) into v_endpoints
+    from public.endpoints
+    where enabled and p_type = any (types) and (channels is null or p_channel is null or p_channel = any (channels));
+  if v_endpoints is null and not p_keep then
+    return;
+  end if;
+  v_seq := nextval('public.events_seq_seq');
+  v_event_id := hub.event_uuid(now(), v_seq);
+  insert into public.events (event_id, seq, type, lane, data, at) values (v_event_id, v_seq, p_type, p_lane, p_data, now());
+  foreach v_endpoint in array coalesce(v_endpoints, '{}') loop
+    insert into public.event_deliveries (lane, seq, endpoint_id, event_id) values (p_lane, v_seq, v_endpoint, v_event_id);
+  end loop;
+end
+$$;
+
+-- Announces a new message, or a new status of one. A played voice message has been read. It runs for every message, so it looks for an
+-- endpoint before it does anything else.
+create or replace function hub.announce_message() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if not exists (select from public.endpoints where enabled) then
+    return null;
+  end if;
+  perform hub.announce(
+    'message.' || case when new.direction = 'inbound' then 'received' when new.status = 'played' then 'read' else new.status end,
+    new.session_id, new.channel,
+    jsonb_build_object(
+      'session_id', new.session_id, 'message_id', new.message_id, 'channel', new.channel, 'direction', new.direction,
+      'role', new.role, 'kind', new.kind));
+  return null;
+end
+$$;
+
+create or replace trigger message_announced after insert on public.messages
+  for each row when (new.kind <> 'system' and (new.direction = 'inbound' or new.status in ('sent', 'failed')))
+  execute function hub.announce_message();
+
+-- What an erasure does to a message is no news of it: it has become a system message.
+create or replace trigger message_moved after update of status on public.messages
+  for each row when (
+    new.direction = 'outbound' and new.kind <> 'system' and new.status is distinct from old.status and (
+      new.status in ('sent', 'delivered', 'read', 'failed') or (new.status = 'played' and old.status is distinct from 'read')))
+  execute function hub.announce_message();
+
+-- Announces that a session has opened, merged, ended or expired.
+create or replace function hub.announce_session() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform hub.announce(
+    'session.' || case new.status when 'active' then 'opened' when 'logged_out' then 'ended' else new.status end,
+    new.session_id, new.channel,
+    jsonb_strip_nulls(jsonb_build_object(
+      'session_id', new.session_id, 'channel', new.channel, 'previous_session_id', new.previous_session_id,
+      'merged_into', new.merged_into)));
+  return null;
+end
+$$;
+
+create or replace trigger session_opened after insert on public.sessions
+  for each row when (new.status = 'active') execute function hub.announce_session();
+create or replace trigger session_closed after update of status on public.sessions
+  for each row when (new.status <> old.status and new.status <> 'active') execute function hub.announce_session();
+
+-- Announces a rating, given or changed.
+create or replace function hub.announce_rating() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform hub.announce(
+    'rating.given', new.session_id, new.channel,
+    jsonb_build_object('session_id', new.session_id, 'channel', new.channel, 'rating', new.rating));
+  return null;
+end
+$$;
+
+-- A merge gives its survivor the other session's rating, which is no news. It moves the version of an active session; a rating does
+-- not, and an end of the session changes the status too.
+create or replace trigger session_rated after update of rating on public.sessions
+  for each row when (
+    new.rating is not null and (new.rating, new.feedback) is distinct from (old.rating, old.feedback)
+    and (new.version = old.version or new.status <> old.status))
+  execute function hub.announce_rating();
+
+-- Announces that something about a customer has changed: the names of the fields, and the customers who have become this one. Changes
+-- of one transaction are one event, and of a customer who is new in it there is none but customer.created.
+create or replace function hub.announce_customer(p_customer uuid, p_changed text[], p_merged uuid[] default '{}') returns void
+language plpgsql volatile as $$
+declare
+  v_type text;
+  v_data jsonb;
+  v_event_id uuid;
+begin
+  if not exists (select from public.endpoints where enabled and 'customer.updated' = any (types)) then
+    return;
+  end if;
+  select event_id, type, data into v_event_id, v_type, v_data
+    from public.events
+    where lane = p_customer and at = now() and type like 'customer.%' and xmin = pg_current_xact_id()::xid
+    order by seq desc limit 1;
+  if v_type = 'customer.created' then
+    return;
+  elsif v_event_id is null then
+    perform hub.announce('customer.updated', p_customer, null, jsonb_build_object(
+      'customer_key', p_customer, 'changed', to_jsonb(p_changed), 'merged', to_jsonb(p_merged)));
+    return;
+  end if;
+  update public.events
+    set data = jsonb_build_object(
+      'customer_key', p_customer,
+      'changed', (
+        select coalesce(jsonb_agg(distinct f order by f), '[]') from jsonb_array_elements(v_data -> 'changed' || to_jsonb(p_changed)) as f),
+      'merged', v_data -> 'merged' || to_jsonb(p_merged))
+    where event_id = v_event_id;
+end
+$$;
+
+-- Announces a new customer. The event is kept also for endpoints that want changes only: what comes with a new customer is none.
+create or replace function hub.announce_new_customer() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform hub.announce(
+    'customer.created', new.customer_key, null, jsonb_build_object('customer_key', new.customer_key),
+    exists (select from public.endpoints where enabled and 'customer.updated' = any (types)));
+  return null;
+end
+$$;
+
+create or replace trigger customer_announced after insert on public.customers
+  for each row execute function hub.announce_new_customer();
+
+-- Announces which fields of a customer have changed.
+create or replace function hub.announce_described() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform hub.announce_customer(new.customer_key, array_remove(array[
+    case when new.attributes is distinct from old.attributes then 'attributes' end,
+    case when new.claimed is distinct from old.claimed then 'claimed' end,
+    case when new.customer_id is distinct from old.customer_id then 'customer_id' end,
+    case when new.name is distinct from old.name then 'name' end,
+    case when new.plan is distinct from old.plan then 'plan' end,
+    case when new.preferred_language is distinct from old.preferred_language then 'preferred_language' end,
+    case when new.profile is distinct from old.profile then 'profile' end,
+    case when new.tags is distinct from old.tags then 'tags' end,
+    case when new.unreachable is distinct from old.unreachable then 'unreachable' end], null));
+  return null;
+end
+$$;
+
+create or replace trigger customer_described
+  after update of customer_id, name, preferred_language, plan, tags, attributes, profile, claimed, unreachable on public.customers
+  for each row when (
+    (new.customer_id, new.name, new.preferred_language, new.plan, new.tags, new.attributes, new.profile, new.claimed, new.unreachable)
+    is distinct from
+    (old.customer_id, old.name, old.preferred_language, old.plan, old.tags, old.attributes, old.profile, old.claimed, old.unreachable))
+  execute function hub.announce_described();
+
+-- Announces that a customer has got, proved or lost an identity, by its kind.
+create or replace function hub.announce_identity() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  if tg_op <> 'INSERT' then
+    perform hub.announce_customer(old.customer_key, array[old.kind::text]);
+  end if;
+  if tg_op = 'INSERT' or (tg_op = 'UPDATE' and new.customer_key <> old.customer_key) then
+    perform hub.announce_customer(new.customer_key, array[new.kind::text]);
+  end if;
+  return null;
+end
+$$;
+
+create or replace trigger identity_held after insert or delete on public.identities
+  for each row execute function hub.announce_identity();
+create or replace trigger identity_moved after update of customer_key, verified_at on public.identities
+  for each row when (
+    new.customer_key <> old.customer_key or (new.verified_at is null) <> (old.verified_at is null))
+  execute function hub.announce_identity();
+
+-- Announces a new order, or what has become of one: updated, or its new status.
+create or replace function hub.announce_order() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform hub.announce(
+    'order.' || case when tg_op = 'INSERT' then 'created' when new.status = old.status then 'updated' else new.status end,
+    coalesce(new.session_id, new.customer_key, new.order_key), null,
+    jsonb_build_object(
+      'order_id', new.order_id, 'customer_key', new.customer_key, 'session_id', new.session_id, 'status', new.status,
+      'amount', new.amount::text, 'currency', new.currency, 'version', new.version));
+  return null;
+end
+$$;
+
+create or replace trigger order_announced after insert on public.orders for each row execute function hub.announce_order();
+create or replace trigger order_changed after update of version on public.orders
+  for each row when (new.version <> old.version) execute function hub.announce_order();
+
+-- Announces a new reservation, or what has become of one: updated, or its new status.
+create or replace function hub.announce_reservation() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform hub.announce(
+    'reservation.' || case when tg_op = 'INSERT' then 'created' when new.status = old.status then 'updated' else new.status end,
+    coalesce(new.session_id, new.customer_key, new.reservation_id), null,
+    jsonb_build_object(
+      'reservation_id', new.reservation_id, 'customer_key', new.customer_key, 'session_id', new.session_id, 'status', new.status,
+      'datetime', new.datetime, 'timezone', new.timezone, 'guests', new.guests, 'version', new.version));
+  return null;
+end
+$$;
+
+create or replace trigger reservation_announced after insert on public.reservations
+  for each row execute function hub.announce_reservation();
+create or replace trigger reservation_changed after update of version on public.reservations
+  for each row when (new.version <> old.version) execute function hub.announce_reservation();
+
+-- Announces a reply, or a part of one, that the hub has stopped trying to send.
+create or replace function hub.announce_dead_delivery() returns trigger
+language plpgsql set search_path = '' as $$
+begin
+  perform hub.announce(
+    'delivery.dead', new.session_id, new.channel,
+    jsonb_build_object(
+      'session_id', new.session_id, 'message_id', new.message_id, 'delivery_id', new.delivery_id, 'channel', new.channel,
+      'code', new.code, 'reason', new.reason));
+  return null;
+end
+$$;
+
+create or replace trigger delivery_born_dead after insert on public.deliveries
+  for each row when (new.state = 'dead') execute function hub.announce_dead_delivery();
+create or replace trigger delivery_died after update of state on public.deliveries
+  for each row when (new.state = 'dead' and old.state <> 'dead' and new.reason is distinct from 'erased')
+  execute function hub.announce_dead_delivery();
