@@ -311,7 +311,7 @@ test("templates are kept, listed page by page, and their changes reach the webho
 test.for<[string, object, object, number]>([
   ["another name", {}, byTemplate([body("a")], { name: "nothing" }), 132001],
   ["another language", {}, byTemplate([body("a")], { language: { code: "de" } }), 132001],
-  ["a refused template", { status: "REJECTED" }, byTemplate([body("a")]), 132001],
+  ["a refused template", { status: "REJECTED" }, byTemplate([body("a")]), 132007],
   ["too few parameters", {}, byTemplate(), 132000],
   ["too many parameters", {}, byTemplate([body("a", "b")]), 132000],
   [
