@@ -116,7 +116,7 @@ begin
       -- As hub.turn_json. What the message told about its customer is not in what was read at first.
       v_turn := json_build_object(
         'turn_id', v_turn_id, 'attempt', 1, 'failure', null, 'channel', v_channel, 'account', v_account,
-        'address', p_item -> 'address',
+        'address', p_item -> 'address', 'window_closes_at', hub.window_at(v_channel, v_account, p_item -> 'address'),
         'history', case when c.history = 0 then '[]'::jsonb else hub.history(v_held.session_id, v_held.seq, c) end,
         'customer', case when v_held.fresh and not v_held.undecided then v_held.known else hub.turn_customer(v_held.session_id) end);
     end if;
@@ -473,7 +473,11 @@ begin
       if (v_result ->> 'applied')::boolean then
         perform hub.count(array[concat_ws('|', 'receipts', p_item ->> 'channel', p_item ->> 'status')]);
       end if;
-      return v_result || '{"type": "receipt"}';
+      if v_result ? 'due' then
+        perform hub.add_effect('deliveries', hub.list_of(
+          hub.claim_delivery((v_result #>> '{due,session_id}')::uuid, v_result #>> '{due,channel}', c)));
+      end if;
+      return (v_result - 'due') || '{"type": "receipt"}';
     when 'identity_change' then
       v_customer := hub.verified_holder(p_item -> 'identities', false, c.now, (p_item ->> 'at')::timestamptz);
       if v_customer is not null then
@@ -499,7 +503,7 @@ $$;
 --                     takes free replies because of it, and anchor is {kind, value} of the strongest identity, only
 --                     of a message whose identities are verified and which has no link
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
---   receipt          {channel, account, external_id, status, at, reason}
+--   receipt          {channel, account, external_id, status, at, reason, window_ms}; window_ms as in hub.apply_receipt
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
 --   identity_change  {identities, to, at}; at is when it happened
 --   reachability     {channel, identities, reachable, at}; at is when it happened

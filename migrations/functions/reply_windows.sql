@@ -105,6 +105,41 @@ begin
 end
 $$;
 
+-- Takes back a sent delivery that its platform refuses afterwards because the window was closed, and does what its sender wants:
+-- it waits for the customer's next message, or goes out again as the call in its place. p_window is how long a window of the
+-- platform is. A window that the customer has opened since makes it due at once. Returns as hub.apply_receipt. The delivery and its
+-- window are locked.
+create or replace function hub.refuse_late(d public.deliveries, p_window interval, p_now timestamptz) returns jsonb
+language plpgsql volatile as $$
+declare
+  v_waits constant boolean := d.content ->> 'outside' = 'hold';
+  v_closes_at timestamptz;
+  v_held boolean;
+  m public.messages;
+begin
+  insert into public.reply_windows as w (channel, account, address, customer_key, check_at)
+    select d.channel, coalesce(d.account, ''), d.address, customer_key, p_now + interval '1 day'
+      from public.sessions where session_id = d.session_id
+    on conflict (channel, account, address) do update
+      set closes_at = case when w.closes_at > coalesce(d.sent_at, p_now) + p_window then w.closes_at end,
+          check_at = greatest(w.check_at, p_now + interval '1 day')
+    returning closes_at into v_closes_at;
+  v_held := v_waits and coalesce(v_closes_at <= p_now + hub.window_margin(), true);
+  update public.deliveries
+    set state = case when v_held then 'held' else 'pending' end, status = 'pending', external_id = null, sent_at = null,
+        due_at = case when v_held then p_now + hub.hold_lasts() else hub.at_once(p_now) end,
+        content = case when v_waits then content else (content - 'outside' - 'billed') || (content -> 'outside') end,
+        code = case when v_held then 'rejected' end, reason = case when v_held then 'window_closed' end
+    where delivery_id = d.delivery_id;
+  perform hub.refresh_status(d.message_id);
+  select * into m from public.messages where message_id = d.message_id;
+  perform hub.count(array['deliveries|' || d.channel || '|' || case when v_held then 'held' else 'failed' end]);
+  return jsonb_build_object(
+    'applied', true, 'message', hub.message_json(m),
+    'due', jsonb_build_object('session_id', d.session_id, 'channel', d.channel));
+end
+$$;
+
 -- Ends deliveries for which the customer has not written in time, as dead letters, and forgets windows that are over for a day.
 create or replace function hub.expire_windows(p_limit integer, p_now timestamptz) returns void
 language plpgsql volatile as $$

@@ -171,6 +171,7 @@ begin
         select from public.deliveries where session_id = v_session and channel = v_channel and state in ('pending', 'sending'))
     into v_early, v_next;
   if v_early and hub.apply_early(v_channel, v_account, v_external_id, c.now) then
+    v_next := true;
     v_status := (select status from public.messages where message_id = v_message);
   end if;
   return json_build_object(

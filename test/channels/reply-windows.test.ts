@@ -189,6 +189,48 @@ describe("outside the window", () => {
   });
 });
 
+describe("a platform that takes a text and refuses it afterwards", () => {
+  async function refusedLate(reply: Reply, env: Record<string, string> = {}) {
+    const rig = await createHubRig();
+    await rig.whatsapp.tell("/_settings", { windowErrors: "status" });
+    const bot: Bot = {
+      history: 0,
+      async reply({ message }) {
+        if (message.text === "first")
+          await rig.whatsapp.tell("/_customer/silence", { from: FROM, hours: 25 });
+        return message.text === "first" ? [reply] : [];
+      },
+    };
+    await rig.open({ bot, paced: false, env });
+    await write(rig, "first");
+    return rig;
+  }
+
+  test("has it wait for the customer", async () => {
+    const rig = await refusedLate(text("one", "hold"));
+    await expect.poll(() => states(rig), soon).toEqual(["held window_closed"]);
+    await write(rig, "back");
+    await expect.poll(() => states(rig), soon).toEqual(["sent"]);
+    const [refused, again] = await taken(rig);
+    expect([refused.text, again.text]).toEqual(["one", "one"]);
+    expect(again.message_id).not.toBe(refused.message_id);
+  });
+
+  test("gets the template at once", async () => {
+    const rig = await refusedLate(text("one", "template"), TEMPLATE);
+    await expect
+      .poll(async () => (await taken(rig)).map(({ method }) => method), soon)
+      .toEqual(["text", "template"]);
+    await expect.poll(() => states(rig), soon).toEqual(["sent"]);
+  });
+
+  test("makes a dead letter of one whose sender wants nothing else", async () => {
+    const rig = await refusedLate(text("one"));
+    await expect.poll(() => states(rig), soon).toEqual(["dead 131047"]);
+    expect(await taken(rig)).toHaveLength(1);
+  });
+});
+
 /** As `late`, with an account that may use Direct Send. */
 async function lateOn(replies: Reply[], env: Record<string, string>) {
   const rig = await createHubRig();

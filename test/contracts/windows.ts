@@ -1,7 +1,20 @@
-import { expect, test } from "vitest";
-import type { Delivery, OutboundReply, Outcome } from "../../src/core/answer/turn.ts";
+import { describe, expect, test } from "vitest";
+import type { Delivery, OutboundReply, Outcome, Part } from "../../src/core/answer/turn.ts";
 import type { InboundMessage } from "../../src/core/messages/message.ts";
-import { anna, ben, DAY, type Desk, day, desk, type Make, minute, reply, said, text } from "./given.ts";
+import {
+  anna,
+  ben,
+  DAY,
+  type Desk,
+  day,
+  desk,
+  type Heard,
+  type Make,
+  minute,
+  reply,
+  said,
+  text,
+} from "./given.ts";
 
 const { phone } = anna;
 
@@ -117,6 +130,88 @@ export function windows(make: Make): void {
     expect(await store.settleAs(delivery, held(), day(4))).toEqual([]);
     expect(await store.settleAs(deliveries![0]!, { external_id: "s2" }, day(4))).toEqual([]);
     expect((await store.history(delivery.session_id))[1]).toMatchObject({ status: "sent" });
+  });
+
+  describe("a delivery that the platform refuses after it took it, because the window was closed", () => {
+    const refusal = {
+      type: "receipt",
+      receipt: { channel: "whatsapp", account: "number-1", external_id: "s1" },
+    };
+    const refuse = (store: Desk, now: Date) =>
+      store.conversations.receive(
+        [
+          {
+            ...refusal,
+            receipt: { ...refusal.receipt, status: "failed", reason: "131047", window_ms: DAY },
+          } as never,
+        ],
+        now,
+      );
+    /** A delivery that was sent a minute after the customer's message. */
+    async function sent(store: Desk, outside: Part["outside"]) {
+      const parts = [{ ...text("one"), billed: "service", ...(outside && { outside }) }];
+      const delivery = await store.answered(
+        opening("1", minute(0)),
+        [{ content: text("one"), parts }],
+        minute(0),
+      );
+      await store.settleAs(delivery, { external_id: "s1" }, minute(1));
+      return delivery;
+    }
+
+    test("waits for the customer's next message, once", async () => {
+      const store = await desk(make);
+      const { session_id } = await sent(store, "hold");
+      const [result] = await refuse(store, minute(2));
+      expect(result).toMatchObject({ applied: true, message: { status: "pending" } });
+      expect(result).not.toHaveProperty("deliveries");
+      expect(await refuse(store, minute(3))).toEqual([{ type: "receipt", applied: false }]);
+      expect((await store.conversations.due(minute(60), 10)).deliveries).toEqual([]);
+      const { deliveries } = await store.hear(opening("2", minute(61), { wakes: false }), minute(61));
+      expect(deliveries).toMatchObject([{ content: { text: "one" }, attempt: 2 }]);
+      await store.settleAs(deliveries![0]!, { external_id: "s2" }, minute(61));
+      expect((await store.history(session_id))[1]).toMatchObject({ status: "sent" });
+    });
+
+    test("goes out at once where the customer has written since", async () => {
+      const store = await desk(make);
+      await sent(store, "hold");
+      await store.hear(opening("2", minute(2), { wakes: false }), minute(2));
+      const [result] = await refuse(store, minute(3));
+      expect(result).toMatchObject({ deliveries: [{ content: { text: "one" }, attempt: 2 }] });
+    });
+
+    test("goes out as the call in its place, which is not replaced again", async () => {
+      const store = await desk(make);
+      await sent(store, { call: { type: "template" }, billed: "utility" });
+      const [result] = (await refuse(store, minute(2))) as [Heard];
+      const [again] = result.deliveries!;
+      expect(again!.content).toEqual({ ...text("one"), call: { type: "template" }, billed: "utility" });
+      await store.settleAs(again!, { external_id: "s1" }, minute(3));
+      await refuse(store, minute(4));
+      expect((await store.operations.deadLetters(undefined, 10)).map(({ reason }) => reason)).toEqual(["131047"]);
+    });
+
+    test("is a dead letter where its sender wants nothing else", async () => {
+      const store = await desk(make);
+      await sent(store, undefined);
+      expect(await refuse(store, minute(2))).toMatchObject([{ message: { status: "failed" } }]);
+      expect((await store.operations.deadLetters(undefined, 10)).map(({ reason }) => reason)).toEqual(["131047"]);
+    });
+
+    test("is found though the refusal comes before the answer to the call", async () => {
+      const store = await desk(make);
+      const parts = [{ ...text("one"), outside: "hold" as const }];
+      const delivery = await store.answered(
+        opening("1", minute(0)),
+        [{ content: text("one"), parts }],
+        minute(0),
+      );
+      await refuse(store, minute(1));
+      expect(await store.settleAs(delivery, { external_id: "s1" }, minute(1))).toEqual([]);
+      const { deliveries } = await store.hear(opening("2", minute(61), { wakes: false }), minute(61));
+      expect(deliveries).toMatchObject([{ content: { text: "one" } }]);
+    });
   });
 
   test("a platform that calls an open window closed is right, until the customer writes", async () => {

@@ -27,55 +27,55 @@ const WINDOW_MS = 24 * 3_600_000 - 60_000;
 const template = z.string().regex(/^[a-z0-9_]{1,512}$/, "must be a template's name");
 const language = z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?$/, "must be a language such as de or en_US");
 
-const envSchema = z
-  .object({
-    WHATSAPP_ACCESS_TOKEN: z.string().regex(/^[\x21-\x7e]+$/, "must be one word"),
-    WHATSAPP_APP_SECRET: z.string(),
-    WHATSAPP_VERIFY_TOKEN: z.string(),
-    WHATSAPP_PHONE_NUMBER_ID: z.string().regex(/^[\w-]{1,64}$/, "must be the number's id, not the number"),
-    WHATSAPP_OTHER_NUMBER_IDS: z
-      .string()
-      .transform((list) =>
-        list
-          .split(",")
-          .map((id) => id.trim())
-          .filter(Boolean),
-      )
-      .refine((ids) => ids.every((id) => /^[\w-]{1,64}$/.test(id)), "must be numbers' ids, not the numbers")
-      .optional(),
-    WHATSAPP_API_ROOT: z.url().default("https://graph.facebook.com"),
-    WHATSAPP_API_VERSION: z
-      .string()
-      .regex(/^v\d+\.\d+$/, "must look like v25.0")
-      .default("v25.0"),
-    WHATSAPP_DISPLAY_PHONE_NUMBER: z
-      .string()
-      .transform((phone) => phone.replaceAll(/\D/g, ""))
-      .refine((digits) => /^[1-9]\d{6,14}$/.test(digits), "must be a phone number with the country's prefix")
-      .optional(),
-    WHATSAPP_CODE_TEMPLATE: template.optional(),
-    WHATSAPP_CODE_LANGUAGE: language.default("en_US"),
-    WHATSAPP_BUSINESS_ACCOUNT_ID: z
-      .string()
-      .regex(/^\d{1,32}$/, "must be the business account's id")
-      .optional(),
-    WHATSAPP_OUTSIDE_WINDOW: z.enum(OUTSIDE_WINDOW).default("fail"),
-    WHATSAPP_WINDOW_TEMPLATE: template.optional(),
-    WHATSAPP_WINDOW_LANGUAGE: language.default("en_US"),
-    WHATSAPP_DIRECT_SEND: z.enum(["true", "false"]).default("false"),
-  })
-  .superRefine((settings, context) => {
-    const wanted = { template: "WHATSAPP_WINDOW_TEMPLATE", utility: "WHATSAPP_DIRECT_SEND" } as const;
-    const { WHATSAPP_OUTSIDE_WINDOW: wish } = settings;
-    if (wish !== "template" && wish !== "utility") return;
-    const given = settings[wanted[wish]];
-    if (given !== undefined && given !== "false") return;
-    context.addIssue({
-      code: "custom",
-      path: [wanted[wish]],
-      message: `is needed for WHATSAPP_OUTSIDE_WINDOW=${wish}`,
-    });
+const fieldsSchema = z.object({
+  WHATSAPP_ACCESS_TOKEN: z.string().regex(/^[\x21-\x7e]+$/, "must be one word"),
+  WHATSAPP_APP_SECRET: z.string(),
+  WHATSAPP_VERIFY_TOKEN: z.string(),
+  WHATSAPP_PHONE_NUMBER_ID: z.string().regex(/^[\w-]{1,64}$/, "must be the number's id, not the number"),
+  WHATSAPP_OTHER_NUMBER_IDS: z
+    .string()
+    .transform((list) =>
+      list
+        .split(",")
+        .map((id) => id.trim())
+        .filter(Boolean),
+    )
+    .refine((ids) => ids.every((id) => /^[\w-]{1,64}$/.test(id)), "must be numbers' ids, not the numbers")
+    .optional(),
+  WHATSAPP_API_ROOT: z.url().default("https://graph.facebook.com"),
+  WHATSAPP_API_VERSION: z
+    .string()
+    .regex(/^v\d+\.\d+$/, "must look like v25.0")
+    .default("v25.0"),
+  WHATSAPP_DISPLAY_PHONE_NUMBER: z
+    .string()
+    .transform((phone) => phone.replaceAll(/\D/g, ""))
+    .refine((digits) => /^[1-9]\d{6,14}$/.test(digits), "must be a phone number with the country's prefix")
+    .optional(),
+  WHATSAPP_CODE_TEMPLATE: template.optional(),
+  WHATSAPP_CODE_LANGUAGE: language.default("en_US"),
+  WHATSAPP_BUSINESS_ACCOUNT_ID: z
+    .string()
+    .regex(/^\d{1,32}$/, "must be the business account's id")
+    .optional(),
+  WHATSAPP_OUTSIDE_WINDOW: z.enum(OUTSIDE_WINDOW).default("fail"),
+  WHATSAPP_WINDOW_TEMPLATE: template.optional(),
+  WHATSAPP_WINDOW_LANGUAGE: language.default("en_US"),
+  WHATSAPP_DIRECT_SEND: z.enum(["true", "false"]).default("false"),
+});
+
+const envSchema = fieldsSchema.superRefine((settings, context) => {
+  const wanted = { template: "WHATSAPP_WINDOW_TEMPLATE", utility: "WHATSAPP_DIRECT_SEND" } as const;
+  const { WHATSAPP_OUTSIDE_WINDOW: wish } = settings;
+  if (wish !== "template" && wish !== "utility") return;
+  const given = settings[wanted[wish]];
+  if (given !== undefined && given !== "false") return;
+  context.addIssue({
+    code: "custom",
+    path: [wanted[wish]],
+    message: `is needed for WHATSAPP_OUTSIDE_WINDOW=${wish}`,
   });
+});
 
 /**
  * WhatsApp through Meta's Cloud API; `undefined` without its settings, `misconfigured` with some of them.

@@ -42,10 +42,17 @@ export function isOpen(closes_at: Date | undefined, now: Date): boolean {
 
 /**
  * A customer's message with the end of the window that it opens. The platform counts from the time of the message: one that
- * came late opens less. A time ahead of the hub's clock counts as now. A reaction opens no window.
+ * came late opens less. A time ahead of the hub's clock counts as now. A reaction opens no window. A receipt that says the window
+ * was closed is marked so.
  */
 export function withWindow(window: ReplyWindow | undefined, event: InboundEvent, now: Date): InboundEvent {
-  if (!window || event.type !== "message" || !opens(event.message.content)) return event;
+  if (!window) return event;
+  if (event.type === "receipt") {
+    const { receipt } = event;
+    const isRefused = receipt.status === "failed" && receipt.reason === window.refusal;
+    return isRefused ? { ...event, receipt: { ...receipt, window_ms: window.ms } } : event;
+  }
+  if (event.type !== "message" || !opens(event.message.content)) return event;
   const { sent_at = now } = event.message;
   const from = Math.min(sent_at.getTime(), now.getTime());
   return { ...event, message: { ...event.message, window_closes_at: new Date(from + window.ms) } };

@@ -83,6 +83,11 @@ export interface Receipt {
   readonly at?: Date;
   /** The platform's error code of a failure. */
   readonly reason?: string;
+  /**
+   * The failure's cause is that the reply window was closed: how long a window of the platform is, in ms. The delivery then does what
+   * its sender wants outside the window.
+   */
+  readonly window_ms?: number;
 }
 
 /** An edited message, or a deleted one (`content: null`). */

@@ -145,6 +145,7 @@ export function settleOne(
     observe(tables, "deliver_ms", channel, settled.created_at, now);
     if (outcome.billed !== undefined) count(tables, `billed|${channel}|${outcome.billed}`);
     settled.external_id = outcome.external_id;
+    settled.sent_at = now;
     if (outcome.external_id !== undefined && account !== undefined) {
       const key = externalKey(channel, account, outcome.external_id);
       const other = tables.deliveriesByExternalId.get(key);

@@ -138,6 +138,7 @@ export interface DeliveryRow {
   state: "pending" | "sending" | "held" | "sent" | "dead";
   due_at: Date;
   external_id?: string | undefined;
+  sent_at?: Date | undefined;
   status: DeliveryStatus;
   failure?: Failure | undefined;
   created_at: Date;

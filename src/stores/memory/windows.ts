@@ -1,5 +1,5 @@
 import type { Outcome } from "../../core/answer/turn.ts";
-import { isOpen, type OpenWindow } from "../../core/deliver/window.ts";
+import { HOLD_MS, isOpen, type OpenWindow } from "../../core/deliver/window.ts";
 import type { Address, InboundMessage } from "../../core/messages/message.ts";
 import { refreshStatus } from "./messages.ts";
 import {
@@ -119,6 +119,34 @@ export function holdDelivery(
     });
   row.deliveries = row.deliveries.filter(({ state }) => state !== "held");
   return true;
+}
+
+/**
+ * Does what the sender of a delivery wants that its platform refused after it was sent: it waits for the customer, or goes out again
+ * as the call in its place. A window that the customer has opened since makes it due at once.
+ */
+export function refuseLate(tables: Tables, sent: DeliveryRow, windowMs: number, now: Date): void {
+  const { channel, account = "", session_id, content } = sent.delivery;
+  const row = tables.sessions.get(session_id)!;
+  const key = keyOf(sent.delivery);
+  const known = tables.windows.get(key);
+  const window = known ?? { channel, account, customer: row.customer, check_at: later(now, DAY_MS) };
+  tables.windows.set(key, window);
+  if (window.closes_at && window.closes_at <= later(sent.sent_at ?? now, windowMs))
+    window.closes_at = undefined;
+  if (window.check_at < later(now, DAY_MS)) window.check_at = later(now, DAY_MS);
+  const { outside, billed: _, ...part } = content;
+  const isHeld = outside === "hold" && !isOpen(window.closes_at, now);
+  if (outside !== "hold") sent.delivery.content = { ...part, ...outside };
+  Object.assign(sent, { status: "pending", external_id: undefined, sent_at: undefined });
+  count(tables, `deliveries|${channel}|${isHeld ? "held" : "failed"}`);
+  if (isHeld)
+    Object.assign(sent, {
+      state: "held",
+      due_at: later(now, HOLD_MS),
+      failure: { code: "rejected", reason: "window_closed" },
+    });
+  else release(tables, sent, now);
 }
 
 /** Ends deliveries for which the customer has not written in time, and forgets windows that are over for a day. */

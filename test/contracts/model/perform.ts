@@ -60,6 +60,7 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
           kind: "text" as const,
           text,
           ...(text === "r3" && { outside: "hold" as const }),
+          ...(text === "r2" && { outside: { call: { type: "template" }, billed: "utility" } }),
         })),
       }));
       return turn ? conversations.complete(turn, replies, now) : nothing();
@@ -235,7 +236,16 @@ function toEvent(item: Item, who: Identities | SessionRef, seen: Seen, now: Date
       return person && { type: "echo", echo: { ...at, external_id: `m${item.id}`, to: person, content } };
     }
     case "receipt":
-      return { type: "receipt", receipt: { ...at, external_id: item.id, status: item.status as "read" } };
+      return {
+        type: "receipt",
+        receipt: {
+          ...at,
+          external_id: item.id,
+          status: item.status as "read",
+          // One of the two ids is refused because its window was closed.
+          ...(item.status === "failed" && item.id === "s1" && { window_ms: 300_000 }),
+        },
+      };
     case "edit": {
       const { id, content, ago, wakes } = item;
       const when = ago === undefined ? {} : { at: new Date(now.getTime() - ago) };
