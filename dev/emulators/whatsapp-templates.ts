@@ -13,12 +13,14 @@ export interface EmulatedTemplate {
   readonly status: string;
   readonly category: string;
   readonly components: readonly Fields[];
+  readonly parameter_format: "NAMED" | "POSITIONAL";
   readonly rejected_reason?: string;
 }
 
 const STATUSES = ["APPROVED", "PENDING", "REJECTED", "PAUSED", "DISABLED"];
 const CATEGORIES = ["UTILITY", "MARKETING", "AUTHENTICATION"];
 const HYDRATED = 1024;
+const VARIABLE = /\{\{\s*(\w+)\s*\}\}/g;
 
 export const templateRoutes: Record<string, string> = {
   "POST /_templates":
@@ -45,13 +47,15 @@ export function mountTemplates(app: Hono<OnNode>, whatsapp: WhatsApp): void {
     const known = templates.get(key);
     const status = oneOf(STATUSES, fields.status ?? known?.status ?? "APPROVED");
     const text = body === undefined ? undefined : [{ type: "BODY", text: String(body) }];
+    const components = (fields.components as Fields[] | undefined) ?? text ?? known?.components ?? [];
     const template: EmulatedTemplate = {
       id: known?.id ?? String(1_000_000_000_000_000 + Math.floor(Math.random() * 1e15)),
       name,
       language: String(language),
       status,
       category: oneOf(CATEGORIES, fields.category ?? known?.category ?? "UTILITY"),
-      components: (fields.components as Fields[] | undefined) ?? text ?? known?.components ?? [],
+      components,
+      parameter_format: isNamed(components) ? "NAMED" : "POSITIONAL",
       ...(reason !== undefined && { rejected_reason: String(reason) }),
     };
     templates.set(key, template);
@@ -99,29 +103,71 @@ export function wrongTemplate({ templates }: WhatsApp, payload: Fields): GraphEr
   if (template.status === "PAUSED") return graphError(132015);
   if (template.status === "DISABLED") return graphError(132016);
   const given = (components ?? []) as Fields[];
-  for (const part of ["header", "body"]) {
-    const text = textOf(template, part);
-    const parameters = (given.find(({ type }) => type === part)?.parameters ?? []) as Fields[];
-    const wanted = new Set(text.match(/\{\{\s*\w+\s*\}\}/g)).size;
-    if (parameters.length !== wanted)
-      return graphError(
-        132000,
-        `${part}: number of localizable_params (${parameters.length}) does not match the expected number of params (${wanted})`,
-      );
-    if (parameters.some(({ type }) => type !== "text"))
-      return graphError(132012, `${part}: format mismatch, expected TEXT`);
-    if (parameters.some((one) => /[\n\t]| {5}/.test(String(one.text))))
-      return graphError(
-        132018,
-        "Param text cannot have new-line/tab characters or more than 4 consecutive spaces",
-      );
-    const hydrated = parameters.reduce<string>(
-      (whole, one) => whole.replace(/\{\{\s*\w+\s*\}\}/, () => String(one.text)),
-      text,
-    );
-    if (hydrated.length > (part === "header" ? 60 : HYDRATED)) return graphError(132005);
-  }
+  return wrongHeader(template, given) ?? wrongText(template, given, "body") ?? wrongButtons(template, given);
+}
+
+function wrongHeader(template: EmulatedTemplate, given: readonly Fields[]): GraphError | undefined {
+  const format = String(partOf(template, "header")?.format ?? "TEXT").toLowerCase();
+  if (format === "text") return wrongText(template, given, "header");
+  const parameters = parametersOf(given, "header");
+  if (parameters.length !== 1) return wrongCount("header", parameters.length, 1);
+  if (parameters[0]!.type !== format)
+    return graphError(132012, `header: format mismatch, expected ${format.toUpperCase()}`);
   return undefined;
+}
+
+function wrongText(
+  template: EmulatedTemplate,
+  given: readonly Fields[],
+  part: string,
+): GraphError | undefined {
+  const text = textOf(template, part);
+  const parameters = parametersOf(given, part);
+  const names = [...new Set(Array.from(text.matchAll(VARIABLE), ([, name]) => name!))];
+  if (parameters.length !== names.length) return wrongCount(part, parameters.length, names.length);
+  if (parameters.some(({ type }) => type !== "text"))
+    return graphError(132012, `${part}: format mismatch, expected TEXT`);
+  if (names.some((name) => !/^\d+$/.test(name) && !parameters.some((one) => one.parameter_name === name)))
+    return graphError(132000, `${part}: parameter name is missing or empty`);
+  if (parameters.some((one) => /[\n\t]| {5}/.test(String(one.text))))
+    return graphError(
+      132018,
+      "Param text cannot have new-line/tab characters or more than 4 consecutive spaces",
+    );
+  const whole = parameters.reduce<string>(
+    (filled, one) => filled.replace(/\{\{\s*\w+\s*\}\}/, () => String(one.text)),
+    text,
+  );
+  return whole.length > (part === "header" ? 60 : HYDRATED) ? graphError(132005) : undefined;
+}
+
+/** A link with a variable, and a code, need their parameter. */
+function wrongButtons(template: EmulatedTemplate, given: readonly Fields[]): GraphError | undefined {
+  const buttons = (partOf(template, "buttons")?.buttons ?? []) as Fields[];
+  const carried = given.filter(({ type }) => type === "button");
+  const types = { url: "URL", quick_reply: "QUICK_REPLY", copy_code: "COPY_CODE" } as Record<string, string>;
+  for (const { index, sub_type } of carried) {
+    const button = buttons[Number(index)];
+    if (!button || String(button.type).toUpperCase() !== types[String(sub_type)])
+      return graphError(132012, `button: index ${index} is no ${sub_type}`);
+  }
+  const missing = buttons.findIndex(
+    ({ type, url }, at) =>
+      (String(type).toUpperCase() === "COPY_CODE" || /\{\{/.test(String(url ?? ""))) &&
+      !carried.some(({ index }) => Number(index) === at),
+  );
+  return missing < 0 ? undefined : graphError(131008, `button: index ${missing} needs a parameter`);
+}
+
+function wrongCount(part: string, given: number, wanted: number): GraphError {
+  return graphError(
+    132000,
+    `${part}: number of localizable_params (${given}) does not match the expected number of params (${wanted})`,
+  );
+}
+
+function parametersOf(given: readonly Fields[], part: string): Fields[] {
+  return (given.find(({ type }) => type === part)?.parameters ?? []) as Fields[];
 }
 
 /** The category of the template of a message, in lower case; utility for one that is not kept. */
@@ -131,9 +177,13 @@ export function categoryOf({ templates }: WhatsApp, payload: Fields): string {
   return category.toLowerCase();
 }
 
-function textOf({ components }: EmulatedTemplate, part: string): string {
-  const found = components.find(({ type }) => String(type).toLowerCase() === part);
-  return typeof found?.text === "string" ? found.text : "";
+function partOf({ components }: EmulatedTemplate, part: string): Fields | undefined {
+  return components.find(({ type }) => String(type).toLowerCase() === part);
+}
+
+function textOf(template: EmulatedTemplate, part: string): string {
+  const { text } = partOf(template, part) ?? {};
+  return typeof text === "string" ? text : "";
 }
 
 /** Sends `message_template_status_update`. */
@@ -159,4 +209,8 @@ function tell(
 function oneOf(values: readonly string[], value: unknown): string {
   const found = values.find((one) => one === String(value).toUpperCase());
   return found ?? badControl(`${String(value)} is none of ${values.join(", ")}`);
+}
+
+function isNamed(components: readonly Fields[]): boolean {
+  return components.some(({ text }) => typeof text === "string" && /\{\{\s*[a-z_]/.test(text));
 }

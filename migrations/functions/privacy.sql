@@ -60,6 +60,11 @@ language sql stable as $$
         'device_id', t.device_id, 'channel', t.channel, 'created_at', t.created_at, 'last_used_at', t.last_used_at)
         order by t.created_at, t.device_id), '[]')
       from public.session_tokens t where t.session_id = s.session_id),
+    'windows', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object('channel', w.channel, 'account', w.account, 'window_closes_at', w.closes_at)
+        order by w.closes_at desc, w.channel collate "C", w.account collate "C"), '[]')
+      from public.reply_windows w where w.customer_key = s.customer_key and w.closes_at is not null),
     'unreachable', coalesce((select to_jsonb(k.unreachable) from public.customers k where k.customer_key = s.customer_key), '[]'),
     'has_password', exists (
       select from public.identities i join public.passwords w on w.phone = i.value

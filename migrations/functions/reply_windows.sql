@@ -128,7 +128,7 @@ begin
   update public.deliveries
     set state = case when v_held then 'held' else 'pending' end, status = 'pending', external_id = null, sent_at = null,
         due_at = case when v_held then p_now + hub.hold_lasts() else hub.at_once(p_now) end,
-        content = case when v_waits then content else (content - 'outside' - 'billed') || (content -> 'outside') end,
+        content = case when v_waits then content else (content - 'outside' - 'billed') || ((content -> 'outside') - 'template') end,
         code = case when v_held then 'rejected' end, reason = case when v_held then 'window_closed' end
     where delivery_id = d.delivery_id;
   perform hub.refresh_status(d.message_id);

@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import type { Bot } from "../../src/core/answer/bot.ts";
 import type { Turn } from "../../src/core/answer/turn.ts";
 import type { Reply } from "../../src/core/content/reply.ts";
+import { syncTemplates } from "../../src/features/templates/sync.ts";
 import { createHubRig, type HubRig, kill } from "../support/hub-rig.ts";
 import type { NodeHub, NodeHubOptions } from "../support/node-hub.ts";
 
@@ -13,8 +14,14 @@ const HOUR = 3_600_000;
 const TEMPLATE = { WHATSAPP_WINDOW_TEMPLATE: "news", WHATSAPP_WINDOW_LANGUAGE: "de" };
 
 /** A hub whose bot fails on the first message and answers it a day later, when its window is closed. */
-async function late(replies: Reply[], over: Partial<NodeHubOptions> = {}, ahead = 25 * HOUR) {
+async function late(
+  replies: Reply[],
+  over: Partial<NodeHubOptions> = {},
+  ahead = 25 * HOUR,
+  prepare: (rig: HubRig) => Promise<void> = async () => {},
+) {
   const rig = await createHubRig();
+  await prepare(rig);
   const clock = { aheadMs: 0 };
   const turns: Turn[] = [];
   let isUp = ahead === 0;
@@ -31,6 +38,7 @@ async function late(replies: Reply[], over: Partial<NodeHubOptions> = {}, ahead 
   await expect.poll(() => hub.lines.filter(({ event }) => event === "turn").length).toBe(1);
   isUp = true;
   await jump(rig, clock, ahead);
+  await syncTemplates(hub.hub);
   await hub.sweep();
   return { rig, hub, clock, turns };
 }
@@ -120,6 +128,20 @@ describe("outside the window", () => {
     ]);
     const metrics = await rig.ask("/metrics", { headers: { "x-api-key": "admin-key" } });
     expect(await metrics.text()).toMatch(/^hub_billable_sends_total\{[^}]*"utility"[^}]*\} 1$/m);
+  });
+
+  test.for<[string, object, string]>([
+    ["paused", { status: "PAUSED" }, "template_not_approved"],
+    ["not there in its language", { language: "fr" }, "template_not_found"],
+    ["one of two variables", { body: "{{1}} {{2}}" }, "template_parameters"],
+  ])("the configured template is not tried when it is %s", async ([, over, reason]) => {
+    const env = { ...TEMPLATE, WHATSAPP_BUSINESS_ACCOUNT_ID: "102290129340398" };
+    const template = { name: "news", language: "de", body: "News: {{1}}", ...over };
+    const { rig } = await late([text("hello", "template")], { env }, 25 * HOUR, async ({ whatsapp }) => {
+      await whatsapp.tell("/_templates", template);
+    });
+    await expect.poll(() => states(rig), soon).toEqual([`dead ${reason}`]);
+    expect(await taken(rig)).toEqual([]);
   });
 
   test("a reply without a wish does what the settings say", async () => {

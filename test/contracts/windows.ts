@@ -132,6 +132,18 @@ export function windows(make: Make): void {
     expect((await store.history(delivery.session_id))[1]).toMatchObject({ status: "sent" });
   });
 
+  test("an export has the end of the window, and an erasure forgets it", async () => {
+    const store = await desk(make);
+    const { session } = await store.hear(opening("1", minute(0)), minute(0));
+    const { session_id } = session;
+    const { sessions } = await store.privacy.export({ session_id }, undefined, 10, "test", minute(1));
+    expect(sessions[0]?.windows).toEqual([
+      { channel: "whatsapp", account: "number-1", window_closes_at: day(1) },
+    ]);
+    await store.privacy.erase({ session_id }, "test", minute(2));
+    expect(await store.sessions.windows(session_id, minute(3))).toEqual([]);
+  });
+
   describe("a delivery that the platform refuses after it took it, because the window was closed", () => {
     const refusal = {
       type: "receipt",
@@ -189,14 +201,18 @@ export function windows(make: Make): void {
       expect(again!.content).toEqual({ ...text("one"), call: { type: "template" }, billed: "utility" });
       await store.settleAs(again!, { external_id: "s1" }, minute(3));
       await refuse(store, minute(4));
-      expect((await store.operations.deadLetters(undefined, 10)).map(({ reason }) => reason)).toEqual(["131047"]);
+      expect((await store.operations.deadLetters(undefined, 10)).map(({ reason }) => reason)).toEqual([
+        "131047",
+      ]);
     });
 
     test("is a dead letter where its sender wants nothing else", async () => {
       const store = await desk(make);
       await sent(store, undefined);
       expect(await refuse(store, minute(2))).toMatchObject([{ message: { status: "failed" } }]);
-      expect((await store.operations.deadLetters(undefined, 10)).map(({ reason }) => reason)).toEqual(["131047"]);
+      expect((await store.operations.deadLetters(undefined, 10)).map(({ reason }) => reason)).toEqual([
+        "131047",
+      ]);
     });
 
     test("is found though the refusal comes before the answer to the call", async () => {

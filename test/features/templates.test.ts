@@ -59,7 +59,14 @@ describe("GET /api/templates", () => {
         status: "APPROVED",
         category: "utility",
         reason: null,
-        variables: { header: 1, body: 2, named: false, other: [] },
+        variables: {
+          header: ["1"],
+          body: ["1", "2"],
+          named: false,
+          header_media: null,
+          buttons: [],
+          other: [],
+        },
         components: shipped.components,
       },
     ]);
@@ -164,6 +171,93 @@ describe("a reply by a template", () => {
     expect(line).toMatchObject({ outcome: "failed", reason, detail: expect.stringMatching(detail) });
     await expect.poll(() => hub.sweep().then(() => turns.length), soon).toBe(2);
     expect(turns[1]?.failure).toEqual({ code: "unavailable", reason });
+    expect(await sent(rig)).toEqual([]);
+  });
+
+  const rich = {
+    name: "order_shipped",
+    components: [
+      { type: "HEADER", format: "IMAGE" },
+      { type: "BODY", text: "Hello {{first_name}}, it comes on {{day}}." },
+      {
+        type: "BUTTONS",
+        buttons: [
+          { type: "URL", text: "Track", url: "https://shop.example/track/{{1}}" },
+          { type: "QUICK_REPLY", text: "Stop" },
+          { type: "COPY_CODE", example: "X" },
+        ],
+      },
+    ],
+  };
+  const full = {
+    header: undefined,
+    header_media: { kind: "image", media: { url: "https://shop.example/a.png" } },
+    body: { first_name: "Anna", day: "Monday" },
+    buttons: [
+      { at: 0, url: "7" },
+      { at: 1, id: "stop-7" },
+      { at: 2, code: "SALE" },
+    ],
+  };
+
+  test("with a picture, variables with names and buttons is sent as the platform wants it", async () => {
+    const { rig, line } = await tried(send(full), (rig) => make(rig, rich));
+    expect(line).toMatchObject({ outcome: "done" });
+    await expect.poll(() => sent(rig), soon).toHaveLength(1);
+    const [{ template }] = await sent(rig);
+    expect(template.components).toEqual([
+      { type: "header", parameters: [{ type: "image", image: { link: "https://shop.example/a.png" } }] },
+      {
+        type: "body",
+        parameters: [
+          { type: "text", text: "Anna", parameter_name: "first_name" },
+          { type: "text", text: "Monday", parameter_name: "day" },
+        ],
+      },
+      { type: "button", sub_type: "url", index: "0", parameters: [{ type: "text", text: "7" }] },
+      {
+        type: "button",
+        sub_type: "quick_reply",
+        index: "1",
+        parameters: [{ type: "payload", payload: "stop-7" }],
+      },
+      {
+        type: "button",
+        sub_type: "copy_code",
+        index: "2",
+        parameters: [{ type: "coupon_code", coupon_code: "SALE" }],
+      },
+    ]);
+    const { templates } = await listed(rig, "?name=order_shipped");
+    expect(templates[0].variables).toMatchObject({
+      header: [],
+      header_media: "image",
+      body: ["first_name", "day"],
+      named: true,
+      buttons: ["url", "id", "code"],
+    });
+  });
+
+  test.for<[string, object, RegExp]>([
+    ["without its picture", { header_media: undefined }, /image in its header, not nothing/],
+    ["with a video for the picture", { header_media: { ...full.header_media, kind: "video" } }, /not video/],
+    ["with variables in order", { body: ["Anna", "Monday"] }, /named variables in its body/],
+    [
+      "with a name that it lacks",
+      { body: { first_name: "Anna", date: "Monday" } },
+      /first_name, day in its body/,
+    ],
+    ["without the end of its link", { buttons: full.buttons.slice(1) }, /needs the url of its button 0/],
+    ["without its code", { buttons: full.buttons.slice(0, 2) }, /needs the code of its button 2/],
+    [
+      "with an id for its link",
+      { buttons: [{ at: 0, id: "x" }, full.buttons[2]] },
+      /no button 0 that carries id/,
+    ],
+    ["with a button that it lacks", { buttons: [...full.buttons, { at: 4, id: "x" }] }, /no button 4/],
+  ])("%s fails its turn", async ([, over, detail]) => {
+    const { rig, line } = await tried(send({ ...full, ...over }), (rig) => make(rig, rich));
+    expect(line).toMatchObject({ reason: "template_parameters", detail: expect.stringMatching(detail) });
     expect(await sent(rig)).toEqual([]);
   });
 

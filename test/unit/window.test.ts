@@ -81,16 +81,27 @@ describe("outside the window", () => {
   });
 });
 
-test("a template's variables are counted by part", () => {
+test("a template's variables are read by part", () => {
   const components = [
     { type: "HEADER", format: "IMAGE" },
     { type: "BODY", text: "{{1}}, {{ 2 }} and {{1}}" },
     { type: "BUTTONS", buttons: [{ type: "URL", url: "https://shop.example/{{1}}" }] },
   ];
-  expect(variablesOf({ components })).toEqual({ header: 0, body: 2, other: ["header", "button"] });
+  expect(variablesOf({ components })).toEqual({
+    header: [],
+    body: ["1", "2"],
+    header_media: "image",
+    buttons: ["url"],
+    other: [],
+  });
   const plain = [
     { type: "HEADER", format: "TEXT", text: "{{name}}" },
     { type: "FOOTER", text: "x" },
   ];
-  expect(variablesOf({ components: plain })).toEqual({ header: 1, body: 0, other: [] });
+  expect(variablesOf({ components: plain })).toEqual({
+    header: ["name"],
+    body: [],
+    buttons: [],
+    other: [],
+  });
 });

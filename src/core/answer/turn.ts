@@ -61,7 +61,15 @@ export interface Part {
    * What becomes of it if the platform takes free replies no longer: it waits for the customer to write, or this call is sent in
    * its place. Absent: it is a dead letter, `window_closed`.
    */
-  readonly outside?: "hold" | { readonly call: JsonObject; readonly billed?: string };
+  readonly outside?: "hold" | OutsideCall;
+}
+
+/** What is sent in place of a part once its window is closed. */
+export interface OutsideCall {
+  readonly call: JsonObject;
+  readonly billed?: string;
+  /** The template that the call names. It is checked before it is sent. */
+  readonly template?: { readonly name: string; readonly language: string };
 }
 
 /** A reply as it is saved: `content` goes into the history, each of `parts` becomes a delivery. */

@@ -32,6 +32,13 @@ const url = z
     return parsed?.protocol === "https:" && parsed.username === "" && parsed.password === "";
   }, "must be an https URL without credentials");
 
+/** Variables of a template by their names. */
+const byName = (value: z.ZodString | z.ZodType<string>, most: number) =>
+  z.record(z.string(), value).refine((given) => {
+    const names = Object.keys(given);
+    return names.length > 0 && names.length <= most && names.every((name) => /^[a-z0-9_]{1,64}$/.test(name));
+  }, `must have at most ${most} names of lower-case letters, digits and _`);
+
 /** Two builders of objects: one drops unknown fields, the other refuses them. */
 type MakeObject = <T extends z.ZodRawShape>(shape: T) => z.ZodObject<T>;
 
@@ -69,6 +76,8 @@ function schemasWith(object: MakeObject) {
   const sending = { raw, outside_window };
   /** The hub's id of an earlier message of the same session and channel. */
   const message_id = z.uuid();
+  /** A button of a template, by its place from 0. */
+  const at = z.number().int().min(0).max(9);
   const price = {
     price: z.number().nonnegative().optional(),
     currency: z
@@ -182,8 +191,30 @@ function schemasWith(object: MakeObject) {
       name: z.string().regex(/^[a-z0-9_]{1,512}$/),
       language: z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?$/),
       category: z.enum(["utility", "marketing", "authentication"]).optional(),
-      header: short(REPLY_LIMITS.header).optional(),
-      body: z.array(short(1_024)).max(30).optional(),
+      /** The variable of a text header; by its name where the template's variables have names. */
+      header: z.union([short(REPLY_LIMITS.header), byName(short(REPLY_LIMITS.header), 1)]).optional(),
+      /** The file of a header that shows one. */
+      header_media: object({ kind: z.enum(["image", "video", "document"]), media }).optional(),
+      /** The body's variables in order; by their names where they have names. */
+      body: z.union([z.array(short(1_024)).max(30), byName(short(1_024), 30)]).optional(),
+      /** What the buttons at these places carry: the end of a link, the id of a tap, a code to copy. */
+      buttons: z
+        .array(
+          z.union(
+            [
+              object({ at, url: short(REPLY_LIMITS.url) }),
+              object({ at, id: short(128) }),
+              object({ at, code: short(15) }),
+            ],
+            "must be {at, url}, {at, id} or {at, code}",
+          ),
+        )
+        .max(10)
+        .refine(
+          (all) => new Set(all.map((one) => one.at)).size === all.length,
+          "each must be of another button",
+        )
+        .optional(),
       /** Sent on channels without templates. */
       fallback: words.optional(),
       ...sending,

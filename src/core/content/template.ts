@@ -32,37 +32,59 @@ export interface TemplateSource {
   list(signal: AbortSignal): Promise<PlatformTemplate[]>;
 }
 
-/** How many variables each part of a template has. */
+/** What a reply has to give for a template. */
 export interface Variables {
-  readonly header: number;
-  readonly body: number;
-  /** Parts with variables that the neutral `template` has no field for: a picture in the header, a button's address. */
+  /** The variables of a text header and of the body, in order: `1`, `2` and so on, or names. */
+  readonly header: readonly string[];
+  readonly body: readonly string[];
+  /** The kind of file that the header shows. Absent: none. */
+  readonly header_media?: "image" | "video" | "document";
+  /** Its buttons by their places; `url` and `code` need what they carry, `id` may have it, `none` carries nothing. */
+  readonly buttons: readonly ("url" | "code" | "id" | "none")[];
+  /** Parts with variables that the neutral `template` has no field for, such as a carousel. */
   readonly other: readonly string[];
 }
 
 /** Reads a template's variables from its parts. */
 export function variablesOf({ components }: Pick<PlatformTemplate, "components">): Variables {
-  let header = 0;
-  let body = 0;
+  let header: readonly string[] = [];
+  let body: readonly string[] = [];
+  let header_media: Variables["header_media"];
+  let buttons: Variables["buttons"] = [];
   const other: string[] = [];
-  for (const { type, format, text, buttons } of components) {
-    const part = String(type).toUpperCase();
-    if (part === "BODY") body = countIn(text);
-    else if (part === "HEADER" && (format ?? "TEXT") === "TEXT") header = countIn(text);
+  for (const component of components) {
+    const part = String(component.type).toUpperCase();
+    const format = String(component.format ?? "TEXT").toUpperCase();
+    if (part === "BODY") body = namesIn(component.text);
+    else if (part === "HEADER" && format === "TEXT") header = namesIn(component.text);
+    else if (part === "HEADER" && isFile(format)) header_media = format.toLowerCase() as "image";
     else if (part === "HEADER") other.push("header");
     else if (part === "CAROUSEL" || part === "LIMITED_TIME_OFFER") other.push(part.toLowerCase());
-    else if (part === "BUTTONS" && Array.isArray(buttons) && buttons.some(hasVariable)) other.push("button");
+    else if (part === "BUTTONS" && Array.isArray(component.buttons)) {
+      if (component.buttons.some((button) => typeOf(button) === "OTP")) other.push("button");
+      else buttons = component.buttons.map(carriedBy);
+    }
   }
-  return { header, body, other };
+  return { header, body, ...(header_media && { header_media }), buttons, other };
 }
 
-function hasVariable(button: unknown): boolean {
-  const { type, url } = (button ?? {}) as JsonObject;
-  return type === "COPY_CODE" || type === "OTP" || countIn(url) > 0;
+function isFile(format: string): boolean {
+  return format === "IMAGE" || format === "VIDEO" || format === "DOCUMENT";
 }
 
-/** The number of different variables in a text. */
-function countIn(text: unknown): number {
-  if (typeof text !== "string") return 0;
-  return new Set(Array.from(text.matchAll(/\{\{\s*([A-Za-z0-9_]+)\s*\}\}/g), ([, name]) => name)).size;
+function carriedBy(button: unknown): Variables["buttons"][number] {
+  const type = typeOf(button);
+  if (type === "QUICK_REPLY") return "id";
+  if (type === "COPY_CODE") return "code";
+  return namesIn((button as JsonObject | null)?.url).length > 0 ? "url" : "none";
+}
+
+function typeOf(button: unknown): string {
+  return String((button as JsonObject | null)?.type).toUpperCase();
+}
+
+/** The different variables in a text, in order. */
+function namesIn(text: unknown): string[] {
+  if (typeof text !== "string") return [];
+  return [...new Set(Array.from(text.matchAll(/\{\{\s*([A-Za-z0-9_]+)\s*\}\}/g), ([, name]) => name!))];
 }

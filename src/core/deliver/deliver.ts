@@ -1,3 +1,4 @@
+import { checkApproved } from "../../features/templates/check.ts";
 import { backoffMs } from "../answer/backoff.ts";
 import { persist } from "../answer/persist.ts";
 import type { Delivery, Outcome, Part } from "../answer/turn.ts";
@@ -113,7 +114,11 @@ async function sendInWindow(hub: Hub, channel: Channel, delivery: Delivery): Pro
     as: outside === "hold" ? "held" : "call",
     refused,
   });
-  if (outside !== "hold") return sendPart(hub, channel, delivery, { ...part, ...outside });
+  if (outside !== "hold") {
+    const { template, ...call } = outside;
+    if (template) await checkApproved(hub, delivery.channel, channel, template);
+    return sendPart(hub, channel, delivery, { ...part, ...call });
+  }
   const until = new Date(hub.now().getTime() + HOLD_MS);
   return { state: "held", until, ...(seen && { seen }), refused };
 }

@@ -23,14 +23,22 @@ const templateSchema = z
     category: z.string().openapi({ example: "utility" }),
     variables: z
       .object({
-        header: z.int(),
-        body: z.int(),
-        named: z.boolean().openapi({ description: "They have names; such a template is sent by `raw`." }),
+        header: z.array(z.string()).openapi({ description: "The variables of a text header." }),
+        body: z.array(z.string()).openapi({ description: "The body's variables.", example: ["1", "2"] }),
+        named: z.boolean().openapi({ description: "They have names, and a reply gives them by name." }),
+        header_media: z
+          .enum(["image", "video", "document"])
+          .nullable()
+          .openapi({ description: "The file that the header shows." }),
+        buttons: z.array(z.enum(["url", "code", "id", "none"])).openapi({
+          description:
+            "What each button carries: the end of its link or a code, which a reply must give; the id of a tap, which it may give.",
+        }),
         other: z
           .array(z.string())
           .openapi({ description: "Parts with variables for which a template is sent by `raw`." }),
       })
-      .openapi({ description: "How many variables a reply has to give." }),
+      .openapi({ description: "What a reply has to give." }),
     components: z
       .array(z.record(z.string(), z.unknown()))
       .openapi({ description: "The platform's own description of its parts." }),
@@ -101,8 +109,20 @@ function view({
   return {
     ...template,
     reason: reason ?? null,
-    variables: { ...variablesOf({ components }), other: [...variablesOf({ components }).other], named },
+    variables: viewVariables(components, named),
     components: [...components],
     updated_at: updated_at.toISOString(),
+  };
+}
+
+function viewVariables(components: Template["components"], named: boolean) {
+  const { header, body, header_media = null, buttons, other } = variablesOf({ components });
+  return {
+    header: [...header],
+    body: [...body],
+    named,
+    header_media,
+    buttons: [...buttons],
+    other: [...other],
   };
 }

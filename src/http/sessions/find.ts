@@ -46,7 +46,7 @@ export function addFind(app: App, options: AppOptions): void {
   });
 }
 
-const windowSchema = z
+export const windowSchema = z
   .object({
     channel: z.string().openapi({ example: "whatsapp" }),
     account: z.string().openapi({ description: "The shop's account there." }),
@@ -57,7 +57,7 @@ const windowSchema = z
   })
   .openapi("OpenWindow");
 
-function viewWindow({ window_closes_at, ...window }: OpenWindow): z.infer<typeof windowSchema> {
+export function viewWindow({ window_closes_at, ...window }: OpenWindow): z.infer<typeof windowSchema> {
   return { ...window, window_closes_at: window_closes_at.toISOString() };
 }
 

@@ -22,7 +22,7 @@ import {
 } from "./tables.ts";
 import { eraseThreads } from "./threads.ts";
 import { closeTokens } from "./tokens.ts";
-import { moveWindows } from "./windows.ts";
+import { moveWindows, openWindows } from "./windows.ts";
 
 /** Export, erasure and audit in memory. */
 export function memoryPrivacy(tables: Tables): Privacy {
@@ -104,6 +104,7 @@ function exported(tables: Tables, row: SessionRow): ExportedSession {
       .sort(
         (a, b) => a.created_at.getTime() - b.created_at.getTime() || (a.device_id < b.device_id ? -1 : 1),
       ),
+    windows: openWindows(tables, customer, new Date(0)),
     unreachable: customer.unreachable,
     has_password: phone !== undefined && tables.passwords.has(phone),
   };

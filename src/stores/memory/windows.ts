@@ -135,9 +135,12 @@ export function refuseLate(tables: Tables, sent: DeliveryRow, windowMs: number, 
   if (window.closes_at && window.closes_at <= later(sent.sent_at ?? now, windowMs))
     window.closes_at = undefined;
   if (window.check_at < later(now, DAY_MS)) window.check_at = later(now, DAY_MS);
-  const { outside, billed: _, ...part } = content;
+  const { outside, billed: __, ...part } = content;
   const isHeld = outside === "hold" && !isOpen(window.closes_at, now);
-  if (outside !== "hold") sent.delivery.content = { ...part, ...outside };
+  if (outside !== "hold") {
+    const { template: _, ...call } = outside!;
+    sent.delivery.content = { ...part, ...call };
+  }
   Object.assign(sent, { status: "pending", external_id: undefined, sent_at: undefined });
   count(tables, `deliveries|${channel}|${isHeld ? "held" : "failed"}`);
   if (isHeld)

@@ -338,6 +338,20 @@ export function everyCall(store: Store, people: number, random: () => number): R
       const from = new Date(Date.now() - 60_000);
       await endpoints.replay(endpoint_id, { from, to: now(), dead: any(2) > 0, limit: 20 }, by());
     },
+    "read templates": async () => {
+      const { templates } = store.features!;
+      const of = { channel: "whatsapp", account: "waba" };
+      const name = `t${any(2)}`;
+      await templates.begin({ ...of, everyMs: any(2) * 1_000 }, now());
+      const template = { template_id: "1", name, language: "de", status: "APPROVED", category: "utility" };
+      if (any(2) > 0) await templates.save(of, [{ ...template, components: [] }], now());
+      await templates.update(
+        { ...of, name, language: "de", status: one(["PAUSED", "DELETED"], "PAUSED") },
+        now(),
+      );
+      await templates.find({ ...of, name });
+      await templates.list({}, undefined, 5);
+    },
     "post events": async () => {
       const { endpoints } = store.features!;
       const due = await endpoints.due(now());

@@ -38,7 +38,7 @@ export function whatsappWindow({ otherwise, template, directSend }: WindowSettin
         type: "template",
         template: { name: template.name, language: { code: template.language }, components },
       };
-      return { call, billed: "utility" };
+      return { call, billed: "utility", template };
     },
   };
 }
