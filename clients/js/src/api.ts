@@ -1510,8 +1510,32 @@ export interface components {
                 language: string;
                 /** @enum {string} */
                 category?: "utility" | "marketing" | "authentication";
-                header?: string;
-                body?: string[];
+                header?: string | {
+                    [key: string]: string;
+                };
+                header_media?: {
+                    /** @enum {string} */
+                    kind: "image" | "video" | "document";
+                    media: {
+                        id?: string;
+                        url?: string;
+                        mime_type?: string;
+                        file_name?: string;
+                    };
+                };
+                body?: string[] | {
+                    [key: string]: string;
+                };
+                buttons?: ({
+                    at: number;
+                    url: string;
+                } | {
+                    at: number;
+                    id: string;
+                } | {
+                    at: number;
+                    code: string;
+                })[];
                 fallback?: string;
                 raw?: {
                     [key: string]: {
