@@ -97,8 +97,18 @@ function withFiles(turn: Turn, parts: BotParts | undefined, now: Date): Turn {
 }
 
 async function signed(turn: Turn, secret: string, now: Date) {
-  const { turn_id, attempt, failure, session, customer, message, messages, history } = turn;
-  const body = JSON.stringify({ turn_id, attempt, failure, session, customer, message, messages, history });
+  const { turn_id, attempt, failure, session, customer, message, messages, history, window_closes_at } = turn;
+  const body = JSON.stringify({
+    turn_id,
+    attempt,
+    failure,
+    session,
+    customer,
+    message,
+    messages,
+    history,
+    window_closes_at,
+  });
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const signature = await hmacHex(secret, new TextEncoder().encode(`${timestamp}.${body}`));
   return {

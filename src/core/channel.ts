@@ -2,6 +2,8 @@ import type { Part } from "./answer/turn.ts";
 import type { Answered, Rendered } from "./content/prepare.ts";
 import type { Reply, ReplyOf } from "./content/reply.ts";
 import type { ContentTable } from "./content/table.ts";
+import type { TemplateSource } from "./content/template.ts";
+import type { ReplyWindow } from "./deliver/window.ts";
 import type { RemoteFile } from "./files.ts";
 import type { KnownAddress } from "./identity/proofs.ts";
 import type { JsonObject } from "./json.ts";
@@ -83,6 +85,10 @@ export interface ChannelSender {
    * The URL that a customer opens or scans to send us this link token. No link: absent, or undefined without settings.
    */
   scanLink?(token: string): string | undefined;
+  /** The rule of a platform that takes free replies only for a time after the customer's last message. Absent: it always does. */
+  readonly window?: ReplyWindow;
+  /** The templates of the shop's account at the platform. Absent: it has none, or no setting names the account. */
+  readonly templates?: TemplateSource;
   /** Messages per second that the platform takes from one account. Absent: the hub keeps no limit. */
   readonly perSecond?: number;
   /** The least time between two messages to one address, in ms. */

@@ -11,6 +11,7 @@ import type { Reservations } from "./reservations/reservations.ts";
 import type { Search } from "./search/search.ts";
 import type { Segments } from "./segments/segments.ts";
 import type { Statistics } from "./statistics/statistics.ts";
+import type { Templates } from "./templates/templates.ts";
 import type { Traces } from "./trace/trace.ts";
 
 /** The ports that only a database store has, one for each domain. */
@@ -24,6 +25,7 @@ export interface Features {
   readonly orders: Orders;
   readonly reservations: Reservations;
   readonly search: Search;
+  readonly templates: Templates;
   readonly segments: Segments;
   readonly statistics: Statistics;
   readonly traces: Traces;

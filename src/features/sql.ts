@@ -12,6 +12,7 @@ import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
 import { sqlSegments } from "./segments/sql.ts";
 import { sqlStatistics } from "./statistics/sql.ts";
+import { sqlTemplates } from "./templates/sql.ts";
 import { sqlTraces } from "./trace/sql.ts";
 
 /** The feature ports over functions of the database. `people` has the arguments of calls that may merge customers. */
@@ -26,6 +27,7 @@ export function sqlFeatures(ask: SqlCall, people: Row): Features {
     orders: sqlOrders(ask, people),
     reservations: sqlReservations(ask, people),
     search: sqlSearch(ask, people),
+    templates: sqlTemplates(ask),
     segments: sqlSegments(ask),
     statistics: sqlStatistics(ask),
     traces: sqlTraces(ask),

@@ -19,6 +19,7 @@ import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
 import { addSegments } from "../features/segments/routes.ts";
 import { addStatistics } from "../features/statistics/routes.ts";
+import { addTemplates } from "../features/templates/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
 import { addTrace } from "../features/trace/routes.ts";
 import { isAdmin } from "./auth.ts";
@@ -135,6 +136,7 @@ export function createApp(options: AppOptions): App {
   addKnowledge(app, options);
   addMedia(app, options);
   addPreview(app, options);
+  addTemplates(app, options);
   addDeadLetters(app, options);
   addTrace(app, options);
   addHealth(app, options);

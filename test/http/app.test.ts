@@ -40,6 +40,7 @@ const ROUTES = [
   "GET /api/sessions/{id}/export",
   "GET /api/sessions/{id}/messages",
   "GET /api/stats",
+  "GET /api/templates",
   "GET /api/threads",
   "GET /api/threads/{thread_id}",
   "GET /api/trace",

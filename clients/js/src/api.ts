@@ -1253,6 +1253,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "image";
@@ -1270,6 +1272,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "video";
@@ -1287,6 +1291,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "audio";
@@ -1304,6 +1310,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "voice";
@@ -1318,6 +1326,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "document";
@@ -1335,6 +1345,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "sticker";
@@ -1349,6 +1361,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "location";
@@ -1361,6 +1375,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "contact";
@@ -1373,6 +1389,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "buttons";
@@ -1394,6 +1412,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "list";
@@ -1417,6 +1437,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "carousel";
@@ -1446,6 +1468,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "product";
@@ -1458,6 +1482,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "order";
@@ -1475,6 +1501,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "template";
@@ -1482,14 +1510,40 @@ export interface components {
                 language: string;
                 /** @enum {string} */
                 category?: "utility" | "marketing" | "authentication";
-                header?: string;
-                body?: string[];
+                header?: string | {
+                    [key: string]: string;
+                };
+                header_media?: {
+                    /** @enum {string} */
+                    kind: "image" | "video" | "document";
+                    media: {
+                        id?: string;
+                        url?: string;
+                        mime_type?: string;
+                        file_name?: string;
+                    };
+                };
+                body?: string[] | {
+                    [key: string]: string;
+                };
+                buttons?: ({
+                    at: number;
+                    url: string;
+                } | {
+                    at: number;
+                    id: string;
+                } | {
+                    at: number;
+                    code: string;
+                })[];
                 fallback?: string;
                 raw?: {
                     [key: string]: {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "reaction";
