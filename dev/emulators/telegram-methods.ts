@@ -40,6 +40,8 @@ export const methods: Record<string, Method> = {
   deleteMessage,
   deleteMessages,
   deleteBusinessMessages: deleteMessages,
+  pinChatMessage: pinning("message to pin not found"),
+  unpinChatMessage: pinning("message to unpin not found"),
   setWebhook,
   deleteWebhook,
   getWebhookInfo,
@@ -117,6 +119,13 @@ function deleteMessages(telegram: Telegram, params: Fields): Done {
   const ids = structured<number[]>(params, "message_ids") ?? [];
   for (const id of ids) chatsFor(telegram, params).remove(chat, Number(id));
   return { result: true, sent: { ...params, chat_id: chat.info.id } };
+}
+
+function pinning(otherwise: string): Method {
+  return (telegram, params) => {
+    const { chat, messageId } = findMessage(telegram, params, otherwise);
+    return { result: true, sent: { ...params, chat_id: chat.info.id, message_id: messageId } };
+  };
 }
 
 function sendLocation(telegram: Telegram, params: Fields): Done {

@@ -87,6 +87,12 @@ const METHODS: Readonly<Record<string, z.ZodType>> = {
     entities,
     reply_markup: markup,
   }),
+  pinChatMessage: z.strictObject({
+    ...chat,
+    message_id: z.int(),
+    disable_notification: z.boolean().optional(),
+  }),
+  unpinChatMessage: z.strictObject({ ...chat, message_id: z.int() }),
   deleteMessages: z.looseObject({ ...chat, message_ids: z.array(z.int()).min(1).max(100) }),
   deleteBusinessMessages: z.looseObject({
     business_connection_id: z.string(),

@@ -11,6 +11,7 @@ import { drainSoon } from "../features/endpoints/drain.ts";
 import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
 import { addKnowledge } from "../features/knowledge/routes.ts";
+import { addMessageChanges } from "../features/message-changes/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { addReservations } from "../features/reservations/routes.ts";
@@ -130,6 +131,7 @@ export function createApp(options: AppOptions): App {
   addExports(app, options);
   addKnowledge(app, options);
   addPreview(app, options);
+  addMessageChanges(app, options);
   addDeadLetters(app, options);
   addTrace(app, options);
   addHealth(app, options);

@@ -141,6 +141,13 @@ export const messageSchema = z
     created_at: instant,
     edited_at: instant.nullable(),
     deleted_at: instant.nullable(),
+    reaction: z
+      .string()
+      .nullable()
+      .openapi({ description: "The emoji with which the bot or an operator has reacted to it." }),
+    pinned_at: instant
+      .nullable()
+      .openapi({ description: "When the bot or an operator pinned it; `null` if it is not pinned." }),
     turn: turnSchema.nullable().openapi({
       description:
         "Only in a history, for an inbound message that is not answered yet or never will be. `null` once the bot has " +
@@ -213,6 +220,8 @@ export function viewMessage(message: Message): z.infer<typeof messageSchema> {
     created_at: message.created_at.toISOString(),
     edited_at: message.edited_at?.toISOString() ?? null,
     deleted_at: message.deleted_at?.toISOString() ?? null,
+    reaction: message.reaction ?? null,
+    pinned_at: message.pinned_at?.toISOString() ?? null,
     turn: message.turn ? { ...message.turn } : null,
   };
 }

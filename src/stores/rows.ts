@@ -23,6 +23,7 @@ const INSTANTS = new Set([
   "sent_at",
   "edited_at",
   "deleted_at",
+  "pinned_at",
   "send_at",
   "swept_at",
   "oldest_turn_at",

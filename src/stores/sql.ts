@@ -98,6 +98,8 @@ export type SqlFunction =
   | "hub_list_knowledge"
   | "hub_search_knowledge"
   | "hub_spend_tokens"
+  | "hub_message_channel"
+  | "hub_change_message"
   | "hub_expire"
   | "hub_purge";
 

@@ -53,5 +53,6 @@ export const telegramContent: ContentTable = {
   reaction: { as: "native", limits: { emoji: "those that Telegram offers; refused in business chats" } },
   edit: { as: "native", limits: { characters: LIMITS.text, message: "one part; text" } },
   delete: { as: "native", limits: { "message, hours": 48 } },
+  pin: { as: "native", to: "with several parts the first one" },
   typing: { as: "native", limits: { seconds: 5 } },
 };

@@ -99,6 +99,8 @@ async function answerOne(
     const { messages, done } = completed;
     if (messages.length + (done?.messages.length ?? 0) > 0)
       hub.live.publish((done?.session ?? messages[0]!).session_id, { type: "messages" });
+    for (const message of completed.changed ?? [])
+      hub.live.publish(message.session_id, { type: "message", message });
     if (done) publishDone(hub, done);
     await timed("send_ms", () => deliver(hub, completed.deliveries, tally, sentAt));
     return (times.send_ms ?? 0) > STALE_MS ? undefined : completed.next;

@@ -26,7 +26,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/business[ _]connection/i, "business_connection"],
   [/business[ _]peer/i, "business_peer"],
   [/message is too long/i, "message_too_long"],
-  [/message to (edit|delete|react) not found/i, "message_not_found"],
+  [/message to (edit|delete|react|pin|unpin) not found/i, "message_not_found"],
   [/message can't be (edited|deleted)/i, "too_late"],
   [/text (is empty|must be non-empty)/i, "message_empty"],
   [/can't parse entities/i, "entities"],
@@ -64,8 +64,11 @@ export function botApi(token: string, apiRoot: string): BotApi {
         // An edit answers with the message that it changed, whose id belongs to another delivery.
         return part.targets ? unnamed() : idOf(place, sentSchema.parse(sent).message_id);
       } catch (error) {
-        // A repeated edit changes nothing: the first one was taken, and its answer was lost.
-        if (error instanceof GrammyError && /message is not modified/i.test(error.description))
+        // A repeated edit or pin changes nothing: the first one was taken, and its answer was lost.
+        if (
+          error instanceof GrammyError &&
+          /message is not modified|CHAT_NOT_MODIFIED/i.test(error.description)
+        )
           return unnamed();
         return fail(error);
       }
@@ -118,7 +121,8 @@ function unnamed(): string {
 function aboutTargets(method: string, targets: readonly string[] | undefined): object {
   if (!targets) return {};
   const numbers = targets.map((id) => Number(id.slice(id.lastIndexOf(":") + 1)));
-  return /^delete.*Messages$/.test(method) ? { message_ids: numbers } : { message_id: numbers.at(-1) };
+  if (/^delete.*Messages$/.test(method)) return { message_ids: numbers };
+  return { message_id: /pinChatMessage$/i.test(method) ? numbers[0] : numbers.at(-1) };
 }
 
 function threadOf({ message_thread_id, business_connection_id }: Address) {

@@ -50,6 +50,8 @@ export function render(reply: Reply, answered: Answered): Rendered {
       return { parts: [edit(reply)] };
     case "delete":
       return { parts: [{ ...part("", "deleteMessages", {}), target: reply.message_id }] };
+    case "pin":
+      return { parts: [pin(reply)] };
     default:
       throw unrenderable(`telegram has no ${reply.kind}`);
   }
@@ -176,4 +178,11 @@ function edit({ message_id, text, format }: ReplyOf<"edit">): Part {
   const plain = textOfSpans(spans);
   if (plain.length > LIMITS.text) throw unrenderable(`text: must be at most ${LIMITS.text} characters`);
   return { ...part(plain, "editMessageText", textParams(spans)), target: message_id };
+}
+
+function pin({ message_id, pinned = true }: ReplyOf<"pin">): Part {
+  const made = pinned
+    ? part("", "pinChatMessage", { disable_notification: true })
+    : part("", "unpinChatMessage", {});
+  return { ...made, target: message_id };
 }
