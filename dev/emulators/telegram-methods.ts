@@ -6,6 +6,7 @@ import { checkButtons, readText, say } from "./telegram-message.ts";
 import { structured } from "./telegram-params.ts";
 import { REACTIONS } from "./telegram-reactions.ts";
 import { badRequest } from "./telegram-refusal.ts";
+import { readRich } from "./telegram-rich.ts";
 import type { Telegram } from "./telegram-state.ts";
 import { deleteWebhook, getWebhookInfo, setWebhook } from "./telegram-webhook.ts";
 
@@ -23,6 +24,9 @@ export type Method = (telegram: Telegram, params: Fields) => Done;
 export const methods: Record<string, Method> = {
   getMe: ({ bot }) => ({ result: { ...bot, can_join_groups: true, can_read_all_group_messages: false } }),
   sendMessage,
+  sendRichMessage,
+  sendMessageDraft: draft((params) => ({ text: String(params.text ?? "") })),
+  sendRichMessageDraft: draft(readRich),
   sendPhoto: sendMedia("photo"),
   sendDocument: sendMedia("document"),
   sendVideo: sendMedia("video"),
@@ -55,6 +59,24 @@ function sendMessage(telegram: Telegram, params: Fields): Done {
   return say(telegram, chat, params, formatted.text, { ...formatted });
 }
 
+function sendRichMessage(telegram: Telegram, params: Fields): Done {
+  const rich = readRich(params);
+  return say(telegram, chatFor(telegram, params), params, rich.text, rich);
+}
+
+/** Drafts are shown in private chats only, and count towards the same rate as messages. */
+function draft(read: (params: Fields) => Fields & { readonly text: string }): Method {
+  return (telegram, params) => {
+    const shown = read(params);
+    if (shown.text.length > (shown.rich_message ? 32_768 : 4_096)) badRequest("message is too long");
+    if (!Number(params.draft_id)) badRequest("draft identifier must be non-zero");
+    const chat = chatFor(telegram, params);
+    if (chat.info.id < 0) badRequest("drafts can be sent to private chats only");
+    telegram.admit(chat);
+    return { result: true, sent: { ...params, chat_id: chat.info.id, ...shown } };
+  };
+}
+
 function sendChatAction(telegram: Telegram, params: Fields): Done {
   const chat = chatFor(telegram, params);
   if (!params.action) badRequest("wrong parameter action in request");
@@ -80,9 +102,9 @@ function setMessageReaction(telegram: Telegram, params: Fields): Done {
 }
 
 function editMessageText(telegram: Telegram, params: Fields): Done {
-  const formatted = readText(params, "text");
+  const formatted = params.rich_message === undefined ? readText(params, "text") : readRich(params);
   const { chat, messageId } = findMessage(telegram, params, "message to edit not found");
-  if (formatted.text.length > 4096) badRequest("MESSAGE_TOO_LONG");
+  if (params.rich_message === undefined && formatted.text.length > 4096) badRequest("MESSAGE_TOO_LONG");
   checkButtons(params);
   const said = chatsFor(telegram, params).recall(chat, messageId);
   if (said && !said.mine) badRequest("message can't be edited");

@@ -6,6 +6,7 @@ import { HubError } from "../../../core/errors.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { present } from "../present.ts";
 import { idOf } from "../read/message.ts";
+import { draftCall, type ShownDraft } from "./draft.ts";
 
 /** The shortest wait, because Telegram's `retry_after` may be 0 or absent. */
 const SHORTEST_WAIT_S = 1;
@@ -40,6 +41,8 @@ export interface BotApi {
   send(to: Address, part: Part, signal: AbortSignal): Promise<string>;
   /** For a pressed button: stops its spinner. For a message: shows typing for 5 s. */
   showTyping(to: Address, signal: AbortSignal): Promise<void>;
+  /** Shows a bot's answer so far, for up to 30 s; an empty text shows that it is thinking. Private chats with the bot only. */
+  showDraft(to: Address, draft: ShownDraft, signal: AbortSignal): Promise<void>;
   /** Telegram's answer about a business connection, unchecked; undefined for an unknown connection. */
   connection(id: string): Promise<unknown>;
 }
@@ -80,6 +83,16 @@ export function botApi(token: string, apiRoot: string): BotApi {
         if (callback_query_id !== undefined)
           await api.answerCallbackQuery(callback_query_id, {}, forGrammy(signal));
         else await api.sendChatAction(Number(chat_id), "typing", threadOf(to), forGrammy(signal));
+      } catch (error) {
+        fail(error);
+      }
+    },
+
+    async showDraft(to, draft, signal) {
+      const { method, params } = draftCall(draft);
+      try {
+        const call = (api.raw as unknown as Record<string, RawCall>)[method]!;
+        await call({ chat_id: Number(to.chat_id), ...threadOf(to), ...params }, forGrammy(signal));
       } catch (error) {
         fail(error);
       }
