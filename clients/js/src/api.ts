@@ -949,6 +949,17 @@ export interface components {
             channel: string;
         } | {
             /** @enum {string} */
+            type: "draft";
+            /** Format: uuid */
+            reply_to: string;
+            channel: string;
+            /** @description Where `text` begins in the draft, in UTF-16 units: `draft = draft.slice(0, at) + text`. With `at` 0 and an empty text the draft is gone. */
+            at: number;
+            text: string;
+            /** @enum {string} */
+            format?: "plain" | "markdown";
+        } | {
+            /** @enum {string} */
             type: "turn";
             /** Format: uuid */
             message_id: string;
