@@ -21,7 +21,7 @@ const SHARED_ROUTES: Record<string, string> = {
     "?chat_id= &method=a,b &after=<n> &limit= &wait=<seconds, up to 300> &count=<1> -> {last, sent: [{n, at, method, chat_id, message_id, text, ...}]}",
   "DELETE /_sent": "forgets what was sent -> {cleared}; n goes on rising",
   "POST /_faults":
-    "{kind: status|timeout|cut|accept-then-cut|slow, method?, chat_id?, status?, retry_after?, code?, body?, ms?, times: 1 or -1} -> {faults}",
+    "{kind: status|timeout|cut|accept-then-cut|accept-then-fail|slow, method?, chat_id?, status?, retry_after?, code?, body?, ms?, times: 1 or -1} -> {faults}",
   "GET /_faults": "-> {faults}",
   "DELETE /_faults": "-> {faults: []}",
   "POST /_delivery":

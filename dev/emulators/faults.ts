@@ -1,7 +1,7 @@
 import type { Fields } from "./fields.ts";
 import { hangUp, type OnNodeContext, pause } from "./server.ts";
 
-const KINDS = ["status", "timeout", "cut", "accept-then-cut", "slow"] as const;
+const KINDS = ["status", "timeout", "cut", "accept-then-cut", "accept-then-fail", "slow"] as const;
 
 /**
  * A fault for the next `times` calls that match; -1: for all calls until it is deleted.
@@ -9,6 +9,7 @@ const KINDS = ["status", "timeout", "cut", "accept-then-cut", "slow"] as const;
  * - `timeout`: never answers, and closes the connection after `ms`
  * - `cut`: closes the connection and does nothing
  * - `accept-then-cut`: does the work, and closes the connection without an answer
+ * - `accept-then-fail`: does the work, and answers as `status` does
  * - `slow`: waits `ms`, then does the work
  */
 export interface Fault {
@@ -75,6 +76,9 @@ export async function applyFault(
     case "accept-then-cut":
       proceed(true);
       return hangUp(c);
+    case "accept-then-fail":
+      proceed(true);
+      return refuse();
     case "cut":
       return hangUp(c);
   }
