@@ -8,7 +8,7 @@ language sql stable parallel safe as $$
     'message_id', m.message_id, 'session_id', m.session_id, 'seq', m.seq, 'channel', m.channel, 'external_id', m.external_id,
     'direction', m.direction, 'role', m.role, 'author', m.author, 'kind', m.kind, 'text', m.text, 'content', m.content,
     'reply_to', m.reply_to, 'status', m.status, 'sent_at', m.sent_at, 'created_at', m.created_at, 'edited_at', m.edited_at,
-    'deleted_at', m.deleted_at)
+    'deleted_at', m.deleted_at, 'reaction', m.reaction, 'pinned_at', m.pinned_at)
 $$;
 
 -- Locks a platform's message until the end of the transaction. Calls that store the message, and calls that store a

@@ -210,7 +210,7 @@ begin
     where m.session_id = any (p_sessions)
       and e.channel = m.channel and e.account = m.account and e.external_id = m.external_id;
   update public.messages
-    set kind = 'system', text = '', content = '{"event": "erased"}', revisions = null, external_id = null, reply_to = null,
+    set kind = 'system', text = '', content = '{"event": "erased"}', revisions = null, external_id = null, reply_to = null, reaction = null,
         status = case when status = 'pending' then 'failed' else status end
     where session_id = any (p_sessions) and not (kind = 'system' and content = '{"event": "erased"}');
   get diagnostics v_messages = row_count;

@@ -82,6 +82,16 @@ export interface ChannelSender {
    */
   showTyping(to: Address, external_id: string, signal: AbortSignal): Promise<void>;
   /**
+   * Shows the customer a bot's answer so far, in place of the draft of the same `id` that was shown before. An empty text says that the bot
+   * is thinking. The platform shows it for a short time only, and takes it away when the answer is sent. Throws as `send`. Absent: the
+   * platform has no drafts, and its customers get the answer when it is whole.
+   */
+  showDraft?(
+    to: Address,
+    draft: { readonly id: string; readonly text: string; readonly format?: "plain" | "markdown" },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
    * The URL that a customer opens or scans to send us this link token. No link: absent, or undefined without settings.
    */
   scanLink?(token: string): string | undefined;

@@ -12,6 +12,7 @@ import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
 import { addKnowledge } from "../features/knowledge/routes.ts";
 import { addMedia } from "../features/media/routes.ts";
+import { addMessageChanges } from "../features/message-changes/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { addReservations } from "../features/reservations/routes.ts";
@@ -137,6 +138,7 @@ export function createApp(options: AppOptions): App {
   addMedia(app, options);
   addPreview(app, options);
   addTemplates(app, options);
+  addMessageChanges(app, options);
   addDeadLetters(app, options);
   addTrace(app, options);
   addHealth(app, options);

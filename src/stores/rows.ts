@@ -24,6 +24,7 @@ const INSTANTS = new Set([
   "sent_at",
   "edited_at",
   "deleted_at",
+  "pinned_at",
   "send_at",
   "window_closes_at",
   "swept_at",

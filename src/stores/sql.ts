@@ -105,6 +105,8 @@ export type SqlFunction =
   | "hub_search_knowledge"
   | "hub_spend_tokens"
   | "hub_media"
+  | "hub_message_channel"
+  | "hub_change_message"
   | "hub_expire"
   | "hub_purge";
 

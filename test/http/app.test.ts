@@ -7,6 +7,9 @@ const ROUTES = [
   "DELETE /api/customers/{id}",
   "DELETE /api/endpoints/{id}",
   "DELETE /api/knowledge/{id}",
+  "DELETE /api/messages/{id}",
+  "DELETE /api/messages/{id}/pin",
+  "DELETE /api/messages/{id}/reaction",
   "DELETE /api/sessions/{id}",
   "DELETE /api/sessions/{id}/devices/{device_id}",
   "DELETE /api/threads/{thread_id}",
@@ -55,6 +58,7 @@ const ROUTES = [
   "GET /webhooks/{channel}",
   "PATCH /api/customers/{id}",
   "PATCH /api/endpoints/{id}",
+  "PATCH /api/messages/{id}",
   "PATCH /api/orders/{id}",
   "PATCH /api/reservations/{id}",
   "POST /api/calendar-feeds",
@@ -87,6 +91,8 @@ const ROUTES = [
   "POST /webhooks/whatsapp",
   "PUT /api/customers/{id}",
   "PUT /api/knowledge/{id}",
+  "PUT /api/messages/{id}/pin",
+  "PUT /api/messages/{id}/reaction",
   "PUT /api/threads/{thread_id}",
 ];
 

@@ -11,6 +11,8 @@ export const REPLIES: readonly Reply[] = [
   ...DEMO,
   { kind: "edit", message_id: id, text: "now **seven**", format: "markdown" },
   { kind: "delete", message_id: id },
+  { kind: "pin", message_id: id },
+  { kind: "pin", message_id: id, pinned: false },
   { kind: "text", text: "plain *stars* and _lines_ are left alone" },
   { kind: "text", text: "word ".repeat(2_000) },
   { kind: "text", text: "**fat** words ".repeat(1_000), format: "markdown" },

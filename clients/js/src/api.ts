@@ -909,11 +909,11 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "endpoint_limit" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
+                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "not_changeable" | "endpoint_limit" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
                 /** @description For people. Of the request it holds at most the names of unknown fields. */
                 message: string;
                 request_id: string;
-                /** @description With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. */
+                /** @description With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. With `not_changeable`: why. */
                 details?: {
                     [key: string]: unknown;
                 };
@@ -947,6 +947,17 @@ export interface components {
             /** @enum {string} */
             type: "typing";
             channel: string;
+        } | {
+            /** @enum {string} */
+            type: "draft";
+            /** Format: uuid */
+            reply_to: string;
+            channel: string;
+            /** @description Where `text` begins in the draft, in UTF-16 units: `draft = draft.slice(0, at) + text`. With `at` 0 and an empty text the draft is gone. */
+            at: number;
+            text: string;
+            /** @enum {string} */
+            format?: "plain" | "markdown";
         } | {
             /** @enum {string} */
             type: "turn";
@@ -1565,6 +1576,12 @@ export interface components {
                 message_id: string;
             } | {
                 /** @enum {string} */
+                kind: "pin";
+                /** Format: uuid */
+                message_id: string;
+                pinned?: boolean;
+            } | {
+                /** @enum {string} */
                 kind: "typing";
             };
             /** @description The `message_id` of the message that it answers or reacts to; the platform's id if the hub does not know that one. */
@@ -1587,6 +1604,13 @@ export interface components {
              * @example /api/media/0190a1b2-0000-7000-8000-000000000001?expires=1795327200&signature=…
              */
             media_url: string | null;
+            /** @description The emoji with which the bot or an operator has reacted to it. */
+            reaction: string | null;
+            /**
+             * Format: date-time
+             * @description When the bot or an operator pinned it; `null` if it is not pinned.
+             */
+            pinned_at: string | null;
             turn: components["schemas"]["Turn"];
         };
         Session: {

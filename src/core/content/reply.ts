@@ -228,6 +228,8 @@ function schemasWith(object: MakeObject) {
     }),
     object({ kind: z.literal("edit"), message_id, text: words, format }),
     object({ kind: z.literal("delete"), message_id }),
+    /** `pinned: false` takes the pin back. */
+    object({ kind: z.literal("pin"), message_id, pinned: z.boolean().optional() }),
     object({ kind: z.literal("typing") }),
   ]);
 }

@@ -220,6 +220,10 @@ export interface Message {
   readonly created_at: Date;
   readonly edited_at?: Date;
   readonly deleted_at?: Date;
+  /** The emoji with which the shop has reacted to it. */
+  readonly reaction?: string;
+  /** When the shop pinned it; absent if it is not pinned. */
+  readonly pinned_at?: Date;
   /** The turn's state, on pages of the history only, if the inbound message has no answer yet or will get none. */
   readonly turn?: TurnState;
 }

@@ -60,6 +60,8 @@ export interface Completed {
   /** Another worker has claimed or finished the turn in the meantime; nothing was saved. */
   readonly stale: boolean;
   readonly messages: readonly Message[];
+  /** The earlier messages that edits, deletions, reactions and pins among the replies have changed. Absent if there are none. */
+  readonly changed?: readonly Message[];
   readonly deliveries: readonly Delivery[];
   /** The session's next turn, claimed, if one waits. */
   readonly next?: Turn;

@@ -187,6 +187,7 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
     Object.assign(message, { kind: "system", text: "", content: { kind: "system", event: "erased" } });
     delete message.external_id;
     delete message.reply_to;
+    delete message.reaction;
     one.revisions = [];
   }
   session.updated_at = now;

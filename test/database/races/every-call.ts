@@ -1,6 +1,7 @@
 import type { Delivery, Turn } from "../../../src/core/answer/turn.ts";
+import type { Reply } from "../../../src/core/content/reply.ts";
 import type { Identities } from "../../../src/core/identity/identity.ts";
-import type { Effects, InboundEvent, Received } from "../../../src/core/receive/conversations.ts";
+import type { Completed, Effects, InboundEvent, Received } from "../../../src/core/receive/conversations.ts";
 import type { Store } from "../../../src/core/store.ts";
 import type { Action } from "../../../src/features/actions/action.ts";
 import type { CustomerFields } from "../../../src/features/customers/customer.ts";
@@ -22,6 +23,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const sent: string[] = [];
   const heard: string[] = [];
   const reserved: string[] = [];
+  const told: string[] = [];
   let seed = 0;
 
   const any = (count: number) => Math.floor(random() * count);
@@ -90,12 +92,11 @@ export function everyCall(store: Store, people: number, random: () => number): R
     for (const turn of found.turns) keep(turns, turn);
     for (const delivery of found.deliveries) keep(deliveries, delivery);
   };
-  const finished = async (
-    work: (turn: Turn) => Promise<{ deliveries: readonly Delivery[]; next?: Turn }>,
-  ) => {
+  const finished = async (work: (turn: Turn) => Promise<Completed>) => {
     const turn = turns.splice(any(turns.length), 1)[0];
     if (!turn) return due();
-    const { deliveries: more, next } = await work(turn);
+    const { deliveries: more, next, messages } = await work(turn);
+    for (const { message_id } of messages) keep(told, message_id);
     for (const delivery of more) keep(deliveries, delivery);
     if (next) keep(turns, next);
   };
@@ -253,6 +254,37 @@ export function everyCall(store: Store, people: number, random: () => number): R
       finished((turn) =>
         store.conversations.complete(turn, [reply("one and two", ["one", "two"]), reply("three")], now()),
       ),
+    "complete with changes": () =>
+      finished((turn) => {
+        const message_id = one(told, turn.message.message_id);
+        const changes: Reply[] = [
+          { kind: "edit", message_id, text: `edited ${++seed}` },
+          { kind: "reaction", emoji: one(["👍", null], "👍") },
+          { kind: "pin", message_id, pinned: any(2) === 0 },
+          { kind: "delete", message_id },
+        ];
+        return store.conversations.complete(
+          turn,
+          [one(changes, changes[0]!), reply("two").content].map((content) => ({
+            content,
+            parts: reply("x").parts,
+          })),
+          now(),
+        );
+      }),
+
+    "change a message": async () => {
+      const message_id = one(told, crypto.randomUUID());
+      const changes: Reply[] = [
+        { kind: "edit", message_id, text: `edited ${++seed}` },
+        { kind: "reaction", message_id, emoji: one(["👍", null], "👍") },
+        { kind: "pin", message_id, pinned: any(2) === 0 },
+        { kind: "delete", message_id },
+      ];
+      const change = { content: one(changes, changes[0]!), parts: reply("x").parts };
+      take(await store.features!.messageChanges.change(message_id, change, "test", now()));
+    },
+
     fail: () =>
       finished((turn) =>
         store.conversations.fail(turn, failure("bot_500"), one([undefined, new Date()], undefined), now()),
