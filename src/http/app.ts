@@ -11,7 +11,9 @@ import { drainSoon } from "../features/endpoints/drain.ts";
 import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
 import { addKnowledge } from "../features/knowledge/routes.ts";
+import { UPLOAD_MS } from "../features/media/limits.ts";
 import { addMedia } from "../features/media/routes.ts";
+import { addUploads } from "../features/media/upload-routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { addReservations } from "../features/reservations/routes.ts";
@@ -134,6 +136,7 @@ export function createApp(options: AppOptions): App {
   addExports(app, options);
   addKnowledge(app, options);
   addMedia(app, options);
+  addUploads(app, options);
   addPreview(app, options);
   addDeadLetters(app, options);
   addTrace(app, options);
@@ -214,7 +217,8 @@ function guard(options: AppOptions) {
     const asked = mayWait.includes(c.req.path.replace(/\/$/, "")) ? Number(c.req.query("wait")) : 0;
     const wait = Math.min(Math.max(asked || 0, 0), LONGEST_WAIT_S);
     try {
-      await withTimeout(requestMs + wait * 1_000, "request_timeout", () => next());
+      const isUpload = c.req.method === "POST" && c.req.path === "/api/media";
+      await withTimeout(isUpload ? UPLOAD_MS : requestMs + wait * 1_000, "request_timeout", () => next());
     } catch (error) {
       throw toHubError(error);
     }

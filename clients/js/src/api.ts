@@ -691,7 +691,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "image";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -713,7 +715,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "video";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -736,7 +740,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "audio";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -759,7 +765,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "document";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -781,7 +789,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "sticker";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -909,7 +919,7 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "endpoint_limit" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
+                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "endpoint_limit" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "needs_storage" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
                 /** @description For people. Of the request it holds at most the names of unknown fields. */
                 message: string;
                 request_id: string;
@@ -1001,7 +1011,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "image";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1023,7 +1035,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "video";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1046,7 +1060,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "audio";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1069,7 +1085,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "document";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1091,7 +1109,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "sticker";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1259,6 +1279,8 @@ export interface components {
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1276,6 +1298,8 @@ export interface components {
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1293,6 +1317,8 @@ export interface components {
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1310,6 +1336,8 @@ export interface components {
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1324,6 +1352,8 @@ export interface components {
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1341,6 +1371,8 @@ export interface components {
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1429,6 +1461,8 @@ export interface components {
                     image?: {
                         id?: string;
                         url?: string;
+                        /** Format: uuid */
+                        upload?: string;
                         mime_type?: string;
                         file_name?: string;
                     };

@@ -1,3 +1,4 @@
+import { filesToSend } from "../../features/media/files-to-send.ts";
 import { backoffMs } from "../answer/backoff.ts";
 import { persist } from "../answer/persist.ts";
 import type { Delivery, Outcome } from "../answer/turn.ts";
@@ -96,11 +97,14 @@ async function waitForPace(
   sentAt.set(lane, hub.now().getTime());
 }
 
-function send(hub: Hub, channel: Channel, { content, address }: Delivery): Promise<string> {
+function send(hub: Hub, channel: Channel, delivery: Delivery): Promise<string> {
+  const { content, address } = delivery;
   // An erasure empties what was not sent.
   if (!content.text && !content.call)
     throw new HubError("rejected", "the part is empty", { reason: "unsupported_content" });
   if (content.target !== undefined && !content.targets?.length)
     throw new HubError("rejected", "the earlier message was not sent", { reason: "message_not_found" });
-  return withTimeout(hub.policy.sendMs, "send_timeout", (signal) => channel.send(address, content, signal));
+  return withTimeout(hub.policy.sendMs, "send_timeout", (signal) =>
+    channel.send(address, content, signal, filesToSend(hub, delivery)),
+  );
 }

@@ -1,3 +1,4 @@
+import { claimUploads } from "../../features/media/claim-uploads.ts";
 import type { Bot } from "../answer/bot.ts";
 import type { Turn } from "../answer/turn.ts";
 import type { Channel, WebhookRequest } from "../channel.ts";
@@ -34,6 +35,7 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
     if (item.type === "ignored") ignored.push(item);
     else events.push(await withLanguage(hub.languages, withWakes(hub.bot, await withoutLinkToken(item))));
   }
+  if (channel.postedWith) await claimUploads(hub, events);
   acknowledge(hub, channel, ignored);
   if (events.length === 0) return { results: [], ignored, turns: [] };
   const results = await hub.store.conversations.receive(events, hub.now());
