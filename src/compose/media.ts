@@ -37,7 +37,10 @@ const schema = z.object({
     .optional(),
   MEDIA_SCAN_TOKEN: z.string().optional(),
   MEDIA: z
-    .custom<Bucket>((value) => typeof value === "object" && value !== null && "put" in value, "is no bucket")
+    .custom<Bucket>(
+      (value) => typeof value === "object" && value !== null && typeof (value as Bucket).put === "function",
+      "is no bucket",
+    )
     .optional(),
   SUPABASE_URL: z.string().optional(),
   SUPABASE_SERVICE_ROLE_KEY: z.string().optional(),

@@ -63,7 +63,7 @@ describe("a customer's file", () => {
       "content-disposition": "inline",
       "x-content-type-options": "nosniff",
       "accept-ranges": "bytes",
-      "cache-control": "private, no-cache",
+      "cache-control": "private, no-cache, no-transform",
       "cross-origin-resource-policy": "cross-origin",
       "content-security-policy": "default-src 'none'; sandbox",
     });

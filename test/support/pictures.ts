@@ -36,3 +36,94 @@ export function jpegWith({ orientation, secret }: { orientation: number; secret:
     Buffer.from(`\0\0\0\x18ftypmp42${secret}`, "latin1"),
   ]);
 }
+
+const chunk = (type: string, content: Buffer) => {
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(content.length);
+  // The check sum is not looked at.
+  return Buffer.concat([size, Buffer.from(type, "latin1"), content, Buffer.alloc(4)]);
+};
+
+/** A PNG file with a secret in each kind of chunk for texts, and behind its end. */
+export function pngWith(secret: string): Buffer {
+  const said = ["eXIf", "tEXt", "zTXt", "iTXt", "tIME", "prVt"].map((type) =>
+    chunk(type, Buffer.from(secret)),
+  );
+  const end = PNG.length - 12;
+  return Buffer.concat([
+    PNG.subarray(0, 33),
+    ...said,
+    PNG.subarray(33, end),
+    PNG.subarray(end),
+    Buffer.from(secret),
+  ]);
+}
+
+const riffChunk = (type: string, content: Buffer) => {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(content.length);
+  return Buffer.concat([Buffer.from(type), size, content, Buffer.alloc(content.length % 2)]);
+};
+
+/** A WebP file with a secret in its EXIF, its XMP and a chunk of nobody's, and behind its end. */
+export function webpWith(secret: string): Buffer {
+  const chunks = Buffer.concat([
+    riffChunk("VP8X", Buffer.from([0x0c, 0, 0, 0, 0, 0, 0, 0, 0, 0])),
+    riffChunk("VP8 ", Buffer.from("the picture")),
+    riffChunk("EXIF", Buffer.from(secret)),
+    riffChunk("XMP ", Buffer.from(`<x>${secret}</x>`)),
+    riffChunk("prvt", Buffer.from(secret)),
+  ]);
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(chunks.length + 4);
+  return Buffer.concat([Buffer.from("RIFF"), size, Buffer.from("WEBP"), chunks, Buffer.from(secret)]);
+}
+
+const box = (type: string, ...content: Buffer[]) => {
+  const inside = Buffer.concat(content);
+  const size = Buffer.alloc(4);
+  size.writeUInt32BE(inside.length + 8);
+  return Buffer.concat([size, Buffer.from(type, "latin1"), inside]);
+};
+const uint = (bytes: number, value: number) => {
+  const out = Buffer.alloc(bytes);
+  out.writeUIntBE(value, 0, bytes);
+  return out;
+};
+
+/** A HEIF file with three items: the picture, EXIF in the file's data, and XMP in the box `idat`; a secret is in the latter two. */
+export function heicWith(secret: string): Buffer {
+  const xmp = Buffer.from(`<x>${secret}</x>`);
+  const exif = Buffer.concat([uint(4, 0), Buffer.from(secret)]);
+  const info = (id: number, type: string, more = Buffer.alloc(0)) =>
+    box("infe", uint(4, 0x02000000), uint(2, id), uint(2, 0), Buffer.from(type), Buffer.from("\0"), more);
+  const infos = box(
+    "iinf",
+    uint(4, 0),
+    uint(2, 3),
+    info(1, "hvc1"),
+    info(2, "Exif"),
+    info(3, "mime", Buffer.from("application/rdf+xml\0")),
+  );
+  const file = box("ftyp", Buffer.from("heic\0\0\0\0mif1heic", "latin1"));
+  const item = (id: number, method: number, from: number, length: number) =>
+    Buffer.concat([uint(2, id), uint(2, method), uint(2, 0), uint(2, 1), uint(4, from), uint(4, length)]);
+  const make = (start: number) =>
+    box(
+      "meta",
+      uint(4, 0),
+      infos,
+      box(
+        "iloc",
+        uint(4, 0x01000000),
+        uint(2, 0x4400),
+        uint(2, 3),
+        item(1, 0, start, 7),
+        item(2, 0, start + 7, exif.length),
+        item(3, 1, 0, xmp.length),
+      ),
+      box("idat", xmp),
+    );
+  const start = file.length + make(0).length + 8;
+  return Buffer.concat([file, make(start), box("mdat", Buffer.from("picture"), exif)]);
+}

@@ -655,6 +655,52 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: {
+                    /** @description The file's name, for the one who saves it. */
+                    name?: string;
+                    /** @description Whose file it is; with a key only. */
+                    session?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            responses: {
+                /** @description The stored file. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            upload: components["schemas"]["Upload"];
+                        };
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -1641,6 +1687,28 @@ export interface components {
             /** @description The bot's own code of the failure, or the hub's. */
             reason?: string;
         } | null;
+        Upload: {
+            /**
+             * Format: uuid
+             * @description Its id: `media: {upload}` of a message or a reply names it.
+             */
+            upload: string;
+            /**
+             * @description The kind of message that suits it.
+             * @enum {string}
+             */
+            kind: "image" | "video" | "audio" | "document";
+            /**
+             * @description What its first bytes show.
+             * @example image/jpeg
+             */
+            mime_type: string;
+            file_name: string | null;
+            /** @description In bytes, after EXIF and XMP were taken out of a picture. */
+            size: number;
+            /** @description Of the stored bytes, in hex. */
+            sha256: string;
+        };
     };
     responses: never;
     parameters: never;
