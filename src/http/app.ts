@@ -11,7 +11,7 @@ import { drainSoon } from "../features/endpoints/drain.ts";
 import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
 import { addKnowledge } from "../features/knowledge/routes.ts";
-import { UPLOAD_MS } from "../features/media/limits.ts";
+import { mediaLimitMs } from "../features/media/limits.ts";
 import { addMedia } from "../features/media/routes.ts";
 import { addUploads } from "../features/media/upload-routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
@@ -217,8 +217,9 @@ function guard(options: AppOptions) {
     const asked = mayWait.includes(c.req.path.replace(/\/$/, "")) ? Number(c.req.query("wait")) : 0;
     const wait = Math.min(Math.max(asked || 0, 0), LONGEST_WAIT_S);
     try {
-      const isUpload = c.req.method === "POST" && c.req.path === "/api/media";
-      await withTimeout(isUpload ? UPLOAD_MS : requestMs + wait * 1_000, "request_timeout", () => next());
+      const isFile = c.req.path.startsWith("/api/media");
+      const limitMs = isFile ? mediaLimitMs(c.req.method) : requestMs + wait * 1_000;
+      await withTimeout(limitMs, "request_timeout", () => next());
     } catch (error) {
       throw toHubError(error);
     }

@@ -9,11 +9,11 @@ import { problems } from "../../http/errors.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { featuresOf } from "../features.ts";
 import { answerFile } from "./answer.ts";
+import { OPEN_MS } from "./limits.ts";
 import type { MessageFile, Reader } from "./media.ts";
 import { mediaOf } from "./options.ts";
 
-/** A file that takes longer to begin is given up, within the time limit of every answer. */
-const OPEN_MS = 1_900;
+/** How long the next bytes may take. */
 const IDLE_MS = 15_000;
 const REOPENINGS = 2;
 
