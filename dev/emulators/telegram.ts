@@ -21,6 +21,7 @@ import {
 } from "./telegram-refusal.ts";
 import { wrongInCall } from "./telegram-schema.ts";
 import { createTelegram, type Telegram, type TelegramOptions } from "./telegram-state.ts";
+import { watchCalls } from "./watch.ts";
 
 export type { TelegramOptions } from "./telegram-state.ts";
 
@@ -44,6 +45,7 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
   const faults = createFaults();
   const app = new Hono<OnNode>();
 
+  watchCalls(app, options.watch);
   mountControls(app, {
     name: "telegram",
     routes: {

@@ -4,6 +4,7 @@ import { createFiles, type Files } from "./files.ts";
 import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
+import type { Watch } from "./watch.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
 import { type Customers, createCustomers } from "./whatsapp-customers.ts";
 import { type GraphError, graphError } from "./whatsapp-error.ts";
@@ -38,6 +39,8 @@ export interface WhatsAppOptions {
   /** How many calls `GET /_sent` keeps. Default 100,000. */
   readonly keep?: number;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Is shown what the emulator does, as it happens. */
+  readonly watch?: Watch;
 }
 
 export interface WhatsApp {
@@ -113,7 +116,7 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     apiVersion: options.apiVersion ?? "v25.0",
     settings,
     customers: createCustomers(keep),
-    sent: createSentLog(options.keep ?? 100_000, keep),
+    sent: createSentLog(options.keep ?? 100_000, keep, (entry) => options.watch?.({ what: "sent", entry })),
     deliveries: createDeliveries(
       {
         url: () => settings.webhookUrl || undefined,
@@ -122,6 +125,7 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
         }),
         accepts: (status) => status === 200,
         obeysRetryAfter: false,
+        watch: options.watch,
       },
       keep,
       options.delivery,

@@ -5,6 +5,7 @@ import { applyFault, createFaults, type Fault } from "./faults.ts";
 import type { Fields } from "./fields.ts";
 import { fileRoutes, mountFiles } from "./files.ts";
 import { type Emulator, listen, type OnNode, type OnNodeContext } from "./server.ts";
+import { watchCalls } from "./watch.ts";
 import { customerRoutes, mountCustomer } from "./whatsapp-customer.ts";
 import { digits } from "./whatsapp-customers.ts";
 import { type GraphAnswer, graphError, unknownObject, wrongParameter } from "./whatsapp-error.ts";
@@ -42,6 +43,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
   const app = new Hono<OnNode>();
   let handshake: Handshake | undefined;
 
+  watchCalls(app, options.watch);
   mountControls(app, {
     name: "whatsapp",
     routes: {
