@@ -245,6 +245,7 @@ begin
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
   delete from public.links where token_hash in (select jsonb_array_elements_text(v_tokens));
   delete from public.ended_tokens where session_id = any (v_ids);
+  perform hub.give_up_uploads(v_ids);
   perform hub.erase_work(v_ids);
   v_messages := hub.erase_messages(v_ids, v_now);
   update public.sessions

@@ -63,6 +63,7 @@ $$;
 create or replace function hub.delete_sessions(p_sessions uuid[]) returns void
 language plpgsql volatile as $$
 begin
+  perform hub.give_up_uploads(p_sessions);
   delete from public.deliveries d using public.messages m where m.session_id = any (p_sessions) and d.message_id = m.message_id;
   delete from public.turns where session_id = any (p_sessions) and state in ('pending', 'running');
   delete from public.turns where session_id = any (p_sessions) and state = 'dead';
@@ -98,6 +99,7 @@ begin
   -- Checked again, now that their sessions are locked.
   v_messages := array(
     select message_id from public.messages m where message_id = any (v_messages) and session_id = any (v_sessions) and hub.is_done(m));
+  perform hub.give_up_uploads_of(v_messages);
   delete from public.deliveries where message_id = any (v_messages);
   delete from public.turns where session_id = any (v_sessions) and state = 'dead' and message_id = any (v_messages);
   delete from public.messages where message_id = any (v_messages);

@@ -171,6 +171,7 @@ begin
   update public.turns set session_id = p_into where session_id = p_from and state in ('pending', 'running');
   update public.turns set session_id = p_into where session_id = p_from and state = 'dead';
   update public.session_tokens set session_id = p_into where session_id = p_from;
+  update public.uploads set session_id = p_into where session_id = p_from;
   update public.sessions
     set last_seq = greatest(last_seq, coalesce((select max(seq) from public.messages where session_id = p_into), 0))
     where session_id = p_into;

@@ -38,6 +38,7 @@ export const ERROR_CODES = {
   rejected: 500,
   internal: 500,
   needs_database: 501,
+  needs_storage: 501,
   misconfigured: 503,
   scan_unavailable: 503,
   throttled: 503,

@@ -11,7 +11,9 @@ import { drainSoon } from "../features/endpoints/drain.ts";
 import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
 import { addKnowledge } from "../features/knowledge/routes.ts";
+import { mediaLimitMs } from "../features/media/limits.ts";
 import { addMedia } from "../features/media/routes.ts";
+import { addUploads } from "../features/media/upload-routes.ts";
 import { addMessageChanges } from "../features/message-changes/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
@@ -136,6 +138,7 @@ export function createApp(options: AppOptions): App {
   addExports(app, options);
   addKnowledge(app, options);
   addMedia(app, options);
+  addUploads(app, options);
   addPreview(app, options);
   addTemplates(app, options);
   addMessageChanges(app, options);
@@ -218,7 +221,9 @@ function guard(options: AppOptions) {
     const asked = mayWait.includes(c.req.path.replace(/\/$/, "")) ? Number(c.req.query("wait")) : 0;
     const wait = Math.min(Math.max(asked || 0, 0), LONGEST_WAIT_S);
     try {
-      await withTimeout(requestMs + wait * 1_000, "request_timeout", () => next());
+      const isFile = c.req.path.startsWith("/api/media");
+      const limitMs = isFile ? mediaLimitMs(c.req.method) : requestMs + wait * 1_000;
+      await withTimeout(limitMs, "request_timeout", () => next());
     } catch (error) {
       throw toHubError(error);
     }

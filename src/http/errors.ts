@@ -46,6 +46,7 @@ const MEANINGS: Record<ErrorCode, string> = {
   rejected: "a platform refuses for good",
   internal: "a bug; give the request_id to an operator",
   needs_database: "the memory store cannot do this: configure a database",
+  needs_storage: "uploads need a file storage: R2, Supabase Storage or a folder",
   misconfigured:
     "a setting is missing or wrong; the log names it, and with an admin key the message does too",
   scan_unavailable: "the virus scanner does not answer, so the file is not stored; send it again later",

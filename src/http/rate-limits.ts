@@ -37,6 +37,7 @@ const DEVICES = new Set([
   "/webhooks/web",
   "/webhooks/chat",
   "/api/search/messages",
+  "/api/media",
 ]);
 /** Ratings count as one route, whatever session they are for. */
 const RATINGS = /^\/api\/sessions\/[^/]+\/rate\/?$/;

@@ -107,6 +107,14 @@ export type SqlFunction =
   | "hub_media"
   | "hub_message_channel"
   | "hub_change_message"
+  | "hub_begin_upload"
+  | "hub_finish_upload"
+  | "hub_claim_upload"
+  | "hub_send_upload"
+  | "hub_keep_platform_id"
+  | "hub_uploads_over"
+  | "hub_drop_uploads"
+  | "hub_delete_upload"
   | "hub_expire"
   | "hub_purge";
 

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Store } from "../../src/core/store.ts";
+import { mediaLinks } from "../../src/features/media/links.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
+import { memoryFiles } from "../support/folder.ts";
 import { aim, type Shot, shots } from "../support/fuzz.ts";
 import { begin, post } from "../support/http.ts";
 import { type Operation, operationsOf } from "../support/openapi.ts";
@@ -125,7 +127,8 @@ async function ended<T>(what: string, work: () => Promise<T>): Promise<T> {
 
 /** A hub with a victim, whose ids are known to all, and an attacker. */
 async function worldOf(store: () => Store, row: number) {
-  const hub = strictHub({}, { store: store() });
+  const media = { links: mediaLinks([], undefined), maxBytes: 1_000_000, storage: memoryFiles() };
+  const hub = strictHub({}, { store: store(), media });
   hub.clock.now = new Date(hub.clock.now.getTime() + row * 30 * 86_400_000);
   if (row % 2 === 0) {
     await onTelegram(hub, 11, "CANARY");

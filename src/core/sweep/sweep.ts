@@ -1,4 +1,5 @@
 import { drainEvents } from "../../features/endpoints/drain.ts";
+import { deleteUploads } from "../../features/media/delete-uploads.ts";
 import { indexMessages } from "../../features/search/index-messages.ts";
 import { countStatistics } from "../../features/statistics/count-statistics.ts";
 import { syncTemplates } from "../../features/templates/sync.ts";
@@ -73,6 +74,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   // stored.
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
   const purged = empty ? await purge(hub, budget) : 0;
+  if (empty) await deleteUploads(hub);
   const indexed = await indexMessages(hub, INDEXING);
   await syncTemplates(hub);
   // After the index: both read one list of changed messages.

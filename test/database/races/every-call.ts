@@ -24,6 +24,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const heard: string[] = [];
   const reserved: string[] = [];
   const told: string[] = [];
+  const uploads: string[] = [];
   let seed = 0;
 
   const any = (count: number) => Math.floor(random() * count);
@@ -500,6 +501,28 @@ export function everyCall(store: Store, people: number, random: () => number): R
         "test",
         now(),
       ),
+    "upload a file": async () => {
+      const { media } = store.features!;
+      const of = one(
+        [{ token_hash: token() }, { session_id: one(sessions, crypto.randomUUID()) }],
+        "shop" as never,
+      );
+      const id = await media.begin(of, "test", now());
+      keep(uploads, id);
+      await media.finish(id, { mime_type: "image/png", size: 1, sha256: "00" }, of, now());
+      await media.claim(id, of as never, now());
+    },
+    "send an upload": async () => {
+      const { media } = store.features!;
+      const id = one(uploads, crypto.randomUUID());
+      await media.send(id, one(sessions, crypto.randomUUID()), "whatsapp:1:", now());
+      await media.keepPlatformId(id, "whatsapp:1:", "7", now());
+    },
+    "delete uploads": async () => {
+      const { media } = store.features!;
+      await media.delete(one(uploads, crypto.randomUUID()), "test", now());
+      await media.drop(await media.over(now(), 3), now());
+    },
     "delete a document": () => store.features!.knowledge.delete(`k${any(2)}`, "test", now()),
     "search documents": () => store.features!.knowledge.search("words", 4),
     "index messages": async () => store.features?.search.index(1 + any(40)),
