@@ -1,11 +1,14 @@
 import { createHmac } from "node:crypto";
 import type { Fields } from "./fields.ts";
+import { createFiles, type Files } from "./files.ts";
 import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
+import type { Watch } from "./watch.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
 import { type Customers, createCustomers } from "./whatsapp-customers.ts";
 import { type GraphError, graphError } from "./whatsapp-error.ts";
+import type { EmulatedTemplate } from "./whatsapp-templates.ts";
 
 export interface WhatsAppOptions {
   /** 0 takes a free one. */
@@ -37,6 +40,8 @@ export interface WhatsAppOptions {
   /** How many calls `GET /_sent` keeps. Default 100,000. */
   readonly keep?: number;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Is shown what the emulator does, as it happens. */
+  readonly watch?: Watch;
 }
 
 export interface WhatsApp {
@@ -54,6 +59,10 @@ export interface WhatsApp {
     statusDelayMs: number;
     strict: boolean;
     windowErrors: string;
+    /** How far the platform's clock is ahead of this machine's, in ms: a day later the windows of today are closed. */
+    aheadMs: number;
+    /** Whether the account may use Direct Send: `category: utility` outside the window. */
+    directSend: boolean;
     webhookUrl: string;
     /** The access token's permissions, comma-separated. */
     tokenScopes: string;
@@ -67,7 +76,6 @@ export interface WhatsApp {
     isSubscribed: boolean;
     override: string | undefined;
     subscription: Fields | undefined;
-    templates: Fields[];
   };
   readonly customers: Customers;
   readonly sent: SentLog;
@@ -75,7 +83,13 @@ export interface WhatsApp {
   /** The customers' messages, which can be marked read, and their senders. */
   readonly received: Table<string>;
   readonly media: Table<Fields>;
+  /** The bytes of files, by their ids. */
+  readonly bytes: Files;
+  /** By name and language. */
+  readonly templates: Table<EmulatedTemplate>;
   readonly keep: Keep;
+  /** The platform's clock, in ms since 1970. */
+  now(): number;
   /** The error if a message to that recipient breaks a rate limit. Otherwise undefined, and the message is counted. */
   pace(recipient: string): GraphError | undefined;
 }
@@ -90,6 +104,8 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     statusDelayMs: options.statusDelayMs ?? 20,
     strict: options.strict ?? true,
     windowErrors: options.windowErrors ?? "answer",
+    aheadMs: 0,
+    directSend: false,
     webhookUrl: options.webhookUrl ?? "",
     tokenScopes: "whatsapp_business_management,whatsapp_business_messaging",
     tokenExpiresAt: 0,
@@ -106,11 +122,11 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     accountId: "102290129340398",
     appId: options.appId ?? "670843887433847",
     appSecret: options.appSecret,
-    management: { isSubscribed: false, override: undefined, subscription: undefined, templates: [] },
+    management: { isSubscribed: false, override: undefined, subscription: undefined },
     apiVersion: options.apiVersion ?? "v25.0",
     settings,
     customers: createCustomers(keep),
-    sent: createSentLog(options.keep ?? 100_000, keep),
+    sent: createSentLog(options.keep ?? 100_000, keep, (entry) => options.watch?.({ what: "sent", entry })),
     deliveries: createDeliveries(
       {
         url: () => settings.webhookUrl || undefined,
@@ -119,12 +135,16 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
         }),
         accepts: (status) => status === 200,
         obeysRetryAfter: false,
+        watch: options.watch,
       },
       keep,
       options.delivery,
     ),
     received: keep.table("received", KEPT_RECEIVED),
     media: keep.table("media", KEPT_MEDIA),
+    bytes: createFiles(options.dir),
+    templates: keep.table("templates"),
+    now: () => Date.now() + settings.aheadMs,
     keep,
     pace(recipient) {
       if (!settings.limits) return undefined;

@@ -62,7 +62,8 @@ begin
     if v_first then
       delivery := json_build_object(
         'delivery_id', v_delivery_id, 'message_id', v_message_id, 'session_id', t.session_id, 'attempt', 1,
-        'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', 'text',
+        'channel', t.channel, 'account', t.account, 'address', t.address,
+        'window_closes_at', hub.window_at(t.channel, t.account, t.address), 'kind', 'text',
         'text', coalesce(v_part ->> 'text', p_reply ->> 'text'), 'content', hub.part_content(v_part, t.session_id, t.channel));
     end if;
   end loop;

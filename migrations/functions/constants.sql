@@ -13,9 +13,12 @@ language sql immutable parallel safe as $$ select '{100,250,500,1000,2500,5000,1
 create or replace function hub.document_bytes() returns integer
 language sql immutable parallel safe as $$ select 262144 $$;
 
--- The largest number of keys in a merge patch, and its greatest depth.
+-- The largest number of keys in a merge patch, of its objects that hold objects, and its greatest depth.
 create or replace function hub.patch_keys() returns integer
 language sql immutable parallel safe as $$ select 10000 $$;
+
+create or replace function hub.patch_objects() returns integer
+language sql immutable parallel safe as $$ select 500 $$;
 
 create or replace function hub.patch_depth() returns integer
 language sql immutable parallel safe as $$ select 32 $$;
@@ -40,6 +43,14 @@ language sql immutable parallel safe as $$ select 30 $$;
 
 create or replace function hub.dead_letter_days() returns integer
 language sql immutable parallel safe as $$ select 30 $$;
+
+-- How long before its end a reply window counts as closed: a reply takes a while to its platform.
+create or replace function hub.window_margin() returns interval
+language sql immutable parallel safe as $$ select interval '60 seconds' $$;
+
+-- How long a delivery waits for the customer to write.
+create or replace function hub.hold_lasts() returns interval
+language sql immutable parallel safe as $$ select interval '7 days' $$;
 
 -- The largest number of sessions that a look-up returns.
 create or replace function hub.found_sessions() returns integer
@@ -81,6 +92,7 @@ language sql stable as $$
     'histogram_bounds_ms', hub.histogram_bounds(),
     'document_bytes', hub.document_bytes(),
     'patch_keys', hub.patch_keys(),
+    'patch_objects', hub.patch_objects(),
     'patch_depth', hub.patch_depth(),
     'fresh_ms', extract(epoch from hub.fresh_for()) * 1000,
     'code_ms', extract(epoch from hub.code_lives()) * 1000,
@@ -88,6 +100,8 @@ language sql stable as $$
     'code_tries', hub.code_tries(),
     'erased_days', hub.erased_days(),
     'dead_letter_days', hub.dead_letter_days(),
+    'window_margin_ms', extract(epoch from hub.window_margin()) * 1000,
+    'hold_ms', extract(epoch from hub.hold_lasts()) * 1000,
     'found_sessions', hub.found_sessions(),
     'rating_changes_ms', extract(epoch from hub.rating_changes_for()) * 1000,
     'goodbye_ms', extract(epoch from hub.goodbye_lives()) * 1000,

@@ -7,10 +7,13 @@ import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import { linesOf } from "../core/lines.ts";
 import type { Log } from "../core/log.ts";
+import type { Message } from "../core/messages/message.ts";
 import { isSafeUrl } from "../core/safe-url.ts";
 import { type Env, settingsOf } from "../core/settings.ts";
 import { hmacHex } from "../core/signature.ts";
 import { actionsOf, actionsSchema } from "../features/actions/action.ts";
+import { outsideLinkOf } from "../features/media/of-message.ts";
+import { mediaOf } from "../features/media/options.ts";
 
 const HISTORY = 20;
 const MAX_REPLIES = 10;
@@ -74,8 +77,8 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
     history: HISTORY,
     batch,
     hears,
-    async reply(turn: Turn, signal: AbortSignal, parts?: Pick<BotParts, "draft">) {
-      const request = await signed(turn, secret, now());
+    async reply(turn: Turn, signal: AbortSignal, parts?: Pick<BotParts, "draft" | "media">) {
+      const request = await signed(withFiles(turn, parts, now()), secret, now());
       try {
         const { unknown, ...answer } = await answerOf(
           await fetch(url, { ...request, signal }),
@@ -92,8 +95,21 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
   } satisfies Bot;
 }
 
+/** The turn with a link to the file of each message that has one. Without the settings for links it stays as it is. */
+function withFiles(turn: Turn, parts: Pick<BotParts, "media"> | undefined, now: Date): Turn {
+  const { links } = mediaOf(parts ?? {});
+  const one = (message: Message): Message => {
+    const link = outsideLinkOf(message, { links, now });
+    if (!link) return message;
+    const added = { media_url: link.url, media_expires_at: link.expires_at };
+    return { ...message, ...added };
+  };
+  const { message, messages, history } = turn;
+  return { ...turn, message: one(message), messages: messages.map(one), history: history.map(one) };
+}
+
 async function signed(turn: Turn, secret: string, now: Date) {
-  const { turn_id, attempt, failure, session, customer, message, messages, history } = turn;
+  const { turn_id, attempt, failure, session, customer, message, messages, history, window_closes_at } = turn;
   const body = JSON.stringify({
     version: VERSION,
     turn_id,
@@ -104,6 +120,7 @@ async function signed(turn: Turn, secret: string, now: Date) {
     message,
     messages,
     history,
+    window_closes_at,
   });
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const signature = await hmacHex(secret, new TextEncoder().encode(`${timestamp}.${body}`));

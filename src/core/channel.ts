@@ -2,6 +2,9 @@ import type { Part } from "./answer/turn.ts";
 import type { Answered, Rendered } from "./content/prepare.ts";
 import type { Reply, ReplyOf } from "./content/reply.ts";
 import type { ContentTable } from "./content/table.ts";
+import type { TemplateSource } from "./content/template.ts";
+import type { ReplyWindow } from "./deliver/window.ts";
+import type { RemoteFile } from "./files.ts";
 import type { KnownAddress } from "./identity/proofs.ts";
 import type { JsonObject } from "./json.ts";
 import type { Address, Inbound } from "./messages/message.ts";
@@ -24,6 +27,11 @@ export interface ChannelReader {
    * delivers again.
    */
   parse(request: WebhookRequest): Promise<Inbound[]>;
+  /**
+   * Finds the file of a customer's message, by the platform's id of it. Throws `media_expired` when the platform no longer has it,
+   * `media_too_large` when it gives out no file of that size, `throttled` and `unavailable`. Absent: the platform keeps no files.
+   */
+  findFile?(id: string, signal: AbortSignal): Promise<RemoteFile>;
   /** The answer to the platform's subscription handshake; `undefined` for any other request. Throws `forbidden`. */
   challenge?(request: WebhookRequest): string | undefined;
   /**
@@ -87,6 +95,10 @@ export interface ChannelSender {
    * The URL that a customer opens or scans to send us this link token. No link: absent, or undefined without settings.
    */
   scanLink?(token: string): string | undefined;
+  /** The rule of a platform that takes free replies only for a time after the customer's last message. Absent: it always does. */
+  readonly window?: ReplyWindow;
+  /** The templates of the shop's account at the platform. Absent: it has none, or no setting names the account. */
+  readonly templates?: TemplateSource;
   /** Messages per second that the platform takes from one account. Absent: the hub keeps no limit. */
   readonly perSecond?: number;
   /** The least time between two messages to one address, in ms. */

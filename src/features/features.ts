@@ -4,6 +4,7 @@ import type { Customers } from "./customers/customers.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { Exports } from "./exports/exports.ts";
 import type { Knowledge } from "./knowledge/knowledge.ts";
+import type { Media } from "./media/media.ts";
 import type { MessageChanges } from "./message-changes/message-changes.ts";
 import type { ModelUsage } from "./model-usage/model-usage.ts";
 import type { Orders } from "./orders/orders.ts";
@@ -11,6 +12,7 @@ import type { Reservations } from "./reservations/reservations.ts";
 import type { Search } from "./search/search.ts";
 import type { Segments } from "./segments/segments.ts";
 import type { Statistics } from "./statistics/statistics.ts";
+import type { Templates } from "./templates/templates.ts";
 import type { Traces } from "./trace/trace.ts";
 
 /** The ports that only a database store has, one for each domain. */
@@ -19,11 +21,13 @@ export interface Features {
   readonly endpoints: Endpoints;
   readonly exports: Exports;
   readonly knowledge: Knowledge;
+  readonly media: Media;
   readonly messageChanges: MessageChanges;
   readonly modelUsage: ModelUsage;
   readonly orders: Orders;
   readonly reservations: Reservations;
   readonly search: Search;
+  readonly templates: Templates;
   readonly segments: Segments;
   readonly statistics: Statistics;
   readonly traces: Traces;

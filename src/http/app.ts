@@ -11,6 +11,7 @@ import { drainSoon } from "../features/endpoints/drain.ts";
 import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
 import { addKnowledge } from "../features/knowledge/routes.ts";
+import { addMedia } from "../features/media/routes.ts";
 import { addMessageChanges } from "../features/message-changes/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
@@ -19,6 +20,7 @@ import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
 import { addSegments } from "../features/segments/routes.ts";
 import { addStatistics } from "../features/statistics/routes.ts";
+import { addTemplates } from "../features/templates/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
 import { addTrace } from "../features/trace/routes.ts";
 import { isAdmin } from "./auth.ts";
@@ -66,6 +68,8 @@ export function createApp(options: AppOptions): App {
   app.use(observe(options));
   app.use(
     secureHeaders({
+      // A route's own headers stay: a file is for pages of other origins too.
+      overwrite: false,
       xFrameOptions: "DENY",
       contentSecurityPolicy: {
         defaultSrc: ["'none'"],
@@ -86,11 +90,12 @@ export function createApp(options: AppOptions): App {
           "Authorization",
           "Content-Type",
           "If-Match",
+          "Range",
           "X-API-Key",
           "X-Request-Id",
           "X-Session-Token",
         ],
-        exposeHeaders: ["ETag", "Retry-After", "X-Request-Id"],
+        exposeHeaders: ["Content-Disposition", "Content-Range", "ETag", "Retry-After", "X-Request-Id"],
         maxAge: 86_400,
       }),
     ),
@@ -130,7 +135,9 @@ export function createApp(options: AppOptions): App {
   addSegments(app, options);
   addExports(app, options);
   addKnowledge(app, options);
+  addMedia(app, options);
   addPreview(app, options);
+  addTemplates(app, options);
   addMessageChanges(app, options);
   addDeadLetters(app, options);
   addTrace(app, options);

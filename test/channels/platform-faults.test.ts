@@ -92,7 +92,7 @@ test.each([
     const { rig } = await shop("telegram");
     await expect.poll(() => statuses(rig), soon).toEqual(["sent"]);
     const [reply] = await rig.sql`select message_id from messages where direction = 'outbound'`;
-    await rig.telegram.tell("/_faults", { kind: "accept-then-fail", status: 500, method: call });
+    await rig.telegram.tell("/_faults", { kind: "accept-then-status", status: 500, method: call });
     const answer = await rig.ask(`/api/messages/${reply!.message_id}${path}`, {
       method,
       headers: { ...ADMIN, "content-type": "application/json" },
@@ -112,7 +112,7 @@ test.each([
 test.each<Name>(["telegram", "whatsapp"])(
   "a message that %s accepts and answers with 500 is not lost: it is sent again, once",
   async (name) => {
-    const { rig, hub } = await shop(name, { kind: "accept-then-fail", status: 500 });
+    const { rig, hub } = await shop(name, { kind: "accept-then-status", status: 500 });
     await expect.poll(() => states(rig), soon).toMatchObject([{ state: "sent", attempt: 2 }]);
     await sweepLater(rig, hub);
     expect((await rig[name].replies()).map(({ text }) => text)).toEqual(["one", "one"]);

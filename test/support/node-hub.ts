@@ -6,6 +6,7 @@ import type { Channel } from "../../src/core/channel.ts";
 import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";
 import type { Log } from "../../src/core/log.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
+import type { MediaOptions } from "../../src/features/media/options.ts";
 import { createApp } from "../../src/http/app.ts";
 import { loggedCall } from "../../src/stores/logged.ts";
 import { postgresCalls } from "../../src/stores/postgres.ts";
@@ -26,6 +27,11 @@ export interface NodeHubOptions {
   /** Whether the hub keeps the platforms' rate limits. Default true. */
   readonly paced?: boolean;
   readonly log?: Log;
+  readonly media?: MediaOptions;
+  /** Settings besides the usual ones. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The hub's clock; a test may set how far it is ahead of the machine's, in ms. */
+  readonly clock?: { aheadMs: number };
 }
 
 export interface NodeHub {
@@ -48,6 +54,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     WHATSAPP_API_ROOT: whatsappUrl,
     BOT_WEBHOOK_URL: botUrl,
     BOT_WEBHOOK_SECRET: "the secret of the bot",
+    ...options.env,
   };
   const lines: Line[] = [];
   const log: Log = options.log ?? ((level, event, fields) => lines.push({ level, event, fields }));
@@ -70,10 +77,11 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     bot,
     live: { publish: () => {} },
     log: requestLog,
-    now: () => new Date(),
+    now: () => new Date(Date.now() + (options.clock?.aheadMs ?? 0)),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     policy: DEFAULT_POLICY,
     openTargets: true,
+    ...(options.media && { media: options.media }),
   });
   const app = createApp({
     open: (_c, requestLog) => open(requestLog),

@@ -126,7 +126,7 @@ export function wordsOf(reply: Reply): string[] {
     numbered: ___,
     ...rest
   } = reply as Reply & { format?: string; message_id?: string; numbered?: boolean };
-  if (reply.kind === "template") return reply.body ?? [];
+  if (reply.kind === "template") return Object.values(reply.body ?? []);
   if (reply.kind === "product" && reply.url) return [reply.text, reply.url];
   if (reply.kind === "product" && reply.catalog_id) return [reply.text, ...reply.product_ids];
   const words: string[] = [];

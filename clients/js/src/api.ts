@@ -909,7 +909,7 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "not_changeable" | "endpoint_limit" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "throttled" | "unavailable";
+                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "not_changeable" | "endpoint_limit" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
                 /** @description For people. Of the request it holds at most the names of unknown fields. */
                 message: string;
                 request_id: string;
@@ -1264,6 +1264,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "image";
@@ -1281,6 +1283,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "video";
@@ -1298,6 +1302,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "audio";
@@ -1315,6 +1321,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "voice";
@@ -1329,6 +1337,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "document";
@@ -1346,6 +1356,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "sticker";
@@ -1360,6 +1372,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "location";
@@ -1372,6 +1386,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "contact";
@@ -1384,6 +1400,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "buttons";
@@ -1405,6 +1423,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "list";
@@ -1428,6 +1448,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "carousel";
@@ -1457,6 +1479,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "product";
@@ -1469,6 +1493,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "order";
@@ -1486,6 +1512,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "template";
@@ -1493,14 +1521,40 @@ export interface components {
                 language: string;
                 /** @enum {string} */
                 category?: "utility" | "marketing" | "authentication";
-                header?: string;
-                body?: string[];
+                header?: string | {
+                    [key: string]: string;
+                };
+                header_media?: {
+                    /** @enum {string} */
+                    kind: "image" | "video" | "document";
+                    media: {
+                        id?: string;
+                        url?: string;
+                        mime_type?: string;
+                        file_name?: string;
+                    };
+                };
+                body?: string[] | {
+                    [key: string]: string;
+                };
+                buttons?: ({
+                    at: number;
+                    url: string;
+                } | {
+                    at: number;
+                    id: string;
+                } | {
+                    at: number;
+                    code: string;
+                })[];
                 fallback?: string;
                 raw?: {
                     [key: string]: {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "reaction";
@@ -1545,6 +1599,11 @@ export interface components {
             edited_at: string | null;
             /** Format: date-time */
             deleted_at: string | null;
+            /**
+             * @description Where the message's file is read: `GET /api/media/{message_id}`, relative to the hub unless it knows its own address. With MEDIA_LINK_SECRET it is a signed link, which needs no credentials and ends within two hours; the next read of the message brings a new one. `null` without a file that the hub can read.
+             * @example /api/media/0190a1b2-0000-7000-8000-000000000001?expires=1795327200&signature=…
+             */
+            media_url: string | null;
             /** @description The emoji with which the bot or an operator has reacted to it. */
             reaction: string | null;
             /**

@@ -1,4 +1,5 @@
 import type { Action } from "../../features/actions/action.ts";
+import { checkTemplates } from "../../features/templates/check.ts";
 import { prepare } from "../content/prepare.ts";
 import type { Reply } from "../content/reply.ts";
 import { textOfReply } from "../content/text.ts";
@@ -164,7 +165,10 @@ async function ask(hub: Hub, turn: Turn, draft: Draft): Promise<Asked> {
     const answer = await withTimeout(hub.policy.botMs, "bot_timeout", (signal) =>
       hub.bot.reply(turn, signal, { store, now, log, draft }),
     );
-    return answered(hub, turn, "replies" in answer ? answer : { replies: answer, actions: [] });
+    const { replies, ...rest } = "replies" in answer ? answer : { replies: answer, actions: [] };
+    const channel = hub.channels[turn.channel];
+    if (channel) await checkTemplates(hub, turn.channel, channel, replies);
+    return answered(hub, turn, { replies, ...rest });
   } catch (thrown) {
     return refused(hub, turn, toHubError(thrown));
   }

@@ -19,7 +19,7 @@ export interface Answer {
 }
 
 /** What a bot may use of the hub. */
-export type BotParts = Pick<Hub, "store" | "now" | "log"> & {
+export type BotParts = Pick<Hub, "store" | "now" | "log" | "media"> & {
   /** Where the bot shows its answer so far. Absent: nobody sees it grow. */
   readonly draft?: Draft;
 };

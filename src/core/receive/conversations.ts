@@ -5,7 +5,7 @@ import type { DeliveryStatus, Inbound, Message } from "../messages/message.ts";
 import type { Session } from "../sessions/session.ts";
 
 /** One event of a webhook that is saved. */
-export type InboundEvent = Exclude<Inbound, { type: "ignored" }>;
+export type InboundEvent = Exclude<Inbound, { type: "ignored" | "template" }>;
 
 /** What a proof of identity has changed besides the customer's own session. A field is absent if it would be empty. */
 export interface Effects {

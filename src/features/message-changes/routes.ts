@@ -10,6 +10,7 @@ import { problems } from "../../http/errors.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { messageSchema, viewMessage } from "../../http/shapes.ts";
 import { featuresOf } from "../features.ts";
+import { filesOf } from "../media/of-message.ts";
 
 const BODY_BYTES = 262_144;
 const LONGEST_EMOJI = 16;
@@ -187,7 +188,7 @@ async function changed(
     hub.live.publish(session_id, { type: "message", message });
     if (deliveries.length > 0) void exchange.later(deliver(hub, deliveries));
   }
-  return { message: viewMessage(message), changed };
+  return { message: viewMessage(message, filesOf(c)), changed };
 }
 
 /** What a channel refuses to render is the operator's error, with the field and the limit in its message. */

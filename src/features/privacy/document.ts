@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { viewWindow, windowSchema } from "../../http/sessions/find.ts";
 import {
   instant,
   messageSchema,
@@ -8,6 +9,7 @@ import {
   viewSession,
 } from "../../http/shapes.ts";
 import { customerSchema, viewCustomer } from "../customers/shape.ts";
+import { mediaLinks } from "../media/links.ts";
 import type { Order } from "../orders/order.ts";
 import { orderSchema, viewOrder } from "../orders/shape.ts";
 import type { Reservation } from "../reservations/reservation.ts";
@@ -34,6 +36,9 @@ export const exportSchema = z
         devices: z.array(
           z.object({ device_id: z.uuid(), channel: z.string(), created_at: instant, last_used_at: instant }),
         ),
+        windows: z
+          .array(windowSchema)
+          .openapi({ description: "Until when messengers take free replies to them." }),
         unreachable: z.array(z.string()).openapi({ description: "Channels on which they blocked the shop." }),
         has_password: z.boolean(),
       }),
@@ -54,6 +59,9 @@ export const exportSchema = z
     orders: z.array(orderSchema),
   })
   .openapi("Export");
+
+/** An export is kept: its links ask for credentials, and do not end. */
+const UNSIGNED = { links: mediaLinks([], undefined), now: new Date(0) };
 
 type Export = z.infer<typeof exportSchema>;
 
@@ -136,6 +144,7 @@ function viewExportedSession(session: ExportedSession): Export["sessions"][numbe
       created_at: created_at.toISOString(),
       last_used_at: last_used_at.toISOString(),
     })),
+    windows: session.windows.map(viewWindow),
     unreachable: [...session.unreachable],
     has_password: session.has_password,
   };
@@ -147,5 +156,5 @@ function viewExportedMessage(message: ExportedMessage): Export["messages"][numbe
     content,
     at: at.toISOString(),
   }));
-  return { ...viewMessage(message), revisions };
+  return { ...viewMessage(message, UNSIGNED), revisions };
 }

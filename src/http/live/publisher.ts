@@ -1,6 +1,7 @@
 import { HubError, toHubError } from "../../core/errors.ts";
-import type { Live } from "../../core/live.ts";
+import type { Live, LiveEvent } from "../../core/live.ts";
 import type { Log } from "../../core/log.ts";
+import type { MediaLinks } from "../../features/media/links.ts";
 import { type RoomEvent, toRoomEvent } from "./frames.ts";
 
 /** The time limit of one call to a room. */
@@ -18,7 +19,9 @@ export function liveRooms(
   rooms: DurableObjectNamespace,
   waitUntil: (work: Promise<unknown>) => void,
   log: Log,
+  links: MediaLinks,
 ): Live {
+  const roomEvent = (event: LiveEvent) => toRoomEvent(event, { links, now: new Date() });
   const queues = new Map<string, RoomEvent[]>();
   let hasFailed = false;
 
@@ -41,10 +44,10 @@ export function liveRooms(
       if (waiting) {
         // A draft holds the whole text, so the room needs only the newest one.
         if (event.type === "draft" && waiting.at(-1)?.type === "draft") waiting.pop();
-        waiting.push(toRoomEvent(event));
+        waiting.push(roomEvent(event));
         return;
       }
-      const queue = [toRoomEvent(event)];
+      const queue = [roomEvent(event)];
       queues.set(session_id, queue);
       waitUntil(flush(session_id, queue));
     },

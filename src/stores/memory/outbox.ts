@@ -16,6 +16,7 @@ import {
   type SessionRow,
   type Tables,
 } from "./tables.ts";
+import { holdDelivery } from "./windows.ts";
 import { finishDelivery } from "./work.ts";
 
 /** Saves a reply, with a delivery for each of its parts. Returns it, and the earlier message that it has changed. */
@@ -159,6 +160,11 @@ export function settleOne(
   if (settled?.state !== "sending" || settled.delivery.attempt !== outcome.attempt) return undefined;
   const { channel, account, session_id, message_id } = settled.delivery;
   const row = tables.sessions.get(session_id)!;
+  if (outcome.state === "held") {
+    const isHeld = holdDelivery(tables, settled, outcome, now);
+    count(tables, `deliveries|${channel}|${isHeld ? "held" : "failed"}`);
+    return { row, channel, account };
+  }
   count(tables, `deliveries|${channel}|${outcome.state === "pending" ? "failed" : outcome.state}`);
   settled.failure = outcome.state === "sent" ? undefined : { code: outcome.code, reason: outcome.reason };
   if (outcome.state === "pending") {
@@ -174,6 +180,7 @@ export function settleOne(
     observe(tables, "deliver_ms", channel, settled.created_at, now);
     if (outcome.billed !== undefined) count(tables, `billed|${channel}|${outcome.billed}`);
     settled.external_id = outcome.external_id;
+    settled.sent_at = now;
     if (outcome.external_id !== undefined && account !== undefined) {
       const key = externalKey(channel, account, outcome.external_id);
       const other = tables.deliveriesByExternalId.get(key);

@@ -63,7 +63,10 @@ export function everyCall(store: Store, people: number, random: () => number): R
     const id = `m${++seed}`;
     keep(heard, id);
     const channel = "telegram_chat_id" in from ? "telegram" : "whatsapp";
-    return { type: "message", message: said(channel, from, id) };
+    if (channel !== "whatsapp") return { type: "message", message: said(channel, from, id) };
+    const to = from.phone ?? from.whatsapp_user_id ?? "nobody";
+    const window_closes_at = new Date(Date.now() + one([30_000, 86_400_000], 0));
+    return { type: "message", message: said(channel, from, id, { address: { to }, window_closes_at }) };
   };
   const at = { channel: "whatsapp", account: "number-1" };
   const receipt = (): InboundEvent => ({
@@ -287,17 +290,25 @@ export function everyCall(store: Store, people: number, random: () => number): R
         store.conversations.fail(turn, failure("bot_500"), one([undefined, new Date()], undefined), now()),
       ),
     settle: async () => {
-      const outcomes = deliveries.splice(0, 1 + any(4)).map(({ delivery_id, attempt }) => {
-        const external_id = `out${++seed}`;
-        keep(sent, external_id);
-        const ends = [
-          { state: "sent", external_id },
-          { state: "sent", external_id },
-          { state: "pending", retry_at: new Date(), code: "unavailable", reason: "500" },
-          { state: "dead", code: "rejected", reason: "blocked" },
-        ] as const;
-        return { delivery_id, attempt, ...one(ends, ends[0]) };
-      });
+      const outcomes = deliveries
+        .splice(0, 1 + any(4))
+        .map(({ delivery_id, attempt, window_closes_at: seen }) => {
+          const external_id = `out${++seed}`;
+          keep(sent, external_id);
+          const ends = [
+            { state: "sent", external_id },
+            { state: "sent", external_id },
+            { state: "pending", retry_at: new Date(), code: "unavailable", reason: "500" },
+            { state: "dead", code: "rejected", reason: "blocked" },
+            {
+              state: "held",
+              until: new Date(Date.now() + any(3) * 1_000),
+              ...(seen && { seen }),
+              refused: true,
+            },
+          ] as const;
+          return { delivery_id, attempt, ...one(ends, ends[0]) };
+        });
       if (outcomes.length === 0) return due();
       const { deliveries: more } = await store.conversations.settle(outcomes, now());
       for (const delivery of more) keep(deliveries, delivery);
@@ -358,6 +369,20 @@ export function everyCall(store: Store, people: number, random: () => number): R
       await endpoints.update(endpoint_id, { enabled: any(3) > 0, types: EVENT_TYPES }, by());
       const from = new Date(Date.now() - 60_000);
       await endpoints.replay(endpoint_id, { from, to: now(), dead: any(2) > 0, limit: 20 }, by());
+    },
+    "read templates": async () => {
+      const { templates } = store.features!;
+      const of = { channel: "whatsapp", account: "waba" };
+      const name = `t${any(2)}`;
+      await templates.begin({ ...of, everyMs: any(2) * 1_000 }, now());
+      const template = { template_id: "1", name, language: "de", status: "APPROVED", category: "utility" };
+      if (any(2) > 0) await templates.save(of, [{ ...template, components: [] }], now());
+      await templates.update(
+        { ...of, name, language: "de", status: one(["PAUSED", "DELETED"], "PAUSED") },
+        now(),
+      );
+      await templates.find({ ...of, name });
+      await templates.list({}, undefined, 5);
     },
     "post events": async () => {
       const { endpoints } = store.features!;
