@@ -56,6 +56,7 @@ export function hubsOf({ config, channels, bot, rooms, log }: Parts): Hubs {
       cache,
       bot,
       ...(config.languages && { languages: config.languages }),
+      desk: config.desk,
       live: rooms ? liveRooms(rooms, later, log) : noLive,
       log,
       now,

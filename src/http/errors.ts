@@ -31,6 +31,12 @@ const MEANINGS: Record<ErrorCode, string> = {
   illegal_transition: "the status that it has does not allow this change; `details` has `from` and `to`",
   order_conflict: "the order_id is another order's, or the order has another currency",
   endpoint_limit: "there are 20 endpoints already; delete one",
+  conversation_taken: "a colleague has the conversation: `details.user` names them",
+  conversation_held:
+    "a person has the conversation, so the bot is not asked; give it back first, or answer by hand",
+  answered_since:
+    "somebody else has answered since `seen`: `details` has the `seq`, when, and who; read it, then send again",
+  user_exists: "there is a user with this e-mail already",
   rating_closed: "the session has a rating and ended more than a day ago",
   precondition_failed:
     "the thread is not at the version in If-Match, or it exists although If-None-Match is `*`",
@@ -64,10 +70,14 @@ const errorSchema = z
         description: "For people. Of the request it holds at most the names of unknown fields.",
       }),
       request_id: z.string(),
-      details: z.record(z.string(), z.unknown()).optional().openapi({
-        description:
-          "With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ.",
-      }),
+      details: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .openapi({
+          description:
+            "With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. With " +
+            "`conversation_taken` and `answered_since`: who it was.",
+        }),
     }),
   })
   .openapi("Error");

@@ -134,7 +134,8 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         `With a ${scope} key for a \`phone\` or a \`session\`, or with the session's own token. \`external_id\` makes it ` +
         "safe to send again: the same id in the same session is stored and answered once. With `wait` the answer comes " +
         "with the bot's replies, or without them after `wait` seconds; `/session/messages` has them later. The answer " +
-        "comes early, without replies, if the bot stays silent (`turn` is `null`) or the turn fails (`turn` says how).",
+        "comes early, without replies, if the bot stays silent (`turn` is `null`), the turn fails (`turn` says how), or a person " +
+        "has the conversation (`session.holder`).",
       security: [...security.key, ...security.token],
       request: {
         query: z.object({ wait: z.coerce.number().min(0).max(LONGEST_WAIT_S).default(0) }),
@@ -150,7 +151,7 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
             replies: z.array(messageSchema).optional().openapi({ description: "Only with `wait`." }),
             turn: turnSchema.nullable().optional().openapi({
               description:
-                "Only with `wait`. `null` once the bot has answered or stayed silent. `retrying` and `dead` are failures.",
+                "Only with `wait`. `null` once the bot has answered or stayed silent, and while a person has the conversation. `retrying` and `dead` are failures.",
             }),
           }),
         ),
@@ -188,6 +189,8 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         void c.var.exchange.later(c.var.exchange.hub().cache.put(token_hash, session));
       const saved = { message: viewMessage(message), session: viewSession(session), duplicate };
       if (wait === 0) return c.json(saved, 200);
+      // A person has the conversation, or is to have it: they answer when they do.
+      if (session.holder && !answering) return c.json({ ...saved, replies: [], turn: null }, 200);
       const hub = c.var.exchange.hub();
       const { replies, turn } = await repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering);
       return c.json({ ...saved, replies: replies.map(viewMessage), turn: turn ?? null }, 200);
