@@ -14,6 +14,7 @@ import { type Hubs, hubsOf, type OpenHub } from "./hub.ts";
 import { limitersOf } from "./limiters.ts";
 import { collectProblems } from "./problems.ts";
 import { publicPagesOf } from "./public-pages.ts";
+import { signInOf } from "./sign-in.ts";
 
 const SWEEP = { batch: 20, batches: 5, sessions: 500 };
 
@@ -35,6 +36,7 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
   const chosen = problems.attempt(() => botOf(env, log));
   problems.attempt(() => refuseMemory(config, chosen));
   const publicPages = problems.attempt(() => publicPagesOf(env));
+  const signIn = problems.attempt(() => signInOf(env));
   const misconfigured = problems.found.join("; ");
   if (misconfigured) log("error", "misconfigured", { problems: problems.found });
   else if (chosen?.name === "none")
@@ -77,6 +79,7 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
     ...(config?.languages && { languages: config.languages }),
     ...(config && { kioskPhones: config.kioskPhones }),
     limiters: limitersOf(env, log),
+    ...(signIn && { signIn }),
     ...(misconfigured && { misconfigured }),
   });
   return { app, open, end, sweep: { ...SWEEP, ...retentionOf(config) } };

@@ -4,7 +4,7 @@
  */
 const WORDS = new Set(
   [
-    "agent, human, operator, a person, real person, a real person, talk to a human, talk to a person, talk to an agent, speak to a human",
+    "agent, human, a human, operator, a person, real person, a real person, talk to a human, talk to a person, talk to an agent, speak to a human",
     "एजेंट, इंसान, ऑपरेटर, किसी इंसान से बात, इंसान से बात करनी है",
     "agente, humano, operador, operadora, una persona, persona real, hablar con una persona, hablar con un agente",
     "موظف, إنسان, شخص حقيقي, أريد موظفا, التحدث إلى موظف, التحدث مع شخص",
