@@ -41,6 +41,7 @@ try {
       if (!line || line.startsWith("[wrangler:info]") || EXPECTED.some((one) => one.test(line))) return;
       if (stack || isTrouble(line)) say(styleText("dim", `worker | ${line}`));
     },
+    pagesLog: (line) => say(styleText("red", line)),
   });
   table(stack);
   const cron = setInterval(() => void sweep(stack!), settings.sweepSeconds * 1000);

@@ -1,6 +1,7 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { migrate } from "../migrations/migrate.ts";
+import { watchPages } from "../web/build.ts";
 import type { Emulator } from "./emulators/server.ts";
 import { startTelegramEmulator } from "./emulators/telegram.ts";
 import { startWhatsAppEmulator } from "./emulators/whatsapp.ts";
@@ -28,10 +29,13 @@ export interface StackHooks {
   /** Called when each part begins and ends its start. */
   readonly progress?: (part: string, state: "starting" | "ready", tookMs?: number) => void;
   readonly workerLog?: (line: string) => void;
+  /** Called with what is wrong with the pages' sources. */
+  readonly pagesLog?: (line: string) => void;
 }
 
 const STOP_ORDER = [
   "Worker",
+  "Pages",
   "WhatsApp emulator",
   "Telegram emulator",
   "Supabase REST",
@@ -43,7 +47,7 @@ type Part = (typeof STOP_ORDER)[number];
 /** Starts every part of the local stack. If one fails, it stops the others and throws the error. */
 export async function startStack(
   settings: LocalSettings,
-  { progress = () => {}, workerLog }: StackHooks = {},
+  { progress = () => {}, workerLog, pagesLog = () => {} }: StackHooks = {},
 ): Promise<Stack> {
   const { ports, dir, vars, limits } = settings;
   for (const [variable, port] of Object.entries(ports)) await assertPortFree(port, variable);
@@ -91,19 +95,22 @@ export async function startStack(
         }),
       ),
       databaseReady(),
-      part("Worker", async () => {
-        const started = await startWorker({
-          port: ports.PORT,
-          dir,
-          vars,
-          databaseUrl: databaseUrl(ports.POSTGRES_PORT),
-          ...(workerLog && { log: workerLog }),
-        });
-        const wrong = await misconfigured(hub, vars.ADMIN_API_KEY);
-        if (wrong === undefined) return started;
-        await started.stop();
-        throw new Error(`the hub refuses its settings: ${wrong}`);
-      }),
+      part("Pages", () => watchPages(pagesLog)).then((pages) =>
+        part("Worker", async () => {
+          const started = await startWorker({
+            port: ports.PORT,
+            dir,
+            vars,
+            databaseUrl: databaseUrl(ports.POSTGRES_PORT),
+            pages: pages.dir,
+            ...(workerLog && { log: workerLog }),
+          });
+          const wrong = await misconfigured(hub, vars.ADMIN_API_KEY);
+          if (wrong === undefined) return started;
+          await started.stop();
+          throw new Error(`the hub refuses its settings: ${wrong}`);
+        }),
+      ),
     ]);
     // Start the emulators last: they deliver the undelivered webhooks of an earlier run at once.
     const telegram = await part("Telegram emulator", () =>

@@ -11,6 +11,8 @@ export interface WorkerOptions {
   readonly vars: Readonly<Record<string, string>>;
   /** The database address of the `HYPERDRIVE` binding. */
   readonly databaseUrl: string;
+  /** The folder of the built pages; without it the Worker serves none. */
+  readonly pages?: string;
   readonly log?: Log;
 }
 
@@ -40,9 +42,10 @@ export async function startWorker({
   dir,
   vars,
   databaseUrl,
+  pages,
   log = () => {},
 }: WorkerOptions): Promise<LocalWorker> {
-  const config = await writeConfig(dir, vars, databaseUrl);
+  const config = await writeConfig(dir, vars, databaseUrl, pages);
   const tail: string[] = [];
   let isReady = false;
   const onLine = (line: string) => {
@@ -85,6 +88,7 @@ async function writeConfig(
   dir: string,
   vars: Readonly<Record<string, string>>,
   databaseUrl: string,
+  pages: string | undefined,
 ): Promise<string> {
   await mkdir(dir, { recursive: true });
   const file = resolve(dir, "wrangler.json");
@@ -93,6 +97,7 @@ async function writeConfig(
     main: relative(resolve(dir), join(root, "src/worker.ts")),
     ...(await projectSettings(dir)),
     vars,
+    ...(pages && { assets: { directory: pages } }),
     hyperdrive: [{ binding: "HYPERDRIVE", id: "local", localConnectionString: databaseUrl }],
   };
   await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);

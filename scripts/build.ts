@@ -1,10 +1,11 @@
 /**
- * `npm run build`: the hub for Node as one file, `dist/hub.mjs`, and the migrations with their program in `dist/migrations/`. Both run on
- * Node 20 and newer, without node_modules. Another folder can be named: `npm run build -- <folder>`.
+ * `npm run build`: the hub for Node as one file, `dist/hub.mjs`, its pages in `dist/pages/`, and the migrations with their program in
+ * `dist/migrations/`. All run on Node 20 and newer, without node_modules. Another folder can be named: `npm run build -- <folder>`.
  */
 import { cp, rm } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { build } from "esbuild";
+import { buildIfStale } from "../web/build.ts";
 
 const root = join(import.meta.dirname, "..");
 const dist = resolve(process.argv[2] ?? join(root, "dist"));
@@ -32,3 +33,4 @@ await cp(join(root, "migrations"), join(dist, "migrations"), {
   recursive: true,
   filter: (path) => isSql(path) || /migrations$|functions$/.test(path),
 });
+await cp(await buildIfStale(), join(dist, "pages"), { recursive: true });

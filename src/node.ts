@@ -9,6 +9,7 @@ import { sweepOnce } from "./compose/sweep.ts";
 import { toHubError } from "./core/errors.ts";
 import { describe } from "./http/request.ts";
 import { background } from "./node/background.ts";
+import { pagesOf } from "./node/pages.ts";
 import { rateLimiter } from "./node/rate-limiter.ts";
 import { readinessOf } from "./node/readiness.ts";
 import { serve } from "./node/server.ts";
@@ -45,8 +46,11 @@ const context = { waitUntil: work.add, passThroughOnException: () => {}, props: 
 const isReady = readinessOf(() => assembly.open(log, work.add).hub.store);
 if (isReady.misconfigured) process.exit(1); // the problems are logged
 
+const pages = pagesOf(settings.pagesDir);
+if (!pages) log("warn", "pages.none", { folder: settings.pagesDir, advice: "npm run build:web" });
 const server = await serve({
   ...settings,
+  pages,
   fetch: (request) => assembly.app.fetch(request, {}, context as never),
   isReady: isReady.ask,
 }).catch((error: unknown) => {

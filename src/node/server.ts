@@ -17,6 +17,8 @@ export interface ServerOptions {
   readonly clientIpHeader?: string;
   /** Answers a request; `stopping` aborts long polls. */
   readonly fetch: (request: Request) => Response | Promise<Response>;
+  /** Answers a request for a file of the pages; undefined: it is for `fetch`. */
+  readonly pages?: ((request: Request) => Promise<Response | undefined>) | undefined;
   /** Whether the process may be given requests. Never rejects. */
   readonly isReady: () => Promise<boolean>;
 }
@@ -35,6 +37,7 @@ export async function serve({
   port,
   clientIpHeader,
   fetch,
+  pages,
   isReady,
 }: ServerOptions): Promise<RunningServer> {
   const stopping = new AbortController();
@@ -45,6 +48,8 @@ export async function serve({
       if (stopping.signal.aborted) outgoing.setHeader("connection", "close");
       if (incoming.url?.split("?")[0] === "/ready")
         return readiness(!stopping.signal.aborted && (await isReady()));
+      const page = await pages?.(request);
+      if (page) return page;
       endPollsWith(request, stopping.signal);
       return fetch(request);
     },

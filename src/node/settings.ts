@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { z } from "zod";
 import { databaseUrlOf } from "../compose/database-url.ts";
 import type { Env } from "../core/settings.ts";
@@ -23,7 +25,14 @@ const schema = z.object({
     .toLowerCase()
     .regex(/^[a-z][a-z0-9-]{0,63}$/, "must be the name of a header")
     .optional(),
+  PAGES_DIR: z.string().default(builtPages),
 });
+
+/** Where the pages lie: beside the built program, or where `npm run build:web` writes them. */
+function builtPages(): string {
+  const beside = join(import.meta.dirname, "pages");
+  return existsSync(beside) ? beside : join(import.meta.dirname, "../../web/dist");
+}
 
 /** The settings that only the hub under Node has. */
 export interface NodeSettings {
@@ -38,6 +47,8 @@ export interface NodeSettings {
   readonly stopMs: number;
   /** The header in which a trusted proxy names the client's address; absent: the connection's address counts. */
   readonly clientIpHeader?: string;
+  /** The folder of the built pages. */
+  readonly pagesDir: string;
 }
 
 /** Reads the settings. Throws `misconfigured`, naming every wrong one. */
@@ -52,6 +63,7 @@ export function nodeSettingsOf(env: Env): NodeSettings {
     sweepMs: given.SWEEP_SECONDS * 1_000,
     stopDelayMs: given.STOP_DELAY_SECONDS * 1_000,
     stopMs: given.STOP_SECONDS * 1_000,
+    pagesDir: given.PAGES_DIR,
     ...(given.CLIENT_IP_HEADER && { clientIpHeader: given.CLIENT_IP_HEADER }),
   };
 }

@@ -21,8 +21,8 @@ export interface Shop {
   stop(): Promise<void>;
 }
 
-/** Starts a hub with a bot that echoes, on Postgres directly. */
-export async function startShop(vars: Record<string, string> = {}): Promise<Shop> {
+/** Starts a hub with a bot that echoes, on Postgres directly; with `pages`, the folder of the built ones, it serves these. */
+export async function startShop(vars: Record<string, string> = {}, pages?: string): Promise<Shop> {
   const [{ url: databaseUrl }, port] = await Promise.all([createDatabase(), freePort()]);
   const dir = await mkdtemp(join(tmpdir(), "hub-client-"));
   const start = () =>
@@ -30,6 +30,7 @@ export async function startShop(vars: Record<string, string> = {}): Promise<Shop
       port,
       dir,
       databaseUrl,
+      ...(pages && { pages }),
       vars: {
         ENVIRONMENT: "development",
         WEB_API_KEY: "web-key",

@@ -9,10 +9,11 @@ import { freePort } from "../../dev/services/ports.ts";
 import { type Postgres, startPostgres } from "../../dev/services/postgres.ts";
 import { prepareDatabase } from "../../dev/services/supabase-roles.ts";
 import { migrate } from "../../migrations/migrate.ts";
+import { buildIfStale } from "../../web/build.ts";
 
 declare module "vitest" {
   interface ProvidedContext {
-    /** The address of the shared resources for test files: `/server`, `/empty` and `/database`. */
+    /** The address of the shared resources for test files: `/server`, `/empty`, `/database` and `/pages`. */
     stack: string;
   }
 }
@@ -21,9 +22,11 @@ declare module "vitest" {
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   let server: Promise<Postgres> | undefined;
   let migrated: Promise<string> | undefined;
+  let pages: Promise<string> | undefined;
   let copies = 0;
   project.onTestsRerun(async () => {
     migrated = undefined; // a migration may have changed
+    pages = undefined;
   });
 
   const started = () => {
@@ -48,6 +51,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
       await started();
       migrated ??= applyMigrations();
       return copy(await migrated);
+    },
+    "/pages": () => {
+      pages ??= buildIfStale({ development: true });
+      return pages;
     },
   });
   project.provide("stack", `http://127.0.0.1:${(http.address() as AddressInfo).port}`);

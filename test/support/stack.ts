@@ -20,6 +20,11 @@ export function createEmptyDatabase(): Promise<Database> {
   return ask("/empty");
 }
 
+/** The folder of the built pages, those for development among them. They are built if a source is newer. */
+export function builtPages(): Promise<string> {
+  return ask("/pages");
+}
+
 /** Supabase's REST API before a database, until the test file ends or the caller stops it. */
 export async function supabase(databaseUrl: string, poolSize?: number): Promise<Supabase> {
   return startSupabase({ port: await freePort(), databaseUrl, ...(poolSize ? { poolSize } : {}) });

@@ -35,7 +35,10 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
   },
   http: { rooms: ["core", "features"], packages: ["zod", "hono", "@hono/zod-openapi", "qr"] },
   outage: { rooms: ["core"], packages: [] },
-  node: { rooms: ["compose", "core", "http"], packages: ["zod", "@hono/node-server", "node:http"] },
+  node: {
+    rooms: ["compose", "core", "http"],
+    packages: ["zod", "hono", "@hono/node-server", "node:http", "node:fs", "node:path"],
+  },
   compose: { rooms: ["bots", "channels", "core", "features", "http", "outage", "stores"], packages: ["zod"] },
 };
 /** Files that only list the contents of their folder. */
@@ -90,6 +93,19 @@ describe("the map", () => {
     ).toEqual([]);
   });
 
+  test("a page imports the kit, the client, what the hub reads of a text, and no other page", () => {
+    const pages = sources(join(root, "web")).filter(
+      (file) => file.split("/").length > 2 && !file.includes("/dist"),
+    );
+    const wrong = pages.flatMap(importsOf).filter(({ file, target }) => {
+      if (target.startsWith("src/")) return target !== "src/core/content/markup.ts";
+      if (target.startsWith("web/")) return !["kit", pageOf(file)].includes(pageOf(target));
+      return target.startsWith("..") || /^(dev|test|bench|migrations|clients)\//.test(target);
+    });
+    expect(pages.length).toBeGreaterThan(0);
+    expect(wrong).toEqual([]);
+  });
+
   test("every channel is in the list", () => {
     const units = new Set(
       files
@@ -124,7 +140,7 @@ function sameRoom(room: string, target: string): boolean {
 
 function sources(folder: string): string[] {
   return readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".ts"))
+    .filter((name) => /\.tsx?$/.test(name))
     .map((name) => relative(root, join(folder, name)));
 }
 
@@ -140,6 +156,11 @@ function importsOf(file: string): Import[] {
 function roomOf(file: string): string {
   const [, room, ...rest] = file.split("/");
   return rest.length > 0 ? room! : "";
+}
+
+/** The page that a file of web belongs to. */
+function pageOf(file: string): string {
+  return file.split("/")[1]!;
 }
 
 /** The one channel or bot that a file belongs to. */
