@@ -75,8 +75,8 @@ comment on column public.conversations.updated_at is 'By the clock of the databa
 create table public.handoffs (
   handoff_id uuid primary key,
   customer_key uuid,
-  session_id uuid not null,
-  channel text not null,
+  session_id uuid,
+  channel text,
   requested_by text not null check (requested_by in ('bot', 'customer', 'operator')),
   reason text,
   wanted text,
@@ -92,6 +92,7 @@ create index handoffs_customer on public.handoffs (customer_key, requested_at) w
 create index handoffs_age on public.handoffs (requested_at);
 
 comment on table public.handoffs is 'Each time that a person had or was to have a conversation, from the request to the end.';
+comment on column public.handoffs.session_id is 'Where it began; null where a person took the conversation of somebody without a session.';
 comment on column public.handoffs.wanted is 'Whom the bot has asked for, in its own words.';
 
 create table public.notes (

@@ -258,6 +258,7 @@ create or replace trigger delivery_died after update of state on public.deliveri
 create or replace function hub.announce_handoff() returns trigger
 language plpgsql set search_path = '' as $$
 declare
+  v_lane constant uuid := coalesce(new.session_id, new.customer_key);
   v_data constant jsonb := jsonb_strip_nulls(jsonb_build_object(
     'handoff_id', new.handoff_id, 'customer_key', new.customer_key, 'session_id', new.session_id, 'channel', new.channel,
     'requested_by', new.requested_by, 'user_id', new.accepted_by, 'outcome', new.outcome));
@@ -266,16 +267,16 @@ begin
     return null;
   end if;
   if tg_op = 'INSERT' and new.requested_by <> 'operator' then
-    perform hub.announce('handoff.requested', new.session_id, new.channel, v_data);
+    perform hub.announce('handoff.requested', v_lane, new.channel, v_data);
   end if;
   if new.accepted_at is not null and (tg_op = 'INSERT' or old.accepted_at is null) then
-    perform hub.announce('handoff.accepted', new.session_id, new.channel, v_data);
+    perform hub.announce('handoff.accepted', v_lane, new.channel, v_data);
   end if;
   if tg_op = 'UPDATE' and new.overdue_at is not null and old.overdue_at is null then
-    perform hub.announce('handoff.overdue', new.session_id, new.channel, v_data);
+    perform hub.announce('handoff.overdue', v_lane, new.channel, v_data);
   end if;
   if tg_op = 'UPDATE' and new.ended_at is not null and old.ended_at is null then
-    perform hub.announce('handoff.ended', new.session_id, new.channel, v_data);
+    perform hub.announce('handoff.ended', v_lane, new.channel, v_data);
   end if;
   return null;
 end

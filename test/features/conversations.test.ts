@@ -447,6 +447,22 @@ describe.each(transports)("who has a conversation, in %s", (_name, call) => {
     expect((await refused(list(root.staff, minute(3)))).code).toBe("unauthorized");
   });
 
+  test("the conversation of somebody who never wrote is taken and answered too", async () => {
+    const ana = await operator("Ana");
+    const { customer } = await features().customers.put(
+      "103",
+      { phone: anna.phone },
+      { actor: "test", now: minute(0) },
+    );
+    const key = customer.customer_key;
+    await conversations().hold(ana.at(), key, { action: "take" });
+    const sent = await conversations().reply(ana.at(), key, says("Hello"));
+    expect(sent).toMatchObject({
+      messages: [{ text: "Hello" }],
+      conversation: { holder: "person", session_status: "active" },
+    });
+  });
+
   test("canned replies are saved, changed at their version, and deleted", async () => {
     const ana = await operator("Ana");
     const hi = { shortcut: "hi", title: "Greeting", replies: [{ kind: "text" as const, text: "Hello!" }] };

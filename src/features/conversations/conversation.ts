@@ -18,8 +18,9 @@ export interface Colleague {
 /** One time that a person had, or was to have, a conversation. */
 export interface Handoff {
   readonly handoff_id: string;
-  readonly session_id: string;
-  readonly channel: string;
+  /** Where it began. Absent where a person took the conversation of somebody without a session. */
+  readonly session_id?: string;
+  readonly channel?: string;
   readonly requested_by: "bot" | "customer" | "operator";
   readonly reason?: string;
   /** Whom the bot has asked for. */

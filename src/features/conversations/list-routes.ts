@@ -143,8 +143,8 @@ export function addConversationLists(app: App, options: AppOptions): void {
     path: "/api/conversations/{id}/messages",
     summary: "Read a conversation's messages, of all sessions and channels",
     description:
-      "In order. The newest ones, or those before or after a `seq`. If `epoch` changes, people or sessions have become one: read from " +
-      "the newest again.",
+      "In order. The newest ones, or those before or after a `seq`. If `epoch` changes, people or sessions have become one: read the " +
+      "newest ones again.",
     request: {
       params: conversationParams,
       query: z.object({

@@ -8,8 +8,8 @@ export const colleagueSchema = z.object({ user_id: z.uuid(), name: z.string() })
 export const handoffSchema = z
   .object({
     handoff_id: z.uuid(),
-    session_id: z.uuid(),
-    channel: z.string(),
+    session_id: z.uuid().nullable().openapi({ description: "Where it began." }),
+    channel: z.string().nullable(),
     requested_by: z.enum(["bot", "customer", "operator"]),
     reason: z.string().nullable().openapi({ description: "As the bot gave it." }),
     wanted: z
@@ -129,8 +129,8 @@ const iso = (at: Date | undefined): string | null => at?.toISOString() ?? null;
 export function viewHandoff(handoff: Handoff): z.infer<typeof handoffSchema> {
   return {
     handoff_id: handoff.handoff_id,
-    session_id: handoff.session_id,
-    channel: handoff.channel,
+    session_id: handoff.session_id ?? null,
+    channel: handoff.channel ?? null,
     requested_by: handoff.requested_by,
     reason: handoff.reason ?? null,
     wanted: handoff.wanted ?? null,
