@@ -1,3 +1,4 @@
+import type { MediaOptions } from "../features/media/options.ts";
 import type { Bot } from "./answer/bot.ts";
 import type { Channel } from "./channel.ts";
 import type { DeskPolicy } from "./handoff/desk-policy.ts";
@@ -18,6 +19,8 @@ export interface Hub {
   /** How the people of the shop answer. Absent: no word of a customer and no hour of the day is looked at. */
   readonly desk?: DeskPolicy;
   readonly live: Live;
+  /** How files are given out. Absent: `DEFAULT_MEDIA`. */
+  readonly media?: MediaOptions;
   readonly log: Log;
   /** The one clock; tests set it. */
   readonly now: () => Date;

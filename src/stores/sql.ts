@@ -121,6 +121,7 @@ export type SqlFunction =
   | "hub_export_conversation"
   | "hub_mark_overdue"
   | "hub_conversations_state"
+  | "hub_media"
   | "hub_expire"
   | "hub_purge";
 

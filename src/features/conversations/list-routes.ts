@@ -6,6 +6,7 @@ import { type App, type AppOptions, channelName, LONGEST_WAIT_S } from "../../ht
 import { instant, messageSchema, viewMessage } from "../../http/shapes.ts";
 import { cursorField } from "../customers/describe.ts";
 import { customerSchema, viewCustomer } from "../customers/shape.ts";
+import { filesOf } from "../media/of-message.ts";
 import { userSchema, viewUser } from "../staff/shape.ts";
 import { atDesk, conversationParams, refusals, shared } from "./at-desk.ts";
 import { VIEWS } from "./conversation.ts";
@@ -174,7 +175,7 @@ export function addConversationLists(app: App, options: AppOptions): void {
       ...(after !== undefined && { after: Number(after) }),
       limit,
     });
-    return c.json({ ...page, messages: page.messages.map(viewMessage) }, 200);
+    return c.json({ ...page, messages: page.messages.map((one) => viewMessage(one, filesOf(c))) }, 200);
   });
 }
 

@@ -11,6 +11,7 @@ import { problems } from "../../http/errors.ts";
 import { idempotencyKey, tellReplayed } from "../../http/idempotency.ts";
 import { type App, type AppOptions, channelName } from "../../http/request.ts";
 import { messageSchema, viewMessage } from "../../http/shapes.ts";
+import { filesOf } from "../media/of-message.ts";
 import { atDesk, BODY_BYTES, conversationParams, refusals, shared } from "./at-desk.ts";
 import type { ReplyTarget } from "./conversation.ts";
 import { publishHolder } from "./hold-routes.ts";
@@ -91,7 +92,10 @@ export function addOperatorReplies(app: App, options: AppOptions): void {
     void exchange.later(deliver(hub, sent.deliveries));
     tellReplayed(c, sent.replayed);
     return c.json(
-      { conversation: viewConversation(sent.conversation), messages: sent.messages.map(viewMessage) },
+      {
+        conversation: viewConversation(sent.conversation),
+        messages: sent.messages.map((one) => viewMessage(one, filesOf(c))),
+      },
       200,
     );
   });

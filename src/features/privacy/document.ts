@@ -10,6 +10,7 @@ import {
 import type { Handoff, Note } from "../conversations/conversation.ts";
 import { handoffSchema, noteSchema, viewHandoff, viewNote } from "../conversations/shape.ts";
 import { customerSchema, viewCustomer } from "../customers/shape.ts";
+import { mediaLinks } from "../media/links.ts";
 import type { Order } from "../orders/order.ts";
 import { orderSchema, viewOrder } from "../orders/shape.ts";
 import type { Reservation } from "../reservations/reservation.ts";
@@ -58,6 +59,9 @@ export const exportSchema = z
     handoffs: z.array(handoffSchema),
   })
   .openapi("Export");
+
+/** An export is kept: its links ask for credentials, and do not end. */
+const UNSIGNED = { links: mediaLinks([], undefined), now: new Date(0) };
 
 type Export = z.infer<typeof exportSchema>;
 
@@ -159,5 +163,5 @@ function viewExportedMessage(message: ExportedMessage): Export["messages"][numbe
     content,
     at: at.toISOString(),
   }));
-  return { ...viewMessage(message), revisions };
+  return { ...viewMessage(message, UNSIGNED), revisions };
 }
