@@ -110,7 +110,12 @@ function Head() {
         </h2>
         <span class="desk-holder" data-holder={now.holder}>
           {holderOf(now)}
-          {now.handoff?.reason && now.holder !== "bot" && <bdi> · {now.handoff.reason}</bdi>}
+          {now.handoff?.reason && now.holder !== "bot" && (
+            <>
+              {" · "}
+              <bdi>{now.handoff.reason}</bdi>
+            </>
+          )}
         </span>
       </div>
       <div class="desk-buttons">

@@ -141,14 +141,16 @@ export async function loadList(keep = false): Promise<void> {
 }
 
 let loadingMore = false;
+/** Counts the lists that were asked for: a page of an earlier one is dropped. */
+let shown = 0;
 
 export async function loadMore(): Promise<void> {
   if (loadingMore || listCursor === null) return;
   loadingMore = true;
-  const mine = listing;
+  const mine = shown;
   try {
     const page = await call<ListPage>(listPath(listCursor));
-    if (mine !== listing) return;
+    if (mine !== shown) return;
     listCursor = page.cursor;
     const known = new Set(rows.value.map(({ customer_key }) => customer_key));
     rows.value = [...rows.value, ...page.conversations.filter((one) => !known.has(one.customer_key))];
@@ -160,6 +162,8 @@ export async function loadMore(): Promise<void> {
 }
 
 export async function show(next: { view?: View; query?: string }): Promise<void> {
+  shown++;
+  listCursor = null;
   batch(() => {
     if (next.view) view.value = next.view;
     if (next.query !== undefined) query.value = next.query;
