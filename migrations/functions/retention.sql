@@ -53,6 +53,7 @@ begin
     where created_at <= v_now - hub.idempotency_lives() order by created_at limit v_limit for update skip locked);
   perform hub.expire_threads(v_limit, v_now);
   perform hub.expire_windows(v_limit, v_now);
+  perform hub.expire_staff(v_limit, v_now);
   perform hub.fold_counts(v_now);
   return jsonb_build_object('expired', v_expired);
 end
@@ -190,6 +191,7 @@ begin
     where not exists (select from public.sessions where customer_key = k) and not hub.has_bookings(k)
       and not exists (select from public.identities where customer_key = k and hub.is_personal(kind)));
   delete from public.identities where customer_key = any (v_unneeded);
+  perform hub.forget_conversations(v_unneeded, now());
   delete from public.customers where customer_key = any (v_unneeded);
 end
 $$;

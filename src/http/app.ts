@@ -6,6 +6,7 @@ import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
+import { addConversations } from "../features/conversations/routes.ts";
 import { addCustomers } from "../features/customers/routes.ts";
 import { drainSoon } from "../features/endpoints/drain.ts";
 import { addEndpoints } from "../features/endpoints/routes.ts";
@@ -21,6 +22,7 @@ import { addReservations } from "../features/reservations/routes.ts";
 import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
 import { addSegments } from "../features/segments/routes.ts";
+import { addStaff } from "../features/staff/routes.ts";
 import { addStatistics } from "../features/statistics/routes.ts";
 import { addTemplates } from "../features/templates/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
@@ -91,6 +93,7 @@ export function createApp(options: AppOptions): App {
         allowHeaders: [
           "Authorization",
           "Content-Type",
+          "Idempotency-Key",
           "If-Match",
           "Range",
           "X-API-Key",
@@ -128,6 +131,8 @@ export function createApp(options: AppOptions): App {
   addFind(app, options);
   addPrivacy(app, options);
   addCustomers(app, options);
+  addStaff(app, options);
+  addConversations(app, options);
   addReservations(app, options);
   addOrders(app, options);
   addThreads(app, options);
@@ -210,6 +215,7 @@ function guard(options: AppOptions) {
   /** The routes with the query parameter `wait`. Their time limit is longer by that many seconds. */
   const mayWait = [
     "/session/messages",
+    "/api/conversations/changes",
     ...Object.keys(options.postedWith).map((name) => `/webhooks/${name}`),
     ...Object.keys(CHANNEL_ALIASES).map((name) => `/webhooks/${name}`),
   ];

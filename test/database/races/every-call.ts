@@ -113,6 +113,16 @@ export function everyCall(store: Store, people: number, random: () => number): R
     return items[any(items.length)]?.customer_key ?? "nobody";
   };
 
+  const atDesk = async () => {
+    const email = `s${any(people)}@shop.example`;
+    const staff = hash(900_000 + ++seed);
+    await store
+      .features!.staff.add({ actor: "test" }, { email, name: email, role: "agent" }, now())
+      .catch(() => {});
+    await store.features!.staff.signIn({ email }, staff, now());
+    return { staff, now: now() };
+  };
+
   return {
     "receive from one identity": () =>
       receive(message(one<Identities>([telegram(), { phone: phone() }], telegram()))),
@@ -323,6 +333,47 @@ export function everyCall(store: Store, people: number, random: () => number): R
         for (const turn of found.turns) keep(turns, turn);
         for (const delivery of found.deliveries) keep(deliveries, delivery);
       }
+    },
+    "hand over": () =>
+      finished((turn) =>
+        store.conversations.complete(turn, [reply("wait")], now(), undefined, { reason: "asked" }),
+      ),
+    "take a conversation": async () => {
+      const held = await store.features!.conversations.hold(await atDesk(), await known(), {
+        action: one(["take", "close", "seen"] as const, "take"),
+      });
+      if (held.turn) keep(turns, held.turn);
+    },
+    "give a conversation back": async () => {
+      const id = await known();
+      await store.features!.conversations.hold(await atDesk(), id, { action: "take" });
+      const { turn } = await store.features!.conversations.hold(await atDesk(), id, { action: "give_back" });
+      if (turn) keep(turns, turn);
+    },
+    "answer at the desk": async () => {
+      const { deliveries: more } = await store.features!.conversations.reply(await atDesk(), await known(), {
+        channel: "whatsapp",
+        account: "number-1",
+        address: { to: "x" },
+        replies: [reply("by hand")],
+        idempotency_key: `k${any(4)}`,
+        fields: {},
+      });
+      for (const delivery of more) keep(deliveries, delivery);
+    },
+    "write a note": async () => {
+      const { conversations } = store.features!;
+      await conversations.addNote(await atDesk(), await known(), { text: "n", mentions: [] });
+      await conversations.present(await atDesk(), await known(), any(2) > 0);
+      await conversations.changes(await atDesk());
+      await conversations.list(await atDesk(), { view: "all", limit: 5 });
+    },
+    "mark conversations": () => store.features!.conversations.markOverdue(now(), 5, now()),
+    "disable a user": async () => {
+      const { staff } = store.features!;
+      const { user_id } = await staff.who((await atDesk()).staff, now());
+      await staff.update({ actor: "test" }, user_id, { disabled: true }, undefined, now());
+      await staff.update({ actor: "test" }, user_id, { disabled: false }, undefined, now());
     },
     "put a thread": () =>
       store.threads.put(
