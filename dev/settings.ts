@@ -60,6 +60,8 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
       BOT_API_KEY: "dev-bot-key",
       // A phone typed at the kiosk finds its session at once here. A deployed hub asks for proof by default.
       KIOSK_PHONE_POLICY: "trust",
+      MEDIA_LINK_SECRET: "dev-media-link-secret-of-32-characters",
+      PUBLIC_URL: at("PORT"),
       TELEGRAM_BOT_TOKEN: "1000001:dev-telegram-token",
       TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret",
       TELEGRAM_API_ROOT: at("TELEGRAM_EMULATOR_PORT"),

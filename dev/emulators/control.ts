@@ -21,7 +21,7 @@ const SHARED_ROUTES: Record<string, string> = {
     "?chat_id= &method=a,b &after=<n> &limit= &wait=<seconds, up to 300> &count=<1> -> {last, sent: [{n, at, method, chat_id, message_id, text, ...}]}",
   "DELETE /_sent": "forgets what was sent -> {cleared}; n goes on rising",
   "POST /_faults":
-    "{kind: status|timeout|cut|accept-then-cut|accept-then-status|slow, method?, chat_id?, status?, retry_after?, code?, body?, ms?, times: 1 or -1, every?, id?} -> {faults}",
+    "{kind: status|timeout|cut|accept-then-cut|accept-then-status|slow|break, method?, chat_id?, status?, retry_after?, code?, body?, ms?, bytes?, type?, times: 1 or -1, every?, id?} -> {faults}",
   "GET /_faults": "-> {faults}",
   "DELETE /_faults": "all, or ?id= alone -> {faults}",
   "POST /_delivery":

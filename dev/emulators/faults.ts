@@ -1,7 +1,7 @@
 import type { Fields } from "./fields.ts";
 import { hangUp, type OnNodeContext, pause } from "./server.ts";
 
-const KINDS = ["status", "timeout", "cut", "accept-then-cut", "accept-then-status", "slow"] as const;
+const KINDS = ["status", "timeout", "cut", "accept-then-cut", "accept-then-status", "slow", "break"] as const;
 
 /**
  * A fault for the next `times` calls that match; -1: for all calls until it is deleted. With `every` only each such call is hit:
@@ -12,6 +12,7 @@ const KINDS = ["status", "timeout", "cut", "accept-then-cut", "accept-then-statu
  * - `accept-then-cut`: does the work, and closes the connection without an answer
  * - `accept-then-status`: does the work, and answers as `status` does
  * - `slow`: waits `ms`, then does the work
+ * - `break`: of a file sends `bytes` bytes, and closes the connection
  */
 export interface Fault {
   readonly kind: (typeof KINDS)[number];
@@ -22,6 +23,9 @@ export interface Fault {
   readonly code?: number;
   readonly body?: Fields;
   readonly ms?: number;
+  readonly bytes?: number;
+  /** The type that a download then has. */
+  readonly type?: string;
   /** The caller's own name for it, to delete it alone. */
   readonly id?: string;
   readonly every?: number;
@@ -96,5 +100,7 @@ export async function applyFault(
       return refuse();
     case "cut":
       return hangUp(c);
+    case "break":
+      return proceed(false);
   }
 }

@@ -1,4 +1,5 @@
 import type { Fields } from "./fields.ts";
+import { createFiles, type Files } from "./files.ts";
 import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer, type Pacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
@@ -49,6 +50,8 @@ export interface Telegram {
   /** Callback queries that wait for `answerCallbackQuery`, with their chat. */
   readonly queries: Table<number>;
   readonly files: Table<Fields>;
+  /** The bytes of files, by their ids. */
+  readonly bytes: Files;
   readonly keep: Keep;
   nextUpdateId(): number;
   /** Counts one message. Refuses with 403 if the customer has blocked the bot, with 429 if the bot is too fast. */
@@ -98,6 +101,7 @@ export function createTelegram(options: TelegramOptions): Telegram {
     ),
     queries: keep.table("queries", KEPT_QUERIES),
     files: keep.table("files", KEPT_FILES),
+    bytes: createFiles(options.dir),
     keep,
     nextUpdateId() {
       numbers.set("update_id", ++updateId);

@@ -1,5 +1,6 @@
 import { createHmac } from "node:crypto";
 import type { Fields } from "./fields.ts";
+import { createFiles, type Files } from "./files.ts";
 import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
@@ -78,6 +79,8 @@ export interface WhatsApp {
   /** The customers' messages, which can be marked read, and their senders. */
   readonly received: Table<string>;
   readonly media: Table<Fields>;
+  /** The bytes of files, by their ids. */
+  readonly bytes: Files;
   readonly keep: Keep;
   /** The error if a message to that recipient breaks a rate limit. Otherwise undefined, and the message is counted. */
   pace(recipient: string): GraphError | undefined;
@@ -129,6 +132,7 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     ),
     received: keep.table("received", KEPT_RECEIVED),
     media: keep.table("media", KEPT_MEDIA),
+    bytes: createFiles(options.dir),
     keep,
     pace(recipient) {
       if (!settings.limits) return undefined;
