@@ -146,6 +146,8 @@ export interface Delivering {
 
 /** A scenario that runs. */
 export interface Playing {
+  /** Who plays it. */
+  readonly person: string;
   readonly name: string;
   readonly step: number;
   readonly steps: number;

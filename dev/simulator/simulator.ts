@@ -61,7 +61,11 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   const hub = `http://127.0.0.1:${settings.ports.PORT}`;
   const feed = createFeed();
   const people = createPeople();
-  const screens = createScreens((screen) => feed.tell({ type: "screen", screen }));
+  const clock = await createClock(settings.dir, hub, [stack.telegram, stack.whatsapp]);
+  const screens = createScreens(
+    (screen) => feed.tell({ type: "screen", screen }),
+    () => Date.now() + clock.aheadMs,
+  );
   const wire = createWireLog((each) => {
     feed.tell({ type: "wire", wire: each });
     lookSoon();
@@ -73,7 +77,6 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   const faults = createFaultRules({ ...stack, networks }, (armed) =>
     feed.tell({ type: "faults", faults: armed }),
   );
-  const clock = await createClock(settings.dir, hub, [stack.telegram, stack.whatsapp]);
   const inside = createInsideReader(stack.postgres.url);
   const watched = new Map<string, string>();
   let worker: Snapshot["worker"] = "up";

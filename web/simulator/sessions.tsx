@@ -1,3 +1,5 @@
+import { Mail, Merge } from "lucide";
+import { Icon } from "../kit/components/icon.tsx";
 import { hubNow, shown } from "./state.ts";
 import { say, words } from "./words.ts";
 
@@ -37,9 +39,19 @@ function SessionCard({ session }: { readonly session: Row }) {
       <header>
         <code>{shortOf(session_id)}</code>
         <span class="s-chip">{String(status)}</span>
-        {message_count !== undefined && <span>{String(message_count)} ✉</span>}
+        {message_count !== undefined && (
+          <span class="s-part">
+            <Icon of={Mail} />
+            {String(message_count)}
+          </span>
+        )}
       </header>
-      {merged_into != null && <p>→ {say("mergedInto", { id: shortOf(merged_into) })}</p>}
+      {merged_into != null && (
+        <p class="s-part">
+          <Icon of={Merge} />
+          {say("mergedInto", { id: shortOf(merged_into) })}
+        </p>
+      )}
       <ol aria-label={say("channels")}>
         {(channels as string[]).map((channel) => (
           <li class="s-chip" key={channel} data-device={channel}>
@@ -85,8 +97,8 @@ function Table({ title, rows, columns, id }: TableProps) {
         {rows.map((row) => (
           <tr key={String(row[id])} data-state={row.state}>
             {columns.map((name) => (
-              <td key={name} dir="auto">
-                {row[name] == null ? "" : String(row[name])}
+              <td key={name}>
+                <bdi>{row[name] == null ? "" : String(row[name])}</bdi>
               </td>
             ))}
           </tr>

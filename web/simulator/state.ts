@@ -53,7 +53,7 @@ let stream: EventSource | undefined;
 
 /** Shows a person: the one of this tab, or a new one. */
 export async function begin(): Promise<void> {
-  const kept = sessionStorage.getItem(KEPT);
+  const kept = new URLSearchParams(location.search).get("person") ?? sessionStorage.getItem(KEPT);
   if (kept && (await follow(kept))) return;
   await beginAnew();
 }

@@ -69,8 +69,8 @@ export function TopBar() {
 }
 
 function saying(): string {
-  const playing = shown.value?.playing;
-  if (!playing) return "";
+  const { playing, person } = shown.value ?? {};
+  if (!playing || playing.person !== person?.id) return "";
   if (playing.failure) return say("failed", { why: playing.failure });
   if (playing.ended) return say("played", { name: playing.name });
   const { step, steps } = playing;

@@ -1,5 +1,7 @@
+import { ArrowLeft, ArrowRight } from "lucide";
 import type { Wire } from "../../dev/simulator/model.ts";
 import { Button } from "../kit/components/button.tsx";
+import { Icon } from "../kit/components/icon.tsx";
 import { call, logFilter, shown, tab } from "./state.ts";
 import { say } from "./words.ts";
 
@@ -32,7 +34,7 @@ function Exchange({ wire }: { readonly wire: Wire }) {
         <span class="s-chip" data-device={device}>
           {device}
         </span>
-        <span aria-hidden="true">{kind === "call" ? "←" : "→"}</span>
+        <Icon of={kind === "call" ? ArrowLeft : ArrowRight} mirrored />
         <code dir="ltr">
           {method} {path}
         </code>

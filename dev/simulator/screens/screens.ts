@@ -5,13 +5,15 @@ const MOST = 300;
 
 /** All devices that were used, by the address of their person. */
 export interface Screens {
+  /** The time at the platforms, in ms since 1970. */
+  now(): number;
   /** The screen of that address; empty at first. */
   at(device: DeviceName, address: string): Screen;
   /** Changes a screen and tells those who watch. */
   change(device: DeviceName, address: string, change: (screen: Screen) => void): void;
 }
 
-export function createScreens(changed: (screen: Screen) => void): Screens {
+export function createScreens(changed: (screen: Screen) => void, now: () => number): Screens {
   const screens = new Map<string, Screen>();
 
   function at(device: DeviceName, address: string): Screen {
@@ -22,6 +24,7 @@ export function createScreens(changed: (screen: Screen) => void): Screens {
   }
 
   return {
+    now,
     at,
     change(device, address, change) {
       const screen = at(device, address);

@@ -49,7 +49,7 @@ export function showSent(screens: Screens, sent: Sent): void {
     put(screen, {
       id,
       by: "hub",
-      at: sent.at,
+      at: screens.now(),
       kind: "text",
       ...contentOf(sent),
       ...buttonsOf(sent),
@@ -65,7 +65,7 @@ export function showUpdate(screens: Screens, update: Fields): { address: string;
     const address = String((message.chat as Fields).id);
     const id = String(message.message_id);
     screens.change("telegram", address, (screen) => {
-      const bubble = { id, by: "customer" as const, at: Date.now(), kind: "text", ...contentOf(message) };
+      const bubble = { id, by: "customer" as const, at: screens.now(), kind: "text", ...contentOf(message) };
       if (update.edited_message) amend(screen, id, { ...contentOf(message), edited: true });
       else
         put(screen, {

@@ -28,7 +28,7 @@ export function showSent(screens: Screens, sent: Sent): void {
     put(screen, {
       id,
       by: "hub",
-      at: sent.at,
+      at: screens.now(),
       ...contentOf(sent, String(sent.type ?? "text")),
       ...(to !== undefined && { reply_to: String(to) }),
     });
@@ -68,7 +68,7 @@ function said(screens: Screens, message: Fields): { address: string; id: string 
     put(screen, {
       id,
       by: "customer",
-      at: Date.now(),
+      at: screens.now(),
       tick: "sent",
       ...contentOf(message, type),
       ...(to !== undefined && { reply_to: String(to) }),
