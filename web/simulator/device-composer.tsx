@@ -9,6 +9,7 @@ import {
   Paperclip,
   SendHorizontal,
   Trash2,
+  Upload,
   UserRound,
   X,
 } from "lucide";
@@ -19,7 +20,7 @@ import { Button, IconButton } from "../kit/components/button.tsx";
 import { Composer } from "../kit/components/composer.tsx";
 import { Dialog } from "../kit/components/dialog.tsx";
 import { Icon } from "../kit/components/icon.tsx";
-import { act } from "./state.ts";
+import { act, call } from "./state.ts";
 import { say, type Word } from "./words.ts";
 
 interface Props {
@@ -89,6 +90,13 @@ function Attach({ device, onClose }: { readonly device: DeviceName; readonly onC
     ["otherCard", UserRound, { do: "contact", device, own: false }],
     ["place", MapPin, { do: "location", device }],
   ];
+  const sendFile = async (file: File | undefined) => {
+    if (!file) return;
+    onClose();
+    const query = new URLSearchParams({ type: file.type || "application/octet-stream", name: file.name });
+    const given = await call<{ file: string }>(`files?${query}`, file);
+    if (given) await act({ do: "media", device, kind: kindOf(file.type), file: given.file });
+  };
   return (
     <Dialog title={say("attach")} onClose={onClose}>
       <div class="s-menu">
@@ -105,6 +113,15 @@ function Attach({ device, onClose }: { readonly device: DeviceName; readonly onC
             {say(word)}
           </Button>
         ))}
+        <label class="k-button s-file" data-look="quiet">
+          <Icon of={Upload} />
+          {say("ownFile")}
+          <input
+            class="k-aside"
+            type="file"
+            onChange={(event) => void sendFile(event.currentTarget.files?.[0])}
+          />
+        </label>
       </div>
       <div class="k-actions">
         <Button look="quiet" onClick={onClose}>
@@ -113,6 +130,11 @@ function Attach({ device, onClose }: { readonly device: DeviceName; readonly onC
       </div>
     </Dialog>
   );
+}
+
+function kindOf(type: string): "image" | "video" | "audio" | "document" {
+  const [kind] = type.split("/");
+  return kind === "image" || kind === "video" || kind === "audio" ? kind : "document";
 }
 
 /** A voice message that is being recorded. */

@@ -4,6 +4,7 @@ import type { Change, DeviceName, Person, Screen, Snapshot } from "../../dev/sim
 import { showToast } from "../kit/components/toasts.tsx";
 
 const API = "/simulator/api/";
+const AGAIN_MS = 500;
 const KEPT = "simulator-person";
 /** As many as the server keeps. */
 const MOST = 500;
@@ -29,10 +30,10 @@ export function screenOf(device: DeviceName): Screen | undefined {
 }
 
 /** Calls the simulator. Shows what it refuses, and returns undefined then. */
-export async function call<T>(path: string, body?: object): Promise<T | undefined> {
+export async function call<T>(path: string, body?: object | Blob): Promise<T | undefined> {
   try {
     const answer = await fetch(API + path, {
-      ...(body && { method: "POST", body: JSON.stringify(body) }),
+      ...(body && { method: "POST", body: body instanceof Blob ? body : JSON.stringify(body) }),
     });
     const said = (await answer.json()) as T & { error?: string };
     if (answer.ok) return said;
@@ -69,8 +70,8 @@ export async function playScenario(name: string): Promise<void> {
   if (person) await follow(person.id);
 }
 
-/** Opens the stream of a person. False if they are not known. */
-function follow(id: string): Promise<boolean> {
+/** Opens the stream of a person. False if they are not known. Once it was open it is opened again whenever it is lost. */
+function follow(id: string, wasOpen = false): Promise<boolean> {
   stream?.close();
   const opened = new EventSource(`${API}stream?person=${id}`);
   stream = opened;
@@ -78,6 +79,7 @@ function follow(id: string): Promise<boolean> {
     opened.onmessage = ({ data }) => {
       if (stream !== opened) return;
       connected.value = true;
+      wasOpen = true;
       const change = JSON.parse(data) as Change;
       if (change.type === "snapshot") {
         sessionStorage.setItem(KEPT, id);
@@ -86,8 +88,12 @@ function follow(id: string): Promise<boolean> {
       take(change);
     };
     opened.onerror = () => {
+      if (stream !== opened) return;
       connected.value = false;
-      if (opened.readyState === EventSource.CLOSED) {
+      // The browser gives up after an answer that is no stream, as of a Worker that starts.
+      if (opened.readyState !== EventSource.CLOSED) return;
+      if (wasOpen) setTimeout(() => stream === opened && void follow(id, true), AGAIN_MS);
+      else {
         sessionStorage.removeItem(KEPT);
         resolve(false);
       }

@@ -33,6 +33,7 @@ export default {
   picture: "صورة",
   video: "فيديو",
   file: "ملف",
+  ownFile: "ملف من هذا الجهاز",
   voice: "سجّل رسالة صوتية",
   voiceSend: "أرسل الرسالة الصوتية",
   voiceDrop: "تخلّص منها",

@@ -32,6 +32,7 @@ export const en = {
   picture: "Picture",
   video: "Video",
   file: "File",
+  ownFile: "A file of this machine",
   voice: "Record a voice message",
   voiceSend: "Send the voice message",
   voiceDrop: "Discard it",

@@ -33,6 +33,7 @@ export default {
   picture: "Foto",
   video: "Vídeo",
   file: "Archivo",
+  ownFile: "Un archivo de este equipo",
   voice: "Grabar un mensaje de voz",
   voiceSend: "Enviar el mensaje de voz",
   voiceDrop: "Descartarlo",

@@ -33,6 +33,7 @@ export default {
   picture: "Photo",
   video: "Vidéo",
   file: "Fichier",
+  ownFile: "Un fichier de cet ordinateur",
   voice: "Enregistrer un message vocal",
   voiceSend: "Envoyer le message vocal",
   voiceDrop: "L’abandonner",

@@ -33,6 +33,7 @@ export default {
   picture: "तस्वीर",
   video: "वीडियो",
   file: "फ़ाइल",
+  ownFile: "इस मशीन की फ़ाइल",
   voice: "आवाज़ का संदेश रिकॉर्ड करें",
   voiceSend: "आवाज़ का संदेश भेजें",
   voiceDrop: "हटा दें",

@@ -33,6 +33,7 @@ export default {
   picture: "Foto",
   video: "Video",
   file: "Berkas",
+  ownFile: "Berkas dari komputer ini",
   voice: "Rekam pesan suara",
   voiceSend: "Kirim pesan suara",
   voiceDrop: "Buang",

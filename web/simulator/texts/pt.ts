@@ -33,6 +33,7 @@ export default {
   picture: "Foto",
   video: "Vídeo",
   file: "Arquivo",
+  ownFile: "Um arquivo deste computador",
   voice: "Gravar uma mensagem de voz",
   voiceSend: "Enviar a mensagem de voz",
   voiceDrop: "Descartar",
