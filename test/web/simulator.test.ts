@@ -110,6 +110,7 @@ test("each device has what its platform has: cards, places, files, buttons, list
   await telegram.getByRole("button", { name: /^More: Hello Ana! You said/ }).click();
   await page.getByRole("button", { name: "React with 👍" }).click();
   await expect.poll(() => telegram.locator(".s-reactions").allTextContents()).toContain("👍");
+  await expect.poll(() => page.getByRole("dialog").count()).toBe(0);
 
   await write(whatsapp, "/demo");
   await whatsapp.getByRole("button", { name: "Tea", exact: true }).click({ timeout: 20_000 });
