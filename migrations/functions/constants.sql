@@ -44,6 +44,14 @@ language sql immutable parallel safe as $$ select 30 $$;
 create or replace function hub.dead_letter_days() returns integer
 language sql immutable parallel safe as $$ select 30 $$;
 
+-- How long before its end a reply window counts as closed: a reply takes a while to its platform.
+create or replace function hub.window_margin() returns interval
+language sql immutable parallel safe as $$ select interval '60 seconds' $$;
+
+-- How long a delivery waits for the customer to write.
+create or replace function hub.hold_lasts() returns interval
+language sql immutable parallel safe as $$ select interval '7 days' $$;
+
 -- The largest number of sessions that a look-up returns.
 create or replace function hub.found_sessions() returns integer
 language sql immutable parallel safe as $$ select 20 $$;
@@ -92,6 +100,8 @@ language sql stable as $$
     'code_tries', hub.code_tries(),
     'erased_days', hub.erased_days(),
     'dead_letter_days', hub.dead_letter_days(),
+    'window_margin_ms', extract(epoch from hub.window_margin()) * 1000,
+    'hold_ms', extract(epoch from hub.hold_lasts()) * 1000,
     'found_sessions', hub.found_sessions(),
     'rating_changes_ms', extract(epoch from hub.rating_changes_for()) * 1000,
     'goodbye_ms', extract(epoch from hub.goodbye_lives()) * 1000,

@@ -86,6 +86,9 @@ begin
   if v_held.fresh is not true then
     perform hub.see_customer(v_held.customer_key, v_held.last_channel, p_item, p_at);
   end if;
+  if p_item ? 'window_closes_at' then
+    perform hub.open_window(v_held.session_id, v_held.customer_key, p_item, c);
+  end if;
   if v_held.undecided then
     perform hub.decide_language(v_held.session_id, p_item ->> 'language', c);
   end if;
@@ -113,7 +116,7 @@ begin
       -- As hub.turn_json. What the message told about its customer is not in what was read at first.
       v_turn := json_build_object(
         'turn_id', v_turn_id, 'attempt', 1, 'failure', null, 'channel', v_channel, 'account', v_account,
-        'address', p_item -> 'address',
+        'address', p_item -> 'address', 'window_closes_at', hub.window_at(v_channel, v_account, p_item -> 'address'),
         'history', case when c.history = 0 then '[]'::jsonb else hub.history(v_held.session_id, v_held.seq, c) end,
         'customer', case when v_held.fresh and not v_held.undecided then v_held.known else hub.turn_customer(v_held.session_id) end);
     end if;
@@ -168,6 +171,9 @@ begin
   end if;
   m := hub.meet_early(m, c.now);
   perform hub.see_customer(s.customer_key, s.last_channel, p_item, p_at);
+  if p_item ? 'window_closes_at' then
+    perform hub.open_window(s.session_id, s.customer_key, p_item, c);
+  end if;
   if s.language_by is null and p_item ? 'language' and p_event is null then
     perform hub.decide_language(s.session_id, p_item ->> 'language', c);
   end if;
@@ -467,7 +473,11 @@ begin
       if (v_result ->> 'applied')::boolean then
         perform hub.count(array[concat_ws('|', 'receipts', p_item ->> 'channel', p_item ->> 'status')]);
       end if;
-      return v_result || '{"type": "receipt"}';
+      if v_result ? 'due' then
+        perform hub.add_effect('deliveries', hub.list_of(
+          hub.claim_delivery((v_result #>> '{due,session_id}')::uuid, v_result #>> '{due,channel}', c)));
+      end if;
+      return (v_result - 'due') || '{"type": "receipt"}';
     when 'identity_change' then
       v_customer := hub.verified_holder(p_item -> 'identities', false, c.now, (p_item ->> 'at')::timestamptz);
       if v_customer is not null then
@@ -486,13 +496,14 @@ $$;
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, languages, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, anchor, address, address_of, kind, text,
---                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place, language}; claimed identities are only claimed,
+--                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place, language, window_closes_at}; claimed identities are only claimed,
 --                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
 --                     that was before now, address_of is the kind of the identity whose address it is, place is how many
---                     items are before it, 0 where it is absent, language is the tag that its words show, and anchor is {kind, value} of the strongest identity, only
+--                     items are before it, 0 where it is absent, language is the tag that its words show, window_closes_at is until when the platform
+--                     takes free replies because of it, and anchor is {kind, value} of the strongest identity, only
 --                     of a message whose identities are verified and which has no link
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
---   receipt          {channel, account, external_id, status, at, reason}
+--   receipt          {channel, account, external_id, status, at, reason, window_ms}; window_ms as in hub.apply_receipt
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
 --   identity_change  {identities, to, at}; at is when it happened
 --   reachability     {channel, identities, reachable, at}; at is when it happened
@@ -522,10 +533,10 @@ begin
     end if;
     if v_known is null then
       v_result := hub.receive_item(v_item, c);
-      if current_setting('hub.effects', true) <> '' then
-        v_result := v_result || hub.take_effects();
-      end if;
       v_known := v_result;
+    end if;
+    if current_setting('hub.effects', true) <> '' then
+      v_known := v_known::jsonb || hub.take_effects();
     end if;
     v_results := v_results || v_known;
   end loop;

@@ -29,7 +29,7 @@ begin
 end
 $$;
 
--- Marks active sessions past their expiry as expired, empties threads past theirs, deletes codes, links, rate limits and
+-- Marks active sessions past their expiry as expired, empties threads past theirs, ends deliveries that waited too long for the customer, deletes codes, links, rate limits and
 -- answers to idempotency keys that no longer count, and folds the counts. p: {now, limit}. Returns {expired}: the number of sessions.
 create or replace function public.hub_expire(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
@@ -52,6 +52,7 @@ begin
     select scope, key from public.idempotency_keys
     where created_at <= v_now - hub.idempotency_lives() order by created_at limit v_limit for update skip locked);
   perform hub.expire_threads(v_limit, v_now);
+  perform hub.expire_windows(v_limit, v_now);
   perform hub.fold_counts(v_now);
   return jsonb_build_object('expired', v_expired);
 end
@@ -110,7 +111,7 @@ language sql stable as $$
   select not exists (
       select 1 from public.turns t where t.session_id = m.session_id and t.state in ('pending', 'running') and t.message_id = m.message_id)
     and not exists (
-      select 1 from public.deliveries d where d.message_id = m.message_id and d.state in ('pending', 'sending'))
+      select 1 from public.deliveries d where d.message_id = m.message_id and d.state in ('pending', 'sending', 'held'))
 $$;
 
 -- Deletes dead letters created before an instant, at most p_limit turns and p_limit deliveries. The statuses of their

@@ -34,6 +34,7 @@ export const kioskContent: ContentTable = {
   reaction: { as: "native" },
   edit: { as: "native" },
   delete: { as: "native" },
+  pin: { as: "native" },
   typing: { as: "native", to: "an event of the live connection; nothing is saved" },
 };
 

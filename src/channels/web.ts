@@ -32,6 +32,7 @@ export const webContent: ContentTable = {
   reaction: { as: "native" },
   edit: { as: "native" },
   delete: { as: "native" },
+  pin: { as: "native" },
   typing: { as: "native", to: "an event of the live connection; nothing is saved" },
 };
 

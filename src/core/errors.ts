@@ -26,6 +26,7 @@ export const ERROR_CODES = {
   idempotency_conflict: 409,
   illegal_transition: 409,
   order_conflict: 409,
+  not_changeable: 409,
   endpoint_limit: 409,
   media_expired: 410,
   media_too_large: 413,

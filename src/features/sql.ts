@@ -6,12 +6,14 @@ import { sqlExports } from "./exports/sql.ts";
 import type { Features } from "./features.ts";
 import { sqlKnowledge } from "./knowledge/sql.ts";
 import { sqlMedia } from "./media/sql.ts";
+import { sqlMessageChanges } from "./message-changes/sql.ts";
 import { sqlModelUsage } from "./model-usage/sql.ts";
 import { sqlOrders } from "./orders/sql.ts";
 import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
 import { sqlSegments } from "./segments/sql.ts";
 import { sqlStatistics } from "./statistics/sql.ts";
+import { sqlTemplates } from "./templates/sql.ts";
 import { sqlTraces } from "./trace/sql.ts";
 
 /** The feature ports over functions of the database. `people` has the arguments of calls that may merge customers. */
@@ -22,10 +24,12 @@ export function sqlFeatures(ask: SqlCall, people: Row): Features {
     exports: sqlExports(ask),
     knowledge: sqlKnowledge(ask),
     media: sqlMedia(ask, people),
+    messageChanges: sqlMessageChanges(ask, people),
     modelUsage: sqlModelUsage(ask),
     orders: sqlOrders(ask, people),
     reservations: sqlReservations(ask, people),
     search: sqlSearch(ask, people),
+    templates: sqlTemplates(ask),
     segments: sqlSegments(ask),
     statistics: sqlStatistics(ask),
     traces: sqlTraces(ask),

@@ -30,6 +30,8 @@ const MEANINGS: Record<ErrorCode, string> = {
   idempotency_conflict: "the Idempotency-Key came with another body before",
   illegal_transition: "the status that it has does not allow this change; `details` has `from` and `to`",
   order_conflict: "the order_id is another order's, or the order has another currency",
+  not_changeable:
+    "the message cannot be changed in this way; `details.why`: `deleted`, `a_change` (of another message), `not_ours` (only the shop's own are edited and deleted), `no_address`, or `channel` (it has no such change)",
   endpoint_limit: "there are 20 endpoints already; delete one",
   rating_closed: "the session has a rating and ended more than a day ago",
   precondition_failed:
@@ -69,10 +71,14 @@ const errorSchema = z
         description: "For people. Of the request it holds at most the names of unknown fields.",
       }),
       request_id: z.string(),
-      details: z.record(z.string(), z.unknown()).optional().openapi({
-        description:
-          "With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ.",
-      }),
+      details: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .openapi({
+          description:
+            "With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. " +
+            "With `not_changeable`: why.",
+        }),
     }),
   })
   .openapi("Error");

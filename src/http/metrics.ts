@@ -30,8 +30,8 @@ const COUNTERS: Readonly<Record<string, Counter>> = {
   },
   deliveries: {
     name: "hub_deliveries_total",
-    help: "How attempts to send ended: sent, failed (tried again later) or dead.",
-    by: ["state", "sent", "failed", "dead"],
+    help: "How attempts to send ended: sent, failed (tried again later), held (waits for the customer) or dead.",
+    by: ["state", "sent", "failed", "held", "dead"],
   },
   billed: {
     name: "hub_billable_sends_total",

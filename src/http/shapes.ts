@@ -152,6 +152,13 @@ export const messageSchema = z
           "message brings a new one. `null` without a file that the hub can read.",
         example: "/api/media/0190a1b2-0000-7000-8000-000000000001?expires=1795327200&signature=…",
       }),
+    reaction: z
+      .string()
+      .nullable()
+      .openapi({ description: "The emoji with which the bot or an operator has reacted to it." }),
+    pinned_at: instant
+      .nullable()
+      .openapi({ description: "When the bot or an operator pinned it; `null` if it is not pinned." }),
     turn: turnSchema.nullable().openapi({
       description:
         "Only in a history, for an inbound message that is not answered yet or never will be. `null` once the bot has " +
@@ -225,6 +232,8 @@ export function viewMessage(message: Message, files: FileLinks): z.infer<typeof 
     edited_at: message.edited_at?.toISOString() ?? null,
     deleted_at: message.deleted_at?.toISOString() ?? null,
     media_url: fileLinkOf(message, files) ?? null,
+    reaction: message.reaction ?? null,
+    pinned_at: message.pinned_at?.toISOString() ?? null,
     turn: message.turn ? { ...message.turn } : null,
   };
 }

@@ -38,6 +38,7 @@ export type SqlFunction =
   | "hub_rate"
   | "hub_set_language"
   | "hub_sessions"
+  | "hub_windows"
   | "hub_sign_out"
   | "hub_messages"
   | "hub_request_code"
@@ -77,6 +78,11 @@ export type SqlFunction =
   | "hub_search"
   | "hub_index_messages"
   | "hub_search_lag"
+  | "hub_begin_template_sync"
+  | "hub_save_templates"
+  | "hub_update_template"
+  | "hub_templates"
+  | "hub_template"
   | "hub_create_endpoint"
   | "hub_endpoints"
   | "hub_update_endpoint"
@@ -99,6 +105,8 @@ export type SqlFunction =
   | "hub_search_knowledge"
   | "hub_spend_tokens"
   | "hub_media"
+  | "hub_message_channel"
+  | "hub_change_message"
   | "hub_expire"
   | "hub_purge";
 

@@ -223,6 +223,8 @@ describe("webhook", () => {
     expect(request.url).toBe("/bot?key=url-secret");
     expect(request.headers).toMatchObject({
       "content-type": "application/json",
+      accept: "application/json, application/x-ndjson",
+      "x-hub-version": "2",
       "x-hub-turn-id": "0b6f7c1e-5a0f-4a3e-9d0f-3f1f0c2f8a11",
       "x-hub-timestamp": String(at.getTime() / 1000),
       "x-hub-signature": `sha256=${createHmac("sha256", secret)
@@ -236,6 +238,7 @@ describe("webhook", () => {
     const { heard } = await ask(json({ replies: [] }));
     const body = heard[0]!.body.toString("utf8");
     expect(JSON.parse(body)).toEqual({
+      version: 2,
       turn_id: "0b6f7c1e-5a0f-4a3e-9d0f-3f1f0c2f8a11",
       attempt: 2,
       session: {

@@ -1,5 +1,6 @@
 import sqlDriver from "postgres";
 import { expect, test } from "vitest";
+import { HOLD_MS, WINDOW_MARGIN_MS } from "../../src/core/deliver/window.ts";
 import { type IdentityKind, strengthOf } from "../../src/core/identity/identity.ts";
 import { CODE_MS, CODE_TRIES, FRESH_MS, LINK_MS } from "../../src/core/identity/proofs.ts";
 import { PATCH_DEPTH, PATCH_KEYS, PATCH_OBJECTS } from "../../src/core/json.ts";
@@ -35,6 +36,8 @@ test("numbers and rules that the database and TypeScript both have are the same"
     code_tries: CODE_TRIES,
     erased_days: ERASED_DAYS,
     dead_letter_days: DEAD_LETTER_DAYS,
+    window_margin_ms: WINDOW_MARGIN_MS,
+    hold_ms: HOLD_MS,
     found_sessions: MOST_FOUND,
     rating_changes_ms: RATING_CHANGES_MS,
     goodbye_ms: GOODBYE_MS,

@@ -909,11 +909,11 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "endpoint_limit" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
+                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "not_changeable" | "endpoint_limit" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
                 /** @description For people. Of the request it holds at most the names of unknown fields. */
                 message: string;
                 request_id: string;
-                /** @description With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. */
+                /** @description With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. With `not_changeable`: why. */
                 details?: {
                     [key: string]: unknown;
                 };
@@ -947,6 +947,17 @@ export interface components {
             /** @enum {string} */
             type: "typing";
             channel: string;
+        } | {
+            /** @enum {string} */
+            type: "draft";
+            /** Format: uuid */
+            reply_to: string;
+            channel: string;
+            /** @description Where `text` begins in the draft, in UTF-16 units: `draft = draft.slice(0, at) + text`. With `at` 0 and an empty text the draft is gone. */
+            at: number;
+            text: string;
+            /** @enum {string} */
+            format?: "plain" | "markdown";
         } | {
             /** @enum {string} */
             type: "turn";
@@ -1253,6 +1264,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "image";
@@ -1270,6 +1283,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "video";
@@ -1287,6 +1302,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "audio";
@@ -1304,6 +1321,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "voice";
@@ -1318,6 +1337,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "document";
@@ -1335,6 +1356,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "sticker";
@@ -1349,6 +1372,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "location";
@@ -1361,6 +1386,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "contact";
@@ -1373,6 +1400,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "buttons";
@@ -1394,6 +1423,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "list";
@@ -1417,6 +1448,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "carousel";
@@ -1446,6 +1479,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "product";
@@ -1458,6 +1493,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "order";
@@ -1475,6 +1512,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "template";
@@ -1482,14 +1521,40 @@ export interface components {
                 language: string;
                 /** @enum {string} */
                 category?: "utility" | "marketing" | "authentication";
-                header?: string;
-                body?: string[];
+                header?: string | {
+                    [key: string]: string;
+                };
+                header_media?: {
+                    /** @enum {string} */
+                    kind: "image" | "video" | "document";
+                    media: {
+                        id?: string;
+                        url?: string;
+                        mime_type?: string;
+                        file_name?: string;
+                    };
+                };
+                body?: string[] | {
+                    [key: string]: string;
+                };
+                buttons?: ({
+                    at: number;
+                    url: string;
+                } | {
+                    at: number;
+                    id: string;
+                } | {
+                    at: number;
+                    code: string;
+                })[];
                 fallback?: string;
                 raw?: {
                     [key: string]: {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "reaction";
@@ -1509,6 +1574,12 @@ export interface components {
                 kind: "delete";
                 /** Format: uuid */
                 message_id: string;
+            } | {
+                /** @enum {string} */
+                kind: "pin";
+                /** Format: uuid */
+                message_id: string;
+                pinned?: boolean;
             } | {
                 /** @enum {string} */
                 kind: "typing";
@@ -1533,6 +1604,13 @@ export interface components {
              * @example /api/media/0190a1b2-0000-7000-8000-000000000001?expires=1795327200&signature=…
              */
             media_url: string | null;
+            /** @description The emoji with which the bot or an operator has reacted to it. */
+            reaction: string | null;
+            /**
+             * Format: date-time
+             * @description When the bot or an operator pinned it; `null` if it is not pinned.
+             */
+            pinned_at: string | null;
             turn: components["schemas"]["Turn"];
         };
         Session: {

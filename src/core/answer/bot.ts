@@ -1,6 +1,7 @@
 import type { Action } from "../../features/actions/action.ts";
 import type { Reply } from "../content/reply.ts";
 import type { Hub } from "../hub.ts";
+import type { Draft } from "./draft.ts";
 import type { Turn } from "./turn.ts";
 
 /** A bot's wish that a person goes on: why, and if the bot knows it, to whom. */
@@ -18,7 +19,10 @@ export interface Answer {
 }
 
 /** What a bot may use of the hub. */
-export type BotParts = Pick<Hub, "store" | "now" | "log" | "media">;
+export type BotParts = Pick<Hub, "store" | "now" | "log" | "media"> & {
+  /** Where the bot shows its answer so far. Absent: nobody sees it grow. */
+  readonly draft?: Draft;
+};
 
 /** The program that answers customers. An empty list of replies means that it stays silent. */
 export interface Bot {

@@ -1,6 +1,7 @@
 import { drainEvents } from "../../features/endpoints/drain.ts";
 import { indexMessages } from "../../features/search/index-messages.ts";
 import { countStatistics } from "../../features/statistics/count-statistics.ts";
+import { syncTemplates } from "../../features/templates/sync.ts";
 import { answer } from "../answer/answer.ts";
 import { deliver } from "../deliver/deliver.ts";
 import { failureOf, toHubError } from "../errors.ts";
@@ -73,6 +74,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
   const purged = empty ? await purge(hub, budget) : 0;
   const indexed = await indexMessages(hub, INDEXING);
+  await syncTemplates(hub);
   // After the index: both read one list of changed messages.
   const counted = await countStatistics(hub, COUNTING);
   const { posts: events } = await drainEvents(hub, POSTING);

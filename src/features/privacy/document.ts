@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { viewWindow, windowSchema } from "../../http/sessions/find.ts";
 import {
   instant,
   messageSchema,
@@ -35,6 +36,9 @@ export const exportSchema = z
         devices: z.array(
           z.object({ device_id: z.uuid(), channel: z.string(), created_at: instant, last_used_at: instant }),
         ),
+        windows: z
+          .array(windowSchema)
+          .openapi({ description: "Until when messengers take free replies to them." }),
         unreachable: z.array(z.string()).openapi({ description: "Channels on which they blocked the shop." }),
         has_password: z.boolean(),
       }),
@@ -140,6 +144,7 @@ function viewExportedSession(session: ExportedSession): Export["sessions"][numbe
       created_at: created_at.toISOString(),
       last_used_at: last_used_at.toISOString(),
     })),
+    windows: session.windows.map(viewWindow),
     unreachable: [...session.unreachable],
     has_password: session.has_password,
   };

@@ -132,9 +132,11 @@ function toReceivedTurn(row: Row, beside: { session?: Session; message?: Message
 }
 
 function toCompleted(row: Row): Completed {
+  const changed = ((row.changed ?? []) as (Row | null)[]).flatMap((one) => (one ? [toMessage(one)] : []));
   return {
     stale: row.stale as boolean,
     messages: (row.messages as Row[]).map(toMessage),
+    ...(changed.length > 0 && { changed }),
     deliveries: (row.deliveries as Row[]).map(toDelivery),
     ...(row.next != null && { next: toTurn(row.next as Row) }),
     ...(row.done != null && { done: toDone(row.done as Row) }),

@@ -16,6 +16,7 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   idempotency_conflict: "the Idempotency-Key came with another body before",
   illegal_transition: "its status does not allow this change",
   order_conflict: "the order_id is another order's, or the order has another currency",
+  not_changeable: "this message cannot be changed in this way: see details",
   endpoint_limit: "there are 20 endpoints already",
   malformed: "the customers cannot be changed in this way",
   customer_conflict: "two customers are concerned: see details",

@@ -1,6 +1,7 @@
 import type { Delivery, Turn } from "../../../src/core/answer/turn.ts";
+import type { Reply } from "../../../src/core/content/reply.ts";
 import type { Identities } from "../../../src/core/identity/identity.ts";
-import type { Effects, InboundEvent, Received } from "../../../src/core/receive/conversations.ts";
+import type { Completed, Effects, InboundEvent, Received } from "../../../src/core/receive/conversations.ts";
 import type { Store } from "../../../src/core/store.ts";
 import type { Action } from "../../../src/features/actions/action.ts";
 import type { CustomerFields } from "../../../src/features/customers/customer.ts";
@@ -22,6 +23,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const sent: string[] = [];
   const heard: string[] = [];
   const reserved: string[] = [];
+  const told: string[] = [];
   let seed = 0;
 
   const any = (count: number) => Math.floor(random() * count);
@@ -61,7 +63,10 @@ export function everyCall(store: Store, people: number, random: () => number): R
     const id = `m${++seed}`;
     keep(heard, id);
     const channel = "telegram_chat_id" in from ? "telegram" : "whatsapp";
-    return { type: "message", message: said(channel, from, id) };
+    if (channel !== "whatsapp") return { type: "message", message: said(channel, from, id) };
+    const to = from.phone ?? from.whatsapp_user_id ?? "nobody";
+    const window_closes_at = new Date(Date.now() + one([30_000, 86_400_000], 0));
+    return { type: "message", message: said(channel, from, id, { address: { to }, window_closes_at }) };
   };
   const at = { channel: "whatsapp", account: "number-1" };
   const receipt = (): InboundEvent => ({
@@ -87,12 +92,11 @@ export function everyCall(store: Store, people: number, random: () => number): R
     for (const turn of found.turns) keep(turns, turn);
     for (const delivery of found.deliveries) keep(deliveries, delivery);
   };
-  const finished = async (
-    work: (turn: Turn) => Promise<{ deliveries: readonly Delivery[]; next?: Turn }>,
-  ) => {
+  const finished = async (work: (turn: Turn) => Promise<Completed>) => {
     const turn = turns.splice(any(turns.length), 1)[0];
     if (!turn) return due();
-    const { deliveries: more, next } = await work(turn);
+    const { deliveries: more, next, messages } = await work(turn);
+    for (const { message_id } of messages) keep(told, message_id);
     for (const delivery of more) keep(deliveries, delivery);
     if (next) keep(turns, next);
   };
@@ -250,22 +254,61 @@ export function everyCall(store: Store, people: number, random: () => number): R
       finished((turn) =>
         store.conversations.complete(turn, [reply("one and two", ["one", "two"]), reply("three")], now()),
       ),
+    "complete with changes": () =>
+      finished((turn) => {
+        const message_id = one(told, turn.message.message_id);
+        const changes: Reply[] = [
+          { kind: "edit", message_id, text: `edited ${++seed}` },
+          { kind: "reaction", emoji: one(["👍", null], "👍") },
+          { kind: "pin", message_id, pinned: any(2) === 0 },
+          { kind: "delete", message_id },
+        ];
+        return store.conversations.complete(
+          turn,
+          [one(changes, changes[0]!), reply("two").content].map((content) => ({
+            content,
+            parts: reply("x").parts,
+          })),
+          now(),
+        );
+      }),
+
+    "change a message": async () => {
+      const message_id = one(told, crypto.randomUUID());
+      const changes: Reply[] = [
+        { kind: "edit", message_id, text: `edited ${++seed}` },
+        { kind: "reaction", message_id, emoji: one(["👍", null], "👍") },
+        { kind: "pin", message_id, pinned: any(2) === 0 },
+        { kind: "delete", message_id },
+      ];
+      const change = { content: one(changes, changes[0]!), parts: reply("x").parts };
+      take(await store.features!.messageChanges.change(message_id, change, "test", now()));
+    },
+
     fail: () =>
       finished((turn) =>
         store.conversations.fail(turn, failure("bot_500"), one([undefined, new Date()], undefined), now()),
       ),
     settle: async () => {
-      const outcomes = deliveries.splice(0, 1 + any(4)).map(({ delivery_id, attempt }) => {
-        const external_id = `out${++seed}`;
-        keep(sent, external_id);
-        const ends = [
-          { state: "sent", external_id },
-          { state: "sent", external_id },
-          { state: "pending", retry_at: new Date(), code: "unavailable", reason: "500" },
-          { state: "dead", code: "rejected", reason: "blocked" },
-        ] as const;
-        return { delivery_id, attempt, ...one(ends, ends[0]) };
-      });
+      const outcomes = deliveries
+        .splice(0, 1 + any(4))
+        .map(({ delivery_id, attempt, window_closes_at: seen }) => {
+          const external_id = `out${++seed}`;
+          keep(sent, external_id);
+          const ends = [
+            { state: "sent", external_id },
+            { state: "sent", external_id },
+            { state: "pending", retry_at: new Date(), code: "unavailable", reason: "500" },
+            { state: "dead", code: "rejected", reason: "blocked" },
+            {
+              state: "held",
+              until: new Date(Date.now() + any(3) * 1_000),
+              ...(seen && { seen }),
+              refused: true,
+            },
+          ] as const;
+          return { delivery_id, attempt, ...one(ends, ends[0]) };
+        });
       if (outcomes.length === 0) return due();
       const { deliveries: more } = await store.conversations.settle(outcomes, now());
       for (const delivery of more) keep(deliveries, delivery);
@@ -326,6 +369,20 @@ export function everyCall(store: Store, people: number, random: () => number): R
       await endpoints.update(endpoint_id, { enabled: any(3) > 0, types: EVENT_TYPES }, by());
       const from = new Date(Date.now() - 60_000);
       await endpoints.replay(endpoint_id, { from, to: now(), dead: any(2) > 0, limit: 20 }, by());
+    },
+    "read templates": async () => {
+      const { templates } = store.features!;
+      const of = { channel: "whatsapp", account: "waba" };
+      const name = `t${any(2)}`;
+      await templates.begin({ ...of, everyMs: any(2) * 1_000 }, now());
+      const template = { template_id: "1", name, language: "de", status: "APPROVED", category: "utility" };
+      if (any(2) > 0) await templates.save(of, [{ ...template, components: [] }], now());
+      await templates.update(
+        { ...of, name, language: "de", status: one(["PAUSED", "DELETED"], "PAUSED") },
+        now(),
+      );
+      await templates.find({ ...of, name });
+      await templates.list({}, undefined, 5);
     },
     "post events": async () => {
       const { endpoints } = store.features!;

@@ -110,10 +110,24 @@ function nowhere(): never {
 
 /** Makes a call for one of our numbers and returns the Graph API's answer; undefined for a success that is no JSON. */
 async function post(api: Api, number: string, call: object, signal: AbortSignal): Promise<unknown> {
-  const response = await fetch(`${api.root}/${api.version}/${encodeURIComponent(number)}/messages`, {
-    method: "POST",
+  const body = JSON.stringify({ messaging_product: "whatsapp", ...call });
+  return ask(api, `${encodeURIComponent(number)}/messages`, { method: "POST", body }, signal);
+}
+
+/** Reads something of the Graph API; undefined for a success that is no JSON. Throws as a message that is not sent. */
+export function getJson(api: Api, path: string, signal: AbortSignal): Promise<unknown> {
+  return ask(api, path, { method: "GET" }, signal);
+}
+
+async function ask(
+  api: Api,
+  path: string,
+  request: { readonly method: string; readonly body?: string },
+  signal: AbortSignal,
+): Promise<unknown> {
+  const response = await fetch(`${api.root}/${api.version}/${path}`, {
+    ...request,
     headers: { authorization: `Bearer ${api.token}`, "content-type": "application/json" },
-    body: JSON.stringify({ messaging_product: "whatsapp", ...call }),
     redirect: "manual",
     signal,
   }).catch(() => unreachable(signal));
