@@ -37,6 +37,7 @@ export type Seen =
 
 export type Watch = (seen: Seen) => void;
 
+const TEXT = /json|text|urlencoded/;
 /** The most characters of a body that is shown. */
 const MOST = 16_384;
 
@@ -64,14 +65,20 @@ export function watchCalls(app: Hono<OnNode>, watch: Watch | undefined): void {
     if (wasCut) await seen(0, "");
     else {
       const { status, headers } = c.res;
-      await seen(status, await bodyOf(headers.get("content-type") ?? "", c.res.clone()));
+      const type = headers.get("content-type") ?? "";
+      // A file is not read: its answer would wait until the whole of it is here.
+      const isText = TEXT.test(type);
+      await seen(
+        status,
+        isText ? await bodyOf(type, c.res.clone()) : `${headers.get("content-length")} bytes of ${type}`,
+      );
     }
   });
 }
 
 /** A body as text; for bytes their size. */
 async function bodyOf(type: string, message: Request | Response): Promise<string> {
-  if (/json|text|urlencoded/.test(type)) return (await message.text()).slice(0, MOST);
+  if (TEXT.test(type)) return (await message.text()).slice(0, MOST);
   const { byteLength } = await message.arrayBuffer();
   return byteLength === 0 ? "" : `${byteLength} bytes of ${type || "no type"}`;
 }

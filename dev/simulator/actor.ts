@@ -3,9 +3,10 @@ import type { Act } from "./act.ts";
 import type { Clock } from "./clock.ts";
 import { type PageDevice, pageDevice } from "./devices/page.ts";
 import { choicesOn } from "./devices/tapped.ts";
-import { onTelegram, type Script } from "./devices/telegram.ts";
+import { onTelegram, type Script, type Upload } from "./devices/telegram.ts";
 import { onWhatsApp } from "./devices/whatsapp.ts";
 import type { FaultRules } from "./faults.ts";
+import type { SentFiles } from "./files.ts";
 import type { InsideReader } from "./inside.ts";
 import type { Bubble, Delivering, DeviceName, Person, Screen } from "./model.ts";
 import { Refused } from "./refused.ts";
@@ -31,6 +32,7 @@ export interface ActorParts {
   readonly stack: Stack;
   readonly screens: Screens;
   readonly wire: WireLog;
+  readonly files: SentFiles;
   readonly faults: FaultRules;
   readonly clock: Clock;
   readonly inside: InsideReader;
@@ -44,7 +46,7 @@ export interface ActorParts {
 }
 
 export function createActor(parts: ActorParts): Actor {
-  const { stack, screens, wire, faults, clock, inside, told } = parts;
+  const { stack, screens, wire, files, faults, clock, inside, told } = parts;
   const { vars } = stack.settings;
   const hub = `http://127.0.0.1:${stack.settings.ports.PORT}`;
   const pages = new Map<string, PageDevice>();
@@ -54,6 +56,15 @@ export function createActor(parts: ActorParts): Actor {
     (emulator: { readonly url: string }): Script =>
     (path, body) =>
       post(emulator.url + path, JSON.stringify(body));
+  const uploadTo =
+    (emulator: { readonly url: string }): Upload =>
+    async ({ kind, file: given }) => {
+      const file = files.find(kind, given);
+      const query = new URLSearchParams({ type: file.type, name: file.name });
+      const { id } = (await post(`${emulator.url}/_customer/file?${query}`, file.bytes)) as { id: string };
+      files.link(id, file);
+      return { id, file };
+    };
   const telegram = scriptOf(stack.telegram);
   const whatsapp = scriptOf(stack.whatsapp);
 
@@ -189,9 +200,21 @@ export function createActor(parts: ActorParts): Actor {
     const on = bubble(person, act);
     const filled = act.do === "write" ? { ...act, text: await fill(person, act.text) } : act;
     if (filled.device === "telegram")
-      return onTelegram(telegram, person, filled as Parameters<typeof onTelegram>[2], on);
+      return onTelegram(
+        telegram,
+        uploadTo(stack.telegram),
+        person,
+        filled as Parameters<typeof onTelegram>[3],
+        on,
+      );
     if (filled.device === "whatsapp")
-      return onWhatsApp(whatsapp, person, filled as Parameters<typeof onWhatsApp>[2], on);
+      return onWhatsApp(
+        whatsapp,
+        uploadTo(stack.whatsapp),
+        person,
+        filled as Parameters<typeof onWhatsApp>[3],
+        on,
+      );
     return page(person, filled.device).act(filled as Parameters<PageDevice["act"]>[0], on);
   }
 
@@ -210,7 +233,7 @@ export function createActor(parts: ActorParts): Actor {
   };
 }
 
-async function post(url: string, body: string): Promise<unknown> {
+async function post(url: string, body: string | Uint8Array<ArrayBuffer>): Promise<unknown> {
   const answer = await fetch(url, { method: "POST", body });
   const text = await answer.text();
   if (!answer.ok) throw new Refused(`the emulator refuses: ${text}`);

@@ -41,6 +41,8 @@ export interface Bubble {
   readonly kind: string;
   readonly text?: string;
   readonly marks?: readonly Mark[];
+  /** Of a kiosk or web page: whether the text is in the hub's small markup. */
+  readonly format?: string;
   /** `url` is where a browser finds the file, if anywhere. */
   readonly media?: { readonly url?: string; readonly name?: string; readonly type?: string };
   readonly location?: {
@@ -144,6 +146,8 @@ export interface Delivering {
 
 /** A scenario that runs. */
 export interface Playing {
+  /** Who plays it. */
+  readonly person: string;
   readonly name: string;
   readonly step: number;
   readonly steps: number;

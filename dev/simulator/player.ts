@@ -25,7 +25,7 @@ const LOOK_MS = 20;
 export async function play({ name, steps, ends }: Scenario, parts: PlayParts): Promise<Playing> {
   const { person, actor, inside, pauseMs, signal, told } = parts;
   const seen = new Set<string>();
-  let playing: Playing = { name, step: 0, steps: steps.length };
+  let playing: Playing = { person: person.id, name, step: 0, steps: steps.length };
   const tell = (change: Partial<Playing>) => {
     playing = { ...playing, ...change };
     told(playing);

@@ -61,6 +61,8 @@ export function record(
   /** The act without ids, which differ from run to run: a message is named by how many newer ones there are. */
   function lasting(act: Act): Act {
     if (!("device" in act)) return act;
+    // A file of this machine is not in the scenario: a small one of its kind is sent instead.
+    if (act.do === "media") return { ...act, file: undefined };
     const bubble = actor.bubble(person, act);
     if (!bubble) return act;
     const own = actor.screen(person, act.device).bubbles.filter(({ by }) => by === bubble.by);

@@ -2,6 +2,7 @@ import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { Hono } from "hono";
 import { z } from "zod";
+import { pagesOf } from "../../src/node/pages.ts";
 import { type Emulator, listen, type OnNode } from "../emulators/server.ts";
 import type { Stack } from "../stack.ts";
 import { actSchema } from "./act.ts";
@@ -9,6 +10,7 @@ import { createActor } from "./actor.ts";
 import { createClock } from "./clock.ts";
 import { createFaultRules } from "./faults.ts";
 import { createFeed } from "./feed.ts";
+import { createSentFiles } from "./files.ts";
 import { createInsideReader } from "./inside.ts";
 import { createLogLines } from "./log-lines.ts";
 import { DEVICES, type Person, type Playing, type Snapshot } from "./model.ts";
@@ -34,6 +36,7 @@ export const SCENARIOS = resolve(import.meta.dirname, "../../test/scenarios");
 /** How long after something happened the database is read, and how often at least. */
 const LOOK_AFTER_MS = 60;
 const LOOK_EVERY_MS = 1_000;
+const MOST_BYTES = 16 * 1024 * 1024;
 /** So that people can read along. */
 const READING_PACE_MS = 1_600;
 
@@ -51,6 +54,7 @@ const recordSchema = scenarioSchema.pick({ name: true, title: true }).extend({ p
  *
  * - `POST /simulator/api/people {name?}` -> a person; `POST /simulator/api/people/<id>/act` takes an act (`act.ts`)
  * - `GET /simulator/api/stream?person=<id>`: server-sent events, a snapshot and then every change (`model.ts`)
+ * - `POST /simulator/api/files?type=&name=` with bytes -> `{file}`, which an act names
  * - `POST /simulator/api/wire/<n>/replay`: the webhook once more
  * - `POST /simulator/api/record`, `POST /simulator/api/record/end`, `POST /simulator/api/play`, `POST /simulator/api/stop`
  * - `GET /simulator/api/scenarios/<name>` -> a scenario
@@ -61,7 +65,13 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   const hub = `http://127.0.0.1:${settings.ports.PORT}`;
   const feed = createFeed();
   const people = createPeople();
-  const screens = createScreens((screen) => feed.tell({ type: "screen", screen }));
+  const clock = await createClock(settings.dir, hub, [stack.telegram, stack.whatsapp]);
+  const files = createSentFiles();
+  const screens = createScreens(
+    (id) => (files.get(String(id)) ? `/simulator/api/files/${id}` : undefined),
+    (screen) => feed.tell({ type: "screen", screen }),
+    () => Date.now() + clock.aheadMs,
+  );
   const wire = createWireLog((each) => {
     feed.tell({ type: "wire", wire: each });
     lookSoon();
@@ -73,7 +83,6 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   const faults = createFaultRules({ ...stack, networks }, (armed) =>
     feed.tell({ type: "faults", faults: armed }),
   );
-  const clock = await createClock(settings.dir, hub, [stack.telegram, stack.whatsapp]);
   const inside = createInsideReader(stack.postgres.url);
   const watched = new Map<string, string>();
   let worker: Snapshot["worker"] = "up";
@@ -82,7 +91,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   let stopping = new AbortController();
 
   const actor = createActor({
-    ...{ stack, screens, wire, faults, clock, inside, kill },
+    ...{ stack, screens, wire, files, faults, clock, inside, kill },
     told: {
       person: (person) => feed.tell({ type: "person", person }),
       clock: (ahead_ms) => feed.tell({ type: "clock", ahead_ms }),
@@ -213,6 +222,18 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     const stream = feed.open(async () => ({ type: "snapshot", snapshot: await snapshot(person) }));
     return c.body(stream, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   });
+  app.post("/simulator/api/files", async (c) => {
+    const { type = "application/octet-stream", name = "file" } = c.req.query();
+    const bytes = new Uint8Array(await c.req.arrayBuffer());
+    if (bytes.byteLength > MOST_BYTES) throw new Refused("the file is larger than 16 MB");
+    return c.json({ file: files.add({ type, name, bytes }) });
+  });
+  app.get("/simulator/api/files/:id", (c) => {
+    const file = files.get(c.req.param("id"));
+    // Only pictures are shown; a page of somebody's must not run here.
+    if (!file || !/^image\/(png|jpeg|gif|webp)$/.test(file.type)) return c.body(null, 404);
+    return c.body(file.bytes, 200, { "content-type": file.type, "x-content-type-options": "nosniff" });
+  });
   app.post("/simulator/api/wire/:n/replay", async (c) => {
     await actor.replay(Number(c.req.param("n")));
     return c.json({});
@@ -255,6 +276,9 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     stopping.abort();
     return c.json({});
   });
+  // The page lives here too, so that it lives on while the Worker is killed.
+  const pages = pagesOf(stack.pagesDir);
+  app.get("*", async (c) => (await pages?.(c.req.raw)) ?? c.notFound());
   app.onError((error, c) => {
     if (error instanceof Refused) return c.json({ error: error.message }, 400);
     if (error instanceof z.ZodError) return c.json({ error: z.prettifyError(error) }, 400);

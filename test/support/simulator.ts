@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
@@ -14,7 +14,7 @@ export interface SimulatedStack {
   readonly url: string;
   readonly hub: string;
   readonly dev: Program;
-  /** Where recorded scenarios lie. */
+  /** Where recorded scenarios lie: a copy of test/scenarios. */
   readonly scenarios: string;
   call<T>(path: string, body?: object): Promise<T>;
   /** A new person, and what their page would know. */
@@ -37,6 +37,7 @@ export interface Played {
 /** Runs `npm run dev` on free ports, with state and scenarios in folders of their own. */
 export async function startSimulatedStack(more: NodeJS.ProcessEnv = {}): Promise<SimulatedStack> {
   const scenarios = await mkdtemp(join(tmpdir(), "scenarios-"));
+  await cp(join(import.meta.dirname, "../scenarios"), scenarios, { recursive: true });
   const env: NodeJS.ProcessEnv & { LOCAL_DIR: string } = {
     ...(await ownEnvironment()),
     NO_COLOR: "1",

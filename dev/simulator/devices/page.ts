@@ -60,7 +60,7 @@ export function pageDevice({ device, person, hub: url, key, screens, wire }: Pag
     if (!hub.session.current) throw new Refused(`open the ${device} first`);
     const id = crypto.randomUUID();
     screens.change(device, person.id, (screen) =>
-      put(screen, { id, by: "customer", at: Date.now(), tick: "sent", ...bubble }),
+      put(screen, { id, by: "customer", at: screens.now(), tick: "sent", ...bubble }),
     );
     const sent = hub.send(message, { externalId: id, ...(replyTo && { replyTo }) });
     // While the hub cannot be reached the client tries on, as a page does, and the act is done all the same.

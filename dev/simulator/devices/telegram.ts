@@ -1,37 +1,34 @@
 import type { ActOf } from "../act.ts";
+import type { FileKind, SentFile } from "../files.ts";
 import type { Bubble, Person } from "../model.ts";
 import { tapped } from "./tapped.ts";
 
 /** A call of an emulator's script route. */
 export type Script = (path: string, body: object) => Promise<unknown>;
 
-const FILES = {
-  image: () => ({
-    photo: [
-      { file_id: newFile(), file_unique_id: unique(), width: 320, height: 240, file_size: 18_432 },
-      { file_id: newFile(), file_unique_id: unique(), width: 1280, height: 960, file_size: 184_320 },
-    ],
-  }),
-  video: () => ({
-    video: { ...file("video/mp4"), width: 640, height: 480, duration: 4, file_name: "clip.mp4" },
-  }),
-  audio: () => ({ audio: { ...file("audio/mpeg"), duration: 30, title: "A song", file_name: "song.mp3" } }),
-  voice: () => ({ voice: { ...file("audio/ogg"), duration: 3 } }),
-  document: () => ({ document: { ...file("application/pdf"), file_name: "order.pdf" } }),
-};
+/** Gives the platform the file that an act sends, and returns it with its id there. */
+export type Upload = (act: ActOf<"media">) => Promise<{ id: string; file: SentFile }>;
 
-const file = (mime_type: string) => ({
-  file_id: newFile(),
-  file_unique_id: unique(),
-  mime_type,
-  file_size: 4_096,
-});
-const newFile = () => `BAAC${crypto.randomUUID().replaceAll("-", "")}`;
-const unique = () => `AQ${crypto.randomUUID().slice(0, 12).replaceAll("-", "")}`;
+function mediaOf(kind: FileKind, id: string, { type, name, bytes }: SentFile): object {
+  const file = { file_id: id, file_unique_id: `AQ${id.slice(-12)}`, file_size: bytes.byteLength };
+  switch (kind) {
+    case "image":
+      return { photo: [{ ...file, width: 240, height: 180 }] };
+    case "video":
+      return { video: { ...file, mime_type: type, file_name: name, width: 640, height: 480, duration: 4 } };
+    case "audio":
+      return { audio: { ...file, mime_type: type, file_name: name, duration: 30 } };
+    case "voice":
+      return { voice: { ...file, mime_type: type, duration: 3 } };
+    case "document":
+      return { document: { ...file, mime_type: type, file_name: name } };
+  }
+}
 
 /** What a customer does in Telegram, through the emulator. `bubble` is the message that the act names. */
 export async function onTelegram(
   script: Script,
+  upload: Upload,
   person: Person,
   act: ActOf<"write" | "media" | "contact" | "location" | "edit" | "react" | "tap" | "block" | "unblock">,
   bubble: Bubble | undefined,
@@ -50,13 +47,15 @@ export async function onTelegram(
       await script("/_customer/message", { chat, text: act.text, ...answered });
       return;
     }
-    case "media":
+    case "media": {
+      const { id, file } = await upload(act);
       await script("/_customer/message", {
         chat,
-        ...FILES[act.kind](),
+        ...mediaOf(act.kind, id, file),
         ...(act.caption && { caption: act.caption }),
       });
       return;
+    }
     case "contact":
       await script("/_customer/contact", {
         chat,

@@ -1,19 +1,12 @@
 import type { ActOf } from "../act.ts";
 import type { Bubble, Person } from "../model.ts";
 import { tapped } from "./tapped.ts";
-import type { Script } from "./telegram.ts";
-
-const FILES = {
-  image: { image: { mime_type: "image/jpeg" } },
-  video: { video: { mime_type: "video/mp4" } },
-  audio: { audio: { mime_type: "audio/mpeg" } },
-  voice: { audio: { mime_type: "audio/ogg; codecs=opus", voice: true } },
-  document: { document: { mime_type: "application/pdf", filename: "order.pdf" } },
-} as const;
+import type { Script, Upload } from "./telegram.ts";
 
 /** What a customer does in WhatsApp, through the emulator. `bubble` is the message that the act names. */
 export async function onWhatsApp(
   script: Script,
+  upload: Upload,
   person: Person,
   act: ActOf<"write" | "media" | "contact" | "location" | "edit" | "unsend" | "react" | "tap" | "read">,
   bubble: Bubble | undefined,
@@ -26,9 +19,16 @@ export async function onWhatsApp(
       await say({ text: act.text, ...context });
       return;
     case "media": {
-      const [[kind, file]] = Object.entries(FILES[act.kind]) as [[string, object]];
-      const id = String(Math.floor(Math.random() * 1e15));
-      await say({ [kind]: { ...file, id, ...(act.caption && { caption: act.caption }) } });
+      const { id, file } = await upload(act);
+      const isVoice = act.kind === "voice";
+      const part = {
+        id,
+        mime_type: isVoice ? "audio/ogg; codecs=opus" : file.type,
+        ...(isVoice && { voice: true }),
+        ...(act.kind === "document" && { filename: file.name }),
+        ...(act.caption && { caption: act.caption }),
+      };
+      await say({ [isVoice ? "audio" : act.kind]: part });
       return;
     }
     case "contact": {

@@ -50,6 +50,7 @@ function showMessage(screens: Screens, device: DeviceName, address: string, mess
     at: Date.parse(message.created_at),
     ...(message.role === "user" && { tick: "delivered" as const }),
     ...contentOf(message.kind, message.text, content),
+    ...(typeof content.format === "string" && { format: content.format }),
     ...(message.channel !== device && { from: message.channel }),
     ...(reply_to && { reply_to }),
     ...(message.edited_at && { edited: true }),

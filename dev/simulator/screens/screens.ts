@@ -5,13 +5,21 @@ const MOST = 300;
 
 /** All devices that were used, by the address of their person. */
 export interface Screens {
+  /** The time at the platforms, in ms since 1970. */
+  now(): number;
+  /** Where a browser finds the file with this id of a platform, if it is one of the simulator's. */
+  urlOf(id: unknown): string | undefined;
   /** The screen of that address; empty at first. */
   at(device: DeviceName, address: string): Screen;
   /** Changes a screen and tells those who watch. */
   change(device: DeviceName, address: string, change: (screen: Screen) => void): void;
 }
 
-export function createScreens(changed: (screen: Screen) => void): Screens {
+export function createScreens(
+  urlOf: (id: unknown) => string | undefined,
+  changed: (screen: Screen) => void,
+  now: () => number,
+): Screens {
   const screens = new Map<string, Screen>();
 
   function at(device: DeviceName, address: string): Screen {
@@ -22,6 +30,8 @@ export function createScreens(changed: (screen: Screen) => void): Screens {
   }
 
   return {
+    now,
+    urlOf,
     at,
     change(device, address, change) {
       const screen = at(device, address);

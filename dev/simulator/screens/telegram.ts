@@ -36,7 +36,7 @@ export function showSent(screens: Screens, sent: Sent): void {
       case "editMessageText":
       case "editMessageCaption":
       case "editMessageReplyMarkup":
-        return amend(screen, id, { ...contentOf(sent), ...buttonsOf(sent), edited: true });
+        return amend(screen, id, { ...contentOf(screens, sent), ...buttonsOf(sent), edited: true });
       case "deleteMessage":
         return amend(screen, id, { deleted: true });
       case "deleteMessages":
@@ -49,9 +49,9 @@ export function showSent(screens: Screens, sent: Sent): void {
     put(screen, {
       id,
       by: "hub",
-      at: sent.at,
+      at: screens.now(),
       kind: "text",
-      ...contentOf(sent),
+      ...contentOf(screens, sent),
       ...buttonsOf(sent),
       ...repliesTo((json(sent.reply_parameters) as Fields | undefined)?.message_id),
     });
@@ -65,8 +65,14 @@ export function showUpdate(screens: Screens, update: Fields): { address: string;
     const address = String((message.chat as Fields).id);
     const id = String(message.message_id);
     screens.change("telegram", address, (screen) => {
-      const bubble = { id, by: "customer" as const, at: Date.now(), kind: "text", ...contentOf(message) };
-      if (update.edited_message) amend(screen, id, { ...contentOf(message), edited: true });
+      const bubble = {
+        id,
+        by: "customer" as const,
+        at: screens.now(),
+        kind: "text",
+        ...contentOf(screens, message),
+      };
+      if (update.edited_message) amend(screen, id, { ...contentOf(screens, message), edited: true });
       else
         put(screen, {
           tick: "sent",
@@ -99,15 +105,15 @@ function toast(screen: Screen, text: string): void {
 }
 
 /** What a message says, in the form of the Bot API's messages and calls. */
-function contentOf(fields: Fields): Partial<Bubble> {
+function contentOf(screens: Screens, fields: Fields): Partial<Bubble> {
   const text = String(fields.text || fields.caption || "");
   const marks = (fields.entities ?? fields.caption_entities) as readonly Mark[] | undefined;
   const words = { ...(text && { text }), ...(Array.isArray(marks) && { marks }) };
   for (const [name, kind] of Object.entries(MEDIA)) {
     const file = [fields[name]].flat().at(-1) as Fields | string | undefined;
     if (file === undefined) continue;
-    const { file_name, mime_type } = typeof file === "string" ? ({} as Fields) : file;
-    const source = typeof fields.source === "string" ? fields.source : undefined;
+    const { file_id, file_name, mime_type } = typeof file === "string" ? ({} as Fields) : file;
+    const source = screens.urlOf(file_id) ?? (typeof fields.source === "string" ? fields.source : undefined);
     return {
       kind,
       ...words,

@@ -28,8 +28,8 @@ export function showSent(screens: Screens, sent: Sent): void {
     put(screen, {
       id,
       by: "hub",
-      at: sent.at,
-      ...contentOf(sent, String(sent.type ?? "text")),
+      at: screens.now(),
+      ...contentOf(screens, sent, String(sent.type ?? "text")),
       ...(to !== undefined && { reply_to: String(to) }),
     });
   });
@@ -55,7 +55,7 @@ function said(screens: Screens, message: Fields): { address: string; id: string 
     if (type === "edit") {
       const { original_message_id, message: edited } = message.edit as Fields;
       return amend(screen, String(original_message_id), {
-        ...contentOf(edited as Fields, String((edited as Fields)?.type ?? "text")),
+        ...contentOf(screens, edited as Fields, String((edited as Fields)?.type ?? "text")),
         edited: true,
       });
     }
@@ -68,9 +68,9 @@ function said(screens: Screens, message: Fields): { address: string; id: string 
     put(screen, {
       id,
       by: "customer",
-      at: Date.now(),
+      at: screens.now(),
       tick: "sent",
-      ...contentOf(message, type),
+      ...contentOf(screens, message, type),
       ...(to !== undefined && { reply_to: String(to) }),
     });
   });
@@ -78,13 +78,14 @@ function said(screens: Screens, message: Fields): { address: string; id: string 
 }
 
 /** What a message says, in the form of the Cloud API's webhooks and calls. */
-function contentOf(fields: Fields, type: string): Pick<Bubble, "kind"> & Partial<Bubble> {
+function contentOf(screens: Screens, fields: Fields, type: string): Pick<Bubble, "kind"> & Partial<Bubble> {
   const part = (fields[type] ?? {}) as Fields;
   // The log of calls has the text alone.
   if (type === "text")
     return { kind: "text", text: String(typeof fields.text === "string" ? fields.text : (part.body ?? "")) };
   if (MEDIA.includes(type)) {
-    const { caption, filename, mime_type, link, voice } = part;
+    const { id, caption, filename, mime_type, link: source, voice } = part;
+    const link = screens.urlOf(id) ?? source;
     return {
       kind: voice === true ? "voice" : type,
       ...(caption !== undefined && { text: String(caption) }),

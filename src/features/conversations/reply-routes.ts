@@ -79,7 +79,7 @@ export function addOperatorReplies(app: App, options: AppOptions): void {
       channel: target.channel,
       ...(target.account !== undefined && { account: target.account }),
       address: target.address ?? unreachable(target.channel),
-      replies: rendered(hub, target, fields.replies),
+      replies: await rendered(hub, target, fields.replies),
       ...(fields.seen !== undefined && { seen: fields.seen }),
       ...(key !== undefined && { idempotency_key: key }),
       fields: { id, ...fields },
@@ -106,9 +106,14 @@ function unreachable(channel: string): never {
 }
 
 /** The replies as their channel sends them. Throws `malformed` for what it cannot send. */
-function rendered({ channels }: Hub, target: ReplyTarget, replies: readonly Reply[]): OutboundReply[] {
-  const channel = channels[target.channel];
+async function rendered(hub: Hub, target: ReplyTarget, replies: readonly Reply[]): Promise<OutboundReply[]> {
+  const channel = hub.channels[target.channel];
   if (!channel) throw new HubError("malformed", `body.channel: ${target.channel} is not configured`);
+  await checkTemplates(hub, target.channel, channel, replies).catch((thrown: unknown) => {
+    const error = toHubError(thrown);
+    if (error.code === "rejected") throw new HubError("malformed", `body.replies: ${error.message}`);
+    throw thrown;
+  });
   return replies.map((reply, place) => {
     if (NOT_SENT.includes(reply.kind))
       throw new HubError("malformed", `body.replies.${place}.kind: ${reply.kind} is nothing to send here`);

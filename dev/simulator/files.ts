@@ -1,0 +1,89 @@
+import { crc32, deflateSync } from "node:zlib";
+
+/** A file that a customer sends. */
+export interface SentFile {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly type: string;
+  readonly name: string;
+}
+
+export type FileKind = "image" | "video" | "audio" | "voice" | "document";
+
+/** The files of the simulator's customers: those that a page gave, and a small one of each kind. */
+export interface SentFiles {
+  /** Keeps a file, and returns its id. */
+  add(file: SentFile): string;
+  /** The file with this id; without one the small one of that kind. */
+  find(kind: FileKind, id?: string): SentFile;
+  /** Notes that a platform knows the file by this id. */
+  link(platformId: string, file: SentFile): void;
+  /** The file that a platform, or a page, knows by this id. */
+  get(id: string): SentFile | undefined;
+}
+
+/** The most files that are kept; each may have some MB. */
+const MOST = 200;
+
+const TYPES: Readonly<Record<FileKind, readonly [type: string, name: string]>> = {
+  image: ["image/png", "picture.png"],
+  video: ["video/mp4", "clip.mp4"],
+  audio: ["audio/mpeg", "song.mp3"],
+  voice: ["audio/ogg", "voice.ogg"],
+  document: ["application/pdf", "order.pdf"],
+};
+
+export function createSentFiles(): SentFiles {
+  const files = new Map<string, SentFile>();
+  const link = (id: string, file: SentFile) => {
+    files.set(id, file);
+    if (files.size > MOST) files.delete(files.keys().next().value!);
+  };
+  return {
+    link,
+    add(file) {
+      const id = crypto.randomUUID();
+      link(id, file);
+      return id;
+    },
+    get: (id) => files.get(id),
+    find(kind, id) {
+      const found = id === undefined ? undefined : files.get(id);
+      const [type, name] = TYPES[kind];
+      return found ?? { type, name, bytes: kind === "image" ? picture() : new Uint8Array(4_096) };
+    },
+  };
+}
+
+/** A small picture: a sun over hills. */
+function picture(width = 240, height = 180): Uint8Array<ArrayBuffer> {
+  const rows = Buffer.alloc(height * (1 + width * 3));
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x++) {
+      const hill = height * 0.68 - 18 * Math.sin(x / 31) - 9 * Math.sin(x / 13);
+      const isSun = (x - width * 0.72) ** 2 + (y - height * 0.26) ** 2 < 22 ** 2;
+      const colour = y > hill ? [84, 140, 84 - y / 6] : isSun ? [247, 205, 96] : [120 + y / 2, 186, 232];
+      rows.set(colour.map(Math.round), y * (1 + width * 3) + 1 + x * 3);
+    }
+  }
+  const header = Buffer.alloc(13);
+  header.writeUInt32BE(width, 0);
+  header.writeUInt32BE(height, 4);
+  header.set([8, 2, 0, 0, 0], 8);
+  return new Uint8Array(
+    Buffer.concat([
+      Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]),
+      chunk("IHDR", header),
+      chunk("IDAT", deflateSync(rows)),
+      chunk("IEND", Buffer.alloc(0)),
+    ]),
+  );
+}
+
+/** A part of a PNG file. @see https://www.w3.org/TR/png/#5Chunk-layout */
+function chunk(name: string, data: Buffer): Buffer {
+  const body = Buffer.concat([Buffer.from(name, "latin1"), data]);
+  const [length, sum] = [Buffer.alloc(4), Buffer.alloc(4)];
+  length.writeUInt32BE(data.length);
+  sum.writeUInt32BE(crc32(body));
+  return Buffer.concat([length, body, sum]);
+}
