@@ -7,7 +7,7 @@ import { headersFile } from "./headers.ts";
 
 const here = import.meta.dirname;
 /** Pages for development. They are not in `dist/`, so that a deployed hub has no trace of them. */
-const DEVELOPMENT = ["kit", "simulator"];
+const DEVELOPMENT = ["chat-example", "kit", "simulator"];
 const CHAT_WINDOW = join(here, "chat/window.tsx");
 const CHAT_LOADER = join(here, "chat/loader.ts");
 

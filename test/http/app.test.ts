@@ -15,6 +15,7 @@ const ROUTES = [
   "GET /",
   "GET /api/audit",
   "GET /api/calendar-feeds",
+  "GET /api/config",
   "GET /api/customers",
   "GET /api/customers/duplicates",
   "GET /api/customers/{id}",

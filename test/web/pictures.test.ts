@@ -1,0 +1,47 @@
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { violations } from "../support/accessibility.ts";
+import { type ChatShop, chatOf, soon, startChatShop } from "./shop-page.ts";
+
+/** `PICTURES=1 npm test -- test/web/pictures.test.ts` keeps the pictures; otherwise they are only drawn and measured. */
+const KEPT = process.env.PICTURES ? join(import.meta.dirname, "../../docs/pictures") : undefined;
+const WIDTHS = { phone: [390, 844], tablet: [820, 1180], desktop: [1280, 800] } as const;
+const SAID = {
+  en: ["What do you have today?", "/book 4 2026-12-24T19:00+01:00"],
+  hi: ["आज आपके पास क्या है?", "/book 4 2026-12-24T19:00+01:00"],
+  ar: ["ماذا لديكم اليوم؟", "/book 4 2026-12-24T19:00+01:00"],
+} as const;
+
+let shop: ChatShop;
+beforeAll(async () => {
+  shop = await startChatShop();
+});
+afterAll(() => shop?.stop());
+
+describe.each(Object.entries(WIDTHS))("the chat on a %s", (device, [width, height]) => {
+  test.for(Object.entries(SAID))("in %s fits, and has no violation", async ([language, texts]) => {
+    const theme = device === "tablet" ? "dark" : "light";
+    const { page, foreign } = await shop.visit(
+      { lang: language, "data-theme": theme },
+      { viewport: { width, height } },
+    );
+    const chat = chatOf(page);
+    await chat.open();
+    for (const [i, text] of texts.entries()) {
+      const field = chat.window.locator("textarea");
+      await field.fill(text);
+      await field.press("Enter");
+      await soon(async () => (await chat.texts()).length).toBeGreaterThanOrEqual(2 * (i + 1));
+    }
+    const wide = `(() => {
+      const root = document.querySelector("session-hub-chat").shadowRoot;
+      const parts = [...root.querySelectorAll(".window *")].filter((one) => !one.closest(".k-aside"));
+      return parts.filter((one) => one.getBoundingClientRect().right > innerWidth + 1 || one.getBoundingClientRect().left < -1).length;
+    })()`;
+    expect(await page.evaluate(wide)).toBe(0);
+    expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+    expect(await violations(page)).toEqual([]);
+    expect(foreign).toEqual([]);
+    if (KEPT) await page.screenshot({ path: join(KEPT, `chat-${device}-${language}.png`) });
+  });
+});
