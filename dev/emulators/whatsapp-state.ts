@@ -1,8 +1,10 @@
 import { createHmac } from "node:crypto";
 import type { Fields } from "./fields.ts";
+import { createFiles, type Files } from "./files.ts";
 import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
+import type { Watch } from "./watch.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
 import { type Customers, createCustomers } from "./whatsapp-customers.ts";
 import { type GraphError, graphError } from "./whatsapp-error.ts";
@@ -37,6 +39,8 @@ export interface WhatsAppOptions {
   /** How many calls `GET /_sent` keeps. Default 100,000. */
   readonly keep?: number;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Is shown what the emulator does, as it happens. */
+  readonly watch?: Watch;
 }
 
 export interface WhatsApp {
@@ -75,6 +79,8 @@ export interface WhatsApp {
   /** The customers' messages, which can be marked read, and their senders. */
   readonly received: Table<string>;
   readonly media: Table<Fields>;
+  /** The bytes of files, by their ids. */
+  readonly bytes: Files;
   readonly keep: Keep;
   /** The error if a message to that recipient breaks a rate limit. Otherwise undefined, and the message is counted. */
   pace(recipient: string): GraphError | undefined;
@@ -110,7 +116,7 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     apiVersion: options.apiVersion ?? "v25.0",
     settings,
     customers: createCustomers(keep),
-    sent: createSentLog(options.keep ?? 100_000, keep),
+    sent: createSentLog(options.keep ?? 100_000, keep, (entry) => options.watch?.({ what: "sent", entry })),
     deliveries: createDeliveries(
       {
         url: () => settings.webhookUrl || undefined,
@@ -119,12 +125,14 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
         }),
         accepts: (status) => status === 200,
         obeysRetryAfter: false,
+        watch: options.watch,
       },
       keep,
       options.delivery,
     ),
     received: keep.table("received", KEPT_RECEIVED),
     media: keep.table("media", KEPT_MEDIA),
+    bytes: createFiles(options.dir),
     keep,
     pace(recipient) {
       if (!settings.limits) return undefined;

@@ -4,12 +4,12 @@
 -- The matches of a query with p_low < n <= p_high. Returns {count, low, hits: [{message_id, rank, n}]}: hits are the best
 -- p_limit matches after the hit p_after, best first. Only the newest thousand matches are ranked, because ranking tens of
 -- thousands takes too long; if there are more, low is the n below them, else p_low. With p_after the window is already known;
--- it holds at most 1200 matches. p_marks are lexemes of the index for the filters; p: {from, to}. With p_read all rows of the
--- range are read, and the GIN index is not searched for the words: for the beginning of a common word it would collect every
--- message.
+-- it holds at most 1200 matches. p_marks are lexemes of the index for the filters, and r those for from and to; p: {from, to}.
+-- With p_read all rows of the range are read, and the GIN index is not searched for the words: for the beginning of a common word
+-- it would collect every message.
 create or replace function hub.search_range(
-  p_query tsquery, p_exact tsquery, p_marks tsquery, p_low bigint, p_high bigint, p_read boolean, p_after jsonb, p_limit integer,
-  p jsonb) returns jsonb
+  p_query tsquery, p_exact tsquery, p_marks tsquery, r hub.search_dates, p_low bigint, p_high bigint, p_read boolean, p_after jsonb,
+  p_limit integer, p jsonb) returns jsonb
 language plpgsql stable as $$
 declare
   v_from constant timestamptz := coalesce((p ->> 'from')::timestamptz, '-infinity');
@@ -23,6 +23,9 @@ declare
 begin
   if numnode(p_marks) > 0 then
     v_index := coalesce(v_index && p_marks, p_marks);
+  end if;
+  if p_low < r.low or p_high > r.high then
+    v_index := coalesce(v_index && r.days, r.days);
   end if;
   if v_blocks is not null then
     v_index := coalesce(v_index && v_blocks, v_blocks);
@@ -55,13 +58,11 @@ begin
 end
 $$;
 
--- The lexemes that limit a search to p_sessions (null: all sessions), a channel, a role and the days between from and to. An
--- empty query if nothing limits it. p: {now, channel, role, from, to}.
+-- The lexemes that limit a search to p_sessions (null: all sessions), a channel and a role. An empty query if nothing limits it.
+-- p: {channel, role}.
 create or replace function hub.search_marks(p_sessions uuid[], p jsonb) returns tsquery
 language plpgsql stable as $$
 declare
-  v_from constant date := coalesce((p ->> 'from')::timestamptz at time zone 'UTC', timestamp '2000-01-01');
-  v_to constant date := coalesce((p ->> 'to')::timestamptz at time zone 'UTC', (p ->> 'now')::timestamptz at time zone 'UTC' + interval '2 days');
   v_marks text[] := '{}';
 begin
   if p_sessions is not null then
@@ -73,16 +74,49 @@ begin
   if p ? 'role' then
     v_marks := v_marks || hub.lexeme('r:' || (p ->> 'role'));
   end if;
-  if (p ? 'from' or p ? 'to') and v_to - v_from between 0 and 45 then
-    v_marks := v_marks || (
-      select string_agg(hub.lexeme('d:' || d::date), '|') from generate_series(v_from, v_to, interval '1 day') as d);
-  elsif (p ? 'from' or p ? 'to') and v_to - v_from between 0 and 20000 then
-    v_marks := v_marks || (
-      select string_agg(hub.lexeme('m:' || to_char(d, 'YYYY-MM')), '|')
-      from generate_series(date_trunc('month', v_from), v_to, interval '1 month') as d);
-  end if;
   return coalesce((select string_agg('(' || m || ')', '&') from unnest(v_marks) as m), '')::tsquery;
 end
+$$;
+
+-- Where the messages between from and to are in the index. p: {now, from, to}. Almost all have low <= n <= high, which are ends of
+-- blocks; messages that were stored late may have any n. days are the lexemes of the days from from to to, or of the months if they
+-- are many. It is searched for them only outside low and high: the lists of a month's days are long. low is 0 and high without
+-- limit if there is neither from nor to, or if the span has no lexemes.
+create or replace function hub.search_dates(p jsonb) returns hub.search_dates
+language plpgsql stable as $$
+declare
+  v_from constant date := coalesce((p ->> 'from')::timestamptz at time zone 'UTC', timestamp '2000-01-01');
+  v_to constant date := coalesce((p ->> 'to')::timestamptz at time zone 'UTC', (p ->> 'now')::timestamptz at time zone 'UTC' + interval '2 days');
+  r hub.search_dates := row(0, 9223372036854775807, null);
+begin
+  if not (p ? 'from' or p ? 'to') or v_to - v_from not between 0 and 20000 then
+    return r;
+  end if;
+  if v_to - v_from <= 45 then
+    r.days := (select string_agg(hub.lexeme('d:' || d::date), '|') from generate_series(v_from, v_to, interval '1 day') as d)::tsquery;
+  else
+    r.days := (
+      select string_agg(hub.lexeme('m:' || to_char(d, 'YYYY-MM')), '|')
+      from generate_series(date_trunc('month', v_from), v_to, interval '1 month') as d)::tsquery;
+  end if;
+  if p ? 'from' then
+    r.low := greatest(0, hub.indexed_before((p ->> 'from')::timestamptz) / hub.block_size(0) * hub.block_size(0) - 1);
+  end if;
+  if p ? 'to' then
+    r.high := (hub.indexed_before((p ->> 'to')::timestamptz) / hub.block_size(0) + 1) * hub.block_size(0) - 1;
+  end if;
+  return r;
+end
+$$;
+
+-- The n of the messages that were stored shortly before an instant: the middle one of 21, as some may have been indexed late. 0 if
+-- there are none.
+create or replace function hub.indexed_before(p_at timestamptz) returns bigint
+language sql stable as $$
+  select coalesce(percentile_disc(0.5) within group (order by n), 0)
+  from (
+    select n from public.message_search where message_id < hub.uuid_from(p_at) order by message_id desc limit 21
+  ) x
 $$;
 
 -- A page of matches in the index. Ranking all matches of a common word would take seconds, so matches are ranked in windows.
@@ -90,7 +124,7 @@ $$;
 -- of the page before, with its window; {high} alone begins a new window. With p_whole the whole index is one window. Returns
 -- {hits, window}; window is null if no matches are left.
 create or replace function hub.search_windows(
-  p_query tsquery, p_exact tsquery, p_marks tsquery, p_window jsonb, p_whole boolean, p_limit integer, p jsonb) returns jsonb
+  p_query tsquery, p_exact tsquery, p_marks tsquery, r hub.search_dates, p_window jsonb, p_whole boolean, p_limit integer, p jsonb) returns jsonb
 language plpgsql stable as $$
 declare
   v_high bigint := p_window ->> 'high';
@@ -102,11 +136,11 @@ declare
 begin
   while v_high > 0 loop
     if v_low is null then
-      v_found := hub.search_window(p_query, p_exact, p_marks, v_high, p_whole, v_room, p);
+      v_found := hub.search_window(p_query, p_exact, p_marks, r, v_high, p_whole, v_room, p);
       v_low := v_found ->> 'low';
     else
       v_found := hub.search_range(
-        p_query, p_exact, p_marks, v_low, v_high, p_whole or (hub.is_prefix(p_query) and v_high - v_low <= 3 * hub.block_size(0)),
+        p_query, p_exact, p_marks, r, v_low, v_high, p_whole or (hub.is_prefix(p_query) and v_high - v_low <= 3 * hub.block_size(0)),
         v_after, v_room, p);
     end if;
     v_hits := v_hits || (
@@ -132,13 +166,14 @@ language sql immutable parallel safe as $$ select p_query::text like '%:*%' $$;
 -- The window that begins at p_high, and its best p_limit hits. Returns {low, hits}. The window grows downwards until it holds
 -- two hundred matches: first by two blocks of the smallest size, then by one block at a time, and always by the rest of a
 -- block that is only partly in it. The size of the next block follows from the share of matches so far, and is at most one
--- level above the last one. For a query with a prefix all rows of the first blocks are read. With p_whole the window is the
+-- level above the last one. The messages above r are one range. For a query with a prefix all rows of the first blocks are read. With p_whole the window is the
 -- whole index, and all rows with the marks are read: they are few.
 create or replace function hub.search_window(
-  p_query tsquery, p_exact tsquery, p_marks tsquery, p_high bigint, p_whole boolean, p_limit integer, p jsonb) returns jsonb
+  p_query tsquery, p_exact tsquery, p_marks tsquery, r hub.search_dates, p_high bigint, p_whole boolean, p_limit integer, p jsonb) returns jsonb
 language plpgsql stable as $$
 declare
   v_low bigint := p_high;
+  v_start bigint := p_high;
   v_bottom bigint;
   v_level integer := case when p_whole then 5 else 0 end;
   v_count integer := 0;
@@ -151,13 +186,22 @@ begin
       when 0 then (v_low / hub.block_size(0) - 2) * hub.block_size(0) - 1
       when 5 then 0
       else (v_low / hub.block_size(v_level) - 1) * hub.block_size(v_level) - 1 end;
+    -- A range is either of the messages between from and to, or above, or below.
+    if not p_whole then
+      v_bottom := case when v_low > r.high then r.high when v_low > r.low then greatest(v_bottom, r.low) else 0 end;
+    end if;
     v_bottom := greatest(v_bottom, 0);
     v_found := hub.search_range(
-      p_query, p_exact, p_marks, v_bottom, v_low, p_whole or (v_low = p_high and hub.is_prefix(p_query)), null, p_limit, p);
+      p_query, p_exact, p_marks, r, v_bottom, v_low, p_whole or (v_low = v_start and v_low <= r.high and hub.is_prefix(p_query)),
+      null, p_limit, p);
     v_count := v_count + (v_found ->> 'count')::int;
     v_hits := v_hits || (v_found -> 'hits');
     v_low := v_found ->> 'low';
-    v_missing := (200 - v_count) * (p_high - v_low) / greatest(v_count, 1);
+    if v_low = r.high and not p_whole then
+      v_start := v_low;
+      continue;
+    end if;
+    v_missing := (200 - v_count) * (v_start - v_low) / greatest(v_count, 1);
     v_level := least(v_level + 1, 5);
     while v_level > 0 and v_count > 0 and hub.block_size(v_level) > v_missing loop
       v_level := v_level - 1;
@@ -286,7 +330,7 @@ begin
     v_next := jsonb_build_object('high', v_high);
   else
     v_index := hub.search_windows(
-      q.query, q.exact, hub.search_marks(v_sessions, p), case when v_cursor ? 'n' then v_cursor else jsonb_build_object('high', v_high) end,
+      q.query, q.exact, hub.search_marks(v_sessions, p), hub.search_dates(p), case when v_cursor ? 'n' then v_cursor else jsonb_build_object('high', v_high) end,
       coalesce((select sum(message_count) from public.sessions where session_id = any (v_sessions)) < 5000, false),
       v_limit - jsonb_array_length(v_hits), p);
     v_hits := v_hits || (v_index -> 'hits');

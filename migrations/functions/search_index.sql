@@ -184,11 +184,16 @@ $$;
 -- first_id on and below end_id; null if none. The index is looked up for each message:
 -- a join would read all of it, if it was planned while the index was small. Moves search_progress on. Of
 -- messages that are settled it reads at most ten thousand: without the row of search_progress it begins with the first message.
+--
+-- The calls of one pass continue at read_to, so that they do not read the messages that are not settled again and again. The next
+-- pass begins at settled. settled only moves in a call that begins there: messages before read_to were read by an older snapshot.
+-- After the last call of a pass with several more is true, because a message may have appeared behind read_to meanwhile.
 create or replace function hub.read_new_messages(p_limit integer, out ids uuid[], out more boolean, out first_id uuid, out end_id uuid)
 language plpgsql volatile as $$
 declare
   v_snapshot constant pg_snapshot := pg_current_snapshot();
   v_past constant uuid := hub.uuid_from(clock_timestamp() + 2 * hub.punctual_within());
+  v_from uuid;
   v_settled uuid;
   v_stop uuid;
   s public.search_progress;
@@ -199,13 +204,14 @@ begin
       values ('00000000-0000-0000-0000-000000000000', now(), pg_snapshot_xmax(v_snapshot))
       returning * into s;
   end if;
+  v_from := coalesce(s.read_to, s.settled);
   ids := '{}';
   more := false;
   -- Nothing is written while there is nothing to read.
   if not exists (select from public.messages where message_id >= s.settled and message_id < v_past) then
     return;
   end if;
-  if s.read_before <= pg_snapshot_xmin(v_snapshot) then
+  if v_from = s.settled and s.read_before <= pg_snapshot_xmin(v_snapshot) then
     v_settled := greatest(s.settled, hub.uuid_from(s.read_at - 2 * hub.punctual_within()));
     v_stop := (
       select message_id from public.messages
@@ -214,22 +220,23 @@ begin
   ids := array(
     select m.message_id
     from public.messages m
-    where m.message_id >= s.settled and m.message_id < coalesce(v_stop, v_past) and hub.is_searchable(m)
+    where m.message_id >= v_from and m.message_id < coalesce(v_stop, v_past) and hub.is_searchable(m)
       and (select x.message_id from public.message_search x where x.message_id = m.message_id) is null
     order by m.message_id
     limit p_limit);
-  more := v_stop is not null or cardinality(ids) = p_limit;
-  first_id := s.settled;
+  first_id := v_from;
   end_id := case when cardinality(ids) = p_limit then ids[p_limit] else coalesce(v_stop, v_past) end;
+  more := end_id < v_past or v_from > s.settled;
   -- A snapshot is younger than the start of its transaction. A transaction id from the future is of another server, from which
   -- the database was copied.
   if v_settled is not null or s.read_before > pg_snapshot_xmax(v_snapshot) then
     update public.search_progress
-      set settled = case
-            when v_settled is null then settled
-            else least(v_settled, v_stop, case when cardinality(ids) = p_limit then ids[p_limit] end) end,
+      set settled = case when v_settled is null then settled else least(v_settled, end_id) end,
           read_at = now(),
-          read_before = pg_snapshot_xmax(v_snapshot);
+          read_before = pg_snapshot_xmax(v_snapshot),
+          read_to = case when end_id < v_past then end_id end;
+  elsif more or s.read_to is not null then
+    update public.search_progress set read_to = case when end_id < v_past then end_id end;
   end if;
 end
 $$;

@@ -4,6 +4,7 @@ import type { Customers } from "./customers/customers.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { Exports } from "./exports/exports.ts";
 import type { Knowledge } from "./knowledge/knowledge.ts";
+import type { Media } from "./media/media.ts";
 import type { ModelUsage } from "./model-usage/model-usage.ts";
 import type { Orders } from "./orders/orders.ts";
 import type { Reservations } from "./reservations/reservations.ts";
@@ -18,6 +19,7 @@ export interface Features {
   readonly endpoints: Endpoints;
   readonly exports: Exports;
   readonly knowledge: Knowledge;
+  readonly media: Media;
   readonly modelUsage: ModelUsage;
   readonly orders: Orders;
   readonly reservations: Reservations;

@@ -5,6 +5,7 @@ import { sqlEndpoints } from "./endpoints/sql.ts";
 import { sqlExports } from "./exports/sql.ts";
 import type { Features } from "./features.ts";
 import { sqlKnowledge } from "./knowledge/sql.ts";
+import { sqlMedia } from "./media/sql.ts";
 import { sqlModelUsage } from "./model-usage/sql.ts";
 import { sqlOrders } from "./orders/sql.ts";
 import { sqlReservations } from "./reservations/sql.ts";
@@ -20,6 +21,7 @@ export function sqlFeatures(ask: SqlCall, people: Row): Features {
     endpoints: sqlEndpoints(ask),
     exports: sqlExports(ask),
     knowledge: sqlKnowledge(ask),
+    media: sqlMedia(ask, people),
     modelUsage: sqlModelUsage(ask),
     orders: sqlOrders(ask, people),
     reservations: sqlReservations(ask, people),

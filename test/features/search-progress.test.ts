@@ -157,6 +157,21 @@ describe("the search's indexer", { timeout: 120_000 }, () => {
     expect(await wrong()).toEqual([]);
   });
 
+  test("finds a message that appears behind the batch that a pass has reached", async () => {
+    for (let i = 0; i < 25; i++) await put(here.owner, `medlar ${i}`);
+    expect(await search().index(10)).toEqual({ indexed: 10, more: true });
+    expect(await search().index(10)).toEqual({ indexed: 10, more: true });
+    const behind = await put(here.owner, "medlar behind", { offsetMs: -1_000 });
+    expect(await listed()).toEqual([]);
+    // The pass ends without it, and says that it is to be called again.
+    expect(await search().index(10)).toEqual({ indexed: 5, more: true });
+    expect(await texts("medlar")).toHaveLength(25);
+    expect(await search().index(10)).toEqual({ indexed: 1, more: false });
+    expect(await texts("behind")).toEqual(["medlar behind"]);
+    expect((await settled()) < behind).toBe(true);
+    expect(await wrong()).toEqual([]);
+  });
+
   test("writes nothing while there is nothing to read", async () => {
     await within(30);
     await put(here.owner, "quince");

@@ -27,6 +27,7 @@ const ROUTES = [
   "GET /api/export",
   "GET /api/knowledge",
   "GET /api/knowledge/{id}",
+  "GET /api/media/{id}",
   "GET /api/orders",
   "GET /api/orders/{id}",
   "GET /api/reservations",

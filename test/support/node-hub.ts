@@ -6,6 +6,7 @@ import type { Channel } from "../../src/core/channel.ts";
 import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";
 import type { Log } from "../../src/core/log.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
+import type { MediaOptions } from "../../src/features/media/options.ts";
 import { createApp } from "../../src/http/app.ts";
 import { loggedCall } from "../../src/stores/logged.ts";
 import { postgresCalls } from "../../src/stores/postgres.ts";
@@ -26,6 +27,7 @@ export interface NodeHubOptions {
   /** Whether the hub keeps the platforms' rate limits. Default true. */
   readonly paced?: boolean;
   readonly log?: Log;
+  readonly media?: MediaOptions;
 }
 
 export interface NodeHub {
@@ -74,6 +76,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     policy: DEFAULT_POLICY,
     openTargets: true,
+    ...(options.media && { media: options.media }),
   });
   const app = createApp({
     open: (_c, requestLog) => open(requestLog),

@@ -8,6 +8,7 @@ import {
   viewSession,
 } from "../../http/shapes.ts";
 import { customerSchema, viewCustomer } from "../customers/shape.ts";
+import { mediaLinks } from "../media/links.ts";
 import type { Order } from "../orders/order.ts";
 import { orderSchema, viewOrder } from "../orders/shape.ts";
 import type { Reservation } from "../reservations/reservation.ts";
@@ -54,6 +55,9 @@ export const exportSchema = z
     orders: z.array(orderSchema),
   })
   .openapi("Export");
+
+/** An export is kept: its links ask for credentials, and do not end. */
+const UNSIGNED = { links: mediaLinks([], undefined), now: new Date(0) };
 
 type Export = z.infer<typeof exportSchema>;
 
@@ -147,5 +151,5 @@ function viewExportedMessage(message: ExportedMessage): Export["messages"][numbe
     content,
     at: at.toISOString(),
   }));
-  return { ...viewMessage(message), revisions };
+  return { ...viewMessage(message, UNSIGNED), revisions };
 }
