@@ -33,6 +33,17 @@ describe.each(Object.entries(WIDTHS))("the chat on a %s", (device, [width, heigh
       await field.press("Enter");
       await soon(async () => (await chat.texts()).length).toBeGreaterThanOrEqual(2 * (i + 1));
     }
+    expect((await chat.texts()).join()).not.toMatch(/_created/);
+    // Nothing lies over what is touched, such as the button over the field.
+    const covered = `(() => {
+      const root = document.querySelector("session-hub-chat").shadowRoot;
+      return [...root.querySelectorAll(".window button, .window textarea")].filter((one) => {
+        const { left, top, width, height } = one.getBoundingClientRect();
+        const found = root.elementFromPoint(left + width / 2, top + height / 2);
+        return found !== one && !one.contains(found);
+      }).map((one) => one.getAttribute("aria-label") ?? one.tagName);
+    })()`;
+    expect(await page.evaluate(covered)).toEqual([]);
     const wide = `(() => {
       const root = document.querySelector("session-hub-chat").shadowRoot;
       const parts = [...root.querySelectorAll(".window *")].filter((one) => !one.closest(".k-aside"));

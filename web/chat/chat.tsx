@@ -109,6 +109,7 @@ function Conversation({ host, visit }: ChatState) {
         <Thread
           messages={messages}
           waiting={waiting}
+          hubUrl={host.options.url}
           names={{ own: texts.say("you"), shop: host.options.title ?? texts.say("shop") }}
           {...(!code && {
             onChoose: ({ interaction, id, title }, { external_id }) =>

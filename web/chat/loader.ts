@@ -9,7 +9,7 @@ declare const CHAT_WINDOW: string;
 /** The same under a name that never changes, for pages that were loaded before a deploy. */
 const NEWEST = "/chat-window.js";
 
-/** [open, close, new message, new messages] */
+/** What the button says. */
 const LABELS: Record<string, readonly [open: string, close: string]> = {
   en: ["Open chat", "Close chat"],
   hi: ["चैट खोलें", "चैट बंद करें"],
@@ -32,6 +32,7 @@ color:var(--o);box-shadow:0 4px 16px rgb(0 0 0/.25);cursor:pointer;position:rela
 .launch b{position:absolute;inset-block-start:-4px;inset-inline-end:-4px;min-inline-size:20px;box-sizing:border-box;padding:0 6px;
 border-radius:10px;background:light-dark(#b3261e,#ff9d94);color:light-dark(#fff,#3a0703);font:700 12px/20px system-ui,sans-serif}
 .launch b:empty{display:none}
+@media (max-width:480px){.launch[aria-expanded=true]{display:none}}
 @media print{:host{display:none}}`;
 
 const CHAT = "M7.9 20A9 9 0 1 0 4 16.1L2 22Z";

@@ -24,11 +24,13 @@ export interface Choice {
 }
 
 export interface ContentProps {
-  readonly message: Pick<Message, "text" | "content" | "deleted_at">;
+  readonly message: Pick<Message, "text" | "content" | "deleted_at"> & { readonly media_url?: string | null };
   /** Called when the customer chooses; without it choices are shown and cannot be pressed. */
   readonly onChoose?: ((choice: Choice) => void) | undefined;
   /** The address from which the page may load a file; undefined: it is named, and not loaded. Default: its own. */
   readonly fileUrl?: ((file: File) => string | undefined) | undefined;
+  /** The hub's address, to which the links of its own files are relative. Default: the page's. */
+  readonly hubUrl?: string | undefined;
   /** False at a kiosk: addresses are shown, and open nothing. */
   readonly links?: boolean;
 }
@@ -38,6 +40,7 @@ export function MessageContent({
   message,
   onChoose,
   fileUrl = ({ url }) => url,
+  hubUrl = location.origin,
   links = true,
 }: ContentProps) {
   const content = message.content as Content | null;
@@ -56,7 +59,12 @@ export function MessageContent({
     case "document":
       return (
         <>
-          <FileOf content={content} fileUrl={fileUrl} links={links} />
+          <FileOf
+            content={content}
+            own={message.media_url && new URL(message.media_url, hubUrl).href}
+            fileUrl={fileUrl}
+            links={links}
+          />
           {"caption" in content && text(content.caption, "format" in content ? content.format : undefined)}
         </>
       );
@@ -109,15 +117,18 @@ export function MessageContent({
 
 function FileOf({
   content,
+  own,
   fileUrl,
   links,
 }: {
   content: Of<"image" | "sticker" | "video" | "audio" | "voice" | "document">;
+  /** Where the hub itself has the file. */
+  own: string | null | undefined;
   fileUrl: NonNullable<ContentProps["fileUrl"]>;
   links: boolean;
 }) {
   const file = content.media as File;
-  const url = fileUrl(file);
+  const url = own ?? fileUrl(file);
   const label = file.file_name ?? words.say(content.kind);
   if (url && (content.kind === "image" || content.kind === "sticker"))
     return (

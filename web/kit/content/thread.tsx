@@ -12,6 +12,7 @@ export interface ThreadProps {
   /** A choice of this message; only the newest message with choices offers them. */
   readonly onChoose?: (choice: Choice, of: Message) => void;
   readonly fileUrl?: ContentProps["fileUrl"];
+  readonly hubUrl?: ContentProps["hubUrl"];
   readonly links?: boolean;
 }
 
@@ -72,7 +73,8 @@ function ticksOf(status: Ticks): { status: Ticks; label: string } {
 /** Reactions stand at their messages. A link's token is no words of the customer. */
 function isShown({ kind, role, text, content }: Message): boolean {
   if (kind === "reaction" || kind === "edit" || kind === "delete" || kind === "typing") return false;
-  return role !== "system" || text !== "" || content?.kind !== "system";
+  // An event that has no words of its own, such as `reservation_created`, has only its name.
+  return role !== "system" || content?.kind !== "system" || (text !== "" && text !== content.event);
 }
 
 function offersChoices(content: Message["content"]): boolean {
