@@ -107,7 +107,7 @@ describe("the start", () => {
     await context.setOffline(true);
     await page.reload();
     await login(page).waitFor();
-    await soon(() => page.getByRole("status").first().textContent()).toMatch(/No connection/);
+    await soon(() => page.locator("p.notice").textContent()).toMatch(/No connection/);
     await enterPhone(page, newNumber().typed);
     await page.getByRole("alert").waitFor();
     await context.setOffline(false);
@@ -205,11 +205,11 @@ describe("a customer", () => {
     await say(page, "Before");
     await soon(async () => (await textsOf(page)).length).toBe(2);
     await context.setOffline(true);
-    await soon(() => page.getByRole("status").first().textContent()).toMatch(/No connection/);
+    await soon(() => page.locator("p.notice").textContent()).toMatch(/No connection/);
     await say(page, "While offline");
     await context.setOffline(false);
     await soon(async () => (await textsOf(page)).length).toBe(4);
-    await soon(() => page.getByRole("status").first().textContent()).toBe("");
+    await soon(() => page.locator("p.notice").textContent()).toBe("");
     const rows = await sql`select 1 from messages where text = 'While offline' and role = 'user'`;
     expect(rows).toHaveLength(1);
   });

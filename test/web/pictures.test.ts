@@ -1,6 +1,8 @@
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { violations } from "../support/accessibility.ts";
+import { openPage } from "../support/browser.ts";
+import { post } from "../support/http.ts";
 import { type ChatShop, chatOf, soon, startChatShop } from "./shop-page.ts";
 
 /** `PICTURES=1 npm test -- test/web/pictures.test.ts` keeps the pictures; otherwise they are only drawn and measured. */
@@ -54,5 +56,41 @@ describe.each(Object.entries(WIDTHS))("the chat on a %s", (device, [width, heigh
     expect(await violations(page)).toEqual([]);
     expect(foreign).toEqual([]);
     if (KEPT) await page.screenshot({ path: join(KEPT, `chat-${device}-${language}.png`) });
+  });
+});
+
+const CART = [
+  { name: "Green tea", qty: 2, price: 4, currency: "EUR" },
+  { name: "Two tickets for Friday", price: 24, currency: "EUR" },
+];
+
+describe.each(Object.entries(WIDTHS))("the kiosk on a %s", (device, [width, height]) => {
+  test.for(Object.entries(SAID))("in %s fits, from the pad to the cart", async ([locale, [text]]) => {
+    const { page, foreign } = await openPage({
+      hosts: shop.hosts,
+      viewport: { width, height },
+      locale,
+      colorScheme: device === "desktop" ? "dark" : "light",
+    });
+    const keep = async (name: string) => {
+      expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
+      if (KEPT) await page.screenshot({ path: join(KEPT, `kiosk-${name}-${device}-${locale}.png`) });
+    };
+    await page.goto(`${shop.url}/kiosk#key=kiosk-key&country=DE`);
+    const phone = `1511400${String(width).padStart(4, "0")}${locale.charCodeAt(0) % 10}`;
+    await page.locator(".pad").waitFor();
+    for (const digit of phone) await page.locator(".pad-key", { hasText: digit }).click();
+    await keep("phone");
+    await page.locator("form.card > button[type=submit]").click();
+    await page.locator(".cart").waitFor();
+    const cart = post({ phone: `+49${phone}`, data: { cart: CART } }, { "x-api-key": "web-key" });
+    await page.locator(".talk textarea").fill(text);
+    await page.locator(".talk textarea").press("Enter");
+    await soon(() => page.locator(".k-log .k-bubble .k-text").count()).toBe(2);
+    const updated = await fetch(`${shop.url}/session/update`, cart);
+    expect(updated.status).toBe(200);
+    await soon(() => page.locator(".cart li").count()).toBe(2);
+    await keep("cart");
+    expect(foreign).toEqual([]);
   });
 });
