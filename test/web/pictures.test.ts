@@ -76,6 +76,10 @@ describe.each(Object.entries(WIDTHS))("the kiosk on a %s", (device, [width, heig
       expect(await page.evaluate("document.documentElement.scrollWidth <= innerWidth")).toBe(true);
       if (KEPT) await page.screenshot({ path: join(KEPT, `kiosk-${name}-${device}-${locale}.png`) });
     };
+    let authorization = "";
+    page.on("request", (request) => {
+      authorization = request.headers().authorization ?? authorization;
+    });
     await page.goto(`${shop.url}/kiosk#key=kiosk-key&country=DE`);
     const phone = `1511400${String(width).padStart(4, "0")}${locale.charCodeAt(0) % 10}`;
     await page.locator(".pad").waitFor();
@@ -83,11 +87,13 @@ describe.each(Object.entries(WIDTHS))("the kiosk on a %s", (device, [width, heig
     await keep("phone");
     await page.locator("form.card > button[type=submit]").click();
     await page.locator(".cart").waitFor();
-    const cart = post({ phone: `+49${phone}`, data: { cart: CART } }, { "x-api-key": "web-key" });
     await page.locator(".talk textarea").fill(text);
     await page.locator(".talk textarea").press("Enter");
     await soon(() => page.locator(".k-log .k-bubble .k-text").count()).toBe(2);
-    const updated = await fetch(`${shop.url}/session/update`, cart);
+    const updated = await fetch(
+      `${shop.url}/session/update`,
+      post({ data: { cart: CART } }, { authorization }),
+    );
     expect(updated.status).toBe(200);
     await soon(() => page.locator(".cart li").count()).toBe(2);
     await keep("cart");

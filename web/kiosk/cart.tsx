@@ -20,7 +20,7 @@ export function Cart({ cart }: { readonly cart: unknown }) {
         <ul>
           {items.map(({ name, quantity, price, currency }) => (
             <li key={name}>
-              <span>{quantity !== undefined && quantity !== 1 ? `${quantity} × ${name}` : name}</span>
+              <bdi>{quantity !== undefined && quantity !== 1 ? `${quantity} × ${name}` : name}</bdi>
               {price !== undefined && <span>{money(price * (quantity ?? 1), currency)}</span>}
             </li>
           ))}
