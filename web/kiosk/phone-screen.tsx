@@ -39,7 +39,7 @@ export function PhoneScreen({ visit, config }: { readonly visit: Visit; readonly
             onChange={({ currentTarget }) => (country.value = currentTarget.value)}
           >
             {countriesIn(texts.language).map(({ code, prefix, name }) => (
-              <option key={code} value={code}>{`${name} ${prefix}`}</option>
+              <option key={code} value={code}>{`${name} \u2066${prefix}\u2069`}</option>
             ))}
           </select>
         )}
