@@ -30,6 +30,7 @@ const HEADERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   },
   "/assets/*": { "Cache-Control": "public, max-age=31536000, immutable", ...SHARED },
   "/chat.js": { "Cache-Control": "public, max-age=300", ...SHARED },
+  "/chat-window.js": SHARED,
 };
 
 /** The headers in the form of Cloudflare's file `_headers`, which the hub under Node reads too. */

@@ -41,6 +41,7 @@ import { addLive } from "./live/route.ts";
 import { addMessages } from "./messages.ts";
 import { addMetrics } from "./metrics.ts";
 import { isAllowedOrigin, refusedOriginsLog } from "./origins.ts";
+import { addPageConfig } from "./page-config.ts";
 import { addPreview } from "./preview.ts";
 import { limitRate } from "./rate-limits.ts";
 import {
@@ -149,6 +150,7 @@ export function createApp(options: AppOptions): App {
   addMessageChanges(app, options);
   addDeadLetters(app, options);
   addTrace(app, options);
+  addPageConfig(app, options);
   addHealth(app, options);
   addMetrics(app, options);
   addDocs(app, options);

@@ -169,6 +169,13 @@ describe("two tabs", () => {
 });
 
 describe("what is kept, and where", () => {
+  test("a page that subscribed too early is told nothing of the session that it opens later", async () => {
+    const page = device(shop.url);
+    expect(() => page.listen()).toThrow(expect.objectContaining({ code: "no_session" }));
+    await page.hub.session.start();
+    expect(page.events).toEqual([]);
+  });
+
   test("nothing outlives the page by default, and nothing the customer at a kiosk", async () => {
     expect(() => createHub({ url: shop.url, channel: "kiosk", storage: "local" })).toThrow(TypeError);
     expect(() => createHub({ url: shop.url, channel: "kiosk", storage: browserStorage() })).toThrow(

@@ -22,6 +22,7 @@ const ROUTES = [
   "GET /api/audit",
   "GET /api/calendar-feeds",
   "GET /api/canned-replies",
+  "GET /api/config",
   "GET /api/conversations",
   "GET /api/conversations/changes",
   "GET /api/conversations/{id}",

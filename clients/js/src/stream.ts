@@ -60,6 +60,7 @@ export function streamOf(
   listener: (event: HubEvent) => void,
   { after = "0", signal }: Listening,
 ): Subscription {
+  if (!device.held) throw new HubError("no_session", "start or restore a session first");
   const seen = new Set<string>();
   let [cursor, epoch] = split(after);
   let isOver = false;
@@ -193,7 +194,6 @@ export function streamOf(
     }
   }
 
-  if (!device.held) throw new HubError("no_session", "start or restore a session first");
   signal?.addEventListener("abort", close);
   if (signal?.aborted) close();
   void run();

@@ -12,6 +12,7 @@ import { idempotencyKey, tellReplayed } from "../../http/idempotency.ts";
 import { type App, type AppOptions, channelName } from "../../http/request.ts";
 import { messageSchema, viewMessage } from "../../http/shapes.ts";
 import { filesOf } from "../media/of-message.ts";
+import { checkTemplates } from "../templates/check.ts";
 import { atDesk, BODY_BYTES, conversationParams, refusals, shared } from "./at-desk.ts";
 import type { ReplyTarget } from "./conversation.ts";
 import { publishHolder } from "./hold-routes.ts";
@@ -111,7 +112,8 @@ async function rendered(hub: Hub, target: ReplyTarget, replies: readonly Reply[]
   if (!channel) throw new HubError("malformed", `body.channel: ${target.channel} is not configured`);
   await checkTemplates(hub, target.channel, channel, replies).catch((thrown: unknown) => {
     const error = toHubError(thrown);
-    if (error.code === "rejected") throw new HubError("malformed", `body.replies: ${error.message}`);
+    if (error.reason?.startsWith("template_"))
+      throw new HubError("malformed", `body.replies: ${error.message}`);
     throw thrown;
   });
   return replies.map((reply, place) => {

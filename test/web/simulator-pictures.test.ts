@@ -1,0 +1,60 @@
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Scenario } from "../../dev/simulator/scenario.ts";
+import { openPage } from "../support/browser.ts";
+import { type SimulatedStack, startSimulatedStack } from "../support/simulator.ts";
+
+const folder = process.env.PICTURES_DIR ?? join(import.meta.dirname, "../../.pictures");
+/** A word of each kind of reply in the echo bot's `/demo`. */
+const KINDS = {
+  text: "Bold",
+  image: "A picture",
+  video: "A video",
+  document: "A document",
+  location: "Alexanderplatz",
+  contact: "+4930123456",
+  buttons: "Coffee or tea?",
+  list: "What would you like?",
+  carousel: "Cheese cake",
+  product: "Our coffee",
+  order: "Your order",
+};
+
+let stack: SimulatedStack;
+beforeAll(async () => {
+  // Telegram's pace would take half a minute for the demo.
+  stack = await startSimulatedStack({ EMULATOR_LIMITS: "false" });
+  await mkdir(folder, { recursive: true });
+}, 240_000);
+afterAll(() => stack?.stop(), 60_000);
+
+test("each kind of reply is shown by both messengers, and has its picture", async () => {
+  const ana = await stack.person();
+  const { page, foreign } = await openPage({
+    hosts: [new URL(stack.url).host],
+    viewport: { width: 1680, height: 4_000 },
+  });
+  await page.goto(`${stack.url}/simulator?language=en&theme=light&person=${ana.person.id}`);
+  for (const device of ["telegram", "whatsapp"] as const) {
+    await ana.act({ do: "write", device, text: "/demo" });
+    const on = page.locator(`[data-device="${device}"].s-device`);
+    for (const [kind, word] of Object.entries(KINDS)) {
+      const bubble = on.locator(".s-bubble").filter({ hasText: word }).first();
+      await bubble.waitFor({ timeout: 60_000 });
+      await bubble.screenshot({ path: join(folder, `reply-${kind}-${device}.png`), animations: "disabled" });
+    }
+  }
+  expect(foreign).toEqual([]); // the pictures of other hosts are not fetched
+}, 180_000);
+
+test("the simulator has its picture", async () => {
+  const { person } = await stack.play(await stack.call<Scenario>("scenarios/story"));
+  const { page } = await openPage({
+    hosts: [new URL(stack.url).host],
+    viewport: { width: 1600, height: 900 },
+  });
+  await page.goto(`${stack.url}/simulator?language=en&theme=light&person=${person}`);
+  await page.locator('.s-session[data-status="active"]').waitFor();
+  await page.screenshot({ path: join(folder, "simulator.png"), animations: "disabled" });
+}, 120_000);

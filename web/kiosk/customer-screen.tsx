@@ -1,0 +1,60 @@
+import { useSignal } from "@preact/signals";
+import { Composer } from "../kit/components/composer.tsx";
+import { Log } from "../kit/components/log.tsx";
+import { Typing } from "../kit/components/typing.tsx";
+import { Thread } from "../kit/content/thread.tsx";
+import { Cart } from "./cart.tsx";
+import { texts } from "./texts/index.ts";
+import type { Visit } from "./visit.ts";
+
+const LONGEST = 32_768;
+
+/** The customer's cart and conversation. */
+export function CustomerScreen({ visit }: { readonly visit: Visit }) {
+  const draft = useSignal("");
+  const { messages, waiting, isTyping, line, send } = visit.conversation;
+  return (
+    <div class="customer">
+      <h1 class="k-aside">{texts.say("title")}</h1>
+      <Cart cart={visit.cart.value} />
+      <section class="talk" aria-label={texts.say("messages")}>
+        <Log
+          label={texts.say("messages")}
+          isLive={line.value === "ready"}
+          version={`${messages.value.length} ${waiting.value.length} ${isTyping.value}`}
+        >
+          {messages.value.length + waiting.value.length === 0 && (
+            <p class="k-bubble" data-side="other">
+              {texts.say("greeting")}
+            </p>
+          )}
+          <Thread
+            messages={messages.value}
+            waiting={waiting.value}
+            names={{ own: texts.say("you"), shop: texts.say("shop") }}
+            links={false}
+            fileUrl={() => undefined}
+            onChoose={({ interaction, id, title }, { external_id }) =>
+              send(
+                { kind: "interaction", interaction, id, title },
+                external_id ? { replyTo: external_id } : {},
+              )
+            }
+          />
+          {isTyping.value && <Typing label={texts.say("typing")} />}
+        </Log>
+        <Composer
+          label={texts.say("message")}
+          sendLabel={texts.say("send")}
+          value={draft.value}
+          maxLength={LONGEST}
+          onInput={(text) => (draft.value = text)}
+          onSend={(text) => {
+            draft.value = "";
+            send(text);
+          }}
+        />
+      </section>
+    </div>
+  );
+}
