@@ -167,7 +167,7 @@ export function callerChannel(
     /** The page gets the neutral form, so there is nothing to send. */
     render(reply) {
       if ("media" in reply && reply.media.id !== undefined)
-        throw unrenderable(`media.id: ${name} has no files of its own, so url or upload is needed`);
+        throw unrenderable(`media.id: ${name} has no files of its own, so url is needed, or upload`);
       return { parts: [] };
     },
 

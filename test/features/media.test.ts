@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { madeBytes } from "../../dev/emulators/files.ts";
+import { channels as makers } from "../../src/channels/index.ts";
 import { mediaLinks } from "../../src/features/media/links.ts";
 import { ENV, post, testHub } from "../support/http.ts";
 import { admin, LINK_SECRET, type MediaHub, startMediaHub, web } from "../support/media-hub.ts";
+import { withPlatform } from "../support/platform.ts";
 
 const PIXEL = Buffer.from(
   "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
@@ -271,6 +273,38 @@ describe("a customer's file", () => {
       expect(await answer.text()).not.toContain(url);
     }
     expect(calls).toEqual([]);
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  test("is not followed to where a platform's answer redirects", async () => {
+    const inside: string[] = [];
+    const { createServer } = await import("node:http");
+    const server = createServer((request, response) => {
+      inside.push(request.url!);
+      response.end("inside");
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as { port: number };
+    const away = { status: 302, headers: { location: `http://127.0.0.1:${port}/secrets` } };
+    const { signal } = new AbortController();
+    const found = { ok: true, result: { file_id: "a", file_unique_id: "b", file_path: "photos/a.jpg" } };
+    await withPlatform([{ body: found }, away], async (root) => {
+      const file = await makers.telegram!({ ...ENV, TELEGRAM_API_ROOT: root })!.findFile!("a", signal);
+      await expect(file.open({ start: 0 }, signal)).rejects.toMatchObject({ code: "unavailable" });
+    });
+    await withPlatform([away], async (root) => {
+      const channel = makers.whatsapp!({ ...ENV, WHATSAPP_API_ROOT: root })!;
+      await expect(channel.findFile!("1", signal)).rejects.toMatchObject({ code: "unavailable" });
+    });
+    for (const path of ["../../etc/passwd", "photos/../../x", "a?b=c", "http://127.0.0.1/"]) {
+      const wrong = { ok: true, result: { ...found.result, file_path: path } };
+      await withPlatform([{ body: wrong }], async (root, calls) => {
+        const channel = makers.telegram!({ ...ENV, TELEGRAM_API_ROOT: root })!;
+        await expect(channel.findFile!("a", signal)).rejects.toMatchObject({ code: "media_expired" });
+        expect(calls).toHaveLength(1);
+      });
+    }
+    expect(inside).toEqual([]);
     await new Promise((resolve) => server.close(resolve));
   });
 

@@ -427,6 +427,43 @@ describe("a reply with an upload", () => {
     expect((await hub.get(document.media_url)).status).toBe(410);
   });
 
+  test("by URL is not fetched by the hub, wherever the URL leads", async () => {
+    const calls: string[] = [];
+    const inside = createServer((request, response) => {
+      calls.push(request.url!);
+      response.end("inside");
+    });
+    inside.on("connection", () => calls.push("connection"));
+    await new Promise<void>((resolve) => inside.listen(0, "127.0.0.1", resolve));
+    const { port } = inside.address() as AddressInfo;
+    await clear();
+    const hosts = [
+      "127.0.0.1",
+      "localhost",
+      "2130706433",
+      "0177.0.0.1",
+      "[::1]",
+      "[::ffff:127.0.0.1]",
+      "0.0.0.0",
+    ];
+    for (const host of hosts) {
+      replies = [{ kind: "image", media: { url: `https://${host}:${port}/secrets` } }];
+      await hub.control(hub.telegram, "/_customer/message", { chat: CHAT, text: host });
+      const ana = await hub.visitor();
+      const said = await fetch(
+        `${hub.url}/webhooks/web?wait=5`,
+        post({ external_id: "1", text: "hi" }, ana.bearer),
+      );
+      const [image] = ((await said.json()) as any).replies;
+      expect(image.media_url).toBeNull();
+      expect((await hub.get(`/api/media/${image.message_id}`, admin)).status).toBe(404);
+    }
+    const query = `/_sent?method=sendPhoto&wait=10&count=${hosts.length}`;
+    expect((await hub.control(hub.telegram, query, undefined, "GET")).sent).toHaveLength(hosts.length);
+    expect(calls).toEqual([]);
+    await new Promise((resolve) => inside.close(resolve));
+  });
+
   test("of another customer is never sent, however a bot names it", async () => {
     const eve = await hub.visitor();
     const hers = (await upload("%PDF-1.4 private", eve.bearer)).body.upload.upload;

@@ -1,10 +1,12 @@
 import { readFileSync } from "node:fs";
 import sqlDriver from "postgres";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { mediaLinks } from "../../src/features/media/links.ts";
 import type { RateLimiter, RateLimiters } from "../../src/http/rate-limits.ts";
 import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
 import { emptying } from "../support/empty.ts";
+import { memoryFiles } from "../support/folder.ts";
 import { begin, post } from "../support/http.ts";
 import { askCode, call, keys, onWhatsApp, otherThan, type StrictHub, strictHub } from "../support/people.ts";
 import { rowsIn, tablesOf } from "../support/rows.ts";
@@ -37,8 +39,9 @@ beforeEach(async () => {
     values (hub.uuid_from(now()), now(), pg_snapshot_xmax(pg_current_snapshot()))`;
 });
 
+const media = { links: mediaLinks([], undefined), maxBytes: 1_000_000, storage: memoryFiles() };
 const hubWith = (limiters: RateLimiters = {}): StrictHub =>
-  strictHub({ limiters, bounds: { requestMs: 60_000 } }, { store: sqlStore(direct.call, SETTINGS) });
+  strictHub({ limiters, bounds: { requestMs: 60_000 } }, { store: sqlStore(direct.call, SETTINGS), media });
 const from = (network: string) => ({ "cf-connecting-ip": network });
 const phone = (i: number) => `+49151${20_000_000 + i}`;
 const madeUp = (i: number) => ({ authorization: `Bearer hst_${"x".repeat(20)}${i}` });
@@ -213,6 +216,7 @@ const ATTACKS: [string, (tokens: { authorization: string }[], i: number) => Requ
   ["/api/chat/language", (tokens, i) => post({ language: Math.floor(i / 30) % 2 ? "hi" : "es" }, tokens[0])],
   ["/auth/signup", (_, i) => post({ phone: phone(i), password })],
   ["/webhooks/web", (tokens, i) => post({ external_id: `${i}`, text: "x" }, tokens[0])],
+  ["/api/media", (tokens) => ({ method: "POST", body: "a text", headers: tokens[0]! })],
 ];
 
 /** Does what the next sweep would: indexes the messages and counts the sessions that have changed. */
