@@ -2,6 +2,7 @@ import type { Fields } from "./fields.ts";
 import { type Customer, digits } from "./whatsapp-customers.ts";
 import { newId, statusBody } from "./whatsapp-envelope.ts";
 import { type GraphAnswer, graphError, statusError } from "./whatsapp-error.ts";
+import { knowsMedia } from "./whatsapp-media.ts";
 import { checkPayload } from "./whatsapp-payload.ts";
 import { wrongInMessage } from "./whatsapp-schema.ts";
 import type { WhatsApp } from "./whatsapp-state.ts";
@@ -37,6 +38,9 @@ function send(whatsapp: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {
   if (closed && settings.windowErrors === "answer") return graphError(131047);
   const wrong = type === "template" ? wrongTemplate(whatsapp, payload) : undefined;
   if (wrong) return wrong;
+  const file = (payload[type] as Fields | undefined)?.id;
+  if (file !== undefined && !knowsMedia(whatsapp, String(file)))
+    return graphError(131009, "Media id is not valid");
   const tooFast = whatsapp.pace(input);
   if (tooFast) return tooFast;
 

@@ -84,6 +84,13 @@ language sql immutable parallel safe as $$ select 20 $$;
 create or replace function hub.resting_after() returns integer
 language sql immutable parallel safe as $$ select 10 $$;
 
+-- How long a person of the staff stays signed in, and how long without a call.
+create or replace function hub.staff_lives() returns interval
+language sql immutable parallel safe as $$ select interval '12 hours' $$;
+
+create or replace function hub.staff_idle_for() returns interval
+language sql immutable parallel safe as $$ select interval '1 hour' $$;
+
 -- All constants of this file, by name. Durations are in milliseconds.
 create or replace function hub.constants() returns jsonb
 language sql stable as $$
@@ -106,6 +113,8 @@ language sql stable as $$
     'rating_changes_ms', extract(epoch from hub.rating_changes_for()) * 1000,
     'goodbye_ms', extract(epoch from hub.goodbye_lives()) * 1000,
     'idempotency_ms', extract(epoch from hub.idempotency_lives()) * 1000,
+    'staff_ms', extract(epoch from hub.staff_lives()) * 1000,
+    'staff_idle_ms', extract(epoch from hub.staff_idle_for()) * 1000,
     'thread_bytes', hub.thread_bytes(),
     'expired_thread_days', hub.expired_thread_days(),
     'most_endpoints', hub.most_endpoints(),

@@ -240,11 +240,13 @@ begin
   perform hub.erase_threads(array[p ->> 'customer_id', v_name]);
   perform hub.erase_bookings(v_customer);
   delete from public.model_usage where customer_key = v_customer;
+  perform hub.forget_conversations(array[v_customer], v_now);
   v_identities := hub.erase_identities(v_customer);
   with dead as (delete from public.session_tokens where session_id = any (v_ids) returning token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
   delete from public.links where token_hash in (select jsonb_array_elements_text(v_tokens));
   delete from public.ended_tokens where session_id = any (v_ids);
+  perform hub.give_up_uploads(v_ids);
   perform hub.erase_work(v_ids);
   v_messages := hub.erase_messages(v_ids, v_now);
   update public.sessions

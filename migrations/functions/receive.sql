@@ -7,7 +7,7 @@
 -- What a message costs is mostly the start of each step of each plan, so the statements are short. The first looks for a
 -- session (o) and locks that very row (s), whatever has become of it while it waited: the long way locks identities before
 -- sessions, so a lock of a row that no longer fits would have to be given back. The call is made again instead. Whoever takes
--- an identity from a customer ends the session or raises its version.
+-- an identity from a customer, or changes who has their conversation, ends the session or raises its version.
 create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns json
 language plpgsql volatile as $$
 declare
@@ -30,7 +30,8 @@ begin
       s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) and k.profile = hub.profile_with(k.profile, p_item) as fresh,
       s.status = 'active' and s.customer_key = i.customer_key and s.version = o.version as fits,
       s.language_by is null and k.plan = 'premium' and p_item ? 'language' as undecided,
-      case when k.customer_id is null and k.preferred_language is null and k.plan = 'basic' then h.held
+      k.holder is null as with_bot,
+      case when k.customer_id is null and k.preferred_language is null and k.plan = 'basic' and k.holder is null then h.held
         else h.held || hub.shown_customer(k) end as customer,
       case when v_wakes then hub.known_customer(k) end as known
     into v_held
@@ -104,7 +105,9 @@ begin
     where session_id = v_held.session_id
     returning hub.active_json(s) into v_document;
   insert into public.counted (key) values ('received|' || v_channel);
-  if v_wakes then
+  if not v_held.with_bot then
+    perform hub.wait_for_person(v_held.customer_key, p_item ->> 'kind', p_at);
+  elsif v_wakes then
     insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
       values (
         v_turn_id, v_held.session_id, v_held.seq, v_message_id, v_channel, v_account, p_item -> 'address',
@@ -143,6 +146,7 @@ create or replace function hub.keep_inbound(
   s public.sessions, p_item jsonb, p_event text, p_at timestamptz, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
+  v_held boolean;
   m public.messages;
 begin
   if p_item ? 'choice' and p_event is null then
@@ -193,9 +197,13 @@ begin
     where session_id = s.session_id
     returning * into s;
   perform hub.count(array['received|' || m.channel]);
+  v_held := hub.is_held(s.customer_key);
+  if v_held and p_event is null then
+    perform hub.wait_for_person(s.customer_key, m.kind, p_at);
+  end if;
   return jsonb_build_object(
     'type', 'message', 'duplicate', false, 'message', hub.message_json(m), 'session', hub.session_document(s),
-    'turn', case when (p_item ->> 'wakes')::boolean then hub.add_turn(s, m, p_item -> 'address', c) end);
+    'turn', case when (p_item ->> 'wakes')::boolean and not v_held then hub.add_turn(s, m, p_item -> 'address', c) end);
 end
 $$;
 
@@ -397,7 +405,7 @@ begin
   end if;
   select * into m from public.messages where message_id = (v_result #>> '{message,message_id}')::uuid;
   select * into s from public.sessions where session_id = m.session_id;
-  if s.status = 'active' and not exists (
+  if s.status = 'active' and not hub.is_held(s.customer_key) and not exists (
     select from public.turns where session_id = s.session_id and state in ('pending', 'running') and message_id = m.message_id)
   then
     v_turn := hub.add_turn(s, m, p_item -> 'address', c);

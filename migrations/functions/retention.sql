@@ -53,6 +53,7 @@ begin
     where created_at <= v_now - hub.idempotency_lives() order by created_at limit v_limit for update skip locked);
   perform hub.expire_threads(v_limit, v_now);
   perform hub.expire_windows(v_limit, v_now);
+  perform hub.expire_staff(v_limit, v_now);
   perform hub.fold_counts(v_now);
   return jsonb_build_object('expired', v_expired);
 end
@@ -63,6 +64,7 @@ $$;
 create or replace function hub.delete_sessions(p_sessions uuid[]) returns void
 language plpgsql volatile as $$
 begin
+  perform hub.give_up_uploads(p_sessions);
   delete from public.deliveries d using public.messages m where m.session_id = any (p_sessions) and d.message_id = m.message_id;
   delete from public.turns where session_id = any (p_sessions) and state in ('pending', 'running');
   delete from public.turns where session_id = any (p_sessions) and state = 'dead';
@@ -98,6 +100,7 @@ begin
   -- Checked again, now that their sessions are locked.
   v_messages := array(
     select message_id from public.messages m where message_id = any (v_messages) and session_id = any (v_sessions) and hub.is_done(m));
+  perform hub.give_up_uploads_of(v_messages);
   delete from public.deliveries where message_id = any (v_messages);
   delete from public.turns where session_id = any (v_sessions) and state = 'dead' and message_id = any (v_messages);
   delete from public.messages where message_id = any (v_messages);
@@ -188,6 +191,7 @@ begin
     where not exists (select from public.sessions where customer_key = k) and not hub.has_bookings(k)
       and not exists (select from public.identities where customer_key = k and hub.is_personal(kind)));
   delete from public.identities where customer_key = any (v_unneeded);
+  perform hub.forget_conversations(v_unneeded, now());
   delete from public.customers where customer_key = any (v_unneeded);
 end
 $$;

@@ -4,7 +4,7 @@ import type { Reply, ReplyOf } from "./content/reply.ts";
 import type { ContentTable } from "./content/table.ts";
 import type { TemplateSource } from "./content/template.ts";
 import type { ReplyWindow } from "./deliver/window.ts";
-import type { RemoteFile } from "./files.ts";
+import type { FilesToSend, RemoteFile } from "./files.ts";
 import type { KnownAddress } from "./identity/proofs.ts";
 import type { JsonObject } from "./json.ts";
 import type { Address, Inbound } from "./messages/message.ts";
@@ -67,9 +67,10 @@ export interface ChannelSender {
   billedAs?(part: Part): string | undefined;
   /**
    * Sends one part and returns the platform's id for it. Throws `rejected` when the platform will never take it,
-   * `throttled` with the platform's wait in ms, and `unavailable` when the platform could not be reached.
+   * `throttled` with the platform's wait in ms, and `unavailable` when the platform could not be reached. `files` has the
+   * uploads that the part names.
    */
-  send(to: Address, part: Part, signal: AbortSignal): Promise<string>;
+  send(to: Address, part: Part, signal: AbortSignal, files?: FilesToSend): Promise<string>;
   /**
    * Sends a one-time code, which is saved in no history. Throws as `send`, and `rejected` for an address that other
    * people may read too. Some platforms allow a message only for a limited time after the customer's last one:

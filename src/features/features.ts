@@ -1,5 +1,6 @@
 import { HubError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
+import type { Conversations } from "./conversations/conversations.ts";
 import type { Customers } from "./customers/customers.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { Exports } from "./exports/exports.ts";
@@ -11,12 +12,14 @@ import type { Orders } from "./orders/orders.ts";
 import type { Reservations } from "./reservations/reservations.ts";
 import type { Search } from "./search/search.ts";
 import type { Segments } from "./segments/segments.ts";
+import type { Staff } from "./staff/staff.ts";
 import type { Statistics } from "./statistics/statistics.ts";
 import type { Templates } from "./templates/templates.ts";
 import type { Traces } from "./trace/trace.ts";
 
 /** The ports that only a database store has, one for each domain. */
 export interface Features {
+  readonly conversations: Conversations;
   readonly customers: Customers;
   readonly endpoints: Endpoints;
   readonly exports: Exports;
@@ -29,6 +32,7 @@ export interface Features {
   readonly search: Search;
   readonly templates: Templates;
   readonly segments: Segments;
+  readonly staff: Staff;
   readonly statistics: Statistics;
   readonly traces: Traces;
 }

@@ -1,5 +1,6 @@
 import type { Row } from "../stores/rows.ts";
 import type { SqlCall } from "../stores/sql.ts";
+import { sqlConversations } from "./conversations/sql.ts";
 import { sqlCustomers } from "./customers/sql.ts";
 import { sqlEndpoints } from "./endpoints/sql.ts";
 import { sqlExports } from "./exports/sql.ts";
@@ -12,6 +13,7 @@ import { sqlOrders } from "./orders/sql.ts";
 import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
 import { sqlSegments } from "./segments/sql.ts";
+import { sqlStaff } from "./staff/sql.ts";
 import { sqlStatistics } from "./statistics/sql.ts";
 import { sqlTemplates } from "./templates/sql.ts";
 import { sqlTraces } from "./trace/sql.ts";
@@ -19,6 +21,7 @@ import { sqlTraces } from "./trace/sql.ts";
 /** The feature ports over functions of the database. `people` has the arguments of calls that may merge customers. */
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
   return {
+    conversations: sqlConversations(ask, people),
     customers: sqlCustomers(ask, people),
     endpoints: sqlEndpoints(ask),
     exports: sqlExports(ask),
@@ -31,6 +34,7 @@ export function sqlFeatures(ask: SqlCall, people: Row): Features {
     search: sqlSearch(ask, people),
     templates: sqlTemplates(ask),
     segments: sqlSegments(ask),
+    staff: sqlStaff(ask),
     statistics: sqlStatistics(ask),
     traces: sqlTraces(ask),
   };

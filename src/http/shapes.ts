@@ -52,6 +52,10 @@ export const sessionSchema = z
       .nullable()
       .openapi({ description: "The same customer's session before this one." }),
     language: z.string().nullable(),
+    holder: z.enum(["bot", "waiting", "person"]).openapi({
+      description:
+        "Who has the customer's conversation: the bot, nobody yet (a person is asked for), or a person. While it is not the bot, no bot is asked.",
+    }),
     data: document.openapi({ description: "The data of the frontends, and a copy of `channels`." }),
     metadata: document,
     version: z.int().openapi({ description: "Compared with `If-Match`; also the ETag." }),
@@ -112,7 +116,7 @@ export const messageSchema = z
       .openapi({ description: "`inbound`: from the customer. `outbound`: to them." }),
     role: z.enum(["user", "assistant", "operator", "system"]).openapi({
       description:
-        "`user`: the customer. `assistant`: the bot. `operator`: a person of the shop, in the platform's own app. `system`: the " +
+        "`user`: the customer. `assistant`: the bot. `operator`: a person of the shop, at the desk or in the platform's own app. `system`: the " +
         "hub's own notices, and messages with a link token.",
     }),
     author: z
@@ -120,8 +124,8 @@ export const messageSchema = z
       .nullable()
       .openapi({
         description:
-          "The caller that sent it for its sender: `key:`, the API key's scope and the first 8 hex digits of its SHA-256. " +
-          "`null` if the sender sent it.",
+          "The caller that sent it for its sender: `key:`, the API key's scope and the first 8 hex digits of its SHA-256; or `user:` " +
+          "and the id of the person at the desk. `null` if the sender sent it.",
       }),
     kind: z.string(),
     text: z.string(),
@@ -183,6 +187,7 @@ export function viewSession(session: Session): z.infer<typeof sessionSchema> {
     merged_into: session.merged_into ?? null,
     previous_session_id: session.previous_session_id ?? null,
     language: session.language ?? null,
+    holder: session.holder ?? "bot",
     data: { ...session.data, channels: session.channels },
     metadata: session.metadata,
     version: session.version,

@@ -140,7 +140,8 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         `With a ${scope} key for a \`phone\` or a \`session\`, or with the session's own token. \`external_id\` makes it ` +
         "safe to send again: the same id in the same session is stored and answered once. With `wait` the answer comes " +
         "with the bot's replies, or without them after `wait` seconds; `/session/messages` has them later. The answer " +
-        "comes early, without replies, if the bot stays silent (`turn` is `null`) or the turn fails (`turn` says how). With `wait` " +
+        "comes early, without replies, if the bot stays silent (`turn` is `null`), the turn fails (`turn` says how), or a person " +
+        "has the conversation (`session.holder`). With `wait` " +
         `and \`Accept: ${LINES}\` the answer is streamed, one JSON object in each line: first \`{type: "saved"}\` with ` +
         "`message`, `session` and `duplicate`; then the bot's answer so far, as frames `draft` of `/session/live` without `channel`; last " +
         '`{type: "replies"}` with `replies` and `turn`.',
@@ -159,7 +160,7 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
             replies: z.array(messageSchema).optional().openapi({ description: "Only with `wait`." }),
             turn: turnSchema.nullable().optional().openapi({
               description:
-                "Only with `wait`. `null` once the bot has answered or stayed silent. `retrying` and `dead` are failures.",
+                "Only with `wait`. `null` once the bot has answered or stayed silent, and while a person has the conversation. `retrying` and `dead` are failures.",
             }),
           }),
         ),
@@ -200,12 +201,15 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         void c.var.exchange.later(c.var.exchange.hub().cache.put(token_hash, session));
       const saved = { message: viewMessage(message, filesOf(c)), session: viewSession(session), duplicate };
       if (wait === 0) return c.json(saved, 200);
-      const found = repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering).then(
-        ({ replies, turn }) => ({
-          replies: replies.map((reply) => viewMessage(reply, filesOf(c))),
-          turn: turn ?? null,
-        }),
-      );
+      // A person has the conversation, or is to have it: they answer when they do.
+      const found = (
+        session.holder && !answering
+          ? Promise.resolve({ replies: [], turn: undefined })
+          : repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering)
+      ).then(({ replies, turn }) => ({
+        replies: replies.map((reply) => viewMessage(reply, filesOf(c))),
+        turn: turn ?? null,
+      }));
       if (!watched) return c.json({ ...saved, ...(await found) }, 200);
       const drafts = watched.lines(session.session_id, found);
       const { body, ended } = streamed(answerLines(saved, drafts, found));

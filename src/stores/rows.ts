@@ -34,6 +34,14 @@ const INSTANTS = new Set([
   "last_used_at",
   "at",
   "datetime",
+  "requested_at",
+  "accepted_at",
+  "overdue_at",
+  "waiting_since",
+  "snoozed_until",
+  "oldest_waiting_at",
+  "last_at",
+  "last_seen_at",
 ]);
 
 /** Content as its three columns: `kind`, the `text` that a bot reads, and the other fields in `content`. */

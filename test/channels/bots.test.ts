@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
+import { DEMO } from "../../src/bots/echo/demo.ts";
 import echo from "../../src/bots/echo/index.ts";
 import { bots } from "../../src/bots/index.ts";
 import webhook from "../../src/bots/webhook.ts";
@@ -129,6 +130,17 @@ describe("echo", () => {
     const failure = { code: "needs_database", reason: "actions[0]" } as const;
     const again = await echo().reply(turnOf(said("/book 4 2026-12-24T19:00Z"), { failure }), patient);
     expect(again).toMatchObject([{ text: expect.stringContaining("You said") }]);
+  });
+
+  test("plays every kind of reply, and shows the first one as it grows", async () => {
+    const shown: string[] = [];
+    const draft = { show: (text: string) => void shown.push(text) };
+    const replies = await echo().reply(turnOf(said("/demo")), patient, { draft });
+    expect(replies).toEqual(DEMO);
+    const whole = DEMO[0] as { text: string };
+    expect(shown.length).toBeGreaterThan(5);
+    expect(shown.at(-1)).toBe(whole.text);
+    expect(await echo().reply(turnOf(said("/demo")), patient)).toEqual(DEMO);
   });
 
   test("asks for no history", () => {

@@ -12,6 +12,7 @@ import { GOODBYE_MS } from "../../src/core/sessions/sessions.ts";
 import { DEAD_LETTER_DAYS, ERASED_DAYS } from "../../src/core/sweep/housekeeping.ts";
 import { MOST_ENDPOINTS } from "../../src/features/endpoints/endpoint.ts";
 import { RESTING_AFTER } from "../../src/features/endpoints/post-lanes.ts";
+import { STAFF_IDLE_MS, STAFF_MS } from "../../src/features/staff/staff.ts";
 import { EXPIRED_THREAD_DAYS, THREAD_BYTES } from "../../src/features/threads/thread.ts";
 import { IDEMPOTENCY_MS } from "../../src/http/idempotency.ts";
 import { AT_ONCE_MS } from "../../src/stores/memory/tables.ts";
@@ -44,6 +45,8 @@ test("numbers and rules that the database and TypeScript both have are the same"
     idempotency_ms: IDEMPOTENCY_MS,
     thread_bytes: THREAD_BYTES,
     expired_thread_days: EXPIRED_THREAD_DAYS,
+    staff_ms: STAFF_MS,
+    staff_idle_ms: STAFF_IDLE_MS,
     most_endpoints: MOST_ENDPOINTS,
     resting_after: RESTING_AFTER,
     at_once_ms: AT_ONCE_MS,

@@ -86,9 +86,9 @@ export default function telegram(env: Env): Channel | undefined {
     render,
     renderRaw,
 
-    async send(to, part, signal) {
+    async send(to, part, signal, files) {
       await refuseWithoutRights(to);
-      return api.send(to, part, signal);
+      return api.send(to, part, signal, files);
     },
 
     async sendCode({ address, language }, code, _now, signal) {

@@ -142,7 +142,7 @@ export default function whatsapp(env: Env): Channel | undefined {
     }),
     ...(business && { templates: templatesOf(api, business) }),
 
-    send: (to, part, signal) => sendPart(api, { ...ours, ...to }, part, signal),
+    send: (to, part, signal, files) => sendPart(api, { ...ours, ...to }, part, signal, files),
 
     async sendCode({ address, used_at, language: spoken }, code, now, signal) {
       const to = { ...ours, ...address };

@@ -5,6 +5,8 @@ import type { Reply } from "../content/reply.ts";
 import { textOfReply } from "../content/text.ts";
 import { deliver, type SentAt, type Tally } from "../deliver/deliver.ts";
 import { failureOf, HubError, toHubError } from "../errors.ts";
+import { asksForPerson } from "../handoff/asks-person.ts";
+import { saidAtHandover } from "../handoff/desk-policy.ts";
 import type { Hub } from "../hub.ts";
 import type { Completed } from "../receive/conversations.ts";
 import { withTimeout } from "../timeout.ts";
@@ -162,6 +164,12 @@ async function ask(hub: Hub, turn: Turn, draft: Draft): Promise<Asked> {
   try {
     if (turn.attempt > hub.policy.turnAttempts)
       throw new HubError("rejected", "given up", { reason: "abandoned" });
+    if (isForPerson(hub, turn))
+      return answered(hub, turn, {
+        replies: [],
+        actions: [],
+        handoff: { reason: "asked", by: "customer" },
+      });
     const answer = await withTimeout(hub.policy.botMs, "bot_timeout", (signal) =>
       hub.bot.reply(turn, signal, { store, now, log, draft }),
     );
@@ -174,9 +182,19 @@ async function ask(hub: Hub, turn: Turn, draft: Draft): Promise<Asked> {
   }
 }
 
+/** Whether the customer asks for a person by a word, and there is a desk: then the bot is not asked. */
+function isForPerson({ desk, store }: Hub, { messages }: Turn): boolean {
+  if (!desk?.words || !store.features) return false;
+  return messages.some(({ kind, text }) => kind === "text" && asksForPerson(text));
+}
+
 function answered(hub: Hub, turn: Turn, { replies, ...rest }: Answer): Answered {
   const typing = replies.some(({ kind }) => kind === "typing");
-  return { replies: outbound(hub, turn, replies), typing, ...rest };
+  const own =
+    rest.handoff && hub.desk && hub.store.features
+      ? saidAtHandover(hub.desk, rest.handoff.by ?? "bot", turn.session.language, hub.now())
+      : [];
+  return { replies: outbound(hub, turn, [...replies, ...own]), typing, ...rest };
 }
 
 /** A failed attempt: when the bot is asked again, if it is, or the bot's answer to a turn without further attempts. */

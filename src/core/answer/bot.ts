@@ -4,17 +4,19 @@ import type { Hub } from "../hub.ts";
 import type { Draft } from "./draft.ts";
 import type { Turn } from "./turn.ts";
 
-/** A bot's wish that a person goes on: why, and if the bot knows it, to whom. */
+/** The wish that a person goes on: why, and if the bot knows it, to whom. */
 export interface Handoff {
   readonly reason: string;
   readonly to?: string;
+  /** Who asks for the person. Absent: the bot. */
+  readonly by?: "customer";
 }
 
 /** A bot's replies, and what the hub shall do with them: all of it is saved once, or nothing. */
 export interface Answer {
   readonly replies: readonly Reply[];
   readonly actions: readonly Action[];
-  /** Marks the session for a person: `metadata.handoff`. */
+  /** A person goes on: the bot is not asked until one gives the conversation back. On the memory store it is only marked. */
   readonly handoff?: Handoff;
 }
 

@@ -48,9 +48,14 @@ function schemasWith(object: MakeObject) {
     id: mediaId.optional(),
     /** Where the platform, or the customer's browser, fetches the file. The hub does not fetch it. */
     url: url.optional(),
+    /** A file that was uploaded to the hub: the shop's, or one of this customer's. */
+    upload: z.uuid().optional(),
     mime_type: z.string().max(127).optional(),
     file_name: short(240).optional(),
-  }).refine(({ id, url }) => (id === undefined) !== (url === undefined), "must have either id or url");
+  }).refine(
+    ({ id, url, upload }) => [id, url, upload].filter((one) => one !== undefined).length === 1,
+    "must have one of id, url and upload",
+  );
 
   const captioned = { media, caption: short(REPLY_LIMITS.caption).optional(), format };
   const id = z.string().min(1).max(REPLY_LIMITS.id);

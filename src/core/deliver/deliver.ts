@@ -1,3 +1,4 @@
+import { filesToSend } from "../../features/media/files-to-send.ts";
 import { checkApproved } from "../../features/templates/check.ts";
 import { backoffMs } from "../answer/backoff.ts";
 import { persist } from "../answer/persist.ts";
@@ -149,11 +150,13 @@ async function waitForPace(
   sentAt.set(lane, hub.now().getTime());
 }
 
-function send(hub: Hub, channel: Channel, { address }: Delivery, content: Part): Promise<string> {
+function send(hub: Hub, channel: Channel, delivery: Delivery, content: Part): Promise<string> {
   // An erasure empties what was not sent.
   if (!content.text && !content.call)
     throw new HubError("rejected", "the part is empty", { reason: "unsupported_content" });
   if (content.target !== undefined && !content.targets?.length)
     throw new HubError("rejected", "the earlier message was not sent", { reason: "message_not_found" });
-  return withTimeout(hub.policy.sendMs, "send_timeout", (signal) => channel.send(address, content, signal));
+  return withTimeout(hub.policy.sendMs, "send_timeout", (signal) =>
+    channel.send(delivery.address, content, signal, filesToSend(hub, delivery)),
+  );
 }

@@ -1,3 +1,4 @@
+import { claimUploads } from "../../features/media/claim-uploads.ts";
 import { applyTemplateUpdates } from "../../features/templates/sync.ts";
 import type { Bot } from "../answer/bot.ts";
 import type { Turn } from "../answer/turn.ts";
@@ -41,6 +42,7 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
       events.push(await withLanguage(hub.languages, event));
     }
   }
+  if (channel.postedWith) await claimUploads(hub, events);
   acknowledge(hub, channel, ignored);
   if (updates.length > 0) runInBackground(hub, "templates.not_updated", applyTemplateUpdates(hub, updates));
   if (events.length === 0) return { results: [], ignored, turns: [] };

@@ -8,6 +8,8 @@ import {
   viewMessage,
   viewSession,
 } from "../../http/shapes.ts";
+import type { Handoff, Note } from "../conversations/conversation.ts";
+import { handoffSchema, noteSchema, viewHandoff, viewNote } from "../conversations/shape.ts";
 import { customerSchema, viewCustomer } from "../customers/shape.ts";
 import { mediaLinks } from "../media/links.ts";
 import type { Order } from "../orders/order.ts";
@@ -57,6 +59,8 @@ export const exportSchema = z
     }),
     reservations: z.array(reservationSchema),
     orders: z.array(orderSchema),
+    notes: z.array(noteSchema).openapi({ description: "What staff have written about them at the desk." }),
+    handoffs: z.array(handoffSchema),
   })
   .openapi("Export");
 
@@ -70,11 +74,12 @@ export interface ExportedLists {
   readonly threads: (names: readonly string[]) => AsyncIterable<readonly KeptThread[]>;
   readonly reservations: () => AsyncIterable<readonly Reservation[]>;
   readonly orders: () => AsyncIterable<readonly Order[]>;
+  readonly desk: () => Promise<{ readonly notes: readonly Note[]; readonly handoffs: readonly Handoff[] }>;
 }
 
 /**
  * The pages of an export as one JSON document, `{"customer":…,"sessions":[…],"messages":[…],"threads":[…],"reservations":[…],
- * "orders":[…]}`. Yields one piece of text per page.
+ * "orders":[…],"notes":[…],"handoffs":[…]}`. Yields one piece of text per page.
  */
 export async function* exportDocument(
   first: ExportPage,
@@ -111,7 +116,14 @@ export async function* exportDocument(
   yield* list("threads", lists.threads([...names]), viewKept);
   yield* list("reservations", lists.reservations(), viewReservation);
   yield* list("orders", lists.orders(), viewOrder);
+  const { notes, handoffs } = await lists.desk();
+  yield* list("notes", once(notes), viewNote);
+  yield* list("handoffs", once(handoffs), viewHandoff);
   yield "]}";
+}
+
+async function* once<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  yield items;
 }
 
 /** The end of the list before, and a list with its beginning; its end is the caller's part. */

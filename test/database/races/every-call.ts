@@ -24,6 +24,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const heard: string[] = [];
   const reserved: string[] = [];
   const told: string[] = [];
+  const uploads: string[] = [];
   let seed = 0;
 
   const any = (count: number) => Math.floor(random() * count);
@@ -110,6 +111,16 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const known = async () => {
     const { items } = await store.features!.customers.find({}, undefined, 20);
     return items[any(items.length)]?.customer_key ?? "nobody";
+  };
+
+  const atDesk = async () => {
+    const email = `s${any(people)}@shop.example`;
+    const staff = hash(900_000 + ++seed);
+    await store
+      .features!.staff.add({ actor: "test" }, { email, name: email, role: "agent" }, now())
+      .catch(() => {});
+    await store.features!.staff.signIn({ email }, staff, now());
+    return { staff, now: now() };
   };
 
   return {
@@ -323,6 +334,47 @@ export function everyCall(store: Store, people: number, random: () => number): R
         for (const delivery of found.deliveries) keep(deliveries, delivery);
       }
     },
+    "hand over": () =>
+      finished((turn) =>
+        store.conversations.complete(turn, [reply("wait")], now(), undefined, { reason: "asked" }),
+      ),
+    "take a conversation": async () => {
+      const held = await store.features!.conversations.hold(await atDesk(), await known(), {
+        action: one(["take", "close", "seen"] as const, "take"),
+      });
+      if (held.turn) keep(turns, held.turn);
+    },
+    "give a conversation back": async () => {
+      const id = await known();
+      await store.features!.conversations.hold(await atDesk(), id, { action: "take" });
+      const { turn } = await store.features!.conversations.hold(await atDesk(), id, { action: "give_back" });
+      if (turn) keep(turns, turn);
+    },
+    "answer at the desk": async () => {
+      const { deliveries: more } = await store.features!.conversations.reply(await atDesk(), await known(), {
+        channel: "whatsapp",
+        account: "number-1",
+        address: { to: "x" },
+        replies: [reply("by hand")],
+        idempotency_key: `k${any(4)}`,
+        fields: {},
+      });
+      for (const delivery of more) keep(deliveries, delivery);
+    },
+    "write a note": async () => {
+      const { conversations } = store.features!;
+      await conversations.addNote(await atDesk(), await known(), { text: "n", mentions: [] });
+      await conversations.present(await atDesk(), await known(), any(2) > 0);
+      await conversations.changes(await atDesk());
+      await conversations.list(await atDesk(), { view: "all", limit: 5 });
+    },
+    "mark conversations": () => store.features!.conversations.markOverdue(now(), 5, now()),
+    "disable a user": async () => {
+      const { staff } = store.features!;
+      const { user_id } = await staff.who((await atDesk()).staff, now());
+      await staff.update({ actor: "test" }, user_id, { disabled: true }, undefined, now());
+      await staff.update({ actor: "test" }, user_id, { disabled: false }, undefined, now());
+    },
     "put a thread": () =>
       store.threads.put(
         `t${any(people)}`,
@@ -500,6 +552,28 @@ export function everyCall(store: Store, people: number, random: () => number): R
         "test",
         now(),
       ),
+    "upload a file": async () => {
+      const { media } = store.features!;
+      const of = one(
+        [{ token_hash: token() }, { session_id: one(sessions, crypto.randomUUID()) }],
+        "shop" as never,
+      );
+      const id = await media.begin(of, "test", now());
+      keep(uploads, id);
+      await media.finish(id, { mime_type: "image/png", size: 1, sha256: "00" }, of, now());
+      await media.claim(id, of as never, now());
+    },
+    "send an upload": async () => {
+      const { media } = store.features!;
+      const id = one(uploads, crypto.randomUUID());
+      await media.send(id, one(sessions, crypto.randomUUID()), "whatsapp:1:", now());
+      await media.keepPlatformId(id, "whatsapp:1:", "7", now());
+    },
+    "delete uploads": async () => {
+      const { media } = store.features!;
+      await media.delete(one(uploads, crypto.randomUUID()), "test", now());
+      await media.drop(await media.over(now(), 3), now());
+    },
     "delete a document": () => store.features!.knowledge.delete(`k${any(2)}`, "test", now()),
     "search documents": () => store.features!.knowledge.search("words", 4),
     "index messages": async () => store.features?.search.index(1 + any(40)),

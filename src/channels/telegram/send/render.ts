@@ -4,6 +4,7 @@ import type { Span } from "../../../core/content/markup.ts";
 import { type Answered, type Rendered, unrenderable } from "../../../core/content/prepare.ts";
 import type { Reply, ReplyMedia, ReplyOf } from "../../../core/content/reply.ts";
 import { spansOf, splitSpans, textOfSpans } from "../../../core/content/spans.ts";
+import { markOf } from "../../../core/files.ts";
 import type { JsonObject } from "../../../core/json.ts";
 import { LIMITS } from "../content.ts";
 import { captionParams, textParams } from "./formatted.ts";
@@ -84,12 +85,16 @@ function captioned(reply: ReplyOf<"image" | "video" | "audio" | "document">): Re
 
 function file(
   kind: keyof typeof METHODS,
-  { id, url }: ReplyMedia,
+  { id, url, upload }: ReplyMedia,
   caption: readonly Span[],
   extra: JsonObject = {},
 ) {
   const [method, name] = METHODS[kind];
-  return part(textOfSpans(caption), method, { [name]: id ?? url!, ...captionParams(caption), ...extra });
+  return part(textOfSpans(caption), method, {
+    [name]: id ?? url ?? markOf(upload!),
+    ...captionParams(caption),
+    ...extra,
+  });
 }
 
 function location({ latitude, longitude, name, address }: ReplyOf<"location">): Part {

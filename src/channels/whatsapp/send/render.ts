@@ -5,6 +5,7 @@ import { type Answered, type Rendered, unrenderable } from "../../../core/conten
 import type { Button, Reply, ReplyMedia, ReplyOf } from "../../../core/content/reply.ts";
 import { spansOf, splitSpans, textOfSpans } from "../../../core/content/spans.ts";
 import { buttonLines, lines, linkLine, numberedChoices, textOfReply } from "../../../core/content/text.ts";
+import { markOf } from "../../../core/files.ts";
 import type { JsonObject } from "../../../core/json.ts";
 import { splitText } from "../../../core/messages/split.ts";
 import { LIMITS } from "../content.ts";
@@ -85,8 +86,8 @@ function pieces(text: string, format: "plain" | "markdown" | undefined, limit: n
   return cut(spansOf(text, format), limit);
 }
 
-function link({ id, url }: ReplyMedia): JsonObject {
-  return id === undefined ? { link: url! } : { id };
+function link({ id, url, upload }: ReplyMedia): JsonObject {
+  return url === undefined ? { id: id ?? markOf(upload!) } : { link: url };
 }
 
 function captioned(reply: ReplyOf<"image" | "video" | "audio" | "document">): Rendered {
