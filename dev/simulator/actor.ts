@@ -45,6 +45,9 @@ export interface ActorParts {
   };
 }
 
+/** Longer than a send that waits for a platform's pace. */
+const SETTLES_MS = 4_000;
+
 export function createActor(parts: ActorParts): Actor {
   const { stack, screens, wire, files, faults, clock, inside, told } = parts;
   const { vars } = stack.settings;
@@ -169,6 +172,8 @@ export function createActor(parts: ActorParts): Actor {
       case "number":
         return moveNumber(person, act.device, act.phone);
       case "later":
+        // A jump ends every lease: what is being sent would be sent twice.
+        await inside.settled(SETTLES_MS);
         await clock.jump(act.hours * 3_600_000);
         told.clock(clock.aheadMs);
         return stack.worker.sweep();

@@ -14,6 +14,8 @@ const NOTHING: Inside = {
 export interface InsideReader {
   /** What is known of a person, and of the sessions that their pages hold. Never throws. */
   read(person: Person, sessions: readonly string[]): Promise<Inside>;
+  /** Waits until no turn and no delivery is under way, for `ms` at most: a killed Worker's never end by themselves. */
+  settled(ms: number): Promise<void>;
   end(): Promise<void>;
 }
 
@@ -59,6 +61,16 @@ export function createInsideReader(url: string): InsideReader {
         return inside;
       } catch {
         return { ...(last.get(person.id) ?? NOTHING), reachable: false };
+      }
+    },
+    async settled(ms) {
+      const deadline = Date.now() + ms;
+      while (Date.now() < deadline) {
+        const [row] = await sql`
+          select exists (select from public.turns where state = 'running')
+            or exists (select from public.deliveries where state = 'sending') as busy`;
+        if (!row?.busy) return;
+        await new Promise((resolve) => setTimeout(resolve, 50));
       }
     },
     end: () => sql.end({ timeout: 1 }),

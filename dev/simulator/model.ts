@@ -70,6 +70,7 @@ export interface Bubble {
   /** Of the customer's own messages: how far they came. `sent`: not acknowledged by the hub yet. */
   readonly tick?: "sent" | "delivered" | "read" | "failed";
   readonly edited?: boolean;
+  readonly pinned?: boolean;
   readonly deleted?: boolean;
   readonly reactions?: { readonly customer?: string; readonly hub?: string };
 }

@@ -12,7 +12,9 @@ export function shownOf(device: DeviceName, bubble: Bubble, person: Person): Sho
 
 /** The hub's own bubbles on a screen that are not in `before`. */
 export function newOn(screen: Screen, before: ReadonlySet<string>): Bubble[] {
-  return screen.bubbles.filter(({ id, by, from }) => by === "hub" && !from && !before.has(id));
+  return screen.bubbles.filter(
+    ({ id, by, from, kind }) => by === "hub" && kind !== "draft" && !from && !before.has(id),
+  );
 }
 
 /** Whether a device showed what was expected. An expectation without text is met by any. */

@@ -133,6 +133,26 @@ test("edits, reactions, taps, a block and another number reach the hub as their 
   );
 }, 120_000);
 
+test("a draft grows and goes when the answer comes, and a pinned message is marked", async () => {
+  const ana = await stack.person();
+  await ana.act({ do: "write", device: "telegram", text: "Hi" });
+  await ana.answers("telegram", 1);
+  const call = (method: string, params: object) =>
+    fetch(`${stack.botApi}/${method}`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ chat_id: ana.person.telegram, ...params }),
+    });
+  await call("sendMessageDraft", { draft_id: 1, text: "An" });
+  await call("sendMessageDraft", { draft_id: 1, text: "An answer" });
+  expect((await ana.bubbles("telegram")).slice(2)).toMatchObject([{ kind: "draft", text: "An answer" }]);
+  await call("sendMessage", { text: "An answer, whole" });
+  const [last, ...more] = (await ana.bubbles("telegram")).slice(2);
+  expect([last, more]).toMatchObject([{ kind: "text", text: "An answer, whole" }, []]);
+  await call("pinChatMessage", { message_id: Number(last!.id) });
+  expect((await ana.bubbles("telegram")).at(-1)).toMatchObject({ pinned: true });
+});
+
 describe("the wire", () => {
   test("holds each webhook with its answer, each call, and the log lines of both", async () => {
     const ana = await stack.person();

@@ -13,6 +13,8 @@ export interface SimulatedStack {
   /** The simulator's address. */
   readonly url: string;
   readonly hub: string;
+  /** The Telegram emulator's Bot API, with the bot's token. */
+  readonly botApi: string;
   readonly dev: Program;
   /** Where recorded scenarios lie: a copy of test/scenarios. */
   readonly scenarios: string;
@@ -101,6 +103,7 @@ export async function startSimulatedStack(more: NodeJS.ProcessEnv = {}): Promise
   return {
     url,
     hub: `http://127.0.0.1:${env.PORT}`,
+    botApi: `http://127.0.0.1:${env.TELEGRAM_EMULATOR_PORT}/bot1000001:dev-telegram-token`,
     dev,
     scenarios,
     call,

@@ -23,7 +23,11 @@ interface Props {
 export function DeviceBubble({ device, bubble, answered, onReply }: Props) {
   const { by, at, tick, reactions = {}, deleted, edited, from } = bubble;
   const ticks = by === "customer" && tick && !from ? tickOf(tick) : undefined;
-  const remark = [edited && say("edited"), from && say("onChannel", { channel: from })]
+  const remark = [
+    edited && say("edited"),
+    bubble.pinned && say("pinned"),
+    from && say("onChannel", { channel: from }),
+  ]
     .filter(Boolean)
     .join(" · ");
   const reacted = [reactions.hub, reactions.customer].filter(Boolean);
@@ -48,7 +52,9 @@ export function DeviceBubble({ device, bubble, answered, onReply }: Props) {
       </Bubble>
       {reacted.length > 0 && <span class="s-reactions">{reacted.join(" ")}</span>}
       {!deleted && <Choices device={device} bubble={bubble} />}
-      {!deleted && !from && <Menu device={device} bubble={bubble} onReply={onReply} />}
+      {!deleted && !from && bubble.kind !== "draft" && (
+        <Menu device={device} bubble={bubble} onReply={onReply} />
+      )}
     </div>
   );
 }

@@ -1,6 +1,6 @@
 import type { HubEvent, Message } from "../../../clients/js/src/index.ts";
 import type { Bubble, Choice, DeviceName } from "../model.ts";
-import { amend, put, react, type Screens } from "./screens.ts";
+import { amend, dropDraft, put, react, type Screens, showDraft } from "./screens.ts";
 
 const TYPING_MS = 8_000;
 
@@ -9,10 +9,18 @@ export function showEvent(screens: Screens, device: DeviceName, address: string,
   screens.change(device, address, (screen) => {
     switch (event.type) {
       case "message":
-        if (event.message.role !== "user") delete screen.typing_until;
+        if (event.message.role !== "user") {
+          delete screen.typing_until;
+          dropDraft(screen);
+        }
         return showMessage(screens, device, address, event.message);
       case "changed":
         return showMessage(screens, device, address, event.message);
+      case "draft": {
+        const before = screen.bubbles.find(({ kind }) => kind === "draft")?.text ?? "";
+        const text = before.slice(0, event.at) + event.text;
+        return showDraft(screen, { text }, screens.now());
+      }
       case "typing":
         screen.typing_until = Date.now() + TYPING_MS;
         return;

@@ -65,3 +65,16 @@ export function react(screen: Screen, id: string, by: "customer" | "hub", emoji:
   const { [by]: _, ...others } = before;
   amend(screen, id, { reactions: { ...others, ...(emoji && { [by]: emoji }) } });
 }
+
+const DRAFT = "draft";
+
+/** Shows an answer that is still being written; without text it is gone. */
+export function showDraft(screen: Screen, content: Partial<Bubble>, at: number): void {
+  dropDraft(screen);
+  if (content.text) screen.bubbles.push({ ...content, id: DRAFT, by: "hub", kind: DRAFT, at });
+}
+
+/** Takes the draft away: the answer itself has come. */
+export function dropDraft(screen: Screen): void {
+  screen.bubbles = screen.bubbles.filter(({ kind }) => kind !== DRAFT);
+}

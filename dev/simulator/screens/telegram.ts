@@ -1,7 +1,7 @@
 import { type Fields, fieldsIn } from "../../emulators/fields.ts";
 import type { Sent } from "../../emulators/sent.ts";
 import type { Bubble, Choice, Mark, Screen } from "../model.ts";
-import { amend, put, react, type Screens } from "./screens.ts";
+import { amend, dropDraft, put, react, type Screens, showDraft } from "./screens.ts";
 
 const TYPING_MS = 5_000;
 const TOAST_MS = 4_000;
@@ -26,6 +26,12 @@ export function showSent(screens: Screens, sent: Sent): void {
       case "sendChatAction":
         screen.typing_until = Date.now() + TYPING_MS;
         return;
+      case "sendMessageDraft":
+      case "sendRichMessageDraft":
+        return showDraft(screen, contentOf(screens, sent), screens.now());
+      case "pinChatMessage":
+      case "unpinChatMessage":
+        return amend(screen, id, { pinned: method === "pinChatMessage" });
       case "answerCallbackQuery":
         if (sent.text) toast(screen, String(sent.text));
         return;
@@ -46,6 +52,7 @@ export function showSent(screens: Screens, sent: Sent): void {
     }
     if (!method.startsWith("send") || id === "") return;
     delete screen.typing_until;
+    dropDraft(screen);
     put(screen, {
       id,
       by: "hub",

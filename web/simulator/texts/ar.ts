@@ -65,6 +65,7 @@ export default {
   typing: "المتجر يكتب",
   you: "أنت",
   edited: "معدّلة",
+  pinned: "مثبّتة",
   deleted: "حُذفت هذه الرسالة",
   sentTick: "أُرسلت",
   deliveredTick: "وصلت",

@@ -64,6 +64,7 @@ export const en = {
   typing: "The shop is writing",
   you: "You",
   edited: "edited",
+  pinned: "pinned",
   deleted: "This message was deleted",
   sentTick: "sent",
   deliveredTick: "delivered",

@@ -65,6 +65,7 @@ export default {
   typing: "La tienda está escribiendo",
   you: "Tú",
   edited: "editado",
+  pinned: "fijado",
   deleted: "Este mensaje se eliminó",
   sentTick: "enviado",
   deliveredTick: "entregado",

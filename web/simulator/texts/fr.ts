@@ -65,6 +65,7 @@ export default {
   typing: "La boutique écrit",
   you: "Vous",
   edited: "modifié",
+  pinned: "épinglé",
   deleted: "Ce message a été supprimé",
   sentTick: "envoyé",
   deliveredTick: "remis",

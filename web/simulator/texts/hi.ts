@@ -65,6 +65,7 @@ export default {
   typing: "दुकान लिख रही है",
   you: "आप",
   edited: "बदला गया",
+  pinned: "पिन किया गया",
   deleted: "यह संदेश हटा दिया गया",
   sentTick: "भेजा गया",
   deliveredTick: "पहुँचा",

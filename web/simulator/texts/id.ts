@@ -65,6 +65,7 @@ export default {
   typing: "Toko sedang menulis",
   you: "Anda",
   edited: "diubah",
+  pinned: "disematkan",
   deleted: "Pesan ini dihapus",
   sentTick: "terkirim",
   deliveredTick: "sampai",

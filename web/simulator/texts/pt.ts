@@ -65,6 +65,7 @@ export default {
   typing: "A loja está escrevendo",
   you: "Você",
   edited: "editado",
+  pinned: "fixado",
   deleted: "Esta mensagem foi apagada",
   sentTick: "enviado",
   deliveredTick: "entregue",
