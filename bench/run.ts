@@ -13,6 +13,7 @@ import { functions } from "./functions.ts";
 import { history } from "./history.ts";
 import { type Bench, keep, print } from "./lib/result.ts";
 import { live } from "./live.ts";
+import { media } from "./media.ts";
 import { reply } from "./reply.ts";
 import { search } from "./search.ts";
 import { size } from "./size.ts";
@@ -30,6 +31,7 @@ const benches: readonly Bench[] = [
   history,
   turns,
   live,
+  media,
   search,
   stats,
   sweep,

@@ -18,6 +18,7 @@ export async function contentPage(): Promise<string> {
     MARKUP,
     CHOICES,
     RAW,
+    WINDOW,
     ...tables.map(([name, table]) => section(name, table)),
     neutralLimits(),
   ].join("\n\n")}\n`;
@@ -69,6 +70,37 @@ HTML. To show a text of somebody else, write a backslash before each of the char
 Telegram gets formats as entities, so it reads no marks. WhatsApp gets its own marks. A character of the text that WhatsApp would
 read as a mark is set apart by spaces of no width, and encoded in addresses. A WhatsApp format whose text begins or ends with such a character is left out. A plain text
 reaches WhatsApp unchanged, so WhatsApp's own marks work there. Pages get the text with its marks, and \`format\`.`;
+
+const WINDOW = `## When WhatsApp's window is closed
+
+WhatsApp takes free messages for 24 hours after the customer's last message. The bot finds the end in the turn
+(\`window_closes_at\`), an operator in \`GET /api/sessions/:id\` (\`windows\`). It counts from the time of the message by WhatsApp's clock,
+for one address and one of the shop's numbers; a reaction opens no window. A minute before the end the hub holds it for closed, and
+tries no free message any more. Then \`outside_window\` of the reply decides; absent, \`WHATSAPP_OUTSIDE_WINDOW\`:
+
+${table(
+  ["value", "what happens"],
+  [
+    [`\`fail\``, `a dead letter, \`window_closed\``],
+    [
+      `\`hold\``,
+      `it waits until the customer writes there, and goes out once, ahead of the answer to that; after seven days it is a dead letter, \`window_closed\``,
+    ],
+    [
+      `\`template\``,
+      `\`WHATSAPP_WINDOW_TEMPLATE\` in \`WHATSAPP_WINDOW_LANGUAGE\`, with up to 800 characters of the text as its one variable. Later parts of the reply are held`,
+    ],
+    [
+      `\`utility\``,
+      `Direct Send, with \`WHATSAPP_DIRECT_SEND=true\`: text up to 1,024 characters, reply buttons, one link button`,
+    ],
+  ],
+)}
+
+What \`template\` and \`utility\` cannot say, or no setting allows, ends as with \`fail\`. A reply of kind \`template\` goes out at any time. If
+the templates are known (\`WHATSAPP_BUSINESS_ACCOUNT_ID\`, \`GET /api/templates\`), it is checked before anything is saved: name and language
+(\`template_not_found\`), the platform's approval (\`template_not_approved\`), the number of variables (\`template_parameters\`). The turn then
+fails with that reason, and the bot is asked again.`;
 
 const CHOICES = `## Choices
 

@@ -15,6 +15,12 @@ interface Sent {
   readonly interactive?: { readonly type: string };
 }
 
+/** What a customer got, and their session. */
+interface Shown {
+  readonly cells: readonly string[];
+  readonly session: string;
+}
+
 const { ports, vars } = localSettings(process.env);
 const hub = `http://127.0.0.1:${ports.PORT}`;
 const said = DEMO.filter(({ kind }) => kind !== "typing");
@@ -25,44 +31,84 @@ const shown = await Promise.all([onTelegram(), onWhatsApp(), onPage("kiosk"), on
     process.exit(1);
   },
 );
-const rows = said.map(({ kind }, i) => [kind, ...shown.map((cells) => cells[i] ?? "MISSING")]);
+/** What an operator does to the first reply of each customer afterwards. */
+const CHANGES = [
+  ["edit", "PATCH", "", { text: "Changed by an operator" }],
+  ["reaction", "PUT", "/reaction", { emoji: "👍" }],
+  ["pin", "PUT", "/pin", undefined],
+  ["unpin", "DELETE", "/pin", undefined],
+  ["delete", "DELETE", "", undefined],
+] as const;
+const changed = await Promise.all(shown.map(({ session }) => changes(session)));
+const rows = [
+  ...said.map(({ kind }, i) => [kind, ...shown.map(({ cells }) => cells[i] ?? "MISSING")]),
+  ...CHANGES.map(([name], i) => [`${name} (operator)`, ...changed.map((cells) => cells[i]!)]),
+];
 print([["kind", "telegram", "whatsapp", "kiosk", "web"], ...rows]);
 const missing = rows.flat().filter((cell) => cell === "MISSING").length;
-console.log(missing ? `\n${missing} are missing.` : `\n${said.length} replies, four channels, none missing.`);
+console.log(
+  missing
+    ? `\n${missing} are missing.`
+    : `\n${said.length} replies and ${CHANGES.length} changes, four channels, none missing.`,
+);
 process.exitCode = missing ? 1 : 0;
 
-async function onTelegram(): Promise<string[]> {
+/** What came of an operator's changes: made, or refused because the channel has no such thing. */
+async function changes(session: string): Promise<string[]> {
+  const headers = { "x-api-key": vars.ADMIN_API_KEY!.split(",")[0]!, "content-type": "application/json" };
+  const page = await fetch(`${hub}/api/sessions/${session}/messages?limit=200`, { headers });
+  const { messages } = (await page.json()) as { messages: { role: string; message_id: string }[] };
+  const id = messages.find(({ role }) => role === "assistant")?.message_id;
+  const cells: string[] = [];
+  for (const [, method, path, body] of CHANGES) {
+    const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
+    const answer = await fetch(`${hub}/api/messages/${id}${path}`, init);
+    cells.push(answer.ok ? "made" : answer.status === 409 ? "refused" : "MISSING");
+  }
+  return cells;
+}
+
+/** The session of a platform's customer. */
+async function sessionOf(query: string): Promise<string> {
+  const headers = { "x-api-key": vars.ADMIN_API_KEY!.split(",")[0]! };
+  const found = await fetch(`${hub}/api/sessions?${query}`, { headers });
+  const { sessions } = (await found.json()) as { sessions: { session_id: string }[] };
+  return sessions[0]!.session_id;
+}
+
+async function onTelegram(): Promise<Shown> {
   const emulator = `http://127.0.0.1:${ports.TELEGRAM_EMULATOR_PORT}`;
   const chat = { id: randomInt(100_000_000, 999_999_999), type: "private" };
   await post(`${emulator}/_customer/message`, { chat, text: "/demo" });
   const sent = await sentTo(emulator, String(chat.id), "setMessageReaction");
-  return cellsOf(
+  const cells = cellsOf(
     "telegram",
-    sent.filter(({ method }) => method !== "sendChatAction"),
+    sent.filter(({ method }) => !["sendChatAction", "sendMessageDraft"].includes(method)),
   );
+  return { cells, session: await sessionOf(`telegram_chat_id=${chat.id}`) };
 }
 
-async function onWhatsApp(): Promise<string[]> {
+async function onWhatsApp(): Promise<Shown> {
   const emulator = `http://127.0.0.1:${ports.WHATSAPP_EMULATOR_PORT}`;
   const from = `55119${randomInt(50_000_000, 99_999_999)}`;
   await post(`${emulator}/_customer/message`, { from, name: "Ana", text: "/demo" });
   const sent = await sentTo(emulator, from, "reaction");
-  return cellsOf(
+  const cells = cellsOf(
     "whatsapp",
     sent.filter(({ method }) => method !== "typing" && method !== "read"),
   );
+  return { cells, session: await sessionOf(`phone=%2B${from}`) };
 }
 
-async function onPage(channel: "kiosk" | "web"): Promise<string[]> {
+async function onPage(channel: "kiosk" | "web"): Promise<Shown> {
   const key = { "x-api-key": vars[`${channel.toUpperCase()}_API_KEY`]!.split(",")[0]! };
   const phone = `+55119${randomInt(50_000_000, 99_999_999)}`;
   const body = { external_id: randomUUID(), phone, text: "/demo" };
-  const { replies } = await post<{ replies: { kind: string; text: string }[] }>(
-    `${hub}/webhooks/${channel}?wait=20`,
-    body,
-    key,
-  );
-  return replies.map(({ kind }) => kind);
+  const { replies, session } = await post<{
+    replies: { kind: string }[];
+    session: { session_id: string };
+  }>(`${hub}/webhooks/${channel}?wait=20`, body, key);
+  return { cells: replies.map(({ kind }) => kind), session: session.session_id };
 }
 
 /** The calls to a chat, once the last reply of the demo is among them. */

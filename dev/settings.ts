@@ -58,6 +58,7 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
       WEB_API_KEY: "dev-web-key",
       ADMIN_API_KEY: "dev-admin-key",
       BOT_API_KEY: "dev-bot-key",
+      DESK_PASSWORD: "dev-desk-password",
       // A phone typed at the kiosk finds its session at once here. A deployed hub asks for proof by default.
       KIOSK_PHONE_POLICY: "trust",
       MEDIA_LINK_SECRET: "dev-media-link-secret-of-32-characters",

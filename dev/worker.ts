@@ -102,6 +102,7 @@ async function writeConfig(
     ...(await projectSettings(dir)),
     vars,
     ...(pages && { assets: { directory: pages } }),
+    r2_buckets: [{ binding: "MEDIA", bucket_name: "session-hub-media" }],
     hyperdrive: [{ binding: "HYPERDRIVE", id: "local", localConnectionString: databaseUrl }],
   };
   await writeFile(file, `${JSON.stringify(config, null, 2)}\n`);

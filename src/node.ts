@@ -9,6 +9,7 @@ import { sweepOnce } from "./compose/sweep.ts";
 import { toHubError } from "./core/errors.ts";
 import { describe } from "./http/request.ts";
 import { background } from "./node/background.ts";
+import { folderBucket } from "./node/folder.ts";
 import { pagesOf } from "./node/pages.ts";
 import { rateLimiter } from "./node/rate-limiter.ts";
 import { readinessOf } from "./node/readiness.ts";
@@ -33,6 +34,7 @@ const assembly = assemble(
       HYPERDRIVE: settings.database,
       CONVERSATION_STORAGE_BACKEND: process.env.CONVERSATION_STORAGE_BACKEND || "postgres",
     }),
+    ...(settings.mediaDir && { MEDIA: folderBucket(settings.mediaDir) }),
     // The limits of wrangler.toml.
     ENTRY_LIMITER: rateLimiter(30, 60_000),
     DEVICE_LIMITER: rateLimiter(120, 60_000),

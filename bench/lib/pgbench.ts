@@ -174,7 +174,7 @@ async function argumentOf(kind: Kind): Promise<string> {
     body: Buffer.from(body),
   };
   const inbound = await whatsapp(SECRETS)!.parse(request);
-  const kept = inbound.flatMap((item) => (item.type === "ignored" ? [] : [item]));
+  const kept = inbound.flatMap((item) => (item.type === "ignored" || item.type === "template" ? [] : [item]));
   const asked: string[] = [];
   const listen = async (_name: string, argument: unknown) => {
     asked.push(JSON.stringify(argument));

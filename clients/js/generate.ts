@@ -16,6 +16,7 @@ const CALLED: Readonly<Record<string, string>> = {
   "/auth/login": "post",
   "/api/sessions/{id}/rate": "post",
   "/webhooks/web": "post",
+  "/api/media": "post",
 };
 /** Schemas that no successful answer refers to. */
 const NAMED = ["LiveFrame", "Error"];

@@ -86,10 +86,16 @@ export function mountFiles(
   });
 }
 
+const PERIOD = 251;
+const PATTERN = Uint8Array.from({ length: CHUNK + PERIOD }, (_, i) => i % PERIOD);
+
 /** The bytes of a file without stored ones, from `start` on. */
 export function madeBytes(start: number, length: number): Uint8Array<ArrayBuffer> {
+  const first = start % PERIOD;
+  if (length <= CHUNK) return PATTERN.slice(first, first + length);
   const bytes = new Uint8Array(length);
-  for (let i = 0; i < length; i++) bytes[i] = (start + i) % 251;
+  for (let at = 0; at < length; at += CHUNK)
+    bytes.set(madeBytes(start + at, Math.min(CHUNK, length - at)), at);
   return bytes;
 }
 

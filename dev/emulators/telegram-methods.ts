@@ -6,6 +6,7 @@ import { checkButtons, readText, say } from "./telegram-message.ts";
 import { structured } from "./telegram-params.ts";
 import { REACTIONS } from "./telegram-reactions.ts";
 import { badRequest } from "./telegram-refusal.ts";
+import { readRich } from "./telegram-rich.ts";
 import type { Telegram } from "./telegram-state.ts";
 import { seconds } from "./telegram-update.ts";
 import { deleteWebhook, getWebhookInfo, setWebhook } from "./telegram-webhook.ts";
@@ -24,6 +25,9 @@ export type Method = (telegram: Telegram, params: Fields) => Done;
 export const methods: Record<string, Method> = {
   getMe: ({ bot }) => ({ result: { ...bot, can_join_groups: true, can_read_all_group_messages: false } }),
   sendMessage,
+  sendRichMessage,
+  sendMessageDraft: draft((params) => ({ text: String(params.text ?? "") })),
+  sendRichMessageDraft: draft(readRich),
   sendPhoto: sendMedia("photo"),
   sendDocument: sendMedia("document"),
   sendVideo: sendMedia("video"),
@@ -41,6 +45,8 @@ export const methods: Record<string, Method> = {
   deleteMessage,
   deleteMessages,
   deleteBusinessMessages: deleteMessages,
+  pinChatMessage: pinning("message to pin not found"),
+  unpinChatMessage: pinning("message to unpin not found"),
   setWebhook,
   deleteWebhook,
   getWebhookInfo,
@@ -52,6 +58,24 @@ function sendMessage(telegram: Telegram, params: Fields): Done {
   const chat = chatFor(telegram, params);
   if (formatted.text.length > 4096) badRequest("message is too long");
   return say(telegram, chat, params, formatted.text, { ...formatted });
+}
+
+function sendRichMessage(telegram: Telegram, params: Fields): Done {
+  const rich = readRich(params);
+  return say(telegram, chatFor(telegram, params), params, rich.text, rich);
+}
+
+/** Drafts are shown in private chats only, and count towards the same rate as messages. */
+function draft(read: (params: Fields) => Fields & { readonly text: string }): Method {
+  return (telegram, params) => {
+    const shown = read(params);
+    if (shown.text.length > (shown.rich_message ? 32_768 : 4_096)) badRequest("message is too long");
+    if (!Number(params.draft_id)) badRequest("draft identifier must be non-zero");
+    const chat = chatFor(telegram, params);
+    if (chat.info.id < 0) badRequest("drafts can be sent to private chats only");
+    telegram.admit(chat);
+    return { result: true, sent: { ...params, chat_id: chat.info.id, ...shown } };
+  };
 }
 
 function sendChatAction(telegram: Telegram, params: Fields): Done {
@@ -79,9 +103,9 @@ function setMessageReaction(telegram: Telegram, params: Fields): Done {
 }
 
 function editMessageText(telegram: Telegram, params: Fields): Done {
-  const formatted = readText(params, "text");
+  const formatted = params.rich_message === undefined ? readText(params, "text") : readRich(params);
   const { chat, messageId } = findMessage(telegram, params, "message to edit not found");
-  if (formatted.text.length > 4096) badRequest("MESSAGE_TOO_LONG");
+  if (params.rich_message === undefined && formatted.text.length > 4096) badRequest("MESSAGE_TOO_LONG");
   checkButtons(params);
   const said = chatsFor(telegram, params).recall(chat, messageId);
   if (said && !said.mine) badRequest("message can't be edited");
@@ -118,6 +142,13 @@ function deleteMessages(telegram: Telegram, params: Fields): Done {
   const ids = structured<number[]>(params, "message_ids") ?? [];
   for (const id of ids) chatsFor(telegram, params).remove(chat, Number(id));
   return { result: true, sent: { ...params, chat_id: chat.info.id } };
+}
+
+function pinning(otherwise: string): Method {
+  return (telegram, params) => {
+    const { chat, messageId } = findMessage(telegram, params, otherwise);
+    return { result: true, sent: { ...params, chat_id: chat.info.id, message_id: messageId } };
+  };
 }
 
 function sendLocation(telegram: Telegram, params: Fields): Done {

@@ -38,9 +38,33 @@ const captioned = {
   parse_mode: z.string().optional(),
 };
 
+/** https://core.telegram.org/bots/api#richtext, as far as the hub writes it. */
+const richText: z.ZodType = z.lazy(() =>
+  z.union([
+    z.string(),
+    z.array(richText),
+    z.strictObject({ type: z.enum(["bold", "italic", "strikethrough", "code"]), text: richText }),
+    z.strictObject({ type: z.literal("url"), text: richText, url: z.url() }),
+  ]),
+);
+const richMessage = z.strictObject({
+  blocks: z
+    .array(z.strictObject({ type: z.enum(["paragraph", "pre"]), text: richText }))
+    .min(1)
+    .max(500),
+});
+const drafted = {
+  chat_id: z.int(),
+  message_thread_id: z.int().optional(),
+  draft_id: z.int().refine((id) => id !== 0),
+};
+
 /** The parameters of the hub's calls, by method. @see https://core.telegram.org/bots/api#available-methods */
 const METHODS: Readonly<Record<string, z.ZodType>> = {
   sendMessage: z.looseObject({ ...sending, text: z.string(), entities }),
+  sendRichMessage: z.strictObject({ ...sending, rich_message: richMessage }),
+  sendMessageDraft: z.strictObject({ ...drafted, text: z.string().max(4096), entities }),
+  sendRichMessageDraft: z.strictObject({ ...drafted, rich_message: richMessage }),
   sendPhoto: z.strictObject({ ...captioned, photo: file }),
   sendVideo: z.strictObject({ ...captioned, video: file }),
   sendAudio: z.strictObject({ ...captioned, audio: file }),
@@ -83,10 +107,17 @@ const METHODS: Readonly<Record<string, z.ZodType>> = {
   editMessageText: z.looseObject({
     ...chat,
     message_id: z.int(),
-    text: z.string(),
+    text: z.string().optional(),
+    rich_message: richMessage.optional(),
     entities,
     reply_markup: markup,
   }),
+  pinChatMessage: z.strictObject({
+    ...chat,
+    message_id: z.int(),
+    disable_notification: z.boolean().optional(),
+  }),
+  unpinChatMessage: z.strictObject({ ...chat, message_id: z.int() }),
   deleteMessages: z.looseObject({ ...chat, message_ids: z.array(z.int()).min(1).max(100) }),
   deleteBusinessMessages: z.looseObject({
     business_connection_id: z.string(),

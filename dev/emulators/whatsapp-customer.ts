@@ -17,6 +17,8 @@ export const customerRoutes: Record<string, string> = {
     "{message_id? or from? or user_id?} the newest sent there -> {message_id, status, error?}",
   "POST /_customer/status": "as read, with {status: sent|delivered|read|played|failed, code?} -> as read",
   "POST /_customer/silence": "{from? or user_id?, hours: 25} moves the last message back -> {last_at}",
+  "POST /_customer/refuse":
+    "{from? or user_id?, code: 131026 | 130472 | ...} later messages there fail with it, after a success; 130472 fails marketing templates; without code they arrive again -> {code}",
   "POST /_customer/webhook": "any bytes, signed and delivered as they are -> {status, error?}",
 };
 
@@ -46,9 +48,17 @@ export function mountCustomer(app: Hono<OnNode>, whatsapp: WhatsApp): void {
   app.post("/_customer/silence", async (c) => {
     const { hours = 25, ...fields } = await readFields(c);
     const customer = customers.meet(named(fields));
-    customer.lastAt = Date.now() - Number(hours) * 3_600_000;
+    customer.lastAt = whatsapp.now() - Number(hours) * 3_600_000;
     customers.save(customer);
     return c.json({ last_at: customer.lastAt });
+  });
+
+  app.post("/_customer/refuse", async (c) => {
+    const { code, ...fields } = await readFields(c);
+    const customer = customers.meet(named(fields));
+    customer.refuses = code === undefined ? undefined : Number(code);
+    customers.save(customer);
+    return c.json({ code: customer.refuses ?? null });
   });
 
   app.post("/_customer/webhook", async (c) => {
@@ -66,14 +76,14 @@ function named(fields: Fields): Fields {
 function write(whatsapp: WhatsApp, fields: Fields): { message: Fields; value: Fields } {
   const { from, user_id, name, username, phone_number_id, ...rest } = named(fields);
   const customer = whatsapp.customers.meet({ from, user_id, name, username });
-  const message = inboundMessage(customer, rest);
+  const message = inboundMessage(customer, rest, whatsapp.now());
   hear(whatsapp, customer, message);
   const content = { contacts: [contactOf(customer)], messages: [message] };
   return { message, value: messagesValue(whatsapp, content, phone_number_id as string | undefined) };
 }
 
 function hear(whatsapp: WhatsApp, customer: Customer, message: Fields): void {
-  customer.lastAt = Date.now();
+  customer.lastAt = whatsapp.now();
   whatsapp.customers.save(customer);
   whatsapp.received.set(String(message.id), customer.wa_id ?? customer.user_id ?? "");
   learnMedia(whatsapp, message);

@@ -12,6 +12,8 @@ export interface Customer {
   username?: string;
   /** When the person last wrote, in ms since 1970. The window is open for 24 h after it. */
   lastAt: number;
+  /** The error with which the platform fails every message to the person after it has taken it. */
+  refuses?: number | undefined;
   /** The newest message that the business sent to this person. */
   lastSent?: string;
 }

@@ -22,14 +22,14 @@ const KINDS = [
 ];
 
 /** A message in the form of `value.messages`. `text` may be given as a plain string. */
-export function inboundMessage(customer: Customer, fields: Fields): Fields {
+export function inboundMessage(customer: Customer, fields: Fields, now: number): Fields {
   const type = fields.type ?? KINDS.find((kind) => fields[kind] !== undefined) ?? "unsupported";
   const text = typeof fields.text === "string" ? { body: fields.text } : fields.text;
   return {
     ...(customer.wa_id && { from: customer.wa_id }),
     ...(customer.user_id && { from_user_id: customer.user_id }),
     id: newId(customer.wa_id ?? customer.user_id ?? ""),
-    timestamp: seconds(),
+    timestamp: seconds(now),
     ...fields,
     ...(text !== undefined && { text }),
     type,
@@ -76,7 +76,7 @@ export function statusBody(
   const entry = {
     id: message.id,
     status,
-    timestamp: seconds(),
+    timestamp: seconds(whatsapp.now()),
     ...(customer.wa_id && { recipient_id: customer.wa_id }),
     ...(customer.user_id && { recipient_user_id: customer.user_id }),
     ...(message.tracker !== undefined && { biz_opaque_callback_data: message.tracker }),
@@ -91,6 +91,6 @@ export function newId(customer: string): string {
   return `wamid.${Buffer.concat([Buffer.from(`\x1d\x04${customer}`), randomBytes(16)]).toString("base64")}`;
 }
 
-function seconds(): string {
-  return String(Math.floor(Date.now() / 1000));
+function seconds(now: number): string {
+  return String(Math.floor(now / 1000));
 }

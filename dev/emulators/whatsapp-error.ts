@@ -49,6 +49,7 @@ const KNOWN: Record<number, readonly [status: number, title: string, details?: s
   132012: [400, "Template Parameter Format Mismatch"],
   132015: [400, "Template is Paused"],
   132016: [400, "Template is Disabled"],
+  132018: [400, "Template Param Text Not Allowed"],
 };
 
 export interface GraphAnswer {

@@ -1,5 +1,4 @@
 import type { Hono } from "hono";
-import { badControl, readFields } from "./control.ts";
 import type { Fields } from "./fields.ts";
 import type { OnNode, OnNodeContext } from "./server.ts";
 import { type GraphAnswer, graphError, unknownObject, wrongParameter } from "./whatsapp-error.ts";
@@ -14,24 +13,15 @@ export const managementRoutes = {
     "{override_callback_uri, verify_token} does the handshake",
   "GET, POST /v25.0/<app id>/subscriptions":
     "{object, callback_url, verify_token, fields} does the handshake",
-  "GET /v25.0/<account id>/message_templates": "-> {data: [{name, language, status, category}]}",
-  "POST /_templates": "{templates: [{name, language, status, category}]} -> {templates}",
 };
 
 /**
- * Mounts the calls with which an app looks after itself: its token, its subscriptions, its number, its templates.
+ * Mounts the calls with which an app looks after itself: its token, its subscriptions, its number.
  * https://developers.facebook.com/documentation/business-messaging/whatsapp/solution-providers/manage-webhooks
  */
 export function mountManagement(app: Hono<OnNode>, whatsapp: WhatsApp): void {
   const { management, settings, apiVersion, accountId, appId, phoneNumberId } = whatsapp;
   const at = (path: string) => `/${apiVersion}/${path}`;
-
-  app.post("/_templates", async (c) => {
-    const { templates } = await readFields(c);
-    if (!Array.isArray(templates)) badControl("templates is a list");
-    management.templates = templates as Fields[];
-    return c.json({ templates });
-  });
 
   app.get(at("debug_token"), (c) => {
     if (!holdsAppToken(whatsapp, c)) return give(c, graphError(190));
@@ -111,11 +101,6 @@ export function mountManagement(app: Hono<OnNode>, whatsapp: WhatsApp): void {
     return c.json({ success: true });
   });
 
-  app.get(at(`${accountId}/message_templates`), (c) => {
-    const refused = mayManage(whatsapp, c);
-    return refused ? give(c, refused) : c.json({ data: management.templates });
-  });
-
   app.get(at(phoneNumberId), (c) => {
     if (!isAuthorized(whatsapp, c.req.header("authorization"))) return give(c, graphError(190));
     return c.json({
@@ -141,7 +126,7 @@ export function mountManagement(app: Hono<OnNode>, whatsapp: WhatsApp): void {
 }
 
 /** The answer to a token that is wrong, or that may not manage the account. */
-function mayManage(whatsapp: WhatsApp, c: OnNodeContext): GraphAnswer | undefined {
+export function mayManage(whatsapp: WhatsApp, c: OnNodeContext): GraphAnswer | undefined {
   if (!isAuthorized(whatsapp, c.req.header("authorization"))) return graphError(190);
   if (whatsapp.settings.tokenScopes.split(",").includes("whatsapp_business_management")) return undefined;
   return unknownObject("get", whatsapp.accountId);

@@ -4,7 +4,7 @@ import { applyFault, type Fault, type Faults } from "./faults.ts";
 import type { Fields } from "./fields.ts";
 import { type KeptFile, serveFile } from "./files.ts";
 import type { OnNode, OnNodeContext } from "./server.ts";
-import { type GraphAnswer, unknownObject } from "./whatsapp-error.ts";
+import { type GraphAnswer, graphError, unknownObject, wrongParameter } from "./whatsapp-error.ts";
 import type { WhatsApp } from "./whatsapp-state.ts";
 
 const KINDS = ["image", "video", "audio", "document", "sticker"];
@@ -81,6 +81,46 @@ export function keepMedia(whatsapp: WhatsApp, file: KeptFile): string {
   whatsapp.media.set(id, { id, mime_type: file.type, ...(file.name && { filename: file.name }) });
   whatsapp.bytes.set(id, file);
   return id;
+}
+
+/** The types that Meta takes, with their largest size in bytes. Stickers are images of type WebP. */
+const TAKEN: readonly (readonly [RegExp, number])[] = [
+  [/^image\/(jpeg|png)$/, 5 * 1024 * 1024],
+  [/^image\/webp$/, 500 * 1024],
+  [/^video\/(mp4|3gpp)$/, 16 * 1024 * 1024],
+  [/^audio\/(aac|amr|mpeg|mp4|ogg)$/, 16 * 1024 * 1024],
+  [/^(text\/plain|application\/(pdf|msword|vnd\.[\w.-]+))$/, 100 * 1024 * 1024],
+];
+
+/** `POST /<phone number id>/media`: keeps a file of the business. */
+export async function uploadMedia(whatsapp: WhatsApp, form: Fields): Promise<GraphAnswer> {
+  const { messaging_product, type, file } = form;
+  if (messaging_product !== "whatsapp") return wrongParameter("The parameter messaging_product is required.");
+  if (!(file instanceof File)) return wrongParameter("The parameter file is required.");
+  const mime = String(type ?? file.type);
+  const most = TAKEN.find(([types]) => types.test(mime))?.[1];
+  if (most === undefined)
+    return graphError(
+      100,
+      `Param file must be a file with one of the following types. Received file of type '${mime}'.`,
+    );
+  if (file.size > most) return graphError(131052, "Media file size too big.");
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  const id = keepMedia(whatsapp, { size: bytes.byteLength, type: mime, name: file.name, bytes });
+  whatsapp.sent.add({
+    method: "upload",
+    media_id: id,
+    type: mime,
+    size: file.size,
+    name: file.name,
+  } as never);
+  return { status: 200, body: { id } };
+}
+
+/** Whether Meta knows this id of a file of ours. */
+export function knowsMedia(whatsapp: WhatsApp, id: string): boolean {
+  const known = whatsapp.media.get(id);
+  return known?.gone !== true;
 }
 
 /** Forgets a file, as the platform does after some weeks. */

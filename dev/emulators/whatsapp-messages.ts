@@ -2,9 +2,11 @@ import type { Fields } from "./fields.ts";
 import { type Customer, digits } from "./whatsapp-customers.ts";
 import { newId, statusBody } from "./whatsapp-envelope.ts";
 import { type GraphAnswer, graphError, statusError } from "./whatsapp-error.ts";
+import { knowsMedia } from "./whatsapp-media.ts";
 import { checkPayload } from "./whatsapp-payload.ts";
 import { wrongInMessage } from "./whatsapp-schema.ts";
 import type { WhatsApp } from "./whatsapp-state.ts";
+import { categoryOf, wrongTemplate } from "./whatsapp-templates.ts";
 
 const WINDOW_MS = 24 * 3_600_000;
 
@@ -31,8 +33,14 @@ function send(whatsapp: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {
   const input = String(payload.to || payload.recipient);
   const known = customers.find(input);
   const type = kindOf(payload);
-  const closed = type !== "template" && settings.strict && !isOpen(known);
+  const direct = payload.category === "utility" && settings.directSend;
+  const closed = type !== "template" && !direct && settings.strict && !isOpen(known, whatsapp.now());
   if (closed && settings.windowErrors === "answer") return graphError(131047);
+  const wrong = type === "template" ? wrongTemplate(whatsapp, payload) : undefined;
+  if (wrong) return wrong;
+  const file = (payload[type] as Fields | undefined)?.id;
+  if (file !== undefined && !knowsMedia(whatsapp, String(file)))
+    return graphError(131009, "Media id is not valid");
   const tooFast = whatsapp.pace(input);
   if (tooFast) return tooFast;
 
@@ -50,14 +58,23 @@ function send(whatsapp: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {
     ...(cut && { cut }),
   } as Fields & { method: string });
   const message = { id, tracker: payload.biz_opaque_callback_data };
-  if (closed) report(whatsapp, customer, message, ["failed"], { errors: [statusError(131047)] });
+  const refusal = closed ? 131047 : refusalOf(whatsapp, customer, payload);
+  if (refusal) report(whatsapp, customer, message, ["failed"], { errors: [statusError(refusal)] });
   else if (settings.statuses) report(whatsapp, customer, message, ["sent", "delivered"]);
   const contact = payload.to ? { input, wa_id: chat_id } : { input, user_id: input };
   return { status: 200, body: { messaging_product: "whatsapp", contacts: [contact], messages: [{ id }] } };
 }
 
-function isOpen(customer: Customer | undefined): boolean {
-  return customer !== undefined && Date.now() - customer.lastAt < WINDOW_MS;
+function isOpen(customer: Customer | undefined, now: number): boolean {
+  return customer !== undefined && now - customer.lastAt < WINDOW_MS;
+}
+
+/** The error of a message that the platform takes and does not deliver. 130472 concerns marketing templates only. */
+function refusalOf(whatsapp: WhatsApp, { refuses }: Customer, payload: Fields): number | undefined {
+  if (refuses !== 130472) return refuses;
+  return kindOf(payload) === "template" && categoryOf(whatsapp, payload) === "marketing"
+    ? refuses
+    : undefined;
 }
 
 function markRead({ received, settings, sent }: WhatsApp, payload: Fields, cut: boolean): GraphAnswer {

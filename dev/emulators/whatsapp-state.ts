@@ -8,6 +8,7 @@ import type { Watch } from "./watch.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
 import { type Customers, createCustomers } from "./whatsapp-customers.ts";
 import { type GraphError, graphError } from "./whatsapp-error.ts";
+import type { EmulatedTemplate } from "./whatsapp-templates.ts";
 
 export interface WhatsAppOptions {
   /** 0 takes a free one. */
@@ -58,6 +59,10 @@ export interface WhatsApp {
     statusDelayMs: number;
     strict: boolean;
     windowErrors: string;
+    /** How far the platform's clock is ahead of this machine's, in ms: a day later the windows of today are closed. */
+    aheadMs: number;
+    /** Whether the account may use Direct Send: `category: utility` outside the window. */
+    directSend: boolean;
     webhookUrl: string;
     /** The access token's permissions, comma-separated. */
     tokenScopes: string;
@@ -71,7 +76,6 @@ export interface WhatsApp {
     isSubscribed: boolean;
     override: string | undefined;
     subscription: Fields | undefined;
-    templates: Fields[];
   };
   readonly customers: Customers;
   readonly sent: SentLog;
@@ -81,7 +85,11 @@ export interface WhatsApp {
   readonly media: Table<Fields>;
   /** The bytes of files, by their ids. */
   readonly bytes: Files;
+  /** By name and language. */
+  readonly templates: Table<EmulatedTemplate>;
   readonly keep: Keep;
+  /** The platform's clock, in ms since 1970. */
+  now(): number;
   /** The error if a message to that recipient breaks a rate limit. Otherwise undefined, and the message is counted. */
   pace(recipient: string): GraphError | undefined;
 }
@@ -96,6 +104,8 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     statusDelayMs: options.statusDelayMs ?? 20,
     strict: options.strict ?? true,
     windowErrors: options.windowErrors ?? "answer",
+    aheadMs: 0,
+    directSend: false,
     webhookUrl: options.webhookUrl ?? "",
     tokenScopes: "whatsapp_business_management,whatsapp_business_messaging",
     tokenExpiresAt: 0,
@@ -112,7 +122,7 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     accountId: "102290129340398",
     appId: options.appId ?? "670843887433847",
     appSecret: options.appSecret,
-    management: { isSubscribed: false, override: undefined, subscription: undefined, templates: [] },
+    management: { isSubscribed: false, override: undefined, subscription: undefined },
     apiVersion: options.apiVersion ?? "v25.0",
     settings,
     customers: createCustomers(keep),
@@ -133,6 +143,8 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     received: keep.table("received", KEPT_RECEIVED),
     media: keep.table("media", KEPT_MEDIA),
     bytes: createFiles(options.dir),
+    templates: keep.table("templates"),
+    now: () => Date.now() + settings.aheadMs,
     keep,
     pace(recipient) {
       if (!settings.limits) return undefined;

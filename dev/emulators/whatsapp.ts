@@ -9,11 +9,19 @@ import { watchCalls } from "./watch.ts";
 import { customerRoutes, mountCustomer } from "./whatsapp-customer.ts";
 import { digits } from "./whatsapp-customers.ts";
 import { type GraphAnswer, graphError, unknownObject, wrongParameter } from "./whatsapp-error.ts";
-import { managementRoutes, mountManagement } from "./whatsapp-management.ts";
-import { findMedia, forgetMedia, isAuthorized, keepMedia, mountDownloads } from "./whatsapp-media.ts";
+import { managementRoutes, mayManage, mountManagement } from "./whatsapp-management.ts";
+import {
+  findMedia,
+  forgetMedia,
+  isAuthorized,
+  keepMedia,
+  mountDownloads,
+  uploadMedia,
+} from "./whatsapp-media.ts";
 import { kindOf, postMessage } from "./whatsapp-messages.ts";
 import { createWhatsApp, type WhatsApp, type WhatsAppOptions } from "./whatsapp-state.ts";
 import { type Handshake, subscribe } from "./whatsapp-subscription.ts";
+import { listTemplates, mountTemplates, templateRoutes } from "./whatsapp-templates.ts";
 
 export type { WhatsAppOptions } from "./whatsapp-state.ts";
 
@@ -41,10 +49,13 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
     name: "whatsapp",
     routes: {
       [`POST /${apiVersion}/<phone number id>/messages`]: "a message to send, or {status: read}",
+      [`POST /${apiVersion}/<phone number id>/media`]: "a form with messaging_product, type and file -> {id}",
       [`GET /${apiVersion}/<media id>`]:
         "-> {url, mime_type, sha256, file_size, id}; the url wants the bearer too",
       ...fileRoutes,
+      [`GET /${apiVersion}/<business account id>/message_templates`]: "-> {data, paging}",
       ...customerRoutes,
+      ...templateRoutes,
       ...managementRoutes,
       "POST /_subscribe": "{url?, verify_token?} does the handshake -> {ok, status, challenge, answer}",
       "GET /_subscribe": "-> the last handshake, or null",
@@ -61,6 +72,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
     (file) => keepMedia(whatsapp, file),
     (id) => forgetMedia(whatsapp, id),
   );
+  mountTemplates(app, whatsapp);
   mountManagement(app, whatsapp);
 
   app.post("/_subscribe", async (c) => {
@@ -82,6 +94,28 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
         ? give(c, postMessage(whatsapp, payload, cut))
         : give(c, unknownObject("post", c.req.param("object")));
     return fault ? applyFault(c, fault, proceed, () => give(c, faulty(fault))) : proceed(false);
+  });
+
+  app.get("/:version/:object/message_templates", (c) => {
+    const refused = refuseCaller(whatsapp, c) ?? mayManage(whatsapp, c);
+    if (refused) return give(c, refused);
+    const fault = faults.take("templates", undefined);
+    const proceed = () =>
+      c.req.param("object") === whatsapp.accountId
+        ? c.json(listTemplates(whatsapp, new URL(c.req.url).searchParams))
+        : give(c, unknownObject("get", c.req.param("object")));
+    return fault ? applyFault(c, fault, proceed, () => give(c, faulty(fault))) : proceed();
+  });
+
+  app.post("/:version/:object/media", async (c) => {
+    const refused = refuseCaller(whatsapp, c);
+    if (refused) return give(c, refused);
+    if (c.req.param("object") !== whatsapp.phoneNumberId)
+      return give(c, unknownObject("post", c.req.param("object")));
+    const fault = faults.take("upload", undefined);
+    const answer = await uploadMedia(whatsapp, await c.req.parseBody().catch(() => ({})));
+    const proceed = () => give(c, answer);
+    return fault ? applyFault(c, fault, proceed, () => give(c, faulty(fault))) : proceed();
   });
 
   app.get("/:version/:id", async (c) => {

@@ -129,16 +129,21 @@ begin
 end
 $$;
 
--- Marks a session for a person, who is to go on: metadata.handoff is {reason, to, at}. p_handoff: {reason, to}. The caller holds the
--- session.
+-- Hands a conversation over to a person: nobody has it until one takes it, and metadata.handoff of the session is {reason, to, at}. p_handoff:
+-- {reason, to, by}; by is customer if they have asked for a person. The caller holds the session.
 create or replace function hub.hand_over(t public.turns, p_handoff jsonb, c hub.context) returns void
 language plpgsql volatile as $$
+declare
+  v_customer uuid;
 begin
   update public.sessions
     set metadata = metadata || jsonb_build_object(
-          'handoff', jsonb_strip_nulls(p_handoff) || jsonb_build_object('at', to_char(c.now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'))),
-        version = version + 1
-    where session_id = t.session_id;
+          'handoff', jsonb_strip_nulls(p_handoff - 'by')
+            || jsonb_build_object('at', to_char(c.now at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))
+    where session_id = t.session_id
+    returning customer_key into v_customer;
+  perform hub.ask_for_person(
+    v_customer, t.session_id, t.channel, coalesce(p_handoff ->> 'by', 'bot'), p_handoff ->> 'reason', p_handoff ->> 'to', c);
   perform hub.count(array['handoffs|' || t.channel]);
 end
 $$;

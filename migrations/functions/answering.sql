@@ -43,9 +43,6 @@ begin
       p_reply ->> 'kind', p_reply ->> 'text', p_reply -> 'content', t.message_id,
       case when v_parts = 0 then 'sent' when p_blocked then 'failed' else 'pending' end, c.now)
     returning hub.message_json(m) into message;
-  if p_reply ->> 'kind' in ('edit', 'delete') then
-    perform hub.change_reply(t, p_reply, c.now);
-  end if;
   for i in 0 .. v_parts - 1 loop
     v_part := nullif(p_reply -> 'parts' -> i, 'null');
     v_delivery_id := hub.uuid(c.now);
@@ -65,7 +62,8 @@ begin
     if v_first then
       delivery := json_build_object(
         'delivery_id', v_delivery_id, 'message_id', v_message_id, 'session_id', t.session_id, 'attempt', 1,
-        'channel', t.channel, 'account', t.account, 'address', t.address, 'kind', 'text',
+        'channel', t.channel, 'account', t.account, 'address', t.address,
+        'window_closes_at', hub.window_at(t.channel, t.account, t.address), 'kind', 'text',
         'text', coalesce(v_part ->> 'text', p_reply ->> 'text'), 'content', hub.part_content(v_part, t.session_id, t.channel));
     end if;
   end loop;
@@ -79,8 +77,8 @@ $$;
 -- p: {..., turn_id, attempt, replies: [{kind, text, content, parts: [null | {text, call, target, ...}]}], actions, handoff}; a null
 -- part is the whole reply, which is a text; no parts means that its customer fetches it; actions as in hub.apply_actions, handoff as in
 -- hub.hand_over.
--- Returns {stale, messages, deliveries, next, done: the result of hub.apply_actions}; stale when somebody else has the turn, and then
--- nothing is saved.
+-- Returns {stale, messages, changed, deliveries, next, done: the result of hub.apply_actions}; changed: the earlier messages that edits,
+-- deletions, reactions and pins among the replies have changed; stale when somebody else has the turn, and then nothing is saved.
 create or replace function public.hub_complete(p jsonb) returns json
 language plpgsql volatile security definer
 set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
@@ -89,6 +87,7 @@ declare
   v_replies constant jsonb := p -> 'replies';
   v_count constant integer := jsonb_array_length(v_replies);
   v_messages json[] := '{}';
+  v_changed json[] := '{}';
   v_done jsonb;
   v_delivery json;
   v_ms bigint;
@@ -129,6 +128,9 @@ begin
       t, v_replies -> i, v_held.last_seq, v_there.block,
       v_delivery is null and not v_there.delivery and not v_there.block and c.pace ->> t.channel is null, c);
     v_messages := v_messages || v_added.message;
+    if v_replies -> i ->> 'kind' in ('edit', 'delete', 'reaction', 'pin') then
+      v_changed := v_changed || hub.changed_by_reply(t, v_replies -> i, c.now);
+    end if;
     v_delivery := coalesce(v_delivery, v_added.delivery);
   end loop;
   if v_count > 0 then
@@ -143,7 +145,7 @@ begin
     v_delivery := hub.claim_delivery(t.session_id, t.channel, c);
   end if;
   return json_build_object(
-    'stale', false, 'messages', v_messages,
+    'stale', false, 'messages', v_messages, 'changed', v_changed,
     'deliveries', case when v_delivery is null then '[]' else json_build_array(v_delivery) end,
     'next', case when v_there.turn then hub.claim_turn(t.session_id, c) end,
     'done', v_done);

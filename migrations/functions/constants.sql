@@ -44,6 +44,14 @@ language sql immutable parallel safe as $$ select 30 $$;
 create or replace function hub.dead_letter_days() returns integer
 language sql immutable parallel safe as $$ select 30 $$;
 
+-- How long before its end a reply window counts as closed: a reply takes a while to its platform.
+create or replace function hub.window_margin() returns interval
+language sql immutable parallel safe as $$ select interval '60 seconds' $$;
+
+-- How long a delivery waits for the customer to write.
+create or replace function hub.hold_lasts() returns interval
+language sql immutable parallel safe as $$ select interval '7 days' $$;
+
 -- The largest number of sessions that a look-up returns.
 create or replace function hub.found_sessions() returns integer
 language sql immutable parallel safe as $$ select 20 $$;
@@ -76,6 +84,13 @@ language sql immutable parallel safe as $$ select 20 $$;
 create or replace function hub.resting_after() returns integer
 language sql immutable parallel safe as $$ select 10 $$;
 
+-- How long a person of the staff stays signed in, and how long without a call.
+create or replace function hub.staff_lives() returns interval
+language sql immutable parallel safe as $$ select interval '12 hours' $$;
+
+create or replace function hub.staff_idle_for() returns interval
+language sql immutable parallel safe as $$ select interval '1 hour' $$;
+
 -- All constants of this file, by name. Durations are in milliseconds.
 create or replace function hub.constants() returns jsonb
 language sql stable as $$
@@ -92,10 +107,14 @@ language sql stable as $$
     'code_tries', hub.code_tries(),
     'erased_days', hub.erased_days(),
     'dead_letter_days', hub.dead_letter_days(),
+    'window_margin_ms', extract(epoch from hub.window_margin()) * 1000,
+    'hold_ms', extract(epoch from hub.hold_lasts()) * 1000,
     'found_sessions', hub.found_sessions(),
     'rating_changes_ms', extract(epoch from hub.rating_changes_for()) * 1000,
     'goodbye_ms', extract(epoch from hub.goodbye_lives()) * 1000,
     'idempotency_ms', extract(epoch from hub.idempotency_lives()) * 1000,
+    'staff_ms', extract(epoch from hub.staff_lives()) * 1000,
+    'staff_idle_ms', extract(epoch from hub.staff_idle_for()) * 1000,
     'thread_bytes', hub.thread_bytes(),
     'expired_thread_days', hub.expired_thread_days(),
     'most_endpoints', hub.most_endpoints(),

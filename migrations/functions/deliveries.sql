@@ -2,12 +2,14 @@
 -- another: only the first unsettled one can be claimed. Deliveries are added, claimed and settled only while their
 -- session's row is held. Receipts alone change them without it.
 
--- A claimed delivery with its content. send_at is when it may be sent, null for at once.
+-- A claimed delivery with its content. send_at is when it may be sent, null for at once; window_closes_at is until when its
+-- platform takes free replies at its address, null for never.
 create or replace function hub.delivery_json(d public.deliveries, m public.messages, p_send_at timestamptz) returns jsonb
 language sql stable parallel safe as $$
   select jsonb_build_object(
     'delivery_id', d.delivery_id, 'message_id', d.message_id, 'session_id', d.session_id, 'attempt', d.attempt,
     'channel', d.channel, 'account', d.account, 'address', d.address, 'send_at', p_send_at,
+    'window_closes_at', hub.window_at(d.channel, d.account, d.address),
     'kind', 'text', 'text', coalesce(d.content ->> 'text', m.text), 'content', hub.part_content(d.content, d.session_id, d.channel))
 $$;
 

@@ -252,3 +252,35 @@ create or replace trigger delivery_born_dead after insert on public.deliveries
 create or replace trigger delivery_died after update of state on public.deliveries
   for each row when (new.state = 'dead' and old.state <> 'dead' and new.reason is distinct from 'erased')
   execute function hub.announce_dead_delivery();
+
+-- Announces that a person is asked for, has a conversation, lets its customer wait too long, or is done with it. What the bot has said
+-- as a reason is text, so it stays here.
+create or replace function hub.announce_handoff() returns trigger
+language plpgsql set search_path = '' as $$
+declare
+  v_lane constant uuid := coalesce(new.session_id, new.customer_key);
+  v_data constant jsonb := jsonb_strip_nulls(jsonb_build_object(
+    'handoff_id', new.handoff_id, 'customer_key', new.customer_key, 'session_id', new.session_id, 'channel', new.channel,
+    'requested_by', new.requested_by, 'user_id', new.accepted_by, 'outcome', new.outcome));
+begin
+  if new.outcome = 'erased' then
+    return null;
+  end if;
+  if tg_op = 'INSERT' and new.requested_by <> 'operator' then
+    perform hub.announce('handoff.requested', v_lane, new.channel, v_data);
+  end if;
+  if new.accepted_at is not null and (tg_op = 'INSERT' or old.accepted_at is null) then
+    perform hub.announce('handoff.accepted', v_lane, new.channel, v_data);
+  end if;
+  if tg_op = 'UPDATE' and new.overdue_at is not null and old.overdue_at is null then
+    perform hub.announce('handoff.overdue', v_lane, new.channel, v_data);
+  end if;
+  if tg_op = 'UPDATE' and new.ended_at is not null and old.ended_at is null then
+    perform hub.announce('handoff.ended', v_lane, new.channel, v_data);
+  end if;
+  return null;
+end
+$$;
+
+create or replace trigger handoff_announced after insert or update on public.handoffs
+  for each row execute function hub.announce_handoff();

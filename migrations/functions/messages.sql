@@ -8,7 +8,7 @@ language sql stable parallel safe as $$
     'message_id', m.message_id, 'session_id', m.session_id, 'seq', m.seq, 'channel', m.channel, 'external_id', m.external_id,
     'direction', m.direction, 'role', m.role, 'author', m.author, 'kind', m.kind, 'text', m.text, 'content', m.content,
     'reply_to', m.reply_to, 'status', m.status, 'sent_at', m.sent_at, 'created_at', m.created_at, 'edited_at', m.edited_at,
-    'deleted_at', m.deleted_at)
+    'deleted_at', m.deleted_at, 'reaction', m.reaction, 'pinned_at', m.pinned_at)
 $$;
 
 -- Locks a platform's message until the end of the transaction. Calls that store the message, and calls that store a
@@ -90,8 +90,9 @@ begin
 end
 $$;
 
--- Moves the status of a sent message forward. p_receipt: {channel, account, external_id, status, at, reason}. Returns
--- {applied, message}.
+-- Moves the status of a sent message forward. p_receipt: {channel, account, external_id, status, at, reason, window_ms}; window_ms
+-- with a failure because the reply window was closed, as in hub.refuse_late. Returns {applied, message, due}; due: a delivery of the
+-- message's lane may be claimed: {session_id, channel}.
 create or replace function hub.apply_receipt(p_receipt jsonb, p_now timestamptz) returns jsonb
 language plpgsql volatile as $$
 declare
@@ -107,13 +108,20 @@ begin
     return '{"applied": false}';
   end if;
   perform hub.lock_message(v_channel, v_account, v_external_id);
+  if p_receipt ? 'window_ms' then
+    perform hub.lock_windows(array(
+      select delivery_id from public.deliveries where channel = v_channel and account = v_account and external_id = v_external_id));
+  end if;
   select * into d from public.deliveries
     where channel = v_channel and account = v_account and external_id = v_external_id
     order by seq desc limit 1
     for update;
-  if found then
+  if d.delivery_id is not null then
     if not hub.is_forward(d.status, v_status) then
       return '{"applied": false}';
+    end if;
+    if p_receipt ? 'window_ms' and d.content ? 'outside' then
+      return hub.refuse_late(d, (p_receipt ->> 'window_ms')::bigint * interval '1 millisecond', p_now);
     end if;
     update public.deliveries
       set status = v_status,

@@ -110,7 +110,8 @@ end
 $$;
 
 -- Makes a dead letter due again with attempt 0, and claims it if it is the first of its session or lane. p: {now,
--- lease_ms, patience_ms, history, batch, pace, id}. Returns {found, turns, deliveries}.
+-- lease_ms, patience_ms, history, batch, pace, id}. Returns {found, turns, deliveries}. Refuses conversation_held for a turn while a
+-- person has the conversation: the bot would be asked.
 create or replace function public.hub_retry(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
@@ -122,6 +123,9 @@ declare
 begin
   s := hub.hold_session_of_turn(v_id);
   if s.session_id is not null then
+    if hub.is_held(s.customer_key) then
+      perform hub.refuse('conversation_held');
+    end if;
     update public.turns
       set state = 'pending', attempt = 0, due_at = hub.at_once(c.now), leader = null, code = null, reason = null
       where turn_id = v_id and state = 'dead';

@@ -60,6 +60,11 @@ language sql stable as $$
         'device_id', t.device_id, 'channel', t.channel, 'created_at', t.created_at, 'last_used_at', t.last_used_at)
         order by t.created_at, t.device_id), '[]')
       from public.session_tokens t where t.session_id = s.session_id),
+    'windows', (
+      select coalesce(jsonb_agg(
+        jsonb_build_object('channel', w.channel, 'account', w.account, 'window_closes_at', w.closes_at)
+        order by w.closes_at desc, w.channel collate "C", w.account collate "C"), '[]')
+      from public.reply_windows w where w.customer_key = s.customer_key and w.closes_at is not null),
     'unreachable', coalesce((select to_jsonb(k.unreachable) from public.customers k where k.customer_key = s.customer_key), '[]'),
     'has_password', exists (
       select from public.identities i join public.passwords w on w.phone = i.value
@@ -160,6 +165,7 @@ begin
   delete from public.links l using public.identities i
     where i.customer_key = p_customer and l.asked_kind = i.kind and l.asked_value = i.value;
   perform hub.drop_identity(kind, value) from public.identities where customer_key = p_customer;
+  delete from public.reply_windows where customer_key = p_customer;
   delete from public.customers where customer_key = p_customer;
   return v_identities;
 end
@@ -177,10 +183,10 @@ begin
       and e.channel = d.channel and e.account = d.account and e.external_id = d.external_id;
   update public.deliveries d
     set address = '{}', content = null, external_id = null,
-        status = case when d.state in ('pending', 'sending') then 'failed' else d.status end,
-        code = case when d.state in ('pending', 'sending') then 'rejected' else d.code end,
-        reason = case when d.state in ('pending', 'sending') then 'erased' else d.reason end,
-        state = case when d.state in ('pending', 'sending') then 'dead' else d.state end
+        status = case when d.state in ('pending', 'sending', 'held') then 'failed' else d.status end,
+        code = case when d.state in ('pending', 'sending', 'held') then 'rejected' else d.code end,
+        reason = case when d.state in ('pending', 'sending', 'held') then 'erased' else d.reason end,
+        state = case when d.state in ('pending', 'sending', 'held') then 'dead' else d.state end
     from public.messages m
     where m.session_id = any (p_sessions) and d.message_id = m.message_id;
 end
@@ -204,7 +210,7 @@ begin
     where m.session_id = any (p_sessions)
       and e.channel = m.channel and e.account = m.account and e.external_id = m.external_id;
   update public.messages
-    set kind = 'system', text = '', content = '{"event": "erased"}', revisions = null, external_id = null, reply_to = null,
+    set kind = 'system', text = '', content = '{"event": "erased"}', revisions = null, external_id = null, reply_to = null, reaction = null,
         status = case when status = 'pending' then 'failed' else status end
     where session_id = any (p_sessions) and not (kind = 'system' and content = '{"event": "erased"}');
   get diagnostics v_messages = row_count;
@@ -234,11 +240,13 @@ begin
   perform hub.erase_threads(array[p ->> 'customer_id', v_name]);
   perform hub.erase_bookings(v_customer);
   delete from public.model_usage where customer_key = v_customer;
+  perform hub.forget_conversations(array[v_customer], v_now);
   v_identities := hub.erase_identities(v_customer);
   with dead as (delete from public.session_tokens where session_id = any (v_ids) returning token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
   delete from public.links where token_hash in (select jsonb_array_elements_text(v_tokens));
   delete from public.ended_tokens where session_id = any (v_ids);
+  perform hub.give_up_uploads(v_ids);
   perform hub.erase_work(v_ids);
   v_messages := hub.erase_messages(v_ids, v_now);
   update public.sessions

@@ -7,7 +7,7 @@
 -- What a message costs is mostly the start of each step of each plan, so the statements are short. The first looks for a
 -- session (o) and locks that very row (s), whatever has become of it while it waited: the long way locks identities before
 -- sessions, so a lock of a row that no longer fits would have to be given back. The call is made again instead. Whoever takes
--- an identity from a customer ends the session or raises its version.
+-- an identity from a customer, or changes who has their conversation, ends the session or raises its version.
 create or replace function hub.receive_known(p_item jsonb, p_at timestamptz, c hub.context) returns json
 language plpgsql volatile as $$
 declare
@@ -30,7 +30,8 @@ begin
       s.last_channel = v_channel and hub.is_fresh(i, p_item, p_at) and k.profile = hub.profile_with(k.profile, p_item) as fresh,
       s.status = 'active' and s.customer_key = i.customer_key and s.version = o.version as fits,
       s.language_by is null and k.plan = 'premium' and p_item ? 'language' as undecided,
-      case when k.customer_id is null and k.preferred_language is null and k.plan = 'basic' then h.held
+      k.holder is null as with_bot,
+      case when k.customer_id is null and k.preferred_language is null and k.plan = 'basic' and k.holder is null then h.held
         else h.held || hub.shown_customer(k) end as customer,
       case when v_wakes then hub.known_customer(k) end as known
     into v_held
@@ -86,6 +87,9 @@ begin
   if v_held.fresh is not true then
     perform hub.see_customer(v_held.customer_key, v_held.last_channel, p_item, p_at);
   end if;
+  if p_item ? 'window_closes_at' then
+    perform hub.open_window(v_held.session_id, v_held.customer_key, p_item, c);
+  end if;
   if v_held.undecided then
     perform hub.decide_language(v_held.session_id, p_item ->> 'language', c);
   end if;
@@ -101,7 +105,9 @@ begin
     where session_id = v_held.session_id
     returning hub.active_json(s) into v_document;
   insert into public.counted (key) values ('received|' || v_channel);
-  if v_wakes then
+  if not v_held.with_bot then
+    perform hub.wait_for_person(v_held.customer_key, p_item ->> 'kind', p_at);
+  elsif v_wakes then
     insert into public.turns (turn_id, session_id, seq, message_id, channel, account, address, state, attempt, due_at, created_at)
       values (
         v_turn_id, v_held.session_id, v_held.seq, v_message_id, v_channel, v_account, p_item -> 'address',
@@ -113,7 +119,7 @@ begin
       -- As hub.turn_json. What the message told about its customer is not in what was read at first.
       v_turn := json_build_object(
         'turn_id', v_turn_id, 'attempt', 1, 'failure', null, 'channel', v_channel, 'account', v_account,
-        'address', p_item -> 'address',
+        'address', p_item -> 'address', 'window_closes_at', hub.window_at(v_channel, v_account, p_item -> 'address'),
         'history', case when c.history = 0 then '[]'::jsonb else hub.history(v_held.session_id, v_held.seq, c) end,
         'customer', case when v_held.fresh and not v_held.undecided then v_held.known else hub.turn_customer(v_held.session_id) end);
     end if;
@@ -140,6 +146,7 @@ create or replace function hub.keep_inbound(
   s public.sessions, p_item jsonb, p_event text, p_at timestamptz, c hub.context) returns jsonb
 language plpgsql volatile as $$
 declare
+  v_held boolean;
   m public.messages;
 begin
   if p_item ? 'choice' and p_event is null then
@@ -168,6 +175,9 @@ begin
   end if;
   m := hub.meet_early(m, c.now);
   perform hub.see_customer(s.customer_key, s.last_channel, p_item, p_at);
+  if p_item ? 'window_closes_at' then
+    perform hub.open_window(s.session_id, s.customer_key, p_item, c);
+  end if;
   if s.language_by is null and p_item ? 'language' and p_event is null then
     perform hub.decide_language(s.session_id, p_item ->> 'language', c);
   end if;
@@ -187,9 +197,13 @@ begin
     where session_id = s.session_id
     returning * into s;
   perform hub.count(array['received|' || m.channel]);
+  v_held := hub.is_held(s.customer_key);
+  if v_held and p_event is null then
+    perform hub.wait_for_person(s.customer_key, m.kind, p_at);
+  end if;
   return jsonb_build_object(
     'type', 'message', 'duplicate', false, 'message', hub.message_json(m), 'session', hub.session_document(s),
-    'turn', case when (p_item ->> 'wakes')::boolean then hub.add_turn(s, m, p_item -> 'address', c) end);
+    'turn', case when (p_item ->> 'wakes')::boolean and not v_held then hub.add_turn(s, m, p_item -> 'address', c) end);
 end
 $$;
 
@@ -391,7 +405,7 @@ begin
   end if;
   select * into m from public.messages where message_id = (v_result #>> '{message,message_id}')::uuid;
   select * into s from public.sessions where session_id = m.session_id;
-  if s.status = 'active' and not exists (
+  if s.status = 'active' and not hub.is_held(s.customer_key) and not exists (
     select from public.turns where session_id = s.session_id and state in ('pending', 'running') and message_id = m.message_id)
   then
     v_turn := hub.add_turn(s, m, p_item -> 'address', c);
@@ -467,7 +481,11 @@ begin
       if (v_result ->> 'applied')::boolean then
         perform hub.count(array[concat_ws('|', 'receipts', p_item ->> 'channel', p_item ->> 'status')]);
       end if;
-      return v_result || '{"type": "receipt"}';
+      if v_result ? 'due' then
+        perform hub.add_effect('deliveries', hub.list_of(
+          hub.claim_delivery((v_result #>> '{due,session_id}')::uuid, v_result #>> '{due,channel}', c)));
+      end if;
+      return (v_result - 'due') || '{"type": "receipt"}';
     when 'identity_change' then
       v_customer := hub.verified_holder(p_item -> 'identities', false, c.now, (p_item ->> 'at')::timestamptz);
       if v_customer is not null then
@@ -486,13 +504,14 @@ $$;
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, languages, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, anchor, address, address_of, kind, text,
---                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place, language}; claimed identities are only claimed,
+--                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place, language, window_closes_at}; claimed identities are only claimed,
 --                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
 --                     that was before now, address_of is the kind of the identity whose address it is, place is how many
---                     items are before it, 0 where it is absent, language is the tag that its words show, and anchor is {kind, value} of the strongest identity, only
+--                     items are before it, 0 where it is absent, language is the tag that its words show, window_closes_at is until when the platform
+--                     takes free replies because of it, and anchor is {kind, value} of the strongest identity, only
 --                     of a message whose identities are verified and which has no link
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
---   receipt          {channel, account, external_id, status, at, reason}
+--   receipt          {channel, account, external_id, status, at, reason, window_ms}; window_ms as in hub.apply_receipt
 --   edit             {channel, account, external_id, at, kind, text, content, address, wakes}; without kind it is a deletion
 --   identity_change  {identities, to, at}; at is when it happened
 --   reachability     {channel, identities, reachable, at}; at is when it happened
@@ -522,10 +541,10 @@ begin
     end if;
     if v_known is null then
       v_result := hub.receive_item(v_item, c);
-      if current_setting('hub.effects', true) <> '' then
-        v_result := v_result || hub.take_effects();
-      end if;
       v_known := v_result;
+    end if;
+    if current_setting('hub.effects', true) <> '' then
+      v_known := v_known::jsonb || hub.take_effects();
     end if;
     v_results := v_results || v_known;
   end loop;

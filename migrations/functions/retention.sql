@@ -29,7 +29,7 @@ begin
 end
 $$;
 
--- Marks active sessions past their expiry as expired, empties threads past theirs, deletes codes, links, rate limits and
+-- Marks active sessions past their expiry as expired, empties threads past theirs, ends deliveries that waited too long for the customer, deletes codes, links, rate limits and
 -- answers to idempotency keys that no longer count, and folds the counts. p: {now, limit}. Returns {expired}: the number of sessions.
 create or replace function public.hub_expire(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
@@ -52,6 +52,8 @@ begin
     select scope, key from public.idempotency_keys
     where created_at <= v_now - hub.idempotency_lives() order by created_at limit v_limit for update skip locked);
   perform hub.expire_threads(v_limit, v_now);
+  perform hub.expire_windows(v_limit, v_now);
+  perform hub.expire_staff(v_limit, v_now);
   perform hub.fold_counts(v_now);
   return jsonb_build_object('expired', v_expired);
 end
@@ -62,6 +64,7 @@ $$;
 create or replace function hub.delete_sessions(p_sessions uuid[]) returns void
 language plpgsql volatile as $$
 begin
+  perform hub.give_up_uploads(p_sessions);
   delete from public.deliveries d using public.messages m where m.session_id = any (p_sessions) and d.message_id = m.message_id;
   delete from public.turns where session_id = any (p_sessions) and state in ('pending', 'running');
   delete from public.turns where session_id = any (p_sessions) and state = 'dead';
@@ -97,6 +100,7 @@ begin
   -- Checked again, now that their sessions are locked.
   v_messages := array(
     select message_id from public.messages m where message_id = any (v_messages) and session_id = any (v_sessions) and hub.is_done(m));
+  perform hub.give_up_uploads_of(v_messages);
   delete from public.deliveries where message_id = any (v_messages);
   delete from public.turns where session_id = any (v_sessions) and state = 'dead' and message_id = any (v_messages);
   delete from public.messages where message_id = any (v_messages);
@@ -110,7 +114,7 @@ language sql stable as $$
   select not exists (
       select 1 from public.turns t where t.session_id = m.session_id and t.state in ('pending', 'running') and t.message_id = m.message_id)
     and not exists (
-      select 1 from public.deliveries d where d.message_id = m.message_id and d.state in ('pending', 'sending'))
+      select 1 from public.deliveries d where d.message_id = m.message_id and d.state in ('pending', 'sending', 'held'))
 $$;
 
 -- Deletes dead letters created before an instant, at most p_limit turns and p_limit deliveries. The statuses of their
@@ -187,6 +191,7 @@ begin
     where not exists (select from public.sessions where customer_key = k) and not hub.has_bookings(k)
       and not exists (select from public.identities where customer_key = k and hub.is_personal(kind)));
   delete from public.identities where customer_key = any (v_unneeded);
+  perform hub.forget_conversations(v_unneeded, now());
   delete from public.customers where customer_key = any (v_unneeded);
 end
 $$;

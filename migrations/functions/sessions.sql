@@ -17,12 +17,12 @@ language sql stable as $$
     from public.identities where customer_key = p_customer) h
 $$;
 
--- What a session document shows of its customer beside identities: {customer_id, preferred_language, plan}, each only if it
--- is set, and the plan only if it is premium.
+-- What a session document shows of its customer beside identities: {customer_id, preferred_language, plan, holder}, each only if it
+-- is set, the plan only if it is premium, and the holder only if it is not the bot.
 create or replace function hub.shown_customer(k public.customers) returns jsonb
 language sql stable parallel safe as $$
   select jsonb_strip_nulls(jsonb_build_object(
-    'customer_id', k.customer_id, 'preferred_language', k.preferred_language, 'plan', nullif(k.plan::text, 'basic')))
+    'customer_id', k.customer_id, 'preferred_language', k.preferred_language, 'plan', nullif(k.plan::text, 'basic'), 'holder', k.holder))
 $$;
 
 -- The session as callers see it: its row, with the customer's present identities.
@@ -171,6 +171,7 @@ begin
   update public.turns set session_id = p_into where session_id = p_from and state in ('pending', 'running');
   update public.turns set session_id = p_into where session_id = p_from and state = 'dead';
   update public.session_tokens set session_id = p_into where session_id = p_from;
+  update public.uploads set session_id = p_into where session_id = p_from;
   update public.sessions
     set last_seq = greatest(last_seq, coalesce((select max(seq) from public.messages where session_id = p_into), 0))
     where session_id = p_into;

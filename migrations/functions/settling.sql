@@ -1,5 +1,6 @@
--- How attempts at deliveries end. An outcome: {delivery_id, attempt, state: sent | pending | dead, external_id, retry_at,
--- code, reason, billed}; retry_at with pending, code and reason with pending and dead; billed with sent, where it costs.
+-- How attempts at deliveries end. An outcome: {delivery_id, attempt, state: sent | pending | held | dead, external_id, retry_at,
+-- code, reason, billed, until, seen, refused}; retry_at with pending, code and reason with pending and dead; billed with sent,
+-- where it costs; the last three with held, as in hub.hold_delivery.
 
 -- Locks what these outcomes change beside the deliveries themselves, each kind in one order: their sessions, the customers
 -- of those who have blocked us, and the messages of the platform that they have become. Returns the sessions.
@@ -41,6 +42,10 @@ begin
   loop
     perform hub.lock_message(r.channel, r.account, r.external_id);
   end loop;
+  perform hub.lock_windows(array(
+    select d.delivery_id
+    from jsonb_array_elements(p_outcomes) as o join public.deliveries d on d.delivery_id = (o ->> 'delivery_id')::uuid
+    where o ->> 'state' = 'held'));
   return v_sessions;
 end
 $$;
@@ -55,7 +60,7 @@ begin
     insert into public.counted (key, ms) values (hub.bucket('deliver_ms', d.channel, v_ms), v_ms);
   else
     insert into public.counted (key)
-      values ('deliveries|' || d.channel || '|' || case when d.state = 'dead' then 'dead' else 'failed' end);
+      values ('deliveries|' || d.channel || '|' || case d.state when 'pending' then 'failed' else d.state::text end);
   end if;
 end
 $$;
@@ -87,12 +92,15 @@ end
 $$;
 
 -- Records how an attempt at a delivery ended. Null when that was not the newest attempt.
-create or replace function hub.settle_one(p_outcome jsonb, p_now timestamptz) returns public.deliveries
+create or replace function hub.settle_one(p_outcome jsonb, c hub.context) returns public.deliveries
 language plpgsql volatile as $$
 declare
   v_state constant text := p_outcome ->> 'state';
   d public.deliveries;
 begin
+  if v_state = 'held' then
+    return hub.hold_delivery(p_outcome, c);
+  end if;
   update public.deliveries
     set state = v_state,
         due_at = coalesce((p_outcome ->> 'retry_at')::timestamptz, due_at),
@@ -100,10 +108,10 @@ begin
         external_id = coalesce(p_outcome ->> 'external_id', external_id),
         code = p_outcome ->> 'code',
         reason = p_outcome ->> 'reason',
-        sent_at = case v_state when 'sent' then p_now else sent_at end,
-        failed_at = case v_state when 'sent' then failed_at else p_now end
+        sent_at = case v_state when 'sent' then c.now else sent_at end,
+        failed_at = case v_state when 'sent' then failed_at else c.now end
     where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
-      and state not in ('pending', 'sent', 'dead')
+      and state not in ('pending', 'held', 'sent', 'dead')
     returning * into d;
   return d;
 end
@@ -138,7 +146,7 @@ begin
   update public.deliveries
     set state = 'sent', status = 'sent', external_id = coalesce(v_external_id, external_id), code = null, reason = null, sent_at = c.now
     where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
-      and state not in ('pending', 'sent', 'dead')
+      and state not in ('pending', 'held', 'sent', 'dead')
       and session_id = v_session;
   if not found then
     if exists (select from public.deliveries where delivery_id = (p_outcome ->> 'delivery_id')::uuid and session_id <> v_session) then
@@ -163,6 +171,7 @@ begin
         select from public.deliveries where session_id = v_session and channel = v_channel and state in ('pending', 'sending'))
     into v_early, v_next;
   if v_early and hub.apply_early(v_channel, v_account, v_external_id, c.now) then
+    v_next := true;
     v_status := (select status from public.messages where message_id = v_message);
   end if;
   return json_build_object(
@@ -194,7 +203,7 @@ begin
   end if;
   v_held := hub.hold_outcomes(v_outcomes);
   for i in 0 .. v_count - 1 loop
-    d := hub.settle_one(v_outcomes -> i, c.now);
+    d := hub.settle_one(v_outcomes -> i, c);
     continue when d.delivery_id is null;
     if not d.session_id = any (v_held) then
       raise exception 'the session was merged meanwhile' using errcode = 'serialization_failure';
@@ -204,7 +213,7 @@ begin
     if d.state = 'sent' and v_outcomes -> i ? 'billed' then
       insert into public.counted (key) values ('billed|' || d.channel || '|' || (v_outcomes -> i ->> 'billed'));
     end if;
-    continue when d.state = 'pending';
+    continue when d.state in ('pending', 'held');
     if d.state = 'dead' and d.reason = 'blocked' then
       perform hub.set_reachable(customer_key, d.channel, false) from public.sessions where session_id = d.session_id;
     end if;

@@ -20,14 +20,15 @@ end
 $$;
 
 -- A claimed turn without its session and messages: {turn_id, attempt, failure: why the last attempt failed, channel, account,
--- address, history, customer}.
+-- address, history, customer, window_closes_at}.
 create or replace function hub.turn_json(t public.turns, c hub.context) returns jsonb
 language plpgsql stable as $$
 begin
   return jsonb_build_object(
     'turn_id', t.turn_id, 'attempt', t.attempt,
     'failure', case when t.code is not null then jsonb_build_object('code', t.code, 'reason', t.reason) end, 'channel', t.channel, 'account', t.account, 'address', t.address,
-    'history', hub.history(t.session_id, t.seq, c), 'customer', hub.turn_customer(t.session_id));
+    'history', hub.history(t.session_id, t.seq, c), 'customer', hub.turn_customer(t.session_id),
+    'window_closes_at', hub.window_at(t.channel, t.account, t.address));
 end
 $$;
 

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import type { Answer, Bot, BotParts } from "../core/answer/bot.ts";
+import { DRAFT_CHARACTERS, type Draft } from "../core/answer/draft.ts";
 import type { Turn } from "../core/answer/turn.ts";
 import { replySchema } from "../core/content/reply.ts";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
+import { linesOf } from "../core/lines.ts";
 import type { Log } from "../core/log.ts";
 import type { Message } from "../core/messages/message.ts";
 import { isSafeUrl } from "../core/safe-url.ts";
@@ -16,6 +18,12 @@ import { mediaOf } from "../features/media/options.ts";
 const HISTORY = 20;
 const MAX_REPLIES = 10;
 const MAX_ANSWER_BYTES = 256 * 1024;
+/** The most bytes of a streamed answer: its pieces and the answer. */
+const MAX_STREAM_BYTES = 2 * 1024 * 1024;
+/** The version of this contract, and the versions of answers that the hub reads. */
+const VERSION = 2;
+const VERSIONS = ["1", "2"];
+const STREAM_TYPE = /^application\/x-ndjson *(;|$)/i;
 /** How many unknown fields a log line names, how many characters of each name, and how many such lines are written. */
 const NAMED = 20;
 const LONGEST_NAME = 64;
@@ -69,10 +77,14 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
     history: HISTORY,
     batch,
     hears,
-    async reply(turn: Turn, signal: AbortSignal, parts?: BotParts) {
+    async reply(turn: Turn, signal: AbortSignal, parts?: Pick<BotParts, "draft" | "media">) {
       const request = await signed(withFiles(turn, parts, now()), secret, now());
       try {
-        const { unknown, ...answer } = await answerOf(await fetch(url, { ...request, signal }), now());
+        const { unknown, ...answer } = await answerOf(
+          await fetch(url, { ...request, signal }),
+          now(),
+          parts?.draft,
+        );
         logUnknown(turn.turn_id, unknown);
         return answer.actions.length > 0 || answer.handoff ? answer : answer.replies;
       } catch (cause) {
@@ -84,7 +96,7 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
 }
 
 /** The turn with a link to the file of each message that has one. Without the settings for links it stays as it is. */
-function withFiles(turn: Turn, parts: BotParts | undefined, now: Date): Turn {
+function withFiles(turn: Turn, parts: Pick<BotParts, "media"> | undefined, now: Date): Turn {
   const { links } = mediaOf(parts ?? {});
   const one = (message: Message): Message => {
     const link = outsideLinkOf(message, { links, now });
@@ -97,8 +109,19 @@ function withFiles(turn: Turn, parts: BotParts | undefined, now: Date): Turn {
 }
 
 async function signed(turn: Turn, secret: string, now: Date) {
-  const { turn_id, attempt, failure, session, customer, message, messages, history } = turn;
-  const body = JSON.stringify({ turn_id, attempt, failure, session, customer, message, messages, history });
+  const { turn_id, attempt, failure, session, customer, message, messages, history, window_closes_at } = turn;
+  const body = JSON.stringify({
+    version: VERSION,
+    turn_id,
+    attempt,
+    failure,
+    session,
+    customer,
+    message,
+    messages,
+    history,
+    window_closes_at,
+  });
   const timestamp = String(Math.floor(now.getTime() / 1000));
   const signature = await hmacHex(secret, new TextEncoder().encode(`${timestamp}.${body}`));
   return {
@@ -107,7 +130,8 @@ async function signed(turn: Turn, secret: string, now: Date) {
     redirect: "manual" as const,
     headers: {
       "content-type": "application/json",
-      accept: "application/json",
+      accept: "application/json, application/x-ndjson",
+      "x-hub-version": String(VERSION),
       "x-hub-turn-id": turn_id,
       "x-hub-timestamp": timestamp,
       "x-hub-signature": `sha256=${signature}`,
@@ -121,13 +145,19 @@ interface Read extends Answer {
   readonly unknown: readonly string[];
 }
 
-async function answerOf(response: Response, now: Date): Promise<Read> {
+async function answerOf(response: Response, now: Date, draft: Draft | undefined): Promise<Read> {
   if (response.status === 204) return { replies: [], actions: [], unknown: [] };
   if (!response.ok) {
     await Promise.allSettled([response.body?.cancel()]);
     throw refusal(response, now);
   }
-  const given = readable(await bytesOf(response));
+  const version = response.headers.get("x-hub-version");
+  if (version !== null && !VERSIONS.includes(version.trim())) {
+    await Promise.allSettled([response.body?.cancel()]);
+    throw badAnswer(`header x-hub-version: must be one of ${VERSIONS.join(", ")}`);
+  }
+  const isStream = STREAM_TYPE.test(response.headers.get("content-type") ?? "");
+  const given = isStream ? await lastLineOf(response, draft) : readable(await bytesOf(response));
   const answer = answerSchema.safeParse(given);
   if (!answer.success) throw badAnswer(wrongIn(answer.error));
   const { actions = [], ...said } = answer.data;
@@ -135,6 +165,29 @@ async function answerOf(response: Response, now: Date): Promise<Read> {
   const unknown = [...new Set(unknownIn(givenSaid, said, ""))];
   const { replies, handoff } = said;
   return { replies, actions: actionsOf(actions), ...(handoff && { handoff }), unknown };
+}
+
+const pieceSchema = z.object({ delta: z.string(), format: z.enum(["plain", "markdown"]).optional() });
+
+/**
+ * The whole answer of a stream, which is its last line. The lines before it are pieces of text, `{"delta": "…"}`, which the customer sees
+ * as a draft. Reading ends with the answer.
+ */
+async function lastLineOf({ body }: Response, draft: Draft | undefined): Promise<unknown> {
+  const limits = { mostBytes: MAX_STREAM_BYTES, lineBytes: MAX_ANSWER_BYTES };
+  let text = "";
+  let format: z.infer<typeof pieceSchema>["format"];
+  if (body)
+    for await (const line of linesOf(body, limits, (bytes) => badAnswer(`larger than ${bytes} bytes`))) {
+      const given = readable(line);
+      if (!isObject(given) || !Object.hasOwn(given, "delta")) return given;
+      const piece = pieceSchema.safeParse(given);
+      if (!piece.success) throw badAnswer(wrongIn(piece.error));
+      if (text.length < DRAFT_CHARACTERS) text += piece.data.delta;
+      format = piece.data.format ?? format;
+      draft?.show(text, format);
+    }
+  throw badAnswer("the stream ended before the answer");
 }
 
 /** The place and kind of the first error in an answer, without the bot's own text, but with names of unknown fields. */

@@ -166,8 +166,8 @@ export function callerChannel(
 
     /** The page gets the neutral form, so there is nothing to send. */
     render(reply) {
-      if ("media" in reply && reply.media.url === undefined)
-        throw unrenderable(`media.id: ${name} has no files of its own, so url is needed`);
+      if ("media" in reply && reply.media.id !== undefined)
+        throw unrenderable(`media.id: ${name} has no files of its own, so url or upload is needed`);
       return { parts: [] };
     },
 

@@ -12,7 +12,7 @@ const settingsSchema = z.object({
   KIOSK_IDLE_SECONDS: z.coerce.number().int().min(10).max(86_400).default(120),
 });
 
-const file = { media: "by `url`; a platform's id is refused" };
+const file = { media: "by `url` or `upload`; a platform's id is refused" };
 
 /** What the page makes of each kind of reply: it gets them in the neutral form, as `content` of a message. */
 export const kioskContent: ContentTable = {
@@ -34,6 +34,7 @@ export const kioskContent: ContentTable = {
   reaction: { as: "native" },
   edit: { as: "native" },
   delete: { as: "native" },
+  pin: { as: "native" },
   typing: { as: "native", to: "an event of the live connection; nothing is saved" },
 };
 

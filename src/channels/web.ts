@@ -10,7 +10,7 @@ const settingsSchema = z.object({
   DEFAULT_COUNTRY: country,
 });
 
-const file = { media: "by `url`; a platform's id is refused" };
+const file = { media: "by `url` or `upload`; a platform's id is refused" };
 
 /** What the page makes of each kind of reply: it gets them in the neutral form, as `content` of a message. */
 export const webContent: ContentTable = {
@@ -32,6 +32,7 @@ export const webContent: ContentTable = {
   reaction: { as: "native" },
   edit: { as: "native" },
   delete: { as: "native" },
+  pin: { as: "native" },
   typing: { as: "native", to: "an event of the live connection; nothing is saved" },
 };
 

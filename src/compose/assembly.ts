@@ -15,6 +15,7 @@ import { limitersOf } from "./limiters.ts";
 import { mediaOptionsOf } from "./media.ts";
 import { collectProblems } from "./problems.ts";
 import { publicPagesOf } from "./public-pages.ts";
+import { signInOf } from "./sign-in.ts";
 
 const SWEEP = { batch: 20, batches: 5, sessions: 500 };
 
@@ -37,6 +38,7 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
   problems.attempt(() => refuseMemory(config, chosen));
   const media = problems.attempt(() => mediaOptionsOf(env));
   const publicPages = problems.attempt(() => publicPagesOf(env));
+  const signIn = problems.attempt(() => signInOf(env));
   const misconfigured = problems.found.join("; ");
   if (misconfigured) log("error", "misconfigured", { problems: problems.found });
   else if (chosen?.name === "none")
@@ -79,6 +81,7 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
     ...(config?.languages && { languages: config.languages }),
     ...(config && { kioskPhones: config.kioskPhones }),
     limiters: limitersOf(env, log),
+    ...(signIn && { signIn }),
     ...(misconfigured && { misconfigured }),
   });
   return { app, open, end, sweep: { ...SWEEP, ...retentionOf(config) } };

@@ -1,5 +1,7 @@
 import { z } from "zod";
 import { HubError } from "../core/errors.ts";
+import type { DeskPolicy } from "../core/handoff/desk-policy.ts";
+import { openingHours } from "../core/handoff/opening-hours.ts";
 import type { LanguagePolicy } from "../core/language/policy.ts";
 import { canonicalLanguage } from "../core/language/tag.ts";
 import { type Env, isDevelopment, settingsOf } from "../core/settings.ts";
@@ -74,6 +76,11 @@ const hubSchema = z.object({
     .pipe(z.enum(["single", "auto", "allowed"]))
     .optional(),
   ALLOWED_LANGUAGES: list.pipe(z.array(language)),
+  HANDOFF_WORDS: onOff,
+  HANDOFF_WAIT_LIMIT_MINUTES: z.coerce.number().positive().max(525_600).default(15),
+  OPENING_HOURS: z.string().optional(),
+  OPENING_TIME_ZONE: z.string().default("UTC"),
+  AWAY_MESSAGE: z.string().trim().min(1).max(1_000).optional(),
 });
 
 const supabaseSchema = z.object({
@@ -136,6 +143,8 @@ export interface Config {
   readonly country?: string;
   /** Which languages sessions may have. Absent: no language setting is there, and there are no rules. */
   readonly languages?: LanguagePolicy;
+  /** How the people of the shop answer. */
+  readonly desk: DeskPolicy;
   /** Settings with which the hub works, but should not in production. `/health` names them. */
   readonly shortcomings: readonly Shortcoming[];
 }
@@ -153,7 +162,9 @@ export function configOf(env: Env): Config {
   const hyperdrive = attempt(problems, () => settingsOf("postgres", hyperdriveSchema, env));
   const backend = hub && attempt(problems, () => backendOf(hub, { supabase, hyperdrive }));
   const languages = hub && attempt(problems, () => languagesOf(hub));
-  if (!hub || !backend || problems.length > 0) throw new HubError("misconfigured", problems.join("; "));
+  const desk = hub && attempt(problems, () => deskOf(hub));
+  if (!hub || !backend || !desk || problems.length > 0)
+    throw new HubError("misconfigured", problems.join("; "));
   return {
     keys: {
       kiosk: hub.KIOSK_API_KEY,
@@ -180,6 +191,7 @@ export function configOf(env: Env): Config {
     kioskPhones: hub.KIOSK_PHONE_POLICY,
     ...(hub.DEFAULT_COUNTRY && { country: hub.DEFAULT_COUNTRY }),
     ...languages,
+    desk,
     shortcomings: shortcomingsOf(hub, backend),
   };
 }
@@ -204,6 +216,17 @@ function languagesOf({ DEFAULT_LANGUAGE, LANGUAGE_MODE, ALLOWED_LANGUAGES: allow
     throw new HubError("misconfigured", "ALLOWED_LANGUAGES is missing, which LANGUAGE_MODE allowed needs");
   const rest = allowed.filter((language) => language !== first);
   return { languages: { mode: LANGUAGE_MODE ?? "single", languages: [first, ...new Set(rest)] } };
+}
+
+function deskOf(hub: Hub): DeskPolicy {
+  return {
+    words: hub.HANDOFF_WORDS,
+    waitLimitMs: hub.HANDOFF_WAIT_LIMIT_MINUTES * 60_000,
+    ...(hub.OPENING_HOURS !== undefined && {
+      hours: openingHours(hub.OPENING_HOURS, hub.OPENING_TIME_ZONE),
+    }),
+    ...(hub.AWAY_MESSAGE !== undefined && { awayMessage: hub.AWAY_MESSAGE }),
+  };
 }
 
 type Hub = z.infer<typeof hubSchema>;

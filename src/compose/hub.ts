@@ -58,6 +58,7 @@ export function hubsOf({ config, channels, bot, rooms, media, log }: Parts): Hub
       cache,
       bot,
       ...(config.languages && { languages: config.languages }),
+      desk: config.desk,
       live: rooms ? liveRooms(rooms, later, log, media.links) : noLive,
       media,
       log,

@@ -2,7 +2,9 @@ import type { Part } from "./answer/turn.ts";
 import type { Answered, Rendered } from "./content/prepare.ts";
 import type { Reply, ReplyOf } from "./content/reply.ts";
 import type { ContentTable } from "./content/table.ts";
-import type { RemoteFile } from "./files.ts";
+import type { TemplateSource } from "./content/template.ts";
+import type { ReplyWindow } from "./deliver/window.ts";
+import type { FilesToSend, RemoteFile } from "./files.ts";
 import type { KnownAddress } from "./identity/proofs.ts";
 import type { JsonObject } from "./json.ts";
 import type { Address, Inbound } from "./messages/message.ts";
@@ -65,9 +67,10 @@ export interface ChannelSender {
   billedAs?(part: Part): string | undefined;
   /**
    * Sends one part and returns the platform's id for it. Throws `rejected` when the platform will never take it,
-   * `throttled` with the platform's wait in ms, and `unavailable` when the platform could not be reached.
+   * `throttled` with the platform's wait in ms, and `unavailable` when the platform could not be reached. `files` has the
+   * uploads that the part names.
    */
-  send(to: Address, part: Part, signal: AbortSignal): Promise<string>;
+  send(to: Address, part: Part, signal: AbortSignal, files?: FilesToSend): Promise<string>;
   /**
    * Sends a one-time code, which is saved in no history. Throws as `send`, and `rejected` for an address that other
    * people may read too. Some platforms allow a message only for a limited time after the customer's last one:
@@ -80,9 +83,23 @@ export interface ChannelSender {
    */
   showTyping(to: Address, external_id: string, signal: AbortSignal): Promise<void>;
   /**
+   * Shows the customer a bot's answer so far, in place of the draft of the same `id` that was shown before. An empty text says that the bot
+   * is thinking. The platform shows it for a short time only, and takes it away when the answer is sent. Throws as `send`. Absent: the
+   * platform has no drafts, and its customers get the answer when it is whole.
+   */
+  showDraft?(
+    to: Address,
+    draft: { readonly id: string; readonly text: string; readonly format?: "plain" | "markdown" },
+    signal: AbortSignal,
+  ): Promise<void>;
+  /**
    * The URL that a customer opens or scans to send us this link token. No link: absent, or undefined without settings.
    */
   scanLink?(token: string): string | undefined;
+  /** The rule of a platform that takes free replies only for a time after the customer's last message. Absent: it always does. */
+  readonly window?: ReplyWindow;
+  /** The templates of the shop's account at the platform. Absent: it has none, or no setting names the account. */
+  readonly templates?: TemplateSource;
   /** Messages per second that the platform takes from one account. Absent: the hub keeps no limit. */
   readonly perSecond?: number;
   /** The least time between two messages to one address, in ms. */

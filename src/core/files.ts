@@ -53,3 +53,35 @@ export async function fileIn(response: Response): Promise<OpenFile | { readonly 
 export function rangeHeader({ start, end }: ByteRange): Record<string, string> {
   return start === 0 && end === undefined ? {} : { range: `bytes=${start}-${end ?? ""}` };
 }
+
+/** An upload that is to be sent to a platform. */
+export interface FileToSend {
+  /** The platform's own id of it, from an earlier message. */
+  readonly platform_id?: string;
+  readonly mime_type: string;
+  readonly file_name?: string;
+  readonly bytes: (signal: AbortSignal) => Promise<Uint8Array>;
+}
+
+/** The uploads that one delivery sends. */
+export interface FilesToSend {
+  /**
+   * An upload by its id. `as` says in which role the platform keeps it: a picture's id is no document's. Throws `rejected` for one
+   * that is not there, or is another customer's.
+   */
+  find(upload: string, as: string): Promise<FileToSend>;
+  /** Keeps the platform's id for the next message, for `lifeMs`. Without an id it is forgotten. Never throws. */
+  keep(upload: string, as: string, platform_id?: string, lifeMs?: number): Promise<void>;
+}
+
+const MARK = "upload:";
+
+/** How a call of a platform names an upload, in the place of the platform's own id. */
+export function markOf(upload: string): string {
+  return MARK + upload;
+}
+
+/** The upload that a value of a call names; undefined for any other value. */
+export function markedIn(value: unknown): string | undefined {
+  return typeof value === "string" && value.startsWith(MARK) ? value.slice(MARK.length) : undefined;
+}

@@ -1,6 +1,7 @@
 import type { MediaOptions } from "../features/media/options.ts";
 import type { Bot } from "./answer/bot.ts";
 import type { Channel } from "./channel.ts";
+import type { DeskPolicy } from "./handoff/desk-policy.ts";
 import type { LanguagePolicy } from "./language/policy.ts";
 import type { Live } from "./live.ts";
 import type { Log } from "./log.ts";
@@ -15,6 +16,8 @@ export interface Hub {
   readonly bot: Bot;
   /** Which languages sessions may have. Absent: messages decide none. */
   readonly languages?: LanguagePolicy;
+  /** How the people of the shop answer. Absent: no word of a customer and no hour of the day is looked at. */
+  readonly desk?: DeskPolicy;
   readonly live: Live;
   /** How files are given out. Absent: `DEFAULT_MEDIA`. */
   readonly media?: MediaOptions;

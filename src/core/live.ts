@@ -10,6 +10,19 @@ export type LiveEvent =
   | { readonly type: "status"; readonly message_id: string; readonly status: DeliveryStatus }
   /** The bot works on the message of this channel with this `seq`. */
   | { readonly type: "typing"; readonly channel: string; readonly seq: number }
+  /**
+   * The bot's answer so far to the message `reply_to`, which has this `seq`: the whole text. It stands until the answer comes. An empty text takes it away.
+   * A draft of an older message, or of an earlier attempt at the same one, is void.
+   */
+  | {
+      readonly type: "draft";
+      readonly channel: string;
+      readonly reply_to: string;
+      readonly seq: number;
+      readonly attempt: number;
+      readonly text: string;
+      readonly format?: "plain" | "markdown";
+    }
   /** A turn has failed: no reply comes now. With the state `retrying` the bot is asked again later. */
   | { readonly type: "turn"; readonly message_id: string; readonly turn: TurnState }
   | { readonly type: "session"; readonly session: Session }

@@ -49,6 +49,11 @@ export async function sha256Hex(text: string): Promise<string> {
   return sha256(text).toString("hex");
 }
 
+/** SHA-256 of bytes as lower-case hex. */
+export function sha256Bytes(bytes: Uint8Array): string {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
 // node:crypto rather than WebCrypto, which hands such short work to another thread under Node and waits for it.
 function hmac(secret: string, bytes: Uint8Array): Buffer {
   return createHmac("sha256", secret).update(bytes).digest();

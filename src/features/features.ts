@@ -1,30 +1,38 @@
 import { HubError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
+import type { Conversations } from "./conversations/conversations.ts";
 import type { Customers } from "./customers/customers.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { Exports } from "./exports/exports.ts";
 import type { Knowledge } from "./knowledge/knowledge.ts";
 import type { Media } from "./media/media.ts";
+import type { MessageChanges } from "./message-changes/message-changes.ts";
 import type { ModelUsage } from "./model-usage/model-usage.ts";
 import type { Orders } from "./orders/orders.ts";
 import type { Reservations } from "./reservations/reservations.ts";
 import type { Search } from "./search/search.ts";
 import type { Segments } from "./segments/segments.ts";
+import type { Staff } from "./staff/staff.ts";
 import type { Statistics } from "./statistics/statistics.ts";
+import type { Templates } from "./templates/templates.ts";
 import type { Traces } from "./trace/trace.ts";
 
 /** The ports that only a database store has, one for each domain. */
 export interface Features {
+  readonly conversations: Conversations;
   readonly customers: Customers;
   readonly endpoints: Endpoints;
   readonly exports: Exports;
   readonly knowledge: Knowledge;
   readonly media: Media;
+  readonly messageChanges: MessageChanges;
   readonly modelUsage: ModelUsage;
   readonly orders: Orders;
   readonly reservations: Reservations;
   readonly search: Search;
+  readonly templates: Templates;
   readonly segments: Segments;
+  readonly staff: Staff;
   readonly statistics: Statistics;
   readonly traces: Traces;
 }

@@ -6,19 +6,25 @@ import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
+import { addConversations } from "../features/conversations/routes.ts";
 import { addCustomers } from "../features/customers/routes.ts";
 import { drainSoon } from "../features/endpoints/drain.ts";
 import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
 import { addKnowledge } from "../features/knowledge/routes.ts";
+import { mediaLimitMs } from "../features/media/limits.ts";
 import { addMedia } from "../features/media/routes.ts";
+import { addUploads } from "../features/media/upload-routes.ts";
+import { addMessageChanges } from "../features/message-changes/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
 import { addReservations } from "../features/reservations/routes.ts";
 import { indexSoon } from "../features/search/index-messages.ts";
 import { addSearch } from "../features/search/routes.ts";
 import { addSegments } from "../features/segments/routes.ts";
+import { addStaff } from "../features/staff/routes.ts";
 import { addStatistics } from "../features/statistics/routes.ts";
+import { addTemplates } from "../features/templates/routes.ts";
 import { addThreads } from "../features/threads/routes.ts";
 import { addTrace } from "../features/trace/routes.ts";
 import { isAdmin } from "./auth.ts";
@@ -88,6 +94,7 @@ export function createApp(options: AppOptions): App {
         allowHeaders: [
           "Authorization",
           "Content-Type",
+          "Idempotency-Key",
           "If-Match",
           "Range",
           "X-API-Key",
@@ -125,6 +132,8 @@ export function createApp(options: AppOptions): App {
   addFind(app, options);
   addPrivacy(app, options);
   addCustomers(app, options);
+  addStaff(app, options);
+  addConversations(app, options);
   addReservations(app, options);
   addOrders(app, options);
   addThreads(app, options);
@@ -135,7 +144,10 @@ export function createApp(options: AppOptions): App {
   addExports(app, options);
   addKnowledge(app, options);
   addMedia(app, options);
+  addUploads(app, options);
   addPreview(app, options);
+  addTemplates(app, options);
+  addMessageChanges(app, options);
   addDeadLetters(app, options);
   addTrace(app, options);
   addPageConfig(app, options);
@@ -205,6 +217,7 @@ function guard(options: AppOptions) {
   /** The routes with the query parameter `wait`. Their time limit is longer by that many seconds. */
   const mayWait = [
     "/session/messages",
+    "/api/conversations/changes",
     ...Object.keys(options.postedWith).map((name) => `/webhooks/${name}`),
     ...Object.keys(CHANNEL_ALIASES).map((name) => `/webhooks/${name}`),
   ];
@@ -216,7 +229,9 @@ function guard(options: AppOptions) {
     const asked = mayWait.includes(c.req.path.replace(/\/$/, "")) ? Number(c.req.query("wait")) : 0;
     const wait = Math.min(Math.max(asked || 0, 0), LONGEST_WAIT_S);
     try {
-      await withTimeout(requestMs + wait * 1_000, "request_timeout", () => next());
+      const isFile = c.req.path.startsWith("/api/media");
+      const limitMs = isFile ? mediaLimitMs(c.req.method) : requestMs + wait * 1_000;
+      await withTimeout(limitMs, "request_timeout", () => next());
     } catch (error) {
       throw toHubError(error);
     }

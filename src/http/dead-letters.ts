@@ -8,7 +8,7 @@ import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";
 import type { App, AppOptions } from "./request.ts";
 
-const deadLetterSchema = z
+export const deadLetterSchema = z
   .object({
     id: z.uuid(),
     type: z.enum(["turn", "delivery"]).openapi({
@@ -65,7 +65,7 @@ export function addDeadLetters(app: App, options: AppOptions): void {
     const found = await operations.deadLetters(after?.toLowerCase(), limit + 1, session_id?.toLowerCase());
     const page = found.slice(0, limit);
     const cursor = page.at(-1)?.id ?? after ?? null;
-    return c.json({ dead_letters: page.map(view), cursor, more: found.length > limit }, 200);
+    return c.json({ dead_letters: page.map(viewDeadLetter), cursor, more: found.length > limit }, 200);
   });
 
   const retry = createRoute({
@@ -78,7 +78,7 @@ export function addDeadLetters(app: App, options: AppOptions): void {
     request: { params: z.object({ id: z.uuid() }) },
     responses: {
       200: json("It is due again.", z.object({ retried: z.literal(true) })),
-      ...problems("malformed", "unauthorized", "forbidden", "not_found"),
+      ...problems("malformed", "unauthorized", "forbidden", "not_found", "conversation_held"),
     },
   });
   app.openapi(retry, async (c) => {
@@ -95,6 +95,6 @@ export function addDeadLetters(app: App, options: AppOptions): void {
   });
 }
 
-function view({ created_at, ...letter }: DeadLetter): z.infer<typeof deadLetterSchema> {
+export function viewDeadLetter({ created_at, ...letter }: DeadLetter): z.infer<typeof deadLetterSchema> {
   return { ...letter, created_at: created_at.toISOString() };
 }

@@ -22,6 +22,11 @@ const SECURITY_SCHEMES = {
     name: "X-API-Key",
     description: "A kiosk, web, bot or admin key. The admin key opens what the others open.",
   },
+  staff: {
+    type: "http",
+    scheme: "bearer",
+    description: "The `staff_token` (`hsu_…`) of `POST /api/staff/sign-in`. An API key is no sign-in.",
+  },
   webSocketProtocol: {
     type: "apiKey",
     in: "header",
@@ -47,6 +52,10 @@ const TAGS = [
   { name: "Customers", description: "The customers of the shop, for its back office." },
   { name: "Reservations", description: "Tables that customers have reserved, and their calendar." },
   { name: "Orders", description: "Orders as the shop and its bot record them." },
+  {
+    name: "Desk",
+    description: "Conversations that people of the shop read and answer, and how they sign in.",
+  },
   { name: "Threads", description: "Memory for bots and tools, under ids of their own." },
   { name: "Search", description: "Messages found by their words." },
   { name: "Events", description: "What happens here, posted to the shop's own programs." },

@@ -30,7 +30,15 @@ const MEANINGS: Record<ErrorCode, string> = {
   idempotency_conflict: "the Idempotency-Key came with another body before",
   illegal_transition: "the status that it has does not allow this change; `details` has `from` and `to`",
   order_conflict: "the order_id is another order's, or the order has another currency",
+  not_changeable:
+    "the message cannot be changed in this way; `details.why`: `deleted`, `a_change` (of another message), `not_ours` (only the shop's own are edited and deleted), `no_address`, or `channel` (it has no such change)",
   endpoint_limit: "there are 20 endpoints already; delete one",
+  conversation_taken: "a colleague has the conversation: `details.user` names them",
+  conversation_held:
+    "a person has the conversation, so the bot is not asked; give it back first, or answer by hand",
+  answered_since:
+    "somebody else has answered since `seen`: `details` has the `seq`, when, and who; read it, then send again",
+  user_exists: "there is a user with this e-mail already",
   rating_closed: "the session has a rating and ended more than a day ago",
   precondition_failed:
     "the thread is not at the version in If-Match, or it exists although If-None-Match is `*`",
@@ -44,6 +52,7 @@ const MEANINGS: Record<ErrorCode, string> = {
   rejected: "a platform refuses for good",
   internal: "a bug; give the request_id to an operator",
   needs_database: "the memory store cannot do this: configure a database",
+  needs_storage: "uploads need a file storage: R2, Supabase Storage or a folder",
   misconfigured:
     "a setting is missing or wrong; the log names it, and with an admin key the message does too",
   scan_unavailable: "the virus scanner does not answer, so the file is not stored; send it again later",
@@ -69,10 +78,14 @@ const errorSchema = z
         description: "For people. Of the request it holds at most the names of unknown fields.",
       }),
       request_id: z.string(),
-      details: z.record(z.string(), z.unknown()).optional().openapi({
-        description:
-          "With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ.",
-      }),
+      details: z
+        .record(z.string(), z.unknown())
+        .optional()
+        .openapi({
+          description:
+            "With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. With " +
+            "`conversation_taken` and `answered_since`: who it was. With `not_changeable`: why.",
+        }),
     }),
   })
   .openapi("Error");

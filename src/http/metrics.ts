@@ -2,6 +2,7 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { failureOf, toHubError } from "../core/errors.ts";
 import type { Metrics } from "../core/operations.ts";
 import type { JournalDepth } from "../core/receive/journal.ts";
+import type { DeskState } from "../features/conversations/conversations.ts";
 import type { EventsState } from "../features/endpoints/endpoints.ts";
 import { adminOf, namesOf } from "./auth.ts";
 import { security } from "./describe.ts";
@@ -30,8 +31,8 @@ const COUNTERS: Readonly<Record<string, Counter>> = {
   },
   deliveries: {
     name: "hub_deliveries_total",
-    help: "How attempts to send ended: sent, failed (tried again later) or dead.",
-    by: ["state", "sent", "failed", "dead"],
+    help: "How attempts to send ended: sent, failed (tried again later), held (waits for the customer) or dead.",
+    by: ["state", "sent", "failed", "held", "dead"],
   },
   billed: {
     name: "hub_billable_sends_total",
@@ -81,10 +82,11 @@ export function addMetrics(app: App, options: AppOptions): void {
     const hub = open();
     const now = hub.now();
     const { journal: waits, features } = hub.store;
-    const [metrics, journal, events] = await Promise.all([
+    const [metrics, journal, events, desk] = await Promise.all([
       asked(facts, () => hub.store.operations.metrics(now)),
       waits && asked(facts, () => waits.depth()),
       features && asked(facts, () => features.endpoints.state()),
+      features && asked(facts, () => features.conversations.state()),
     ]);
     const families = [
       gauge("hub_build_info", "Which version runs.", 1, { version: options.version }),
@@ -94,6 +96,7 @@ export function addMetrics(app: App, options: AppOptions): void {
       ...(metrics ? storeFamilies(metrics, options.channels, now) : []),
       ...(metrics ? modelFamilies(metrics.model) : []),
       ...(metrics && events ? eventFamilies(metrics, events, now) : []),
+      ...(metrics && desk ? deskFamilies(desk, now) : []),
       ...(metrics ? [lookups(metrics, await namesOf(options.keys))] : []),
     ];
     return c.text(prometheusText(families), 200, { "Content-Type": PROMETHEUS_TYPE });
@@ -188,6 +191,24 @@ function eventFamilies({ counters }: Metrics, state: EventsState, now: Date): Fa
       secondsSince(oldest_at, now),
     ),
     gauge("hub_dead_events", "Events that an endpoint did not take for three days.", dead),
+  ];
+}
+
+/** Conversations that persons of the shop have, or are to have. */
+function deskFamilies({ held, waiting, overdue, oldest_waiting_at }: DeskState, now: Date): Family[] {
+  return [
+    gauge("hub_conversations_held", "Conversations that a person of the shop has.", held),
+    gauge("hub_conversations_waiting", "Customers who wait for a person's answer.", waiting),
+    gauge(
+      "hub_conversations_overdue",
+      "Those of them who have waited longer than HANDOFF_WAIT_LIMIT_MINUTES.",
+      overdue,
+    ),
+    gauge(
+      "hub_oldest_waiting_age_seconds",
+      "How long the first of them has waited.",
+      secondsSince(oldest_waiting_at, now),
+    ),
   ];
 }
 

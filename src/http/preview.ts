@@ -1,7 +1,9 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { Part } from "../core/answer/turn.ts";
 import type { Channel } from "../core/channel.ts";
 import { type Prepared, prepare } from "../core/content/prepare.ts";
 import { type Reply, strictReplySchema } from "../core/content/reply.ts";
+import type { ReplyWindow } from "../core/deliver/window.ts";
 import { HubError } from "../core/errors.ts";
 import { programOf } from "./auth.ts";
 import { jsonBody } from "./body.ts";
@@ -48,6 +50,17 @@ const previewSchema = z
           call: z.record(z.string(), z.unknown()).nullable().openapi({
             description: "The platform's call, without its recipient. `null`: `text` is sent as it is.",
           }),
+          outside_window: z
+            .object({
+              as: z.enum(["same", "held", "call", "dead"]),
+              call: z.record(z.string(), z.unknown()).nullable(),
+            })
+            .nullable()
+            .openapi({
+              description:
+                "What becomes of it while the platform takes no free replies: it is sent all the same, waits for the customer, is " +
+                "replaced by `call`, or is a dead letter. `null`: the platform always takes them.",
+            }),
         }),
       )
       .openapi({
@@ -111,10 +124,22 @@ function preview(name: string, channel: Channel, reply: Reply): z.infer<typeof p
 function view(channel: Channel, { as, parts, content, notes }: Prepared): z.infer<typeof previewSchema> {
   return {
     as,
-    parts: parts.map(({ text, call = null }) => ({ text, call })),
+    parts: parts.map((part) => ({
+      text: part.text,
+      call: part.call ?? null,
+      outside_window: channel.window ? outsideOf(channel.window, part) : null,
+    })),
     numbered: "numbered" in content && content.numbered === true,
     billed: parts.filter((part) => channel.billedAs?.(part) !== undefined).length,
     notes: [...notes],
     error: null,
   };
+}
+
+type Outside = z.infer<typeof previewSchema>["parts"][number]["outside_window"];
+
+function outsideOf(window: ReplyWindow, part: Part): Outside {
+  if (!window.needs(part)) return { as: "same", call: null };
+  if (part.outside === undefined) return { as: "dead", call: null };
+  return part.outside === "hold" ? { as: "held", call: null } : { as: "call", call: part.outside.call };
 }

@@ -27,6 +27,8 @@ const ENTRIES = new Set([
   "/auth/signup",
   "/auth/login",
   "/auth/password",
+  "/api/staff/sign-in",
+  "/api/staff/sign-in/link",
 ]);
 const DEVICES = new Set([
   "/session/update",
@@ -37,6 +39,7 @@ const DEVICES = new Set([
   "/webhooks/web",
   "/webhooks/chat",
   "/api/search/messages",
+  "/api/media",
 ]);
 /** Ratings count as one route, whatever session they are for. */
 const RATINGS = /^\/api\/sessions\/[^/]+\/rate\/?$/;
@@ -65,7 +68,15 @@ export function limitRate(options: AppOptions) {
       const network = networkOf(c.req.raw.headers);
       if (caller && (await refuses(caller, network))) throw tooMany(CALLER_PERIOD_MS);
       const name = RATINGS.test(path) ? "/session/rate" : path;
-      const route = ENTRIES.has(name) ? entry : DEVICES.has(name) ? device : undefined;
+      // A GET of an entry opens and verifies nothing.
+      const route =
+        ENTRIES.has(name) && method === "GET"
+          ? undefined
+          : ENTRIES.has(name)
+            ? entry
+            : DEVICES.has(name)
+              ? device
+              : undefined;
       if (route && (await refuses(route, `${name} ${network}`))) throw tooMany(ROUTE_PERIOD_MS);
     }
     await next();

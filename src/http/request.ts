@@ -3,6 +3,7 @@ import type { Context } from "hono";
 import type { Hub } from "../core/hub.ts";
 import type { LanguagePolicy } from "../core/language/policy.ts";
 import type { Log } from "../core/log.ts";
+import type { SignInWays } from "../features/staff/sign-in-ways.ts";
 import type { Keys } from "./auth.ts";
 import type { RateLimiters } from "./rate-limits.ts";
 
@@ -45,6 +46,8 @@ export interface AppOptions {
   /** `trust`: a phone typed at a kiosk counts as verified. `verify`, the default: it is only claimed. */
   readonly kioskPhones?: "trust" | "verify";
   readonly limiters?: RateLimiters;
+  /** How the people of the shop sign in. Absent: not at all. */
+  readonly signIn?: SignInWays;
   /** The names of the store and the cache in use, for operators. */
   readonly backends: { readonly store: string; readonly cache: string };
   /** The bot, by its name in `BOT`; `none` if no bot is configured. */

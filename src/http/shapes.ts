@@ -52,6 +52,10 @@ export const sessionSchema = z
       .nullable()
       .openapi({ description: "The same customer's session before this one." }),
     language: z.string().nullable(),
+    holder: z.enum(["bot", "waiting", "person"]).openapi({
+      description:
+        "Who has the customer's conversation: the bot, nobody yet (a person is asked for), or a person. While it is not the bot, no bot is asked.",
+    }),
     data: document.openapi({ description: "The data of the frontends, and a copy of `channels`." }),
     metadata: document,
     version: z.int().openapi({ description: "Compared with `If-Match`; also the ETag." }),
@@ -112,7 +116,7 @@ export const messageSchema = z
       .openapi({ description: "`inbound`: from the customer. `outbound`: to them." }),
     role: z.enum(["user", "assistant", "operator", "system"]).openapi({
       description:
-        "`user`: the customer. `assistant`: the bot. `operator`: a person of the shop, in the platform's own app. `system`: the " +
+        "`user`: the customer. `assistant`: the bot. `operator`: a person of the shop, at the desk or in the platform's own app. `system`: the " +
         "hub's own notices, and messages with a link token.",
     }),
     author: z
@@ -120,8 +124,8 @@ export const messageSchema = z
       .nullable()
       .openapi({
         description:
-          "The caller that sent it for its sender: `key:`, the API key's scope and the first 8 hex digits of its SHA-256. " +
-          "`null` if the sender sent it.",
+          "The caller that sent it for its sender: `key:`, the API key's scope and the first 8 hex digits of its SHA-256; or `user:` " +
+          "and the id of the person at the desk. `null` if the sender sent it.",
       }),
     kind: z.string(),
     text: z.string(),
@@ -152,6 +156,13 @@ export const messageSchema = z
           "message brings a new one. `null` without a file that the hub can read.",
         example: "/api/media/0190a1b2-0000-7000-8000-000000000001?expires=1795327200&signature=…",
       }),
+    reaction: z
+      .string()
+      .nullable()
+      .openapi({ description: "The emoji with which the bot or an operator has reacted to it." }),
+    pinned_at: instant
+      .nullable()
+      .openapi({ description: "When the bot or an operator pinned it; `null` if it is not pinned." }),
     turn: turnSchema.nullable().openapi({
       description:
         "Only in a history, for an inbound message that is not answered yet or never will be. `null` once the bot has " +
@@ -176,6 +187,7 @@ export function viewSession(session: Session): z.infer<typeof sessionSchema> {
     merged_into: session.merged_into ?? null,
     previous_session_id: session.previous_session_id ?? null,
     language: session.language ?? null,
+    holder: session.holder ?? "bot",
     data: { ...session.data, channels: session.channels },
     metadata: session.metadata,
     version: session.version,
@@ -225,6 +237,8 @@ export function viewMessage(message: Message, files: FileLinks): z.infer<typeof 
     edited_at: message.edited_at?.toISOString() ?? null,
     deleted_at: message.deleted_at?.toISOString() ?? null,
     media_url: fileLinkOf(message, files) ?? null,
+    reaction: message.reaction ?? null,
+    pinned_at: message.pinned_at?.toISOString() ?? null,
     turn: message.turn ? { ...message.turn } : null,
   };
 }

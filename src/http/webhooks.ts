@@ -8,6 +8,7 @@ import { callerOf } from "./auth.ts";
 import { readBody } from "./body.ts";
 import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";
+import { growing } from "./growing-answer.ts";
 import { repliesTo } from "./replies.ts";
 import {
   type App,
@@ -19,6 +20,10 @@ import {
   LONGEST_WAIT_S,
 } from "./request.ts";
 import { messageSchema, sessionSchema, turnSchema, viewMessage, viewSession } from "./shapes.ts";
+import { streamed } from "./streamed.ts";
+
+/** The type of a streamed answer: one JSON object in each line. */
+const LINES = "application/x-ndjson";
 
 const anyObject = { type: "object" as const };
 
@@ -135,7 +140,11 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         `With a ${scope} key for a \`phone\` or a \`session\`, or with the session's own token. \`external_id\` makes it ` +
         "safe to send again: the same id in the same session is stored and answered once. With `wait` the answer comes " +
         "with the bot's replies, or without them after `wait` seconds; `/session/messages` has them later. The answer " +
-        "comes early, without replies, if the bot stays silent (`turn` is `null`) or the turn fails (`turn` says how).",
+        "comes early, without replies, if the bot stays silent (`turn` is `null`), the turn fails (`turn` says how), or a person " +
+        "has the conversation (`session.holder`). With `wait` " +
+        `and \`Accept: ${LINES}\` the answer is streamed, one JSON object in each line: first \`{type: "saved"}\` with ` +
+        "`message`, `session` and `duplicate`; then the bot's answer so far, as frames `draft` of `/session/live` without `channel`; last " +
+        '`{type: "replies"}` with `replies` and `turn`.',
       security: [...security.key, ...security.token],
       request: {
         query: z.object({ wait: z.coerce.number().min(0).max(LONGEST_WAIT_S).default(0) }),
@@ -151,7 +160,7 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
             replies: z.array(messageSchema).optional().openapi({ description: "Only with `wait`." }),
             turn: turnSchema.nullable().optional().openapi({
               description:
-                "Only with `wait`. `null` once the bot has answered or stayed silent. `retrying` and `dead` are failures.",
+                "Only with `wait`. `null` once the bot has answered or stayed silent, and while a person has the conversation. `retrying` and `dead` are failures.",
             }),
           }),
         ),
@@ -177,7 +186,10 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
       if (!/^application\/json *(;|$)/i.test(c.req.header("content-type") ?? ""))
         throw new HubError("unsupported_media_type", "the body must be application/json");
       const { wait } = c.req.valid("query");
-      const { results, answering } = await take(c, name, await webhookRequest(c, bodyBytes));
+      const asksForLines = wait > 0 && (c.req.header("accept") ?? "").toLowerCase().includes(LINES);
+      const watched = asksForLines ? growing(c.var.exchange.hub()) : undefined;
+      const hub = watched?.hub ?? c.var.exchange.hub();
+      const { results, answering } = await take(c, name, await webhookRequest(c, bodyBytes), hub);
       if (results.some(({ type }) => type === "journaled")) return c.json({ persisted: false as const }, 202);
       const received = results.find((result) => result.type === "message");
       if (!received) throw new HubError("malformed", "the body holds no message");
@@ -189,14 +201,33 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
         void c.var.exchange.later(c.var.exchange.hub().cache.put(token_hash, session));
       const saved = { message: viewMessage(message, filesOf(c)), session: viewSession(session), duplicate };
       if (wait === 0) return c.json(saved, 200);
-      const hub = c.var.exchange.hub();
-      const { replies, turn } = await repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering);
-      return c.json(
-        { ...saved, replies: replies.map((reply) => viewMessage(reply, filesOf(c))), turn: turn ?? null },
-        200,
-      );
+      // A person has the conversation, or is to have it: they answer when they do.
+      const found = (
+        session.holder && !answering
+          ? Promise.resolve({ replies: [], turn: undefined })
+          : repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering)
+      ).then(({ replies, turn }) => ({
+        replies: replies.map((reply) => viewMessage(reply, filesOf(c))),
+        turn: turn ?? null,
+      }));
+      if (!watched) return c.json({ ...saved, ...(await found) }, 200);
+      const drafts = watched.lines(session.session_id, found);
+      const { body, ended } = streamed(answerLines(saved, drafts, found));
+      void c.var.exchange.later(ended);
+      return c.body(body, 200, { "Content-Type": LINES }) as never;
     });
   }
+}
+
+/** A streamed answer: that the message is saved, the bot's answer as it grows, and the replies. */
+async function* answerLines(
+  saved: object,
+  drafts: AsyncGenerator<object>,
+  found: Promise<object>,
+): AsyncGenerator<string> {
+  yield `${JSON.stringify({ type: "saved", ...saved })}\n`;
+  for await (const draft of drafts) yield `${JSON.stringify(draft)}\n`;
+  yield `${JSON.stringify({ type: "replies", ...(await found) })}\n`;
 }
 
 /** Saves a webhook and starts its turns in the background; `answering` ends when all of them have ended. */
@@ -204,10 +235,10 @@ async function take(
   c: HttpContext,
   name: string,
   request: WebhookRequest,
+  hub = c.var.exchange.hub(),
 ): Promise<Accepted & { answering?: Promise<unknown> }> {
   const { exchange } = c.var;
   exchange.facts.channel = name;
-  const hub = exchange.hub();
   const accepted = await accept(hub, name, request);
   count(exchange.facts, accepted);
   const answers = accepted.turns.map((turn) => exchange.later(acknowledged().then(() => answer(hub, turn))));

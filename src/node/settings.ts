@@ -25,6 +25,7 @@ const schema = z.object({
     .toLowerCase()
     .regex(/^[a-z][a-z0-9-]{0,63}$/, "must be the name of a header")
     .optional(),
+  MEDIA_DIR: z.string().optional(),
   PAGES_DIR: z.string().default(builtPages),
 });
 
@@ -47,6 +48,8 @@ export interface NodeSettings {
   readonly stopMs: number;
   /** The header in which a trusted proxy names the client's address; absent: the connection's address counts. */
   readonly clientIpHeader?: string;
+  /** The folder of uploads; absent: they lie where the settings say, or none are taken. */
+  readonly mediaDir?: string;
   /** The folder of the built pages. */
   readonly pagesDir: string;
 }
@@ -64,6 +67,7 @@ export function nodeSettingsOf(env: Env): NodeSettings {
     stopDelayMs: given.STOP_DELAY_SECONDS * 1_000,
     stopMs: given.STOP_SECONDS * 1_000,
     pagesDir: given.PAGES_DIR,
+    ...(given.MEDIA_DIR && { mediaDir: given.MEDIA_DIR }),
     ...(given.CLIENT_IP_HEADER && { clientIpHeader: given.CLIENT_IP_HEADER }),
   };
 }

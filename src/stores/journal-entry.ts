@@ -5,7 +5,8 @@ import type { JournalEntry, WaitingEntry } from "../outage/journal.ts";
 const strings = z.record(z.string(), z.string());
 const content = z.looseObject({ kind: z.string() });
 const known = { channel: z.string(), external_id: z.string() };
-const instants = { sent_at: z.coerce.date().optional(), at: z.coerce.date().optional() };
+const instant = z.coerce.date().optional();
+const instants = { sent_at: instant, at: instant, window_closes_at: instant };
 
 const event = z.discriminatedUnion("type", [
   z.object({

@@ -1,6 +1,7 @@
 import type { DeadLetter, Delivery, Part, Turn } from "../core/answer/turn.ts";
 import type { Reply } from "../core/content/reply.ts";
 import { savedText } from "../core/content/text.ts";
+import type { OpenWindow } from "../core/deliver/window.ts";
 import type { Device, KnownAddress } from "../core/identity/proofs.ts";
 import type { Content } from "../core/messages/content.ts";
 import type { Message } from "../core/messages/message.ts";
@@ -23,7 +24,9 @@ const INSTANTS = new Set([
   "sent_at",
   "edited_at",
   "deleted_at",
+  "pinned_at",
   "send_at",
+  "window_closes_at",
   "swept_at",
   "oldest_turn_at",
   "oldest_delivery_at",
@@ -31,6 +34,14 @@ const INSTANTS = new Set([
   "last_used_at",
   "at",
   "datetime",
+  "requested_at",
+  "accepted_at",
+  "overdue_at",
+  "waiting_since",
+  "snoozed_until",
+  "oldest_waiting_at",
+  "last_at",
+  "last_seen_at",
 ]);
 
 /** Content as its three columns: `kind`, the `text` that a bot reads, and the other fields in `content`. */
@@ -73,10 +84,11 @@ export function toAuditLine(row: Row): AuditLine {
   return plain(row) as unknown as AuditLine;
 }
 
-export function toExportedSession({ addresses, devices, ...row }: Row): ExportedSession {
+export function toExportedSession({ addresses, devices, windows, ...row }: Row): ExportedSession {
   return {
     ...(plain(row) as unknown as ExportedSession),
     addresses: (addresses as Row[]).map(toAddress),
+    windows: (windows as Row[]).map((window) => toRecord<OpenWindow>(window)),
     devices: (devices as Row[]).map(toDevice),
   };
 }

@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { gzipSync } from "node:zlib";
 import { afterEach, describe, expect, test } from "vitest";
+import { DEMO } from "../../src/bots/echo/demo.ts";
 import echo from "../../src/bots/echo/index.ts";
 import { bots } from "../../src/bots/index.ts";
 import webhook from "../../src/bots/webhook.ts";
@@ -131,6 +132,17 @@ describe("echo", () => {
     expect(again).toMatchObject([{ text: expect.stringContaining("You said") }]);
   });
 
+  test("plays every kind of reply, and shows the first one as it grows", async () => {
+    const shown: string[] = [];
+    const draft = { show: (text: string) => void shown.push(text) };
+    const replies = await echo().reply(turnOf(said("/demo")), patient, { draft });
+    expect(replies).toEqual(DEMO);
+    const whole = DEMO[0] as { text: string };
+    expect(shown.length).toBeGreaterThan(5);
+    expect(shown.at(-1)).toBe(whole.text);
+    expect(await echo().reply(turnOf(said("/demo")), patient)).toEqual(DEMO);
+  });
+
   test("asks for no history", () => {
     expect(echo().history).toBe(0);
   });
@@ -223,6 +235,8 @@ describe("webhook", () => {
     expect(request.url).toBe("/bot?key=url-secret");
     expect(request.headers).toMatchObject({
       "content-type": "application/json",
+      accept: "application/json, application/x-ndjson",
+      "x-hub-version": "2",
       "x-hub-turn-id": "0b6f7c1e-5a0f-4a3e-9d0f-3f1f0c2f8a11",
       "x-hub-timestamp": String(at.getTime() / 1000),
       "x-hub-signature": `sha256=${createHmac("sha256", secret)
@@ -236,6 +250,7 @@ describe("webhook", () => {
     const { heard } = await ask(json({ replies: [] }));
     const body = heard[0]!.body.toString("utf8");
     expect(JSON.parse(body)).toEqual({
+      version: 2,
       turn_id: "0b6f7c1e-5a0f-4a3e-9d0f-3f1f0c2f8a11",
       attempt: 2,
       session: {

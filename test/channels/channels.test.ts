@@ -151,6 +151,7 @@ describe.each(Object.keys(kits))("%s", (name) => {
       expect(outcome).toEqual(fixture.error ? { error: fixture.error } : { value });
       if (fixture.requests) expect(calls).toMatchObject(fixture.requests);
       else expect(calls.length).toBeGreaterThan(0);
+      for (const call of calls) expect(kit.wrongIn(call)).toBeUndefined();
       for (const [at, wanted] of (fixture.requests ?? []).entries())
         expect(calls[at]?.body).toEqual(wanted.body);
     });

@@ -25,6 +25,7 @@ beforeAll(async () => {
     WEB_PUBLIC_ID: "shop-2026",
     WEB_PUBLIC_ORIGINS: "https://shop.example",
     WEB_IDENTITY_SECRET,
+    MEDIA_LINK_SECRET: "a secret for links that is long enough",
     TELEGRAM_BOT_TOKEN: "1000001:token",
     TELEGRAM_BOT_USERNAME: "shop_bot",
     TELEGRAM_WEBHOOK_SECRET: "telegram-secret",
@@ -41,7 +42,7 @@ beforeAll(async () => {
     `const { fetch, WebSocket } = globalThis;
     const here = (url) => String(url).replace(/^(http|ws)s:\\/\\/hub\\.example/, "$1://${new URL(shop.url).host}");
     const origin = "https://shop.example";
-    globalThis.fetch = (url, init) => fetch(here(url), { ...init, headers: { ...init.headers, origin } });
+    globalThis.fetch = (url, init) => fetch(here(url), { ...init, headers: { ...init?.headers, origin } });
     globalThis.WebSocket = class extends WebSocket { constructor(url, protocols) { super(here(url), protocols); } };`,
   );
 }, 120_000);

@@ -142,6 +142,56 @@ export function choices(make: Make): void {
       expect((await store.history(session_id))[1]).toEqual(edited);
     });
 
+    test("pins and reactions stand on the message that they name, and are handed over with edits and deletions", async () => {
+      const store = await desk(make);
+      const first = await store.answered(said("telegram", anna, "m1"), [sent(SIZES), sent(MENU)], minute(0));
+      const [, sizes, menu] = await store.history(first.session_id);
+      const pin: Reply = { kind: "pin", message_id: sizes!.message_id };
+      const like: Reply = { kind: "reaction", emoji: "👍" };
+      const turn = await store.ask(said("telegram", anna, "m2"), minute(1));
+      const asked = turn.message.message_id;
+      const replies = [pin, like, { ...pin, pinned: true }, { kind: "edit", message_id: asked, text: "x" }];
+      const { changed } = await store.conversations.complete(
+        turn,
+        replies.map((one) => sent(one as Reply)),
+        minute(1),
+      );
+      expect(changed).toMatchObject([
+        { message_id: sizes!.message_id, pinned_at: minute(1), kind: "buttons" },
+        { message_id: asked, reaction: "👍", text: "text of m2" },
+      ]);
+      expect((await store.history(first.session_id)).find((one) => one.message_id === asked)).toMatchObject({
+        reaction: "👍",
+        role: "user",
+      });
+
+      const next = await store.ask(said("telegram", anna, "m3"), minute(2));
+      const last = await store.conversations.complete(
+        next,
+        [
+          sent({ ...pin, pinned: false }),
+          sent({ kind: "reaction", emoji: null, message_id: asked }),
+          sent({ kind: "pin", message_id: menu!.message_id }),
+          sent({ kind: "delete", message_id: menu!.message_id }),
+          sent({ kind: "pin", message_id: menu!.message_id }),
+        ],
+        minute(2),
+      );
+      expect(last.changed?.map(({ message_id }) => message_id)).toEqual([
+        sizes!.message_id,
+        asked,
+        menu!.message_id,
+        menu!.message_id,
+      ]);
+      for (const message of (await store.history(first.session_id)).slice(0, 4)) {
+        expect(message).not.toHaveProperty("pinned_at");
+        expect(message).not.toHaveProperty("reaction");
+      }
+      const other = await store.ask(said("telegram", { telegram_chat_id: "5" }, "x1"), minute(2));
+      const theirs = await store.conversations.complete(other, [sent(pin), sent(like)], minute(2));
+      expect(theirs.changed).toMatchObject([{ reaction: "👍", session_id: other.session.session_id }]);
+    });
+
     test("what a platform bills is counted by category, once for each part that it took", async () => {
       const store = await desk(make);
       const first = await store.answered(

@@ -262,3 +262,104 @@ test("faults answer with the platform's errors, and the answer to an accepted me
   await expect(send(text("accepted"))).rejects.toThrow();
   expect((await get("/_sent")).sent).toMatchObject([{ text: "accepted", cut: true }]);
 });
+
+const waba = "102290129340398";
+const byTemplate = (components: object[] = [], over: object = {}) => ({
+  ...text("x"),
+  type: "template",
+  template: { name: "shipped", language: { code: "en_US" }, components, ...over },
+});
+const body = (...texts: string[]) => ({
+  type: "body",
+  parameters: texts.map((each) => ({ type: "text", text: each })),
+});
+
+test("templates are kept, listed page by page, and their changes reach the webhook", async () => {
+  await start();
+  const { id } = await post("/_templates", { name: "shipped", body: "It comes on {{1}}." });
+  for (let i = 0; i < 30; i++) await post("/_templates", { name: `other_${i}`, body: "Hi" });
+  const list = (query: string) =>
+    answer(
+      fetch(`${emulator.url}/v25.0/${waba}/message_templates?${query}`, {
+        headers: { authorization: "Bearer token" },
+      }),
+    );
+  const [status, first] = await list("limit=25");
+  expect([status, first.data.length, first.paging.next !== undefined]).toEqual([200, 25, true]);
+  const [, second] = await list(`limit=25&after=${first.paging.cursors.after}`);
+  expect([second.data.length, second.paging.next]).toEqual([6, undefined]);
+  expect([...first.data, ...second.data].find((one: any) => one.id === id)).toMatchObject({
+    name: "shipped",
+    language: "en_US",
+    status: "APPROVED",
+    category: "UTILITY",
+  });
+  expect((await answer(fetch(`${emulator.url}/v25.0/${waba}/message_templates`)))[0]).toBe(401);
+  await post("/_templates", { name: "shipped", status: "PAUSED", reason: "LOW_QUALITY" });
+  const change = (await hub.until(1)).at(-1)?.json.entry[0];
+  expect(change).toMatchObject({
+    id: waba,
+    changes: [
+      {
+        field: "message_template_status_update",
+        value: { event: "PAUSED", message_template_name: "shipped", reason: "LOW_QUALITY" },
+      },
+    ],
+  });
+});
+
+test.for<[string, object, object, number]>([
+  ["another name", {}, byTemplate([body("a")], { name: "nothing" }), 132001],
+  ["another language", {}, byTemplate([body("a")], { language: { code: "de" } }), 132001],
+  ["a refused template", { status: "REJECTED" }, byTemplate([body("a")]), 132007],
+  ["too few parameters", {}, byTemplate(), 132000],
+  ["too many parameters", {}, byTemplate([body("a", "b")]), 132000],
+  [
+    "a parameter of another type",
+    {},
+    byTemplate([{ type: "body", parameters: [{ type: "currency" }] }]),
+    132012,
+  ],
+  ["a line break in a parameter", {}, byTemplate([body("a\nb")]), 132018],
+  ["a text that is too long in all", {}, byTemplate([body("x".repeat(1020))]), 132005],
+  ["a paused template", { status: "PAUSED" }, byTemplate([body("a")]), 132015],
+  ["a disabled template", { status: "DISABLED" }, byTemplate([body("a")]), 132016],
+])("refuses %s with the platform's error", async ([, over, payload, code]) => {
+  await start();
+  await post("/_templates", { name: "shipped", body: "It comes on {{1}}.", ...over });
+  expect(await send(payload)).toMatchObject([code === 132001 ? 404 : 400, { error: { code } }]);
+  expect((await get("/_sent")).sent).toEqual([]);
+  await post("/_templates", { name: "shipped", status: "APPROVED" });
+  expect((await send(byTemplate([body("Monday")])))[0]).toBe(200);
+});
+
+test("a person who cannot be reached, or takes part in an experiment, gets nothing after a success", async () => {
+  await start();
+  await post("/_templates", { name: "shipped", body: "Hi", category: "MARKETING" });
+  await post("/_customer/message", { from: CUSTOMER, text: "hello" });
+  const codeOf = async (count: number) =>
+    (await hub.until(count)).at(-1)?.json.entry[0].changes[0].value.statuses[0].errors[0].code;
+  await post("/_customer/refuse", { from: CUSTOMER, code: 131026 });
+  expect((await send(text("x")))[0]).toBe(200);
+  expect(await codeOf(2)).toBe(131026);
+  await post("/_customer/refuse", { from: CUSTOMER, code: 130472 });
+  expect((await send(text("x")))[0]).toBe(200);
+  expect((await send(byTemplate()))[0]).toBe(200);
+  expect(await codeOf(3)).toBe(130472);
+  await post("/_customer/refuse", { from: CUSTOMER });
+  expect((await send(byTemplate()))[0]).toBe(200);
+  expect(await hub.until(3)).toHaveLength(3);
+});
+
+test("a platform that is a day ahead has closed the window, and Direct Send goes through where the account may", async () => {
+  await start();
+  await post("/_customer/message", { from: CUSTOMER, text: "hello" });
+  await post("/_settings", { aheadMs: 25 * 3_600_000 });
+  expect(await send(text("x"))).toMatchObject([400, { error: { code: 131047 } }]);
+  const direct = { ...text("x"), category: "utility" };
+  expect(await send(direct)).toMatchObject([400, { error: { code: 131047 } }]);
+  await post("/_settings", { directSend: true });
+  expect((await send(direct))[0]).toBe(200);
+  await post("/_customer/message", { from: CUSTOMER, text: "back" });
+  expect((await send(text("x")))[0]).toBe(200);
+});

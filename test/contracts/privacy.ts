@@ -61,6 +61,7 @@ export function privacy(make: Make): void {
     expect(at(first.session_id).addresses.map(({ channel }) => channel)).toEqual(["telegram", "whatsapp"]);
     expect(at(second.session_id)).toMatchObject({
       devices: [{ channel: "web", created_at: minute(6) }],
+      windows: [],
       unreachable: [],
       has_password: true,
     });

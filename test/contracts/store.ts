@@ -33,6 +33,7 @@ import { sessions } from "./sessions.ts";
 import { threads } from "./threads.ts";
 import { tokens } from "./tokens.ts";
 import { turns } from "./turns.ts";
+import { windows } from "./windows.ts";
 
 /** The promises of every store, in memory and in Postgres. */
 export function storeContract(name: string, make: Make): void {
@@ -47,6 +48,7 @@ export function storeContract(name: string, make: Make): void {
     describe("turns of several messages, and of edits", () => batches(make));
     describe("deliveries", () => deliveries(make));
     describe("replies of every kind, and answers to their choices", () => choices(make));
+    describe("reply windows, and replies that wait for the customer", () => windows(make));
     describe("customers who blocked the shop", () => blocked(make));
     describe("pace", () => pace(make));
     describe("receipts, edits, echoes and identity changes", () => notified(make));

@@ -1,5 +1,6 @@
 import sqlDriver from "postgres";
 import { expect, test } from "vitest";
+import { HOLD_MS, WINDOW_MARGIN_MS } from "../../src/core/deliver/window.ts";
 import { type IdentityKind, strengthOf } from "../../src/core/identity/identity.ts";
 import { CODE_MS, CODE_TRIES, FRESH_MS, LINK_MS } from "../../src/core/identity/proofs.ts";
 import { PATCH_DEPTH, PATCH_KEYS, PATCH_OBJECTS } from "../../src/core/json.ts";
@@ -11,6 +12,7 @@ import { GOODBYE_MS } from "../../src/core/sessions/sessions.ts";
 import { DEAD_LETTER_DAYS, ERASED_DAYS } from "../../src/core/sweep/housekeeping.ts";
 import { MOST_ENDPOINTS } from "../../src/features/endpoints/endpoint.ts";
 import { RESTING_AFTER } from "../../src/features/endpoints/post-lanes.ts";
+import { STAFF_IDLE_MS, STAFF_MS } from "../../src/features/staff/staff.ts";
 import { EXPIRED_THREAD_DAYS, THREAD_BYTES } from "../../src/features/threads/thread.ts";
 import { IDEMPOTENCY_MS } from "../../src/http/idempotency.ts";
 import { AT_ONCE_MS } from "../../src/stores/memory/tables.ts";
@@ -35,12 +37,16 @@ test("numbers and rules that the database and TypeScript both have are the same"
     code_tries: CODE_TRIES,
     erased_days: ERASED_DAYS,
     dead_letter_days: DEAD_LETTER_DAYS,
+    window_margin_ms: WINDOW_MARGIN_MS,
+    hold_ms: HOLD_MS,
     found_sessions: MOST_FOUND,
     rating_changes_ms: RATING_CHANGES_MS,
     goodbye_ms: GOODBYE_MS,
     idempotency_ms: IDEMPOTENCY_MS,
     thread_bytes: THREAD_BYTES,
     expired_thread_days: EXPIRED_THREAD_DAYS,
+    staff_ms: STAFF_MS,
+    staff_idle_ms: STAFF_IDLE_MS,
     most_endpoints: MOST_ENDPOINTS,
     resting_after: RESTING_AFTER,
     at_once_ms: AT_ONCE_MS,

@@ -472,21 +472,35 @@ describe("limits", () => {
       { LLM_DAY_COST: "0.004", LLM_INPUT_PRICE: "1", LLM_OUTPUT_PRICE: "2" },
       "llm_limit_cost",
     ],
-  ])("of %s end in the sentence and a person, until the next day", async (_, env, reason) => {
-    const hub = shopWith(env);
-    const anna = await hub.visitor(ANNA);
-    const said: string[] = [];
-    for (let i = 0; i < 40 && said.at(-1) !== SENTENCE; i++) said.push(...(await anna.say(`message ${i}`)));
-    expect(said[0]).toBe("Hello");
-    expect(said.at(-1)).toBe(SENTENCE);
-    expect(hub.events("llm.handed_over")).toMatchObject([{ reason }]);
-    expect(await handoffs(owner())).toMatchObject([{ reason: "limit" }]);
-    const asked = model.asked.length;
-    expect(await anna.say("And now?")).toEqual([]);
-    expect(model.asked).toHaveLength(asked);
-    hub.clock.now = new Date(hub.clock.now.getTime() + 86_400_000);
-    expect(await anna.say("A new day")).toEqual(["Hello"]);
-  });
+  ])(
+    "of %s end in the sentence and a person; once one gives it back, the next day",
+    async (_, env, reason) => {
+      const hub = shopWith(env);
+      const anna = await hub.visitor(ANNA);
+      const said: string[] = [];
+      for (let i = 0; i < 40 && said.at(-1) !== SENTENCE; i++) said.push(...(await anna.say(`message ${i}`)));
+      expect(said[0]).toBe("Hello");
+      expect(said.at(-1)).toBe(SENTENCE);
+      expect(hub.events("llm.handed_over")).toMatchObject([{ reason }]);
+      expect(await handoffs(owner())).toMatchObject([{ reason: "limit" }]);
+      const asked = model.asked.length;
+      expect(await anna.say("And now?")).toEqual([]);
+      expect(model.asked).toHaveLength(asked);
+      hub.clock.now = new Date(hub.clock.now.getTime() + 86_400_000);
+      expect(await anna.say("A new day")).toEqual([]);
+      const email = "ana@shop.example";
+      const { staff, conversations } = hub.hub.store.features!;
+      await staff
+        .add({ actor: "test" }, { email, name: "Ana", role: "agent" }, hub.clock.now)
+        .catch(() => {});
+      const token = crypto.randomUUID();
+      await staff.signIn({ email }, token, hub.clock.now);
+      const at = { staff: token, now: hub.clock.now };
+      const [mine] = (await conversations.list(at, { view: "unassigned", limit: 1 })).conversations;
+      await conversations.hold(at, mine!.customer_key, { action: "close" });
+      expect(await anna.say("And again")).toEqual(["Hello"]);
+    },
+  );
 
   test("of one turn stop a model that goes on calling", async () => {
     const hub = shopWith({ LLM_TURN_TOKENS: "4000", LLM_TURN_STEPS: "20" });

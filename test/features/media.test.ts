@@ -63,7 +63,7 @@ describe("a customer's file", () => {
       "content-disposition": "inline",
       "x-content-type-options": "nosniff",
       "accept-ranges": "bytes",
-      "cache-control": "private, no-cache",
+      "cache-control": "private, no-cache, no-transform",
       "cross-origin-resource-policy": "cross-origin",
       "content-security-policy": "default-src 'none'; sandbox",
     });
@@ -184,7 +184,9 @@ describe("a customer's file", () => {
     expect((await hub.get(path(own), bearer)).status).toBe(404);
   });
 
-  test("keeps the platforms' addresses and tokens inside, whatever happens", async () => {
+  test("keeps the platforms' addresses and tokens inside, whatever happens", {
+    timeout: 60_000,
+  }, async () => {
     const photo = await onTelegram("photo", await hub.give(hub.telegram, "type=image/png", PIXEL));
     const picture = await onWhatsApp("image", await hub.give(hub.whatsapp, "type=image/png", PIXEL), {
       mime_type: "image/png",
@@ -214,7 +216,7 @@ describe("a customer's file", () => {
       [() => fault(hub.telegram, { kind: "status", method: "file", status: 404 }), photo, 410],
       [() => fault(hub.telegram, { kind: "status", method: "file", status: 502 }), photo, 503],
       [() => fault(hub.telegram, { kind: "cut", method: "file" }), photo, 503],
-      [() => fault(hub.telegram, { kind: "slow", method: "file", ms: 4_000 }), photo, 503],
+      [() => fault(hub.telegram, { kind: "slow", method: "file", ms: 7_000 }), photo, 503],
       [() => fault(hub.telegram, { kind: "slow", method: "file", type: "text/html" }), photo, 503],
       [() => fault(hub.whatsapp, { kind: "status", method: "media", status: 500 }), picture, 503],
       [() => fault(hub.whatsapp, { kind: "status", method: "media", status: 400 }), picture, 410],
@@ -222,7 +224,7 @@ describe("a customer's file", () => {
       [() => fault(hub.whatsapp, { kind: "cut", method: "media" }), picture, 503],
       [() => fault(hub.whatsapp, { kind: "status", method: "download", status: 404 }), picture, 410],
       [() => fault(hub.whatsapp, { kind: "slow", method: "download", type: "text/html" }), picture, 503],
-      [() => fault(hub.whatsapp, { kind: "slow", method: "download", ms: 4_000 }), picture, 503],
+      [() => fault(hub.whatsapp, { kind: "slow", method: "download", ms: 7_000 }), picture, 503],
     ];
     for (const [arrange, message, status] of expected) {
       await arrange();

@@ -80,7 +80,7 @@ describe("the turn's line", () => {
       history: 0,
       reply: async () => [
         { kind: "text", text: "one" },
-        { kind: "text", text: "x".repeat(5_000) },
+        { kind: "text", text: "x\n".repeat(2_500) },
       ],
     };
     const hub = hubWith({ bot });

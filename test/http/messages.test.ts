@@ -46,6 +46,8 @@ describe("GET /session/messages", () => {
       edited_at: null,
       deleted_at: null,
       media_url: null,
+      reaction: null,
+      pinned_at: null,
       turn: null,
     });
   });

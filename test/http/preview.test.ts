@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { post, testHub } from "../support/http.ts";
+import whatsapp from "../../src/channels/whatsapp/index.ts";
+import { ENV, post, testHub } from "../support/http.ts";
 import { call } from "../support/people.ts";
 import { REPLIES } from "../support/replies.ts";
 
@@ -58,6 +59,27 @@ test("shows every reply, also a platform's own call", async () => {
       "refused",
     );
   }
+});
+
+test("shows what becomes of a part while the platform takes no free replies", async () => {
+  const own = hub();
+  const named = { ...ENV, WHATSAPP_WINDOW_TEMPLATE: "news" };
+  Object.assign(own.hub.channels, { whatsapp: whatsapp(named) });
+  const outside = async (content: object) =>
+    (await call(own, PATH, post({ content, channels: ["whatsapp"] }, bot))).body.channels.whatsapp.parts.map(
+      (part: any) => part.outside_window,
+    );
+  const text = { kind: "text", text: "hi" };
+  expect(await outside(text)).toEqual([{ as: "dead", call: null }]);
+  expect(await outside({ ...text, outside_window: "hold" })).toEqual([{ as: "held", call: null }]);
+  expect(await outside({ ...text, outside_window: "template" })).toMatchObject([
+    { as: "call", call: { type: "template", template: { name: "news" } } },
+  ]);
+  expect(await outside({ kind: "template", name: "news", language: "de" })).toEqual([
+    { as: "same", call: null },
+  ]);
+  const { body } = await call(own, PATH, post({ content: text, channels: ["telegram"] }, bot));
+  expect(body.channels.telegram.parts).toMatchObject([{ outside_window: null }]);
 });
 
 test("refuses unknown fields and channels, and anybody without a key", async () => {

@@ -1,8 +1,11 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { sha256Hex } from "../../src/core/signature.ts";
 import type { Store } from "../../src/core/store.ts";
+import { mediaLinks } from "../../src/features/media/links.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
+import { memoryFiles } from "../support/folder.ts";
 import { aim, type Shot, shots } from "../support/fuzz.ts";
 import { begin, post } from "../support/http.ts";
 import { type Operation, operationsOf } from "../support/openapi.ts";
@@ -40,6 +43,8 @@ interface Seen {
   readonly tokens: string[];
   readonly sessions: string[];
   readonly devices: string[];
+  /** The token of one who is signed in at the desk, where there is one. */
+  readonly staff: string;
 }
 
 const last = (list: readonly string[], back: number) =>
@@ -67,6 +72,8 @@ const INSIDERS: Who[] = [
   ({ tokens }) => ({ ...keys.web, "x-session-token": last(tokens, 0) }),
   () => ({ "x-platform": "1" }),
   () => ({ "x-platform": "1" }),
+  ({ staff }) => ({ authorization: `Bearer ${staff}` }),
+  ({ staff }) => ({ authorization: `Bearer ${staff}` }),
 ];
 
 interface Played {
@@ -125,7 +132,8 @@ async function ended<T>(what: string, work: () => Promise<T>): Promise<T> {
 
 /** A hub with a victim, whose ids are known to all, and an attacker. */
 async function worldOf(store: () => Store, row: number) {
-  const hub = strictHub({}, { store: store() });
+  const media = { links: mediaLinks([], undefined), maxBytes: 1_000_000, storage: memoryFiles() };
+  const hub = strictHub({}, { store: store(), media });
   hub.clock.now = new Date(hub.clock.now.getTime() + row * 30 * 86_400_000);
   if (row % 2 === 0) {
     await onTelegram(hub, 11, "CANARY");
@@ -149,7 +157,14 @@ async function worldOf(store: () => Store, row: number) {
   await call(hub, "/api/reservations", post(table, keys.web));
   const { body } = await call(hub, "/session/devices", { headers: victim.bearer });
   const attacker = await begin(hub, { channel: "web" });
-  const seen: Seen = { hub, tokens: [attacker.token], sessions: [attacker.id], devices: [] };
+  const staff = `hsu_${crypto.randomUUID()}`;
+  const { features } = hub.hub.store;
+  if (features) {
+    const email = `${staff.slice(4)}@shop.example`;
+    await features.staff.add({ actor: "test" }, { email, name: "Ana", role: "admin" }, hub.clock.now);
+    await features.staff.signIn({ email }, await sha256Hex(staff), hub.clock.now);
+  }
+  const seen: Seen = { hub, tokens: [attacker.token], sessions: [attacker.id], devices: [], staff };
   return { victim, device: body.devices[0].device_id as string, seen };
 }
 

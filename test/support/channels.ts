@@ -1,5 +1,9 @@
+import type { Fields } from "../../dev/emulators/fields.ts";
+import { wrongInCall } from "../../dev/emulators/telegram-schema.ts";
+import { wrongInMessage } from "../../dev/emulators/whatsapp-schema.ts";
 import { hmacHex } from "../../src/core/signature.ts";
 import type { PlatformAnswer } from "./fixtures.ts";
+import type { SeenCall } from "./platform.ts";
 
 /** The parts of a channel that its tests need: its settings, its signatures, its limits. */
 export interface Kit {
@@ -13,6 +17,8 @@ export interface Kit {
   readonly forge: (body: Uint8Array) => Promise<Record<string, string>[]>;
   /** The platform's answer to a call that the channel makes while it reads. */
   readonly whileReading?: PlatformAnswer;
+  /** What the platform's own schema refuses in a call of the channel; undefined for a valid call. */
+  readonly wrongIn: (call: SeenCall) => string | undefined;
   /** The longest text that one call may carry, in UTF-16 units. */
   readonly longest: number;
 }
@@ -37,6 +43,7 @@ export const kits: Readonly<Record<string, Kit>> = {
         "110201543:test-bot-token",
       ].map((secret) => ({ "x-telegram-bot-api-secret-token": secret })),
     whileReading: { body: { ok: true, result: connection() } },
+    wrongIn: ({ path, body }) => wrongInCall(path.split("/").at(-1)!, body as Fields),
     longest: 4096,
   },
   whatsapp: {
@@ -70,6 +77,8 @@ export const kits: Readonly<Record<string, Kit>> = {
         { "x-hub-signature": `sha256=${right}` },
       ];
     },
+    wrongIn: ({ body }) =>
+      (body as Fields).status === undefined ? wrongInMessage(body as Fields) : undefined,
     longest: 4096,
   },
 };

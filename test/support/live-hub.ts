@@ -1,5 +1,5 @@
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -19,6 +19,10 @@ export interface LiveHub {
   readonly bot: Bot;
   readonly telegram: Emulator;
   readonly whatsapp: Emulator;
+  /** Runs a sweep, as the cron does. */
+  sweep(): Promise<void>;
+  /** Kills the Worker, as Cloudflare may at any moment, and starts another one. */
+  restart(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -26,6 +30,8 @@ interface Bot {
   readonly url: string;
   /** How long the bot takes for a reply, in ms. */
   delayMs: number;
+  /** Answers a turn in place of the echo, if it is set. */
+  respond: ((turn: any, answer: ServerResponse) => unknown) | undefined;
   stop(): Promise<unknown>;
 }
 
@@ -51,7 +57,7 @@ export async function startLiveHub(): Promise<LiveHub> {
     webhookUrl: `${url}/webhooks/whatsapp`,
     limits: false,
   });
-  const worker = await startHub(database.url, port, {
+  const vars = {
     CORS_ORIGINS: "https://shop.example",
     BOT: "webhook",
     BOT_WEBHOOK_URL: bot.url,
@@ -67,12 +73,23 @@ export async function startLiveHub(): Promise<LiveHub> {
     WHATSAPP_VERIFY_TOKEN: "verify-token",
     WHATSAPP_PHONE_NUMBER_ID: "100000000000001",
     WHATSAPP_API_ROOT: whatsapp.url,
-  });
-  const parts = [worker, telegram, whatsapp, bot, rest];
-  const stop = async () => {
-    for (const part of parts) await part.stop();
   };
-  return { url, databaseUrl: database.url, bot, telegram, whatsapp, stop };
+  let worker = await startHub(database.url, port, vars);
+  return {
+    url,
+    databaseUrl: database.url,
+    bot,
+    telegram,
+    whatsapp,
+    sweep: () => worker.sweep(),
+    async restart() {
+      await worker.kill();
+      worker = await startHub(database.url, port, vars);
+    },
+    async stop() {
+      for (const part of [worker, telegram, whatsapp, bot, rest]) await part.stop();
+    },
+  };
 }
 
 /** Starts the Worker alone. */
@@ -84,14 +101,16 @@ export async function startHub(databaseUrl: string, port: number, vars: Record<s
     await worker.stop();
     await rm(dir, { recursive: true, force: true });
   };
-  return { url: worker.url, stop };
+  return { url: worker.url, sweep: () => worker.sweep(), kill: () => worker.kill(), stop };
 }
 
 async function startBot(): Promise<Bot> {
   const server = createServer(async (call, answer) => {
     let text = "";
     for await (const chunk of call) text += chunk;
-    const { message } = JSON.parse(text);
+    const turn = JSON.parse(text);
+    if (bot.respond) return void (await bot.respond(turn, answer));
+    const { message } = turn;
     await new Promise((thought) => setTimeout(thought, bot.delayMs));
     answer.setHeader("content-type", "application/json");
     answer.end(JSON.stringify({ replies: [{ kind: "text", text: `Re: ${message.text}` }] }));
@@ -99,7 +118,7 @@ async function startBot(): Promise<Bot> {
   await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
   const { port } = server.address() as AddressInfo;
   const stop = () => new Promise((stopped) => server.close(stopped));
-  const bot: Bot = { url: `http://127.0.0.1:${port}/`, delayMs: 0, stop };
+  const bot: Bot = { url: `http://127.0.0.1:${port}/`, delayMs: 0, respond: undefined, stop };
   return bot;
 }
 

@@ -28,6 +28,10 @@ export interface NodeHubOptions {
   readonly paced?: boolean;
   readonly log?: Log;
   readonly media?: MediaOptions;
+  /** Settings besides the usual ones. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** The hub's clock; a test may set how far it is ahead of the machine's, in ms. */
+  readonly clock?: { aheadMs: number };
 }
 
 export interface NodeHub {
@@ -50,6 +54,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     WHATSAPP_API_ROOT: whatsappUrl,
     BOT_WEBHOOK_URL: botUrl,
     BOT_WEBHOOK_SECRET: "the secret of the bot",
+    ...options.env,
   };
   const lines: Line[] = [];
   const log: Log = options.log ?? ((level, event, fields) => lines.push({ level, event, fields }));
@@ -72,7 +77,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     bot,
     live: { publish: () => {} },
     log: requestLog,
-    now: () => new Date(),
+    now: () => new Date(Date.now() + (options.clock?.aheadMs ?? 0)),
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     policy: DEFAULT_POLICY,
     openTargets: true,

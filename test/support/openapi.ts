@@ -6,7 +6,7 @@ export interface Operation {
   /** The path, with `{names}` in the place of ids. */
   readonly path: string;
   readonly parameters: readonly { readonly name: string; readonly in: string; readonly schema: Schema }[];
-  /** The schema of its JSON body. */
+  /** The schema of its body: JSON, or bytes. */
   readonly body?: Schema;
   /** The alternative credentials, each as a list of schemes. */
   readonly security: readonly string[];
@@ -23,7 +23,7 @@ export async function operationsOf(hub: TestHub): Promise<Operation[]> {
       method: verb.toUpperCase(),
       path,
       parameters: operation.parameters ?? [],
-      ...(operation.requestBody && { body: operation.requestBody.content["application/json"].schema }),
+      ...(operation.requestBody && { body: Object.values<any>(operation.requestBody.content)[0].schema }),
       security: (operation.security ?? []).flatMap((way: object) => Object.keys(way)),
     })),
   );

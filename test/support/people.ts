@@ -64,7 +64,13 @@ export async function onWhatsApp(hub: TestHub, phone: string, text: string): Pro
     metadata: { display_phone_number: "15550001111", phone_number_id: "103" },
     contacts: [{ profile: { name: "A" }, wa_id: from }],
     messages: [
-      { id: `wamid.${++updates}`, timestamp: "1781000000", type: "text", from, text: { body: text } },
+      {
+        id: `wamid.${++updates}`,
+        timestamp: `${Math.floor(Date.now() / 1000)}`,
+        type: "text",
+        from,
+        text: { body: text },
+      },
     ],
   };
   const body = {

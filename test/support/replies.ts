@@ -11,6 +11,8 @@ export const REPLIES: readonly Reply[] = [
   ...DEMO,
   { kind: "edit", message_id: id, text: "now **seven**", format: "markdown" },
   { kind: "delete", message_id: id },
+  { kind: "pin", message_id: id },
+  { kind: "pin", message_id: id, pinned: false },
   { kind: "text", text: "plain *stars* and _lines_ are left alone" },
   { kind: "text", text: "word ".repeat(2_000) },
   { kind: "text", text: "**fat** words ".repeat(1_000), format: "markdown" },
@@ -124,7 +126,7 @@ export function wordsOf(reply: Reply): string[] {
     numbered: ___,
     ...rest
   } = reply as Reply & { format?: string; message_id?: string; numbered?: boolean };
-  if (reply.kind === "template") return reply.body ?? [];
+  if (reply.kind === "template") return Object.values(reply.body ?? []);
   if (reply.kind === "product" && reply.url) return [reply.text, reply.url];
   if (reply.kind === "product" && reply.catalog_id) return [reply.text, ...reply.product_ids];
   const words: string[] = [];

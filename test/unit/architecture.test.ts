@@ -37,7 +37,7 @@ const RULES: Record<string, { rooms: string[]; packages: string[] }> = {
   outage: { rooms: ["core"], packages: [] },
   node: {
     rooms: ["compose", "core", "http"],
-    packages: ["zod", "hono", "@hono/node-server", "node:http", "node:fs", "node:path"],
+    packages: ["zod", "hono", "@hono/node-server", "node:http", "node:fs", "node:path", "node:stream"],
   },
   compose: { rooms: ["bots", "channels", "core", "features", "http", "outage", "stores"], packages: ["zod"] },
 };

@@ -16,6 +16,7 @@ function refusal(env: Record<string, unknown>): string {
 
 test("an empty environment gives a memory hub without any API key", () => {
   expect(configOf({})).toEqual({
+    desk: { words: true, waitLimitMs: 900_000 },
     keys: { kiosk: [], web: [], admin: [], bot: [] },
     corsOrigins: [],
     backend: { name: "memory" },
@@ -59,9 +60,20 @@ test("every setting reaches the part that uses it", () => {
       DEFAULT_COUNTRY: "DE",
       DEFAULT_LANGUAGE: "de",
       LANGUAGE_MODE: "Auto",
+      HANDOFF_WORDS: "false",
+      HANDOFF_WAIT_LIMIT_MINUTES: "5",
+      OPENING_HOURS: "Su 10:00-12:30",
+      OPENING_TIME_ZONE: "Asia/Kolkata",
+      AWAY_MESSAGE: "Away",
       ALLOWED_LANGUAGES: "en, de, pt-br",
     }),
   ).toEqual({
+    desk: {
+      words: false,
+      waitLimitMs: 300_000,
+      hours: { days: [[], [], [], [], [], [], [[600, 750]]], timeZone: "Asia/Kolkata" },
+      awayMessage: "Away",
+    },
     keys: { kiosk: ["k1", "k2"], web: ["w1"], admin: ["a1"], bot: ["b1"] },
     corsOrigins: ["https://shop.example", "http://localhost:5173"],
     backend: { name: "supabase", url: "https://x.supabase.co", key: "service" },

@@ -5,7 +5,7 @@ import { expect, test } from "vitest";
 const root = resolve(import.meta.dirname, "../..");
 const read = (file: string) => readFileSync(join(root, file), "utf8");
 /** Bindings, not variables. */
-const BINDINGS = ["HYPERDRIVE", "LIVE", "ENTRY_LIMITER", "DEVICE_LIMITER", "CALLER_LIMITER"];
+const BINDINGS = ["HYPERDRIVE", "LIVE", "ENTRY_LIMITER", "DEVICE_LIMITER", "CALLER_LIMITER", "MEDIA"];
 
 const inTable = [...read("README.md").matchAll(/^\| (`[^|]*) \|/gm)]
   .flatMap(([, cell]) => [...cell!.matchAll(/`([A-Z][A-Z0-9_]+)`/g)])

@@ -618,7 +618,7 @@ export interface paths {
                             duplicate: boolean;
                             /** @description Only with `wait`. */
                             replies?: components["schemas"]["Message"][];
-                            /** @description Only with `wait`. `null` once the bot has answered or stayed silent. `retrying` and `dead` are failures. */
+                            /** @description Only with `wait`. `null` once the bot has answered or stayed silent, and while a person has the conversation. `retrying` and `dead` are failures. */
                             turn?: {
                                 /**
                                  * @description `waiting`: the bot has not been asked yet. `running`: the bot is asked now. `retrying`: an attempt failed, and another one follows. `dead`: it failed for good, unless an operator retries it.
@@ -644,6 +644,52 @@ export interface paths {
                         "application/json": {
                             /** @enum {boolean} */
                             persisted: false;
+                        };
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post: {
+            parameters: {
+                query?: {
+                    /** @description The file's name, for the one who saves it. */
+                    name?: string;
+                    /** @description Whose file it is; with a key only. */
+                    session?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            responses: {
+                /** @description The stored file. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            upload: components["schemas"]["Upload"];
                         };
                     };
                 };
@@ -691,7 +737,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "image";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -713,7 +761,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "video";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -736,7 +786,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "audio";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -759,7 +811,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "document";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -781,7 +835,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "sticker";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -909,11 +965,11 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "endpoint_limit" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
+                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "not_changeable" | "endpoint_limit" | "conversation_taken" | "conversation_held" | "answered_since" | "user_exists" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "needs_storage" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
                 /** @description For people. Of the request it holds at most the names of unknown fields. */
                 message: string;
                 request_id: string;
-                /** @description With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. */
+                /** @description With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. With `conversation_taken` and `answered_since`: who it was. With `not_changeable`: why. */
                 details?: {
                     [key: string]: unknown;
                 };
@@ -949,6 +1005,17 @@ export interface components {
             channel: string;
         } | {
             /** @enum {string} */
+            type: "draft";
+            /** Format: uuid */
+            reply_to: string;
+            channel: string;
+            /** @description Where `text` begins in the draft, in UTF-16 units: `draft = draft.slice(0, at) + text`. With `at` 0 and an empty text the draft is gone. */
+            at: number;
+            text: string;
+            /** @enum {string} */
+            format?: "plain" | "markdown";
+        } | {
+            /** @enum {string} */
             type: "turn";
             /** Format: uuid */
             message_id: string;
@@ -973,11 +1040,11 @@ export interface components {
              */
             direction: "inbound" | "outbound";
             /**
-             * @description `user`: the customer. `assistant`: the bot. `operator`: a person of the shop, in the platform's own app. `system`: the hub's own notices, and messages with a link token.
+             * @description `user`: the customer. `assistant`: the bot. `operator`: a person of the shop, at the desk or in the platform's own app. `system`: the hub's own notices, and messages with a link token.
              * @enum {string}
              */
             role: "user" | "assistant" | "operator" | "system";
-            /** @description The caller that sent it for its sender: `key:`, the API key's scope and the first 8 hex digits of its SHA-256. `null` if the sender sent it. */
+            /** @description The caller that sent it for its sender: `key:`, the API key's scope and the first 8 hex digits of its SHA-256; or `user:` and the id of the person at the desk. `null` if the sender sent it. */
             author: string | null;
             kind: string;
             text: string;
@@ -1001,7 +1068,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "image";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1023,7 +1092,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "video";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1046,7 +1117,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "audio";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1069,7 +1142,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "document";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1091,7 +1166,9 @@ export interface components {
                 /** @enum {string} */
                 kind: "sticker";
                 media: {
-                    id: string;
+                    id?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     sha256?: string;
                     file_name?: string;
@@ -1253,12 +1330,16 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "image";
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1270,12 +1351,16 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "video";
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1287,12 +1372,16 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "audio";
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1304,12 +1393,16 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "voice";
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1318,12 +1411,16 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "document";
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1335,12 +1432,16 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "sticker";
                 media: {
                     id?: string;
                     url?: string;
+                    /** Format: uuid */
+                    upload?: string;
                     mime_type?: string;
                     file_name?: string;
                 };
@@ -1349,6 +1450,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "location";
@@ -1361,6 +1464,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "contact";
@@ -1373,6 +1478,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "buttons";
@@ -1394,6 +1501,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "list";
@@ -1417,6 +1526,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "carousel";
@@ -1429,6 +1540,8 @@ export interface components {
                     image?: {
                         id?: string;
                         url?: string;
+                        /** Format: uuid */
+                        upload?: string;
                         mime_type?: string;
                         file_name?: string;
                     };
@@ -1446,6 +1559,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "product";
@@ -1458,6 +1573,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "order";
@@ -1475,6 +1592,8 @@ export interface components {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "template";
@@ -1482,14 +1601,42 @@ export interface components {
                 language: string;
                 /** @enum {string} */
                 category?: "utility" | "marketing" | "authentication";
-                header?: string;
-                body?: string[];
+                header?: string | {
+                    [key: string]: string;
+                };
+                header_media?: {
+                    /** @enum {string} */
+                    kind: "image" | "video" | "document";
+                    media: {
+                        id?: string;
+                        url?: string;
+                        /** Format: uuid */
+                        upload?: string;
+                        mime_type?: string;
+                        file_name?: string;
+                    };
+                };
+                body?: string[] | {
+                    [key: string]: string;
+                };
+                buttons?: ({
+                    at: number;
+                    url: string;
+                } | {
+                    at: number;
+                    id: string;
+                } | {
+                    at: number;
+                    code: string;
+                })[];
                 fallback?: string;
                 raw?: {
                     [key: string]: {
                         [key: string]: unknown;
                     };
                 };
+                /** @enum {string} */
+                outside_window?: "fail" | "hold" | "template" | "utility";
             } | {
                 /** @enum {string} */
                 kind: "reaction";
@@ -1509,6 +1656,12 @@ export interface components {
                 kind: "delete";
                 /** Format: uuid */
                 message_id: string;
+            } | {
+                /** @enum {string} */
+                kind: "pin";
+                /** Format: uuid */
+                message_id: string;
+                pinned?: boolean;
             } | {
                 /** @enum {string} */
                 kind: "typing";
@@ -1533,6 +1686,13 @@ export interface components {
              * @example /api/media/0190a1b2-0000-7000-8000-000000000001?expires=1795327200&signature=…
              */
             media_url: string | null;
+            /** @description The emoji with which the bot or an operator has reacted to it. */
+            reaction: string | null;
+            /**
+             * Format: date-time
+             * @description When the bot or an operator pinned it; `null` if it is not pinned.
+             */
+            pinned_at: string | null;
             turn: components["schemas"]["Turn"];
         };
         Session: {
@@ -1564,6 +1724,11 @@ export interface components {
              */
             previous_session_id: string | null;
             language: string | null;
+            /**
+             * @description Who has the customer's conversation: the bot, nobody yet (a person is asked for), or a person. While it is not the bot, no bot is asked.
+             * @enum {string}
+             */
+            holder: "bot" | "waiting" | "person";
             /** @description The data of the frontends, and a copy of `channels`. */
             data: {
                 [key: string]: unknown;
@@ -1607,6 +1772,28 @@ export interface components {
             /** @description The bot's own code of the failure, or the hub's. */
             reason?: string;
         } | null;
+        Upload: {
+            /**
+             * Format: uuid
+             * @description Its id: `media: {upload}` of a message or a reply names it.
+             */
+            upload: string;
+            /**
+             * @description The kind of message that suits it.
+             * @enum {string}
+             */
+            kind: "image" | "video" | "audio" | "document";
+            /**
+             * @description What its first bytes show.
+             * @example image/jpeg
+             */
+            mime_type: string;
+            file_name: string | null;
+            /** @description In bytes, after EXIF and XMP were taken out of a picture. */
+            size: number;
+            /** @description Of the stored bytes, in hex. */
+            sha256: string;
+        };
     };
     responses: never;
     parameters: never;

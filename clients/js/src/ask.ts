@@ -2,7 +2,7 @@ import { HubError } from "./error.ts";
 import type { Call, Refusal } from "./types.ts";
 
 export interface Request extends Call {
-  /** The JSON body of a POST. */
+  /** The body of a POST: the bytes of a `Blob`, and everything else as JSON. */
   readonly body?: unknown;
   readonly method?: "POST";
   readonly token?: string | undefined;
@@ -33,16 +33,19 @@ export function askOf({ url, key, timeoutMs, fetch: given }: Line): Ask {
       end();
     }, limitMs);
     signal?.addEventListener("abort", end);
+    const isFile = body instanceof Blob;
     try {
       const answer = await (given ?? fetch)(url + path, {
         method: method ?? (body === undefined ? "GET" : "POST"),
         headers: {
-          ...(body !== undefined && { "content-type": "application/json" }),
+          ...(body !== undefined && {
+            "content-type": isFile ? body.type || "application/octet-stream" : "application/json",
+          }),
           ...(token && { authorization: `Bearer ${token}` }),
           ...(key && { "x-api-key": key }),
           ...(version !== undefined && { "if-match": `"${version}"` }),
         },
-        ...(body !== undefined && { body: JSON.stringify(body) }),
+        ...(body !== undefined && { body: isFile ? body : JSON.stringify(body) }),
         credentials: "omit",
         signal: ending.signal,
       } as RequestInit);

@@ -13,6 +13,7 @@ import type {
   Content,
   HubEvent,
   Links,
+  Message,
   Opened,
   Outgoing,
   Page,
@@ -20,6 +21,7 @@ import type {
   Sent,
   Session,
   Start,
+  Upload,
   Who,
 } from "./types.ts";
 
@@ -88,6 +90,13 @@ export interface HubClient {
     message: string | Content,
     call?: Call & { readonly externalId?: string; readonly replyTo?: string },
   ): Promise<Sent>;
+  /**
+   * Uploads a picture, a voice message or another file of at most 16 MB. `send({ kind, media: { upload } })` then sends it; a file that is
+   * not sent is deleted after a day. A `File` gives its name.
+   */
+  upload(file: Blob, call?: Call & { readonly name?: string }): Promise<Upload>;
+  /** The whole address of a message's file; undefined without one. It ends within two hours; a later `history` has a new one. */
+  fileUrl(message: Message): string | undefined;
   /** A page of messages, from the beginning or after a cursor. */
   history(page?: Call & { readonly after?: string; readonly limit?: number }): Promise<Page>;
   /** Delivers messages and changes as they happen, until it is closed or the session is over. */
@@ -215,6 +224,14 @@ export function createHub(options: HubOptions): HubClient {
         },
         { signal },
       ),
+    async upload(file, { name = (file as File).name, signal } = {}) {
+      const { upload } = await device.ask<{ upload: Upload }>(
+        `/api/media${name ? `?name=${encodeURIComponent(name.slice(0, 240))}` : ""}`,
+        { body: file, limitMs: UPLOAD_MS, signal },
+      );
+      return upload;
+    },
+    fileUrl: ({ media_url }) => (media_url ? new URL(media_url, `${url}/`).href : undefined),
     async history({ after = "0", limit = 50, signal } = {}) {
       const [at, epoch] = split(after);
       const page = await device.ask<Page & { epoch?: string }>(
@@ -232,6 +249,9 @@ export function createHub(options: HubOptions): HubClient {
     close: () => closing.abort(),
   };
 }
+
+/** The hub's own limit for an upload. */
+const UPLOAD_MS = 90_000;
 
 /** `localStorage`; a browser may deny it by throwing. */
 function localStorageHere(): KeptIn | undefined {

@@ -18,5 +18,6 @@ export type {
   Session,
   Start,
   Turn,
+  Upload,
   Who,
 } from "./types.ts";

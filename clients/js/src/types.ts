@@ -13,6 +13,8 @@ export type Session = Schemas["Session"];
 export type Message = Schemas["Message"];
 /** What a message says, by kind. */
 export type Content = NonNullable<Schemas["CallerMessage"]["content"]>;
+/** A file that was uploaded. */
+export type Upload = Schemas["Upload"];
 /** The state of the bot's answer to a message. */
 export type Turn = Schemas["Turn"];
 

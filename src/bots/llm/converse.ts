@@ -61,6 +61,8 @@ export async function converse(
     parts.log("warn", "llm.not_summarised", { turn_id, reason }),
   );
   const ask = (request: ModelRequest) => patiently(() => budget.ask(request, signal), signal);
+  const { draft } = parts;
+  const onText = settings.LLM_STREAM && draft ? (text: string) => draft.show(wordsOf({ text })) : undefined;
   const dialogue: ModelMessage[] = [{ role: "system", text: system }, ...said];
   let answer: ModelAnswer;
   let steps = 0;
@@ -74,6 +76,7 @@ export async function converse(
         tools: TOOL_DESCRIPTIONS,
         mayCall,
         maxTokens: settings.LLM_ANSWER_TOKENS,
+        ...(onText && { onText }),
       });
       const calls = mayCall ? answer.calls.slice(0, MOST_CALLS) : [];
       if (calls.length === 0) break;
@@ -98,9 +101,9 @@ export async function converse(
 }
 
 /** The model's words for the customer, without the thoughts that some models put before them. */
-function wordsOf({ text }: ModelAnswer): string {
+function wordsOf({ text }: Pick<ModelAnswer, "text">): string {
   return text
-    .replace(/^\s*<think>[\s\S]*?<\/think>/, "")
+    .replace(/^\s*<think>[\s\S]*?(<\/think>|$)/, "")
     .trim()
     .slice(0, LONGEST_ANSWER)
     .toWellFormed();

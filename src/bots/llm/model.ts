@@ -25,6 +25,8 @@ export interface ModelRequest {
   readonly mayCall: boolean;
   /** The longest answer, in tokens. */
   readonly maxTokens: number;
+  /** Called with the text so far, while the model writes it. Absent: the answer comes in one piece. */
+  readonly onText?: (text: string) => void;
 }
 
 export interface ModelAnswer {

@@ -1,12 +1,16 @@
 import { APIConnectionError, APIError, OpenAI } from "openai";
-import type { ChatCompletionCreateParamsNonStreaming, ChatCompletionMessageParam } from "openai/resources";
+import type { ChatCompletionMessageParam } from "openai/resources";
+import type { ChatCompletionCreateParamsBase } from "openai/resources/chat/completions/completions";
 import { z } from "zod";
 import { HubError } from "../../core/errors.ts";
 import { cleanText } from "../../core/json.ts";
+import { gathered } from "./gathered.ts";
 import type { Model, ModelAnswer, ModelMessage, ModelRequest } from "./model.ts";
 
 /** The largest answer that is read, in bytes: an endpoint that never stops must not fill the Worker's memory. */
 const MOST_BYTES = 1024 * 1024;
+/** The same of an answer in pieces: an endpoint wraps each token into some hundred bytes. */
+const MOST_STREAM_BYTES = 8 * 1024 * 1024;
 /** The longest wait that an endpoint can ask for. */
 const LONGEST_WAIT_MS = 15 * 60_000;
 const MOST_TOKENS = 10_000_000;
@@ -61,8 +65,8 @@ export function openAiModel({ baseUrl, apiKey, model }: OpenAiSettings): Model {
   // OpenAI's newer models refuse max_tokens; many other endpoints know nothing else.
   const limit = new URL(baseUrl).hostname === "api.openai.com" ? "max_completion_tokens" : "max_tokens";
   return {
-    async complete({ messages, tools, mayCall, maxTokens }: ModelRequest, signal) {
-      const body: ChatCompletionCreateParamsNonStreaming = {
+    async complete({ messages, tools, mayCall, maxTokens, onText }: ModelRequest, signal) {
+      const body: ChatCompletionCreateParamsBase = {
         model,
         messages: messages.map(toParam),
         ...(tools.length > 0 && {
@@ -70,9 +74,13 @@ export function openAiModel({ baseUrl, apiKey, model }: OpenAiSettings): Model {
           tool_choice: mayCall ? ("auto" as const) : ("none" as const),
         }),
         [limit]: maxTokens,
+        ...(onText && { stream: true, stream_options: { include_usage: true } }),
       };
       try {
-        return answerOf(await client.chat.completions.create(body, { signal }));
+        const response = await client.chat.completions.create(body, { signal }).asResponse();
+        // An endpoint without streams answers in one piece.
+        const isStream = onText && response.headers.get("content-type")?.includes("text/event-stream");
+        return answerOf(isStream ? await gathered(response, client, onText) : await response.json());
       } catch (thrown) {
         throw toFailure(thrown, signal);
       }
@@ -154,16 +162,18 @@ function waitOf(headers: Headers | undefined): number | undefined {
   return wait === undefined ? undefined : Math.min(wait, LONGEST_WAIT_MS);
 }
 
-/** `fetch` whose answers end with an error after `MOST_BYTES`. */
+/** `fetch` whose answers end with an error after `MOST_BYTES`, and streams after `MOST_STREAM_BYTES`. */
 async function boundedFetch(input: string | URL | Request, init?: RequestInit): Promise<Response> {
   const response = await fetch(input, init);
   if (!response.body) return response;
+  const isStream = response.headers.get("content-type")?.includes("text/event-stream");
+  const most = isStream ? MOST_STREAM_BYTES : MOST_BYTES;
   let size = 0;
   const counted = response.body.pipeThrough(
     new TransformStream<Uint8Array, Uint8Array>({
       transform(chunk, controller) {
         size += chunk.byteLength;
-        if (size > MOST_BYTES)
+        if (size > most)
           controller.error(
             new HubError("unavailable", "the model's answer is too large", { reason: "llm_bad_answer" }),
           );

@@ -19,6 +19,7 @@ const schema = z.object({
   LLM_TIMEZONE: z.string().refine(isZone, "must be a time zone such as Europe/Berlin").default("UTC"),
   // Below the hub's own limit for a bot, so that there is time to hand over.
   LLM_TIMEOUT_SECONDS: z.coerce.number().min(0.1).max(22).default(20),
+  LLM_STREAM: z.stringbool("must be true or false").default(true),
   LLM_TURN_STEPS: whole(1, 20).default(6),
   LLM_TURN_TOKENS: whole(4_000, 1_000_000).default(16_000),
   LLM_ANSWER_TOKENS: whole(50, 16_000).default(800),

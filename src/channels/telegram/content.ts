@@ -5,6 +5,8 @@ export const LIMITS = {
   text: 4096,
   caption: 1024,
   entities: 100,
+  richText: 32_768,
+  richBlocks: 500,
   callbackBytes: 64,
   keyboard: 100,
   vcardBytes: 2048,
@@ -17,8 +19,13 @@ const byUrl = { "file by URL": "20 MB", ...caption };
 export const telegramContent: ContentTable = {
   text: {
     as: "native",
-    to: "several messages, cut between words",
-    limits: { characters: LIMITS.text, formats: LIMITS.entities },
+    to: "one rich message (Bot API 10.1) with more characters; several messages past its limits, cut between words",
+    limits: {
+      characters: LIMITS.text,
+      formats: LIMITS.entities,
+      "rich, characters": LIMITS.richText,
+      "rich, lines": LIMITS.richBlocks,
+    },
   },
   image: {
     as: "native",
@@ -51,7 +58,8 @@ export const telegramContent: ContentTable = {
   order: { as: "text", to: "a line for each item" },
   template: { as: "text", to: "`fallback`; refused without it" },
   reaction: { as: "native", limits: { emoji: "those that Telegram offers; refused in business chats" } },
-  edit: { as: "native", limits: { characters: LIMITS.text, message: "one part; text" } },
+  edit: { as: "native", limits: { characters: LIMITS.richText, message: "one part; text" } },
   delete: { as: "native", limits: { "message, hours": 48 } },
+  pin: { as: "native", to: "with several parts the first one" },
   typing: { as: "native", limits: { seconds: 5 } },
 };

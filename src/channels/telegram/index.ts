@@ -21,6 +21,8 @@ const SECRET_HEADER = "x-telegram-bot-api-secret-token";
  */
 const PER_SECOND = 30;
 const SPACING_MS = 1_000;
+/** How many drafts of one isolate go out per second: they may not take the messages' share of the bot's rate. */
+const DRAFTS_PER_SECOND = 10;
 
 const settings = z.object({
   TELEGRAM_BOT_TOKEN: z.string().regex(/^\d+:[\w-]+$/, "is not a bot's token"),
@@ -64,6 +66,7 @@ export default function telegram(env: Env): Channel | undefined {
   const api = botApi(token, apiRoot);
   const { TELEGRAM_BOT_USERNAME: username, TELEGRAM_BUSINESS_OWNERS: owners } = given;
   const connections = businessConnections(owners, api.connection);
+  const mayDraft = perSecond(DRAFTS_PER_SECOND);
   return {
     async verify({ headers }) {
       if (!(await sameSecret(headers.get(SECRET_HEADER) ?? "", secret)))
@@ -83,9 +86,9 @@ export default function telegram(env: Env): Channel | undefined {
     render,
     renderRaw,
 
-    async send(to, part, signal) {
+    async send(to, part, signal, files) {
       await refuseWithoutRights(to);
-      return api.send(to, part, signal);
+      return api.send(to, part, signal, files);
     },
 
     async sendCode({ address, language }, code, _now, signal) {
@@ -102,6 +105,12 @@ export default function telegram(env: Env): Channel | undefined {
       await api.showTyping(to, signal);
     },
 
+    async showDraft(to, draft, signal) {
+      // Telegram shows drafts only in the bot's own private chats.
+      if (to.business_connection_id !== undefined || Number(to.chat_id) < 0 || !mayDraft()) return;
+      await api.showDraft(to, draft, signal);
+    },
+
     scanLink: (link) => username && `https://t.me/${username}?start=${link}`,
 
     perSecond: PER_SECOND,
@@ -115,4 +124,16 @@ export default function telegram(env: Env): Channel | undefined {
         reason: "business_connection",
       });
   }
+}
+
+/** Whether one more is allowed in the current second. */
+function perSecond(most: number, now: () => number = Date.now): () => boolean {
+  let second = 0;
+  let count = 0;
+  return () => {
+    const current = Math.floor(now() / 1_000);
+    if (current !== second) [second, count] = [current, 0];
+    count += 1;
+    return count <= most;
+  };
 }

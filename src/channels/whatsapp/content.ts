@@ -86,5 +86,6 @@ export const whatsappContent: ContentTable = {
   reaction: { as: "native", limits: { emoji: 1 } },
   edit: { as: "degraded", to: "a new message with the new text", limits: { characters: LIMITS.text } },
   delete: { as: "refused" },
+  pin: { as: "refused" },
   typing: { as: "native", limits: { seconds: 25 } },
 };

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import type { Channel } from "../../core/channel.ts";
+import { OUTSIDE_WINDOW } from "../../core/deliver/window.ts";
 import { HubError } from "../../core/errors.ts";
 import { codeText } from "../../core/identity/notices.ts";
 import { parseJson } from "../../core/json.ts";
@@ -14,6 +15,8 @@ import { billedAs } from "./send/billed.ts";
 import { join } from "./send/join.ts";
 import { renderRaw } from "./send/raw.ts";
 import { render } from "./send/render.ts";
+import { whatsappWindow } from "./send/window.ts";
+import { templatesOf } from "./templates.ts";
 
 const SIGNATURE_HEADER = "x-hub-signature-256";
 /**
@@ -22,7 +25,10 @@ const SIGNATURE_HEADER = "x-hub-signature-256";
  */
 const WINDOW_MS = 24 * 3_600_000 - 60_000;
 
-const envSchema = z.object({
+const template = z.string().regex(/^[a-z0-9_]{1,512}$/, "must be a template's name");
+const language = z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?$/, "must be a language such as de or en_US");
+
+const fieldsSchema = z.object({
   WHATSAPP_ACCESS_TOKEN: z.string().regex(/^[\x21-\x7e]+$/, "must be one word"),
   WHATSAPP_APP_SECRET: z.string(),
   WHATSAPP_VERIFY_TOKEN: z.string(),
@@ -47,14 +53,29 @@ const envSchema = z.object({
     .transform((phone) => phone.replaceAll(/\D/g, ""))
     .refine((digits) => /^[1-9]\d{6,14}$/.test(digits), "must be a phone number with the country's prefix")
     .optional(),
-  WHATSAPP_CODE_TEMPLATE: z
+  WHATSAPP_CODE_TEMPLATE: template.optional(),
+  WHATSAPP_CODE_LANGUAGE: language.default("en_US"),
+  WHATSAPP_BUSINESS_ACCOUNT_ID: z
     .string()
-    .regex(/^[a-z0-9_]{1,512}$/, "must be a template's name")
+    .regex(/^\d{1,32}$/, "must be the business account's id")
     .optional(),
-  WHATSAPP_CODE_LANGUAGE: z
-    .string()
-    .regex(/^[a-z]{2,3}(_[A-Z]{2})?$/, "must be a language such as de or en_US")
-    .default("en_US"),
+  WHATSAPP_OUTSIDE_WINDOW: z.enum(OUTSIDE_WINDOW).default("fail"),
+  WHATSAPP_WINDOW_TEMPLATE: template.optional(),
+  WHATSAPP_WINDOW_LANGUAGE: language.default("en_US"),
+  WHATSAPP_DIRECT_SEND: z.enum(["true", "false"]).default("false"),
+});
+
+const envSchema = fieldsSchema.superRefine((settings, context) => {
+  const wanted = { template: "WHATSAPP_WINDOW_TEMPLATE", utility: "WHATSAPP_DIRECT_SEND" } as const;
+  const { WHATSAPP_OUTSIDE_WINDOW: wish } = settings;
+  if (wish !== "template" && wish !== "utility") return;
+  const given = settings[wanted[wish]];
+  if (given !== undefined && given !== "false") return;
+  context.addIssue({
+    code: "custom",
+    path: [wanted[wish]],
+    message: `is needed for WHATSAPP_OUTSIDE_WINDOW=${wish}`,
+  });
 });
 
 /**
@@ -66,6 +87,7 @@ export default function whatsapp(env: Env): Channel | undefined {
   if (!settings) return undefined;
   const { WHATSAPP_DISPLAY_PHONE_NUMBER: number } = settings;
   const others = settings.WHATSAPP_OTHER_NUMBER_IDS;
+  const business = settings.WHATSAPP_BUSINESS_ACCOUNT_ID;
   const numbers = {
     own: [settings.WHATSAPP_PHONE_NUMBER_ID, ...(others ?? [])],
     isClosed: others !== undefined,
@@ -110,8 +132,17 @@ export default function whatsapp(env: Env): Channel | undefined {
     renderRaw,
     join,
     billedAs,
+    window: whatsappWindow({
+      otherwise: settings.WHATSAPP_OUTSIDE_WINDOW,
+      template:
+        settings.WHATSAPP_WINDOW_TEMPLATE === undefined
+          ? undefined
+          : { name: settings.WHATSAPP_WINDOW_TEMPLATE, language: settings.WHATSAPP_WINDOW_LANGUAGE },
+      directSend: settings.WHATSAPP_DIRECT_SEND === "true",
+    }),
+    ...(business && { templates: templatesOf(api, business) }),
 
-    send: (to, part, signal) => sendPart(api, { ...ours, ...to }, part, signal),
+    send: (to, part, signal, files) => sendPart(api, { ...ours, ...to }, part, signal, files),
 
     async sendCode({ address, used_at, language: spoken }, code, now, signal) {
       const to = { ...ours, ...address };

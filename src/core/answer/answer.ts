@@ -1,15 +1,19 @@
 import type { Action } from "../../features/actions/action.ts";
+import { checkTemplates } from "../../features/templates/check.ts";
 import { prepare } from "../content/prepare.ts";
 import type { Reply } from "../content/reply.ts";
 import { textOfReply } from "../content/text.ts";
 import { deliver, type SentAt, type Tally } from "../deliver/deliver.ts";
 import { failureOf, HubError, toHubError } from "../errors.ts";
+import { asksForPerson } from "../handoff/asks-person.ts";
+import { saidAtHandover } from "../handoff/desk-policy.ts";
 import type { Hub } from "../hub.ts";
 import type { Completed } from "../receive/conversations.ts";
 import { withTimeout } from "../timeout.ts";
 import { backoffMs } from "./backoff.ts";
 import type { Answer, Handoff } from "./bot.ts";
 import { publishDone } from "./done.ts";
+import { type Draft, openDraft } from "./draft.ts";
 import { persist } from "./persist.ts";
 import type { Failure, OutboundReply, Turn } from "./turn.ts";
 
@@ -84,8 +88,11 @@ async function answerOne(
       times[name] = hub.now().getTime() - began;
     });
   };
+  const lane = `${turn.session.session_id} ${turn.channel}`;
+  const draft = openDraft(hub, turn, () => sentAt.set(lane, hub.now().getTime()));
   try {
-    const answered = await timed("bot_ms", () => ask(hub, turn));
+    const answered = await timed("bot_ms", () => ask(hub, turn, draft));
+    const stopped = draft.stop();
     if ("replies" in answered && answered.typing) typing.push(showTyping(hub, turn));
     const { asked, completed } = await timed("save_ms", () => save(hub, turn, answered));
     if ("failure" in asked) ({ failure, detail } = asked);
@@ -95,15 +102,24 @@ async function answerOne(
       handoff = asked.handoff !== undefined;
     }
     outcome = completed.stale ? "stale" : "replies" in asked ? "done" : asked.retryAt ? "failed" : "dead";
-    if ("failure" in asked && !completed.stale) publishFailure(hub, turn, asked);
+    await stopped;
+    if ("failure" in asked && !completed.stale) {
+      await draft.withdraw(asked.retryAt !== undefined);
+      publishFailure(hub, turn, asked);
+    }
     const { messages, done } = completed;
     if (messages.length + (done?.messages.length ?? 0) > 0)
       hub.live.publish((done?.session ?? messages[0]!).session_id, { type: "messages" });
+    for (const message of completed.changed ?? [])
+      hub.live.publish(message.session_id, { type: "message", message });
+    if (!("failure" in asked) || completed.stale) await draft.withdraw();
     if (done) publishDone(hub, done);
     await timed("send_ms", () => deliver(hub, completed.deliveries, tally, sentAt));
     return (times.send_ms ?? 0) > STALE_MS ? undefined : completed.next;
   } catch (thrown) {
     failure = failureOf(toHubError(thrown));
+    await draft.stop();
+    await draft.withdraw();
     throw thrown;
   } finally {
     hub.log(outcome === "dead" ? "error" : outcome === "done" && !failure ? "info" : "warn", "turn", {
@@ -143,22 +159,42 @@ interface Refused {
   readonly retryAt?: Date;
 }
 
-async function ask(hub: Hub, turn: Turn): Promise<Asked> {
+async function ask(hub: Hub, turn: Turn, draft: Draft): Promise<Asked> {
+  const { store, now, log } = hub;
   try {
     if (turn.attempt > hub.policy.turnAttempts)
       throw new HubError("rejected", "given up", { reason: "abandoned" });
+    if (isForPerson(hub, turn))
+      return answered(hub, turn, {
+        replies: [],
+        actions: [],
+        handoff: { reason: "asked", by: "customer" },
+      });
     const answer = await withTimeout(hub.policy.botMs, "bot_timeout", (signal) =>
-      hub.bot.reply(turn, signal, hub),
+      hub.bot.reply(turn, signal, { store, now, log, draft }),
     );
-    return answered(hub, turn, "replies" in answer ? answer : { replies: answer, actions: [] });
+    const { replies, ...rest } = "replies" in answer ? answer : { replies: answer, actions: [] };
+    const channel = hub.channels[turn.channel];
+    if (channel) await checkTemplates(hub, turn.channel, channel, replies);
+    return answered(hub, turn, { replies, ...rest });
   } catch (thrown) {
     return refused(hub, turn, toHubError(thrown));
   }
 }
 
+/** Whether the customer asks for a person by a word, and there is a desk: then the bot is not asked. */
+function isForPerson({ desk, store }: Hub, { messages }: Turn): boolean {
+  if (!desk?.words || !store.features) return false;
+  return messages.some(({ kind, text }) => kind === "text" && asksForPerson(text));
+}
+
 function answered(hub: Hub, turn: Turn, { replies, ...rest }: Answer): Answered {
   const typing = replies.some(({ kind }) => kind === "typing");
-  return { replies: outbound(hub, turn, replies), typing, ...rest };
+  const own =
+    rest.handoff && hub.desk && hub.store.features
+      ? saidAtHandover(hub.desk, rest.handoff.by ?? "bot", turn.session.language, hub.now())
+      : [];
+  return { replies: outbound(hub, turn, [...replies, ...own]), typing, ...rest };
 }
 
 /** A failed attempt: when the bot is asked again, if it is, or the bot's answer to a turn without further attempts. */

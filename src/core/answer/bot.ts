@@ -1,24 +1,30 @@
 import type { Action } from "../../features/actions/action.ts";
 import type { Reply } from "../content/reply.ts";
 import type { Hub } from "../hub.ts";
+import type { Draft } from "./draft.ts";
 import type { Turn } from "./turn.ts";
 
-/** A bot's wish that a person goes on: why, and if the bot knows it, to whom. */
+/** The wish that a person goes on: why, and if the bot knows it, to whom. */
 export interface Handoff {
   readonly reason: string;
   readonly to?: string;
+  /** Who asks for the person. Absent: the bot. */
+  readonly by?: "customer";
 }
 
 /** A bot's replies, and what the hub shall do with them: all of it is saved once, or nothing. */
 export interface Answer {
   readonly replies: readonly Reply[];
   readonly actions: readonly Action[];
-  /** Marks the session for a person: `metadata.handoff`. */
+  /** A person goes on: the bot is not asked until one gives the conversation back. On the memory store it is only marked. */
   readonly handoff?: Handoff;
 }
 
 /** What a bot may use of the hub. */
-export type BotParts = Pick<Hub, "store" | "now" | "log" | "media">;
+export type BotParts = Pick<Hub, "store" | "now" | "log" | "media"> & {
+  /** Where the bot shows its answer so far. Absent: nobody sees it grow. */
+  readonly draft?: Draft;
+};
 
 /** The program that answers customers. An empty list of replies means that it stays silent. */
 export interface Bot {

@@ -36,6 +36,8 @@ export interface Turn {
   readonly channel: string;
   readonly account?: string;
   readonly address: Address;
+  /** Until when the platform takes free replies there. Absent: it always does, or the window is closed. */
+  readonly window_closes_at?: Date;
   /** Earlier messages of the session, oldest first; at most `Bot.history`. */
   readonly history: readonly Message[];
   /** Why the last attempt failed. Absent on the first attempt, and after one that was cut off. */
@@ -55,6 +57,19 @@ export interface Part {
   readonly targets?: readonly string[];
   /** The category in which the bot says that the platform bills it. */
   readonly billed?: string;
+  /**
+   * What becomes of it if the platform takes free replies no longer: it waits for the customer to write, or this call is sent in
+   * its place. Absent: it is a dead letter, `window_closed`.
+   */
+  readonly outside?: "hold" | OutsideCall;
+}
+
+/** What is sent in place of a part once its window is closed. */
+export interface OutsideCall {
+  readonly call: JsonObject;
+  readonly billed?: string;
+  /** The template that the call names. It is checked before it is sent. */
+  readonly template?: { readonly name: string; readonly language: string };
 }
 
 /** A reply as it is saved: `content` goes into the history, each of `parts` becomes a delivery. */
@@ -75,6 +90,8 @@ export interface Delivery {
   readonly account?: string;
   readonly address: Address;
   readonly content: Part;
+  /** Until when the platform takes free replies at the address. Absent: the window is closed, or the channel has none. */
+  readonly window_closes_at?: Date;
   /**
    * Earliest time to send: set by the platform's pace, or by the wait that it asked for. The lease counts from then.
    */
@@ -94,6 +111,11 @@ export type Outcome = {
 } /** `billed`: the category under which the platform bills it; absent if it costs nothing. */ & (
   | { readonly state: "sent"; readonly external_id?: string; readonly billed?: string }
   | ({ readonly state: "pending"; readonly retry_at: Date } & Failure)
+  /**
+   * It waits for the customer to write, at most until `until`. `seen` is the end of the window that the claim said, and `refused`
+   * that the platform called that window closed.
+   */
+  | { readonly state: "held"; readonly until: Date; readonly seen?: Date; readonly refused?: boolean }
   | ({ readonly state: "dead" } & Failure)
 );
 

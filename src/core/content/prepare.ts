@@ -1,5 +1,6 @@
 import type { OutboundReply, Part } from "../answer/turn.ts";
 import type { Channel } from "../channel.ts";
+import { type OutsideWindow, withOutside } from "../deliver/window.ts";
 import { HubError } from "../errors.ts";
 import type { JsonObject } from "../json.ts";
 import { choicesOf } from "./choices.ts";
@@ -36,7 +37,12 @@ export interface Prepared extends OutboundReply {
  */
 export function prepare(name: string, channel: Channel, given: Reply, answered: Answered): Prepared {
   if (given.kind === "text" && given.text.trim() === "") throw unrenderable("text: is blank");
-  const { reply, own } = withoutRaw(given, name);
+  const { reply, own, wish } = withoutOrders(given, name);
+  const made = rendered(channel, reply, own, answered);
+  return channel.window ? { ...made, parts: withOutside(channel.window, made.parts, wish) } : made;
+}
+
+function rendered(channel: Channel, reply: Reply, own: JsonObject | undefined, answered: Answered): Prepared {
   if (own && channel.renderRaw)
     return { content: reply, as: "raw", notes: [], parts: [channel.renderRaw(own, textOfReply(reply))] };
   const rule: Rule = channel.content?.[reply.kind] ?? { as: reply.kind === "text" ? "native" : "text" };
@@ -46,11 +52,18 @@ export function prepare(name: string, channel: Channel, given: Reply, answered: 
   return { content: withNumbers(reply, numbered), as: rule.as, notes, parts };
 }
 
-/** A reply without its calls for platforms, and the one for this channel. Such calls are sent and not saved. */
-function withoutRaw(given: Reply, name: string): { reply: Reply; own: JsonObject | undefined } {
-  if (!("raw" in given) || given.raw === undefined) return { reply: given, own: undefined };
-  const { raw, ...reply } = given;
-  return { reply, own: Object.hasOwn(raw, name) ? (raw[name] as JsonObject) : undefined };
+/**
+ * A reply without what its sender says about sending: its calls for platforms, and its wish for a closed window. Both are not
+ * saved in the history.
+ */
+function withoutOrders(
+  given: Reply,
+  name: string,
+): { reply: Reply; own: JsonObject | undefined; wish: OutsideWindow | undefined } {
+  if (!("raw" in given) && !("outside_window" in given))
+    return { reply: given, own: undefined, wish: undefined };
+  const { raw = {}, outside_window: wish, ...reply } = given as Extract<Reply, { kind: "text" }>;
+  return { reply, own: Object.hasOwn(raw, name) ? (raw[name] as JsonObject) : undefined, wish };
 }
 
 /** The text of a reply in its place. The numbers of its choices are accepted as answers. */

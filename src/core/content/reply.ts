@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { OUTSIDE_WINDOW } from "../deliver/window.ts";
 import { mediaId } from "../messages/content.ts";
 
 /** The limits of a reply on every channel. A channel with smaller ones degrades the reply, as its table says. */
@@ -31,6 +32,13 @@ const url = z
     return parsed?.protocol === "https:" && parsed.username === "" && parsed.password === "";
   }, "must be an https URL without credentials");
 
+/** Variables of a template by their names. */
+const byName = (value: z.ZodString | z.ZodType<string>, most: number) =>
+  z.record(z.string(), value).refine((given) => {
+    const names = Object.keys(given);
+    return names.length > 0 && names.length <= most && names.every((name) => /^[a-z0-9_]{1,64}$/.test(name));
+  }, `must have at most ${most} names of lower-case letters, digits and _`);
+
 /** Two builders of objects: one drops unknown fields, the other refuses them. */
 type MakeObject = <T extends z.ZodRawShape>(shape: T) => z.ZodObject<T>;
 
@@ -40,9 +48,14 @@ function schemasWith(object: MakeObject) {
     id: mediaId.optional(),
     /** Where the platform, or the customer's browser, fetches the file. The hub does not fetch it. */
     url: url.optional(),
+    /** A file that was uploaded to the hub: the shop's, or one of this customer's. */
+    upload: z.uuid().optional(),
     mime_type: z.string().max(127).optional(),
     file_name: short(240).optional(),
-  }).refine(({ id, url }) => (id === undefined) !== (url === undefined), "must have either id or url");
+  }).refine(
+    ({ id, url, upload }) => [id, url, upload].filter((one) => one !== undefined).length === 1,
+    "must have one of id, url and upload",
+  );
 
   const captioned = { media, caption: short(REPLY_LIMITS.caption).optional(), format };
   const id = z.string().min(1).max(REPLY_LIMITS.id);
@@ -63,8 +76,13 @@ function schemasWith(object: MakeObject) {
     .record(z.string(), z.record(z.string(), z.unknown()))
     .refine((value) => JSON.stringify(value).length <= REPLY_LIMITS.rawBytes, "is too large")
     .optional();
+  /** What happens if the platform takes free replies no longer when it would be sent. Absent: `WHATSAPP_OUTSIDE_WINDOW`. */
+  const outside_window = z.enum(OUTSIDE_WINDOW).optional();
+  const sending = { raw, outside_window };
   /** The hub's id of an earlier message of the same session and channel. */
   const message_id = z.uuid();
+  /** A button of a template, by its place from 0. */
+  const at = z.number().int().min(0).max(9);
   const price = {
     price: z.number().nonnegative().optional(),
     currency: z
@@ -74,20 +92,20 @@ function schemasWith(object: MakeObject) {
   };
 
   return z.discriminatedUnion("kind", [
-    object({ kind: z.literal("text"), text: words, format, raw }),
-    object({ kind: z.literal("image"), ...captioned, raw }),
-    object({ kind: z.literal("video"), ...captioned, raw }),
-    object({ kind: z.literal("audio"), ...captioned, raw }),
-    object({ kind: z.literal("voice"), media, raw }),
-    object({ kind: z.literal("document"), ...captioned, raw }),
-    object({ kind: z.literal("sticker"), media, raw }),
+    object({ kind: z.literal("text"), text: words, format, ...sending }),
+    object({ kind: z.literal("image"), ...captioned, ...sending }),
+    object({ kind: z.literal("video"), ...captioned, ...sending }),
+    object({ kind: z.literal("audio"), ...captioned, ...sending }),
+    object({ kind: z.literal("voice"), media, ...sending }),
+    object({ kind: z.literal("document"), ...captioned, ...sending }),
+    object({ kind: z.literal("sticker"), media, ...sending }),
     object({
       kind: z.literal("location"),
       latitude: z.number().min(-90).max(90),
       longitude: z.number().min(-180).max(180),
       name: short(256).optional(),
       address: short(256).optional(),
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("contact"),
@@ -95,7 +113,7 @@ function schemasWith(object: MakeObject) {
         .array(object({ name: short(128), phones: z.array(short(32)).min(1).max(5) }))
         .min(1)
         .max(REPLY_LIMITS.contacts),
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("buttons"),
@@ -108,7 +126,7 @@ function schemasWith(object: MakeObject) {
         .max(REPLY_LIMITS.choices)
         .refine(hasOwnIds, "each button must have an id of its own"),
       numbered,
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("list"),
@@ -129,7 +147,7 @@ function schemasWith(object: MakeObject) {
           `must have at most ${REPLY_LIMITS.choices} rows in all`,
         ),
       numbered,
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("carousel"),
@@ -151,7 +169,7 @@ function schemasWith(object: MakeObject) {
           "each button must have an id of its own",
         ),
       numbered,
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("product"),
@@ -160,7 +178,7 @@ function schemasWith(object: MakeObject) {
       product_ids: z.array(short(128)).min(1).max(REPLY_LIMITS.products),
       /** Where the product is shown, for channels without a catalogue. */
       url: url.optional(),
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("order"),
@@ -171,18 +189,40 @@ function schemasWith(object: MakeObject) {
         .max(50),
       total: z.number().nonnegative().optional(),
       currency: price.currency,
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("template"),
       name: z.string().regex(/^[a-z0-9_]{1,512}$/),
       language: z.string().regex(/^[a-z]{2,3}(_[A-Z]{2})?$/),
       category: z.enum(["utility", "marketing", "authentication"]).optional(),
-      header: short(REPLY_LIMITS.header).optional(),
-      body: z.array(short(1_024)).max(30).optional(),
+      /** The variable of a text header; by its name where the template's variables have names. */
+      header: z.union([short(REPLY_LIMITS.header), byName(short(REPLY_LIMITS.header), 1)]).optional(),
+      /** The file of a header that shows one. */
+      header_media: object({ kind: z.enum(["image", "video", "document"]), media }).optional(),
+      /** The body's variables in order; by their names where they have names. */
+      body: z.union([z.array(short(1_024)).max(30), byName(short(1_024), 30)]).optional(),
+      /** What the buttons at these places carry: the end of a link, the id of a tap, a code to copy. */
+      buttons: z
+        .array(
+          z.union(
+            [
+              object({ at, url: short(REPLY_LIMITS.url) }),
+              object({ at, id: short(128) }),
+              object({ at, code: short(15) }),
+            ],
+            "must be {at, url}, {at, id} or {at, code}",
+          ),
+        )
+        .max(10)
+        .refine(
+          (all) => new Set(all.map((one) => one.at)).size === all.length,
+          "each must be of another button",
+        )
+        .optional(),
       /** Sent on channels without templates. */
       fallback: words.optional(),
-      raw,
+      ...sending,
     }),
     object({
       kind: z.literal("reaction"),
@@ -193,6 +233,8 @@ function schemasWith(object: MakeObject) {
     }),
     object({ kind: z.literal("edit"), message_id, text: words, format }),
     object({ kind: z.literal("delete"), message_id }),
+    /** `pinned: false` takes the pin back. */
+    object({ kind: z.literal("pin"), message_id, pinned: z.boolean().optional() }),
     object({ kind: z.literal("typing") }),
   ]);
 }

@@ -46,6 +46,7 @@ export function textOfReply(reply: Reply): string {
     case "reaction":
       return reply.emoji ?? "";
     case "delete":
+    case "pin":
     case "typing":
       return "";
   }
@@ -64,6 +65,7 @@ export function savedText(content: Content | Reply): string {
     case "template":
     case "edit":
     case "delete":
+    case "pin":
     case "typing":
       return textOfReply(content) || `[${content.kind}]`;
     case "order":

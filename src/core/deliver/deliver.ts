@@ -1,16 +1,21 @@
+import { filesToSend } from "../../features/media/files-to-send.ts";
+import { checkApproved } from "../../features/templates/check.ts";
 import { backoffMs } from "../answer/backoff.ts";
 import { persist } from "../answer/persist.ts";
-import type { Delivery, Outcome } from "../answer/turn.ts";
+import type { Delivery, Outcome, Part } from "../answer/turn.ts";
 import type { Channel } from "../channel.ts";
 import { failureOf, HubError, toHubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
 import { withTimeout } from "../timeout.ts";
+import { HOLD_MS, isOpen } from "./window.ts";
 
 /** How many attempts ended in each way. `deliver` adds to it; the caller writes it into a log line. */
 export interface Tally {
   parts_sent: number;
   parts_failed: number;
   parts_dead: number;
+  /** Absent: none waits for the customer. */
+  parts_held?: number;
 }
 
 /** When the last part was sent on each lane (one session, one channel), in ms since 1970. */
@@ -31,7 +36,7 @@ export async function deliver(
   let waiting = claimed;
   while (waiting.length > 0) {
     const outcomes = await Promise.all(waiting.map((delivery) => attempt(hub, delivery, sentAt)));
-    if (tally) for (const { state } of outcomes) tally[COUNTED[state]]++;
+    if (tally) for (const { state } of outcomes) tally[COUNTED[state]] = (tally[COUNTED[state]] ?? 0) + 1;
     const settled = await persist(hub, () => hub.store.conversations.settle(outcomes, hub.now()));
     for (const { session_id, message_id, status } of settled.changed)
       hub.live.publish(session_id, { type: "status", message_id, status });
@@ -39,7 +44,12 @@ export async function deliver(
   }
 }
 
-const COUNTED = { sent: "parts_sent", pending: "parts_failed", dead: "parts_dead" } as const;
+const COUNTED = {
+  sent: "parts_sent",
+  pending: "parts_failed",
+  dead: "parts_dead",
+  held: "parts_held",
+} as const;
 
 async function attempt(hub: Hub, delivery: Delivery, sentAt: SentAt): Promise<Outcome> {
   const { delivery_id, attempt } = delivery;
@@ -53,13 +63,7 @@ async function attempt(hub: Hub, delivery: Delivery, sentAt: SentAt): Promise<Ou
         reason: "channel_off",
       });
     await waitForPace(hub, channel, delivery, sentAt);
-    const billed = channel.billedAs?.(delivery.content);
-    return {
-      ...id,
-      state: "sent",
-      external_id: await send(hub, channel, delivery),
-      ...(billed && { billed }),
-    };
+    return { ...id, ...(await sendInWindow(hub, channel, delivery)) };
   } catch (thrown) {
     const error = toHubError(thrown);
     const failure = failureOf(error);
@@ -79,6 +83,56 @@ async function attempt(hub: Hub, delivery: Delivery, sentAt: SentAt): Promise<Ou
   }
 }
 
+type Ending = DistributiveOmit<Extract<Outcome, { state: "sent" | "held" }>, "delivery_id" | "attempt">;
+type DistributiveOmit<T, K extends PropertyKey> = T extends unknown ? Omit<T, K> : never;
+
+/**
+ * Sends a part, or does what its sender wants if the platform takes free replies no longer. A platform that calls a window closed
+ * which the hub holds for open is right. Throws `rejected` with the reason `window_closed`.
+ */
+async function sendInWindow(hub: Hub, channel: Channel, delivery: Delivery): Promise<Ending> {
+  const { window } = channel;
+  const { content, window_closes_at: seen } = delivery;
+  if (!window?.needs(content)) return sendPart(hub, channel, delivery, content);
+  let refused = false;
+  if (isOpen(seen, hub.now())) {
+    try {
+      return await sendPart(hub, channel, delivery, content);
+    } catch (thrown) {
+      if (toHubError(thrown).reason !== window.refusal) throw thrown;
+      refused = true;
+    }
+  }
+  const { outside, ...part } = content;
+  if (outside === undefined)
+    throw new HubError("rejected", "the platform takes no free replies now", { reason: "window_closed" });
+  const { delivery_id, session_id, message_id } = delivery;
+  hub.log("info", "delivery.outside_window", {
+    delivery_id,
+    session_id,
+    message_id,
+    channel: delivery.channel,
+    as: outside === "hold" ? "held" : "call",
+    refused,
+  });
+  if (outside !== "hold") {
+    const { template, ...call } = outside;
+    if (template) await checkApproved(hub, delivery.channel, channel, template);
+    return sendPart(hub, channel, delivery, { ...part, ...call });
+  }
+  const until = new Date(hub.now().getTime() + HOLD_MS);
+  return { state: "held", until, ...(seen && { seen }), refused };
+}
+
+async function sendPart(hub: Hub, channel: Channel, delivery: Delivery, part: Part): Promise<Ending> {
+  const billed = channel.billedAs?.(part);
+  return {
+    state: "sent",
+    external_id: await send(hub, channel, delivery, part),
+    ...(billed && { billed }),
+  };
+}
+
 /** Waits until the delivery's `send_at`, and until its channel's `spacingMs` has passed since the lane's last part. */
 async function waitForPace(
   hub: Hub,
@@ -96,11 +150,13 @@ async function waitForPace(
   sentAt.set(lane, hub.now().getTime());
 }
 
-function send(hub: Hub, channel: Channel, { content, address }: Delivery): Promise<string> {
+function send(hub: Hub, channel: Channel, delivery: Delivery, content: Part): Promise<string> {
   // An erasure empties what was not sent.
   if (!content.text && !content.call)
     throw new HubError("rejected", "the part is empty", { reason: "unsupported_content" });
   if (content.target !== undefined && !content.targets?.length)
     throw new HubError("rejected", "the earlier message was not sent", { reason: "message_not_found" });
-  return withTimeout(hub.policy.sendMs, "send_timeout", (signal) => channel.send(address, content, signal));
+  return withTimeout(hub.policy.sendMs, "send_timeout", (signal) =>
+    channel.send(delivery.address, content, signal, filesToSend(hub, delivery)),
+  );
 }

@@ -3,7 +3,10 @@ import { textIn } from "../texts/text-in.ts";
 import { CODE_MS, LINK_MS } from "./proofs.ts";
 
 /** The texts that a store adds to histories or sends, with `{identity}`, `{channels}` and `{language}` still in them. */
-export type Notices = Omit<Texts, "code" | "greeting" | "table_booked" | "handed_over" | "sources">;
+export type Notices = Omit<
+  Texts,
+  "code" | "greeting" | "table_booked" | "handed_over" | "sources" | "person_asked" | "away_until" | "away"
+>;
 
 const MINUTE_MS = 60_000;
 

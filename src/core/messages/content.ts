@@ -12,14 +12,22 @@ export const mediaId = z
   .max(LONGEST_MEDIA_ID)
   .regex(/^(?![A-Za-z][A-Za-z0-9.-]*:)[A-Za-z0-9_-][\w.:-]*$/, "must be an id, not a URL");
 
-/** A file at the platform: its id there, never a URL. URLs expire, and Telegram's contain the bot's token. */
-const media = z.strictObject({
-  id: mediaId,
-  mime_type: z.string().optional(),
-  sha256: z.string().optional(),
-  file_name: z.string().optional(),
-  size: z.number().optional(),
-});
+/**
+ * A file at the platform, by its id there, or an upload, by its id here; never a URL. URLs expire, and Telegram's contain the bot's token.
+ */
+const media = z
+  .strictObject({
+    id: mediaId.optional(),
+    upload: z.uuid().optional(),
+    mime_type: z.string().optional(),
+    sha256: z.string().optional(),
+    file_name: z.string().optional(),
+    size: z.number().optional(),
+  })
+  .refine(({ id, upload }) => (id === undefined) !== (upload === undefined), {
+    message: "must be an id, or an upload",
+    path: ["id"],
+  });
 
 const captioned = { media, caption: z.string().optional() };
 

@@ -50,6 +50,8 @@ export interface InboundMessage {
    * Whether the bot gets a turn for it. Without one it is only saved: a reaction, unless the bot asks for reactions.
    */
   readonly wakes: boolean;
+  /** Until when the platform takes free replies at the address because of this message. Absent: it always does. */
+  readonly window_closes_at?: Date;
   /** When the hub received it; given only for a message that has waited in the journal. */
   readonly came_at?: Date;
 }
@@ -81,6 +83,11 @@ export interface Receipt {
   readonly at?: Date;
   /** The platform's error code of a failure. */
   readonly reason?: string;
+  /**
+   * The failure's cause is that the reply window was closed: how long a window of the platform is, in ms. The delivery then does what
+   * its sender wants outside the window.
+   */
+  readonly window_ms?: number;
 }
 
 /** An edited message, or a deleted one (`content: null`). */
@@ -123,6 +130,19 @@ export interface Reachability {
   readonly at?: Date;
 }
 
+/** What a platform says of one of the shop's templates. */
+export interface TemplateUpdate {
+  readonly channel: string;
+  /** The business account of the template. */
+  readonly account: string;
+  readonly name: string;
+  readonly language: string;
+  /** `DELETED`, or its new status. Absent: something else of it has changed. */
+  readonly status?: string;
+  /** The platform's reason for a refusal or a pause. */
+  readonly reason?: string;
+}
+
 /** One event of a webhook. An event that the hub does not handle is returned as `ignored`, never dropped. */
 export type Inbound =
   | { readonly type: "message"; readonly message: InboundMessage }
@@ -131,6 +151,7 @@ export type Inbound =
   | { readonly type: "edit"; readonly edit: Edit }
   | { readonly type: "identity_change"; readonly change: IdentityChange }
   | { readonly type: "reachability"; readonly reachability: Reachability }
+  | { readonly type: "template"; readonly update: TemplateUpdate }
   | Ignored;
 
 /** An event that the hub accepts and does not save. */
@@ -199,6 +220,10 @@ export interface Message {
   readonly created_at: Date;
   readonly edited_at?: Date;
   readonly deleted_at?: Date;
+  /** The emoji with which the shop has reacted to it. */
+  readonly reaction?: string;
+  /** When the shop pinned it; absent if it is not pinned. */
+  readonly pinned_at?: Date;
   /** The turn's state, on pages of the history only, if the inbound message has no answer yet or will get none. */
   readonly turn?: TurnState;
 }

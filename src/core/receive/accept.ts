@@ -1,11 +1,14 @@
+import { claimUploads } from "../../features/media/claim-uploads.ts";
+import { applyTemplateUpdates } from "../../features/templates/sync.ts";
 import type { Bot } from "../answer/bot.ts";
 import type { Turn } from "../answer/turn.ts";
 import type { Channel, WebhookRequest } from "../channel.ts";
+import { withWindow } from "../deliver/window.ts";
 import { HubError } from "../errors.ts";
 import type { Hub } from "../hub.ts";
 import { withoutLinkToken } from "../identity/link.ts";
 import { withLanguage } from "../language/with-language.ts";
-import type { Ignored } from "../messages/message.ts";
+import type { Ignored, TemplateUpdate } from "../messages/message.ts";
 import { withTimeout } from "../timeout.ts";
 import type { InboundEvent, Received } from "./conversations.ts";
 import { runInBackground } from "./effects.ts";
@@ -30,11 +33,18 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
   const inbound = await channel.parse(request);
   const events: InboundEvent[] = [];
   const ignored: Ignored[] = [];
+  const updates: TemplateUpdate[] = [];
   for (const item of inbound) {
     if (item.type === "ignored") ignored.push(item);
-    else events.push(await withLanguage(hub.languages, withWakes(hub.bot, await withoutLinkToken(item))));
+    else if (item.type === "template") updates.push(item.update);
+    else {
+      const event = withWindow(channel.window, withWakes(hub.bot, await withoutLinkToken(item)), hub.now());
+      events.push(await withLanguage(hub.languages, event));
+    }
   }
+  if (channel.postedWith) await claimUploads(hub, events);
   acknowledge(hub, channel, ignored);
+  if (updates.length > 0) runInBackground(hub, "templates.not_updated", applyTemplateUpdates(hub, updates));
   if (events.length === 0) return { results: [], ignored, turns: [] };
   const results = await hub.store.conversations.receive(events, hub.now());
   for (const result of results) publish(hub, result);

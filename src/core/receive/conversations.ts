@@ -5,7 +5,7 @@ import type { DeliveryStatus, Inbound, Message } from "../messages/message.ts";
 import type { Session } from "../sessions/session.ts";
 
 /** One event of a webhook that is saved. */
-export type InboundEvent = Exclude<Inbound, { type: "ignored" }>;
+export type InboundEvent = Exclude<Inbound, { type: "ignored" | "template" }>;
 
 /** What a proof of identity has changed besides the customer's own session. A field is absent if it would be empty. */
 export interface Effects {
@@ -60,6 +60,8 @@ export interface Completed {
   /** Another worker has claimed or finished the turn in the meantime; nothing was saved. */
   readonly stale: boolean;
   readonly messages: readonly Message[];
+  /** The earlier messages that edits, deletions, reactions and pins among the replies have changed. Absent if there are none. */
+  readonly changed?: readonly Message[];
   readonly deliveries: readonly Delivery[];
   /** The session's next turn, claimed, if one waits. */
   readonly next?: Turn;

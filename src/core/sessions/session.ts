@@ -28,6 +28,8 @@ export interface Session extends Identities {
   readonly preferred_language?: string;
   /** Its customer's: present only if it is not `basic`. */
   readonly plan?: "premium";
+  /** Who has its customer's conversation, if it is not the bot: nobody yet, or a person of the shop. */
+  readonly holder?: "waiting" | "person";
   /** The cart, and any other data of the frontends. */
   readonly data: JsonObject;
   readonly metadata: JsonObject;

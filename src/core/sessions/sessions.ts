@@ -1,3 +1,4 @@
+import type { OpenWindow } from "../deliver/window.ts";
 import type { Identities } from "../identity/identity.ts";
 import type { JsonObject } from "../json.ts";
 import type { Message } from "../messages/message.ts";
@@ -137,6 +138,8 @@ export interface Sessions {
    * `forbidden`.
    */
   rate(session_id: string, token_hash: string | undefined, rating: Rating, now: Date): Promise<Rated>;
+  /** The open reply windows of a session's customer, the last to close first. Empty also for an unknown session. */
+  windows(session_id: string, now: Date): Promise<OpenWindow[]>;
   /** A page of sessions, the newest first. `after` is the cursor of the page before. Reads only. */
   list(filter: SessionFilter, after: string | undefined, limit: number): Promise<SessionList>;
   /** Ends the token; the session lives on. False if the token was not alive. */

@@ -1,6 +1,8 @@
 import { drainEvents } from "../../features/endpoints/drain.ts";
+import { deleteUploads } from "../../features/media/delete-uploads.ts";
 import { indexMessages } from "../../features/search/index-messages.ts";
 import { countStatistics } from "../../features/statistics/count-statistics.ts";
+import { syncTemplates } from "../../features/templates/sync.ts";
 import { answer } from "../answer/answer.ts";
 import { deliver } from "../deliver/deliver.ts";
 import { failureOf, toHubError } from "../errors.ts";
@@ -10,6 +12,7 @@ import { publish } from "../receive/publish.ts";
 const REPLAY_MS = 10_000;
 const POSTING = { ms: 15_000, events: 500 };
 const INDEXING = { batch: 1_000, ms: 15_000 };
+const OVERDUE_AT_ONCE = 1_000;
 const COUNTING = { batch: 1_000, ms: 10_000 };
 
 export interface SweepBudget {
@@ -46,6 +49,8 @@ export interface Swept {
   readonly events: number;
   /** Changed sessions and customers that were counted for the statistics. */
   readonly counted: number;
+  /** Conversations whose customers have waited for a person longer than the limit, found in this run. */
+  readonly overdue: number;
 }
 
 /**
@@ -72,13 +77,35 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   // stored.
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
   const purged = empty ? await purge(hub, budget) : 0;
+  if (empty) await deleteUploads(hub);
   const indexed = await indexMessages(hub, INDEXING);
+  await syncTemplates(hub);
   // After the index: both read one list of changed messages.
   const counted = await countStatistics(hub, COUNTING);
+  // Before the events: each that is found is one.
+  const overdue = await markOverdue(hub);
   const { posts: events } = await drainEvents(hub, POSTING);
-  const swept = { replayed, turns, deliveries, expired, purged, indexed, counted, events };
+  const swept = { replayed, turns, deliveries, expired, purged, indexed, counted, overdue, events };
   hub.log("info", "sweep", swept);
   return swept;
+}
+
+/** Marks and reports conversations whose customers have waited for a person longer than the limit. */
+async function markOverdue({ store, desk, now, log }: Hub): Promise<number> {
+  if (!store.features || desk?.waitLimitMs === undefined) return 0;
+  try {
+    const before = new Date(now().getTime() - desk.waitLimitMs);
+    const marked = await store.features.conversations.markOverdue(before, OVERDUE_AT_ONCE, now());
+    if (marked > 0)
+      log("warn", "conversation.overdue", {
+        conversations: marked,
+        advice: "customers wait for a person; see the desk, view waiting",
+      });
+    return marked;
+  } catch (error) {
+    log("error", "sweep.dropped", failureOf(toHubError(error)));
+    return 0;
+  }
 }
 
 /** Deletes everything that is past its retention time. */

@@ -26,6 +26,12 @@ export interface Texts {
   readonly greeting: string;
   /** To a customer whom the bot cannot answer, or who asked for a person. */
   readonly handed_over: string;
+  /** To a customer who has asked for a person by a word. */
+  readonly person_asked: string;
+  /** To a customer whose conversation waits for a person while nobody is there; `{time}` is when somebody is, in words. */
+  readonly away_until: string;
+  /** The same if that is not known. */
+  readonly away: string;
   /** Behind an answer from the shop's documents; `{sources}` is their titles. */
   readonly sources: string;
   /** How the echo bot confirms a booking; `{time}` is the day and the time in words. */
@@ -46,6 +52,9 @@ const en: Texts = {
   code: "{code} is your code. It is valid for {minutes, plural, one {# minute} other {# minutes}}. Give it to nobody: we never ask for it.",
   greeting: "Hello {name}!",
   handed_over: "I cannot answer this here. I have passed it on to a person, who will write to you.",
+  person_asked: "A person will answer you here soon.",
+  away_until: "Nobody is here at the moment. We are back on {time} and will answer you then.",
+  away: "Nobody is here at the moment. We will answer you as soon as we are back.",
   sources: "Sources: {sources}",
   table_booked: "A table for {guests, plural, one {# guest} other {# guests}} is booked: {time}.",
 };
@@ -62,6 +71,9 @@ const hi: Texts = {
   code: "{code} आपका कोड है। यह {minutes, plural, one {# मिनट} other {# मिनट}} तक मान्य है। इसे किसी को न दें: हम इसे कभी नहीं माँगते।",
   greeting: "नमस्ते {name}!",
   handed_over: "मैं इसका उत्तर यहाँ नहीं दे सकता। मैंने इसे एक व्यक्ति को सौंप दिया है, जो आपको लिखेंगे।",
+  person_asked: "जल्द ही कोई व्यक्ति आपको यहाँ जवाब देगा।",
+  away_until: "अभी यहाँ कोई नहीं है। हम {time} को वापस आएँगे और तब आपको जवाब देंगे।",
+  away: "अभी यहाँ कोई नहीं है। वापस आते ही हम आपको जवाब देंगे।",
   sources: "स्रोत: {sources}",
   table_booked: "{guests, plural, one {# मेहमान} other {# मेहमानों}} के लिए मेज़ बुक हो गई है: {time}।",
 };
@@ -78,6 +90,9 @@ const es: Texts = {
   code: "{code} es su código. Vale {minutes, plural, one {# minuto} many {# de minutos} other {# minutos}}. No se lo dé a nadie: nunca lo pedimos.",
   greeting: "¡Hola, {name}!",
   handed_over: "No puedo responder a esto aquí. Se lo he pasado a una persona, que le escribirá.",
+  person_asked: "Una persona le responderá aquí en breve.",
+  away_until: "En este momento no hay nadie. Volvemos el {time} y le responderemos entonces.",
+  away: "En este momento no hay nadie. Le responderemos en cuanto volvamos.",
   sources: "Fuentes: {sources}",
   table_booked:
     "Hay una mesa reservada para {guests, plural, one {# persona} many {# de personas} other {# personas}}: {time}.",
@@ -95,6 +110,9 @@ const ar: Texts = {
   code: "{code} هو رمزك. يصلح لمدة {minutes, plural, zero {# دقيقة} one {دقيقة واحدة} two {دقيقتين} few {# دقائق} many {# دقيقة} other {# دقيقة}}. لا تعطه لأحد: نحن لا نطلبه أبدًا.",
   greeting: "مرحبًا {name}!",
   handed_over: "لا أستطيع الإجابة عن هذا هنا. لقد حوّلته إلى شخص سيكتب إليك.",
+  person_asked: "سيجيبك شخص هنا قريبًا.",
+  away_until: "لا يوجد أحد هنا الآن. سنعود يوم {time} وسنجيبك حينها.",
+  away: "لا يوجد أحد هنا الآن. سنجيبك فور عودتنا.",
   sources: "المصادر: {sources}",
   table_booked:
     "تم حجز طاولة لـ {guests, plural, zero {# ضيف} one {ضيف واحد} two {ضيفين} few {# ضيوف} many {# ضيفًا} other {# ضيف}}: {time}.",
@@ -112,6 +130,9 @@ const pt: Texts = {
   code: "{code} é o seu código. Ele vale por {minutes, plural, one {# minuto} many {# de minutos} other {# minutos}}. Não o dê a ninguém: nós nunca o pedimos.",
   greeting: "Olá, {name}!",
   handed_over: "Não consigo responder a isto aqui. Passei a conversa a uma pessoa, que lhe escreverá.",
+  person_asked: "Uma pessoa vai responder você aqui em breve.",
+  away_until: "No momento não há ninguém aqui. Voltamos em {time} e então respondemos você.",
+  away: "No momento não há ninguém aqui. Responderemos assim que voltarmos.",
   sources: "Fontes: {sources}",
   table_booked:
     "Uma mesa para {guests, plural, one {# pessoa} many {# de pessoas} other {# pessoas}} está reservada: {time}.",
@@ -132,6 +153,9 @@ const fr: Texts = {
   greeting: "Bonjour {name} !",
   handed_over:
     "Je ne peux pas répondre à cela ici. J’ai transmis votre message à une personne, qui vous écrira.",
+  person_asked: "Une personne vous répondra ici bientôt.",
+  away_until: "Il n'y a personne pour le moment. Nous revenons {time} et vous répondrons alors.",
+  away: "Il n'y a personne pour le moment. Nous vous répondrons dès notre retour.",
   sources: "Sources : {sources}",
   table_booked:
     "Une table pour {guests, plural, one {# personne} many {# de personnes} other {# personnes}} est réservée : {time}.",
@@ -150,6 +174,9 @@ const id: Texts = {
   greeting: "Halo {name}!",
   handed_over:
     "Saya tidak dapat menjawab ini di sini. Saya sudah meneruskannya kepada seorang petugas yang akan menulis kepada Anda.",
+  person_asked: "Seseorang akan segera membalas Anda di sini.",
+  away_until: "Saat ini tidak ada orang. Kami kembali pada {time} dan akan membalas Anda saat itu.",
+  away: "Saat ini tidak ada orang. Kami akan membalas Anda begitu kami kembali.",
   sources: "Sumber: {sources}",
   table_booked: "Meja untuk {guests, plural, other {# tamu}} sudah dipesan: {time}.",
 };

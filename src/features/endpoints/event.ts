@@ -1,4 +1,4 @@
-/** The types of events. Those of handoffs will join them with the desk. */
+/** The types of events. */
 export const EVENT_TYPES = [
   "session.opened",
   "session.merged",
@@ -22,6 +22,10 @@ export const EVENT_TYPES = [
   "reservation.cancelled",
   "rating.given",
   "delivery.dead",
+  "handoff.requested",
+  "handoff.accepted",
+  "handoff.overdue",
+  "handoff.ended",
 ] as const;
 
 export type EventType = (typeof EVENT_TYPES)[number];

@@ -28,7 +28,7 @@ export const TABLES = {
   messages: {
     page: 250,
     columns:
-      "message_id session_id seq channel account external_id direction role author kind text content reply_to status sent_at created_at edited_at deleted_at revisions".split(
+      "message_id session_id seq channel account external_id direction role author kind text content reply_to status sent_at created_at edited_at deleted_at reaction pinned_at revisions".split(
         " ",
       ),
   },

@@ -96,8 +96,11 @@ export async function answerFile(
   return withLength(whole.body, whole.size, 200, headersOf(file, type, etag));
 }
 
-/** Kept by the browser, and asked about each time: a reader who may no longer read it gets no copy. */
-const CACHE = "private, no-cache";
+/**
+ * Kept by the browser, and asked about each time: a reader who may no longer read it gets no copy. Packed by nobody on the way, who would
+ * take away the length.
+ */
+const CACHE = "private, no-cache, no-transform";
 
 /** A range of another file than the one that the reader has a part of makes no sense. */
 function mayRange(headers: Headers, etag: string): boolean {

@@ -1,10 +1,16 @@
 import { type MediaLinks, mediaLinks } from "./links.ts";
+import type { Scanner } from "./scan.ts";
+import type { FileStorage } from "./storage.ts";
 
 /** How the hub gives out files. */
 export interface MediaOptions {
   readonly links: MediaLinks;
   /** The most bytes of a file that it passes on. */
   readonly maxBytes: number;
+  /** Where uploads lie. Absent: the hub takes none. */
+  readonly storage?: FileStorage;
+  /** What looks for viruses in uploads. Absent: nobody does. */
+  readonly scanner?: Scanner;
 }
 
 /** Without settings: no signed links, and files of up to 100 MB. */

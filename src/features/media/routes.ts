@@ -9,11 +9,11 @@ import { problems } from "../../http/errors.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { featuresOf } from "../features.ts";
 import { answerFile } from "./answer.ts";
+import { OPEN_MS } from "./limits.ts";
 import type { MessageFile, Reader } from "./media.ts";
 import { mediaOf } from "./options.ts";
 
-/** A file that takes longer to begin is given up, within the time limit of every answer. */
-const OPEN_MS = 1_900;
+/** How long the next bytes may take. */
 const IDLE_MS = 15_000;
 const REOPENINGS = 2;
 
@@ -65,6 +65,7 @@ export function addMedia(app: App, options: AppOptions): void {
         "media_expired",
         "media_too_large",
         "needs_database",
+        "needs_storage",
       ),
     },
   });
@@ -114,8 +115,16 @@ async function readerOf(
 }
 
 /** How to look a file up at its platform. */
-function placeOf(hub: Hub, { channel: name, id }: MessageFile): (signal: AbortSignal) => Promise<RemoteFile> {
+function placeOf(
+  hub: Hub,
+  { channel: name, id, upload }: MessageFile,
+): (signal: AbortSignal) => Promise<RemoteFile> {
   return async (signal) => {
+    if (upload !== undefined) {
+      const { storage } = mediaOf(hub);
+      if (storage) return storage.find(upload, signal);
+      throw new HubError("needs_storage", "the file storage of this upload is not configured");
+    }
     const channel = hub.channels[name];
     if (!channel)
       throw new HubError("unavailable", `channel ${name} is not configured`, { reason: "channel_off" });

@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { viewWindow, windowSchema } from "../../http/sessions/find.ts";
 import {
   instant,
   messageSchema,
@@ -7,6 +8,8 @@ import {
   viewMessage,
   viewSession,
 } from "../../http/shapes.ts";
+import type { Handoff, Note } from "../conversations/conversation.ts";
+import { handoffSchema, noteSchema, viewHandoff, viewNote } from "../conversations/shape.ts";
 import { customerSchema, viewCustomer } from "../customers/shape.ts";
 import { mediaLinks } from "../media/links.ts";
 import type { Order } from "../orders/order.ts";
@@ -35,6 +38,9 @@ export const exportSchema = z
         devices: z.array(
           z.object({ device_id: z.uuid(), channel: z.string(), created_at: instant, last_used_at: instant }),
         ),
+        windows: z
+          .array(windowSchema)
+          .openapi({ description: "Until when messengers take free replies to them." }),
         unreachable: z.array(z.string()).openapi({ description: "Channels on which they blocked the shop." }),
         has_password: z.boolean(),
       }),
@@ -53,6 +59,8 @@ export const exportSchema = z
     }),
     reservations: z.array(reservationSchema),
     orders: z.array(orderSchema),
+    notes: z.array(noteSchema).openapi({ description: "What staff have written about them at the desk." }),
+    handoffs: z.array(handoffSchema),
   })
   .openapi("Export");
 
@@ -66,11 +74,12 @@ export interface ExportedLists {
   readonly threads: (names: readonly string[]) => AsyncIterable<readonly KeptThread[]>;
   readonly reservations: () => AsyncIterable<readonly Reservation[]>;
   readonly orders: () => AsyncIterable<readonly Order[]>;
+  readonly desk: () => Promise<{ readonly notes: readonly Note[]; readonly handoffs: readonly Handoff[] }>;
 }
 
 /**
  * The pages of an export as one JSON document, `{"customer":…,"sessions":[…],"messages":[…],"threads":[…],"reservations":[…],
- * "orders":[…]}`. Yields one piece of text per page.
+ * "orders":[…],"notes":[…],"handoffs":[…]}`. Yields one piece of text per page.
  */
 export async function* exportDocument(
   first: ExportPage,
@@ -107,7 +116,14 @@ export async function* exportDocument(
   yield* list("threads", lists.threads([...names]), viewKept);
   yield* list("reservations", lists.reservations(), viewReservation);
   yield* list("orders", lists.orders(), viewOrder);
+  const { notes, handoffs } = await lists.desk();
+  yield* list("notes", once(notes), viewNote);
+  yield* list("handoffs", once(handoffs), viewHandoff);
   yield "]}";
+}
+
+async function* once<T>(items: readonly T[]): AsyncGenerator<readonly T[]> {
+  yield items;
 }
 
 /** The end of the list before, and a list with its beginning; its end is the caller's part. */
@@ -140,6 +156,7 @@ function viewExportedSession(session: ExportedSession): Export["sessions"][numbe
       created_at: created_at.toISOString(),
       last_used_at: last_used_at.toISOString(),
     })),
+    windows: session.windows.map(viewWindow),
     unreachable: [...session.unreachable],
     has_password: session.has_password,
   };

@@ -1,3 +1,4 @@
+import type { OpenWindow } from "../../core/deliver/window.ts";
 import type { IdentityKind } from "../../core/identity/identity.ts";
 import type { Device, KnownAddress } from "../../core/identity/proofs.ts";
 import type { JsonObject } from "../../core/json.ts";
@@ -31,6 +32,8 @@ export type CustomerRef = { readonly customer_id: string } | { readonly session_
 export interface ExportedSession extends Session {
   readonly addresses: readonly KnownAddress[];
   readonly devices: readonly Omit<Device, "current">[];
+  /** Until when their messengers take or took free replies, the last to close first. */
+  readonly windows: readonly OpenWindow[];
   /** Channels on which the customer has blocked the shop. */
   readonly unreachable: readonly string[];
   /** Whether its phone has a password. */

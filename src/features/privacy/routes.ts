@@ -97,11 +97,12 @@ async function exported(c: HttpContext, options: AppOptions, of: CustomerRef): P
         yield page;
       }
   }
-  const { reservations, orders } = hub.store.features ?? {};
+  const { reservations, orders, conversations } = hub.store.features ?? {};
   const lists = {
     threads: threadsOf,
     reservations: () => pagesOf(async (after) => reservations?.find({ of }, after, PAGE, hub.now())),
     orders: () => pagesOf(async (after) => orders?.find({ of }, after, PAGE, hub.now())),
+    desk: async () => (await conversations?.exported(of)) ?? { notes: [], handoffs: [] },
   };
   const { body, ended } = streamed(exportDocument(await read(), read, lists));
   void exchange.later(ended);

@@ -2,10 +2,12 @@ import { createRoute, z } from "@hono/zod-openapi";
 import { adminOf } from "../../http/auth.ts";
 import { json, security } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
-import type { App, AppOptions } from "../../http/request.ts";
+import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { instant } from "../../http/shapes.ts";
 import { featuresOf } from "../features.ts";
 import { indexMessages } from "../search/index-messages.ts";
+import { staffSecurity } from "../staff/shape.ts";
+import { hasStaffToken, staffTokenOf } from "../staff/staff-token.ts";
 import { countStatistics } from "./count-statistics.ts";
 import { type Answer, type Figures, GROUPINGS } from "./statistics.ts";
 
@@ -94,7 +96,7 @@ export function addStatistics(app: App, options: AppOptions): void {
       "With an admin key: figures by hour, day, channel or language, and their total. Every hour and day has a row, the " +
       "channels and languages that have any. They are at most a few minutes old: `as_of` says how old. Late replies, merges " +
       "and changed ratings correct the past; what retention or an erasure has deleted stays counted.",
-    security: security.key,
+    security: [...security.key, ...staffSecurity],
     request: {
       query: z.object({
         from: moment.optional().openapi({
@@ -126,7 +128,7 @@ export function addStatistics(app: App, options: AppOptions): void {
     },
   });
   app.openapi(route, async (c) => {
-    await adminOf(c.req.raw.headers, options.keys);
+    await readerOf(c, options);
     const { by, tz, ...given } = c.req.valid("query");
     const hub = c.var.exchange.hub();
     const { statistics } = featuresOf(hub);
@@ -180,4 +182,12 @@ function viewFigures(all: Figures) {
     ratings: { ...ratings, stars: [...ratings.stars] },
     orders: [...orders],
   };
+}
+
+/** Lets an admin key and everybody who is signed in at the desk through. */
+async function readerOf(c: HttpContext, { keys }: AppOptions): Promise<void> {
+  const { headers } = c.req.raw;
+  if (!hasStaffToken(headers)) return void (await adminOf(headers, keys));
+  const hub = c.var.exchange.hub();
+  await featuresOf(hub).staff.who(await staffTokenOf(headers), hub.now());
 }

@@ -35,6 +35,17 @@ const frame = {
     status: messageSchema.shape.status.unwrap(),
   }),
   typing: z.object({ type: z.literal("typing"), channel: z.string() }),
+  draft: z.object({
+    type: z.literal("draft"),
+    reply_to: z.uuid(),
+    channel: z.string(),
+    at: z.int().openapi({
+      description:
+        "Where `text` begins in the draft, in UTF-16 units: `draft = draft.slice(0, at) + text`. With `at` 0 and an empty text the draft is gone.",
+    }),
+    text: z.string(),
+    format: z.enum(["plain", "markdown"]).optional(),
+  }),
   turn: z.object({ type: z.literal("turn"), message_id: z.uuid(), turn: turnSchema }),
   session: z.object({ type: z.literal("session"), session: sessionSchema }),
 };
@@ -47,6 +58,7 @@ export const frameSchema = z
     frame.changed,
     frame.status,
     frame.typing,
+    frame.draft,
     frame.turn,
     frame.session,
   ])
@@ -57,9 +69,14 @@ type Frame = z.infer<typeof frameSchema>;
 /** A frame that is passed on to the devices without reading the store. */
 export type Notice = Extract<Frame, { type: "changed" | "status" | "typing" | "turn" | "session" }>;
 
+/** A part of the bot's answer so far. */
+export type DraftFrame = Extract<Frame, { type: "draft" }>;
+/** The bot's answer so far, as a whole. */
+export type DraftEvent = Extract<LiveEvent, { type: "draft" }>;
+
 /** An event for a room: read new messages, close connections, or pass a frame on. */
 export type RoomEvent =
-  | Extract<LiveEvent, { type: "messages" | "moved" | "closed" | "typing" }>
+  | Extract<LiveEvent, { type: "messages" | "moved" | "closed" | "typing" | "draft" }>
   | Exclude<Notice, { type: "typing" }>;
 
 /** A live event in the form that a room receives. */

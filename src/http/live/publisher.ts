@@ -42,6 +42,8 @@ export function liveRooms(
     publish(session_id, event) {
       const waiting = queues.get(session_id);
       if (waiting) {
+        // A draft holds the whole text, so the room needs only the newest one.
+        if (event.type === "draft" && waiting.at(-1)?.type === "draft") waiting.pop();
         waiting.push(roomEvent(event));
         return;
       }

@@ -5,7 +5,8 @@ import type { Store } from "../../core/store.ts";
 import type { MediaLinks } from "../../features/media/links.ts";
 import { catchUp } from "./catch-up.ts";
 import { connectionOf, hangUp, isCheckDue, isOpen, remember, send } from "./connection.ts";
-import { type Notice, PROTOCOL, type RoomEvent } from "./frames.ts";
+import { newDrafts } from "./drafts.ts";
+import { type DraftEvent, type Notice, PROTOCOL, type RoomEvent } from "./frames.ts";
 import { newest } from "./newest.ts";
 
 /** The most connections of one session. */
@@ -54,6 +55,10 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
     readonly #env: Env;
     readonly #isNewest = newest();
     readonly #notices: Notice[] = [];
+    readonly #drafts = newDrafts(
+      (socket, frame) => send(socket, [JSON.stringify(frame)]),
+      () => this.#context.waitUntil(this.#work()),
+    );
     #typing: Typing[] = [];
     #mustLook = false;
     #busy = false;
@@ -70,7 +75,8 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       if (joining) return this.#connect(JSON.parse(joining) as Joining);
       if (this.#sockets().length > 0) {
         for (const event of (await request.json()) as RoomEvent[]) this.#take(event);
-        this.#mustLook ||= this.#notices.length > 0 && this.#sockets().some(mustCheck);
+        const hasNotices = this.#notices.length > 0 || this.#drafts.isNew;
+        this.#mustLook ||= hasNotices && this.#sockets().some(mustCheck);
         this.#context.waitUntil(this.#work());
       }
       return new Response(null, { status: 204 });
@@ -126,10 +132,11 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       if (this.#busy) return;
       this.#busy = true;
       try {
-        while (this.#mustLook || this.#notices.length > 0) {
+        while (this.#mustLook || this.#notices.length > 0 || this.#drafts.isNew) {
           const typing = this.#typing.splice(0);
           if (this.#mustLook) await this.#look();
           for (const event of typing) this.#passTyping(event, (cursor) => cursor === event.seq);
+          this.#drafts.pass(this.#sockets(), mayHaveDraft);
           for (const notice of this.#notices.splice(0)) if (this.#isNewest(notice)) this.#pass(notice);
         }
       } finally {
@@ -174,6 +181,9 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
         case "typing":
           this.#takeTyping(event);
           break;
+        case "draft":
+          this.#drafts.take(event);
+          break;
         default:
           this.#notices.push(event);
       }
@@ -215,6 +225,12 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       return this.#context.getWebSockets().filter(isOpen);
     }
   };
+}
+
+/** Whether a device has the message that a draft answers, and its token counts as alive. A draft is taken away from any device. */
+function mayHaveDraft(socket: WebSocket, { seq, text }: DraftEvent): boolean {
+  const { cursor, ready } = connectionOf(socket);
+  return ready && cursor >= seq && (text === "" || !mustCheck(socket));
 }
 
 function mustCheck(socket: WebSocket): boolean {

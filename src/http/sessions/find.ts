@@ -1,11 +1,12 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import type { OpenWindow } from "../../core/deliver/window.ts";
 import { HubError } from "../../core/errors.ts";
 import type { SessionFilter } from "../../core/sessions/sessions.ts";
 import { adminCallerOf, adminOf } from "../auth.ts";
 import { json, security } from "../describe.ts";
 import { problems } from "../errors.ts";
 import { type App, type AppOptions, channelName } from "../request.ts";
-import { sessionSchema, viewSession } from "../shapes.ts";
+import { instant, sessionSchema, viewSession } from "../shapes.ts";
 import { identitiesIn, identityFields, phoneInQuery } from "./identities.ts";
 import { counted } from "./lookups.ts";
 
@@ -23,7 +24,10 @@ export function addFind(app: App, options: AppOptions): void {
     security: security.key,
     request: { params: z.object({ id: z.uuid() }) },
     responses: {
-      200: json("The session.", z.object({ session: sessionSchema })),
+      200: json(
+        "The session, and until when each platform takes free replies to its customer.",
+        z.object({ session: sessionSchema, windows: z.array(windowSchema) }),
+      ),
       ...problems("malformed", "unauthorized", "forbidden", "session_not_found"),
     },
   });
@@ -31,11 +35,30 @@ export function addFind(app: App, options: AppOptions): void {
     await adminOf(c.req.raw.headers, options.keys);
     const session_id = c.req.valid("param").id.toLowerCase();
     const hub = c.var.exchange.hub();
-    const [session] = await hub.store.sessions.find({ session_id }, hub.now());
+    const now = hub.now();
+    const [[session], windows] = await Promise.all([
+      hub.store.sessions.find({ session_id }, now),
+      hub.store.sessions.windows(session_id, now),
+    ]);
     if (!session) throw new HubError("session_not_found", "there is no such session");
     c.var.exchange.facts.session_id = session_id;
-    return c.json({ session: viewSession(session) }, 200);
+    return c.json({ session: viewSession(session), windows: windows.map(viewWindow) }, 200);
   });
+}
+
+export const windowSchema = z
+  .object({
+    channel: z.string().openapi({ example: "whatsapp" }),
+    account: z.string().openapi({ description: "The shop's account there." }),
+    window_closes_at: instant.openapi({
+      description:
+        "Later the platform takes templates only, until the customer writes again. A closed window is not listed.",
+    }),
+  })
+  .openapi("OpenWindow");
+
+export function viewWindow({ window_closes_at, ...window }: OpenWindow): z.infer<typeof windowSchema> {
+  return { ...window, window_closes_at: window_closes_at.toISOString() };
 }
 
 function addList(app: App, options: AppOptions): void {

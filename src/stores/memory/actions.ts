@@ -47,7 +47,8 @@ export function handOver(
   handoff: Handoff,
   now: Date,
 ): void {
-  const metadata = { ...session.metadata, handoff: { ...handoff, at: now.toISOString() } };
+  const { by: _, ...asked } = handoff;
+  const metadata = { ...session.metadata, handoff: { ...asked, at: now.toISOString() } };
   Object.assign(session, { metadata, version: session.version + 1, updated_at: now });
   count(tables, `handoffs|${channel}`);
 }

@@ -46,13 +46,18 @@ export function memoryConversations(tables: Tables): Conversations {
       const row = finishTurn(tables, turn, "done");
       // The turn's own address: an erasure since the claim has emptied it.
       const asked = { ...claim, address: turn.address };
-      const messages = replies.map((reply) => copy(addReply(tables, row, asked, reply, now)));
+      const added = replies.map((reply) => {
+        const { message, changed } = addReply(tables, row, asked, reply, now);
+        return { message: copy(message), ...(changed && { changed: copy(changed) }) };
+      });
+      const changed = added.flatMap((one) => one.changed ?? []);
       const delivery = claimDelivery(tables, row, turn.channel, now);
       count(tables, `turns|${turn.channel}|done`);
       observe(tables, "answer_ms", turn.channel, turn.created_at, now);
       return {
         stale: false,
-        messages,
+        messages: added.map(({ message }) => message),
+        ...(changed.length > 0 && { changed }),
         deliveries: delivery ? [delivery] : [],
         ...nextTurn(tables, row, now),
         ...(done && { done: { ...done, session: documentOf(row) } }),

@@ -13,6 +13,7 @@ import { forgetEndedTokens } from "./ratings.ts";
 import { retire } from "./retire.ts";
 import { later, type SessionRow, type Tables } from "./tables.ts";
 import { expireThreads } from "./threads.ts";
+import { expireWindows } from "./windows.ts";
 
 const DAY_MS = 24 * 60 * 60_000;
 
@@ -30,6 +31,7 @@ export function memoryHousekeeping(tables: Tables): Housekeeping {
         if (later(ends_at, FORGET_MS) <= now) tables.rateLimits.delete(key);
       forgetEndedTokens(tables, now);
       expireThreads(tables, now, limit);
+      expireWindows(tables, now, limit);
       if (!tables.sweptAt || tables.sweptAt < now) tables.sweptAt = now;
       return overdue.length;
     },
@@ -97,7 +99,8 @@ function isAtWork({ turns, deliveries }: Tables, message_id: string): boolean {
       (turn) => turn.message_id === message_id && ["pending", "running"].includes(turn.state),
     ) ||
     [...deliveries.values()].some(
-      ({ delivery, state }) => delivery.message_id === message_id && ["pending", "sending"].includes(state),
+      ({ delivery, state }) =>
+        delivery.message_id === message_id && ["pending", "sending", "held"].includes(state),
     )
   );
 }

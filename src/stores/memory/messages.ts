@@ -11,6 +11,7 @@ import {
 import {
   copy,
   count,
+  type DeliveryRow,
   type EarlyEvent,
   externalKey,
   type MessageRow,
@@ -18,6 +19,7 @@ import {
   type SessionRow,
   type Tables,
 } from "./tables.ts";
+import { refuseLate } from "./windows.ts";
 
 interface NewMessage extends Pick<Message, "channel" | "direction" | "role" | "content"> {
   account?: string | undefined;
@@ -93,6 +95,8 @@ function moveForward(tables: Tables, receipt: Receipt, now: Date): Message | und
   const delivery = tables.deliveriesByExternalId.get(key);
   if (delivery) {
     if (!isForward(delivery.status, status)) return undefined;
+    if (receipt.window_ms !== undefined && delivery.delivery.content.outside !== undefined)
+      return takeBack(tables, key, delivery, receipt.window_ms, now);
     delivery.status = status;
     if (status === "failed") {
       delivery.state = "dead";
@@ -116,6 +120,21 @@ function moveForward(tables: Tables, receipt: Receipt, now: Date): Message | und
     return undefined;
   echo.message.status = status;
   return echo.message;
+}
+
+/** Takes back a delivery that its platform refuses afterwards, because the window was closed. */
+function takeBack(
+  tables: Tables,
+  key: string,
+  delivery: DeliveryRow,
+  windowMs: number,
+  now: Date,
+): Message | undefined {
+  tables.deliveriesByExternalId.delete(key);
+  refuseLate(tables, delivery, windowMs, now);
+  const { message_id } = delivery.delivery;
+  refreshStatus(tables, message_id);
+  return tables.messages.get(message_id)?.message;
 }
 
 /**

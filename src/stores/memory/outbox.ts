@@ -1,5 +1,5 @@
 import type { OutboundReply, Outcome, Part, Turn } from "../../core/answer/turn.ts";
-import type { ReplyOf } from "../../core/content/reply.ts";
+import type { Reply, ReplyOf } from "../../core/content/reply.ts";
 import type { Address, Message } from "../../core/messages/message.ts";
 import type { Settled } from "../../core/receive/conversations.ts";
 import { addMessage, applyEarly, refreshStatus } from "./messages.ts";
@@ -16,16 +16,17 @@ import {
   type SessionRow,
   type Tables,
 } from "./tables.ts";
+import { holdDelivery } from "./windows.ts";
 import { finishDelivery } from "./work.ts";
 
-/** Saves a reply, with a delivery for each of its parts. */
+/** Saves a reply, with a delivery for each of its parts. Returns it, and the earlier message that it has changed. */
 export function addReply(
   tables: Tables,
   row: SessionRow,
   claim: Turn,
   { content, parts }: OutboundReply,
   now: Date,
-): Message {
+): { readonly message: Message; readonly changed?: Message | undefined } {
   const { channel, account, address } = claim;
   const blocked = parts.length > 0 && row.customer.unreachable.includes(channel);
   const status = parts.length === 0 ? "sent" : blocked ? "failed" : "pending";
@@ -39,31 +40,66 @@ export function addReply(
     status,
   } as const;
   const reply = addMessage(tables, row, said, now);
-  if (content.kind === "edit" || content.kind === "delete") changeReply(row, channel, content, now);
+  const changed = isChange(content) ? changeMessage(row, claim, content, now) : undefined;
   addDeliveries(tables, row, reply, { account, address, parts }, now);
-  return reply.message;
+  return { message: reply.message, changed };
+}
+
+type Change = ReplyOf<"edit" | "delete" | "reaction" | "pin">;
+
+function isChange(content: Reply): content is Change {
+  return ["edit", "delete", "reaction", "pin"].includes(content.kind);
 }
 
 /**
- * Changes the earlier reply that an edit or a deletion names, and keeps what it said as a revision. Nothing changes for a
- * message of another session or channel, one that the bot did not say, or one that is deleted.
+ * Changes the earlier message that a bot's reply names, and keeps what it said before an edit or a deletion as a revision. Edits
+ * and deletions change the bot's own messages only. Undefined when nothing has changed: there is no such message in this session and
+ * channel, it is deleted or itself a change, or it is already so.
  */
-function changeReply(row: SessionRow, channel: string, change: ReplyOf<"edit" | "delete">, now: Date): void {
-  const found = row.messages.find(({ message }) => message.message_id === change.message_id);
-  if (!found || found.message.channel !== channel || found.message.role !== "assistant") return;
+function changeMessage(
+  row: SessionRow,
+  { channel, message: answered }: Turn,
+  change: Change,
+  now: Date,
+): Message | undefined {
+  const id = change.message_id ?? answered.message_id;
+  const found = row.messages.find(({ message }) => message.message_id === id);
+  if (!found || found.message.channel !== channel) return undefined;
   const { message, revisions } = found;
-  if (message.deleted_at || message.kind === "edit" || message.kind === "delete") return;
-  revisions.push({ text: message.text, content: message.content, at: now });
-  if (change.kind === "edit") {
-    const { text, format } = change;
-    message.content = { kind: "text", text, ...(format && { format }) };
-    message.edited_at = now;
-  } else {
-    message.content = { kind: "system", event: "deleted" };
-    message.deleted_at = now;
+  if (message.deleted_at || ["edit", "delete", "reaction", "pin"].includes(message.kind)) return undefined;
+  switch (change.kind) {
+    case "reaction":
+      if (message.reaction === (change.emoji ?? undefined)) return undefined;
+      if (change.emoji === null) delete message.reaction;
+      else message.reaction = change.emoji;
+      return message;
+    case "pin": {
+      const { pinned = true } = change;
+      if ((message.pinned_at !== undefined) === pinned) return undefined;
+      if (pinned) message.pinned_at = now;
+      else delete message.pinned_at;
+      return message;
+    }
+    case "edit": {
+      if (message.role !== "assistant") return undefined;
+      const { text, format } = change;
+      const content = { kind: "text", text, ...(format && { format }) } as const;
+      const { content: before } = message;
+      if (before.kind === "text" && before.text === text && (before as ReplyOf<"text">).format === format)
+        return undefined;
+      revisions.push({ text: message.text, content: before, at: now });
+      Object.assign(message, { content, kind: content.kind, text, edited_at: now });
+      return message;
+    }
+    case "delete":
+      if (message.role !== "assistant") return undefined;
+      revisions.push({ text: message.text, content: message.content, at: now });
+      message.content = { kind: "system", event: "deleted" };
+      Object.assign(message, { kind: message.content.kind, text: "", deleted_at: now });
+      delete message.reaction;
+      delete message.pinned_at;
+      return message;
   }
-  message.kind = message.content.kind;
-  message.text = change.kind === "edit" ? change.text : "";
 }
 
 /**
@@ -124,6 +160,11 @@ export function settleOne(
   if (settled?.state !== "sending" || settled.delivery.attempt !== outcome.attempt) return undefined;
   const { channel, account, session_id, message_id } = settled.delivery;
   const row = tables.sessions.get(session_id)!;
+  if (outcome.state === "held") {
+    const isHeld = holdDelivery(tables, settled, outcome, now);
+    count(tables, `deliveries|${channel}|${isHeld ? "held" : "failed"}`);
+    return { row, channel, account };
+  }
   count(tables, `deliveries|${channel}|${outcome.state === "pending" ? "failed" : outcome.state}`);
   settled.failure = outcome.state === "sent" ? undefined : { code: outcome.code, reason: outcome.reason };
   if (outcome.state === "pending") {
@@ -139,6 +180,7 @@ export function settleOne(
     observe(tables, "deliver_ms", channel, settled.created_at, now);
     if (outcome.billed !== undefined) count(tables, `billed|${channel}|${outcome.billed}`);
     settled.external_id = outcome.external_id;
+    settled.sent_at = now;
     if (outcome.external_id !== undefined && account !== undefined) {
       const key = externalKey(channel, account, outcome.external_id);
       const other = tables.deliveriesByExternalId.get(key);

@@ -19,6 +19,7 @@ import { tell } from "./notices.ts";
 import { retire } from "./retire.ts";
 import { type CustomerRow, newId, type SessionRow, type Tables } from "./tables.ts";
 import { closeTokens, tokenOf, useToken } from "./tokens.ts";
+import { moveWindows } from "./windows.ts";
 
 /** As `lookUp`, and records the use of the token. */
 export function findLive(tables: Tables, ref: SessionRef, now: Date): SessionRow {
@@ -231,6 +232,7 @@ function moveCustomer(tables: Tables, survivor: CustomerRow, younger: CustomerRo
   const preferred_language = survivor.preferred_language ?? younger.preferred_language;
   if (preferred_language !== undefined) survivor.preferred_language = preferred_language;
   for (const row of sessionsOf(tables, younger)) row.customer = survivor;
+  moveWindows(tables, younger, survivor);
   tables.customers.delete(younger.customer_key);
 }
 

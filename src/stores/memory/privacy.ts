@@ -22,6 +22,7 @@ import {
 } from "./tables.ts";
 import { eraseThreads } from "./threads.ts";
 import { closeTokens } from "./tokens.ts";
+import { moveWindows, openWindows } from "./windows.ts";
 
 /** Export, erasure and audit in memory. */
 export function memoryPrivacy(tables: Tables): Privacy {
@@ -103,6 +104,7 @@ function exported(tables: Tables, row: SessionRow): ExportedSession {
       .sort(
         (a, b) => a.created_at.getTime() - b.created_at.getTime() || (a.device_id < b.device_id ? -1 : 1),
       ),
+    windows: openWindows(tables, customer, new Date(0)),
     unreachable: customer.unreachable,
     has_password: phone !== undefined && tables.passwords.has(phone),
   };
@@ -125,6 +127,7 @@ function forgetCustomer(tables: Tables, customer: CustomerRow): Erased["identiti
   delete customer.customer_id;
   customer.unreachable = [];
   customer.reachability_at.clear();
+  moveWindows(tables, customer);
   tables.customers.delete(customer.customer_key);
   return held;
 }
@@ -172,7 +175,7 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
     const content: Part = { kind: "text", text: "" };
     Object.assign(delivery.delivery, { address: {}, content });
     delivery.external_id = undefined;
-    if (delivery.state !== "pending" && delivery.state !== "sending") continue;
+    if (!["pending", "sending", "held"].includes(delivery.state)) continue;
     delivery.state = "dead";
     delivery.status = "failed";
     delivery.failure = { code: "rejected", reason: "erased" };
@@ -184,6 +187,7 @@ function erase(tables: Tables, row: SessionRow, now: Date): number {
     Object.assign(message, { kind: "system", text: "", content: { kind: "system", event: "erased" } });
     delete message.external_id;
     delete message.reply_to;
+    delete message.reaction;
     one.revisions = [];
   }
   session.updated_at = now;

@@ -1,7 +1,14 @@
 import type { Turn } from "../../core/answer/turn.ts";
 import { type Identities, identitiesOf } from "../../core/identity/identity.ts";
 import type { Content } from "../../core/messages/content.ts";
-import type { Address, EchoMessage, Edit, InboundMessage, Message } from "../../core/messages/message.ts";
+import type {
+  Address,
+  EchoMessage,
+  Edit,
+  InboundMessage,
+  Message,
+  Receipt,
+} from "../../core/messages/message.ts";
 import type { InboundEvent, Received } from "../../core/receive/conversations.ts";
 import { isSessionRef, type SessionRef } from "../../core/sessions/session.ts";
 import { keepAddress } from "./addresses.ts";
@@ -27,7 +34,8 @@ import {
   type Tables,
   type TurnRow,
 } from "./tables.ts";
-import { claimTurn } from "./work.ts";
+import { openWindow } from "./windows.ts";
+import { claimDelivery, claimTurn } from "./work.ts";
 
 /** Whether an event may be refused, and with it its whole webhook: a message by token, by session id, or of a claim. */
 export function isRefusable(item: InboundEvent): boolean {
@@ -52,7 +60,7 @@ export function receiveOne(tables: Tables, item: InboundEvent, place: number, no
     case "echo":
       return applied("echo", receiveEcho(tables, item.echo, now));
     case "receipt":
-      return applied("receipt", applyReceipt(tables, item.receipt, now));
+      return receiveReceipt(tables, item.receipt, now);
     case "edit":
       return receiveEdit(tables, item.edit, now);
     case "identity_change": {
@@ -66,6 +74,15 @@ export function receiveOne(tables: Tables, item: InboundEvent, place: number, no
       return { type: "reachability", applied };
     }
   }
+}
+
+/** Applies a receipt. One that takes a delivery back claims the first delivery of the lane. */
+function receiveReceipt(tables: Tables, receipt: Receipt, now: Date): Received {
+  const message = applyReceipt(tables, receipt, now);
+  const row = message && receipt.window_ms !== undefined && tables.sessions.get(message.session_id);
+  const claimed = row && claimDelivery(tables, row, receipt.channel, now);
+  if (claimed) tables.effects.deliveries.push(claimed);
+  return applied("receipt", message);
 }
 
 function applied(
@@ -147,6 +164,7 @@ function receiveMessage(tables: Tables, inbound: InboundMessage, place: number, 
     came_at,
     place,
   );
+  openWindow(tables, row, inbound, now);
   if (notice !== undefined) {
     const reachable = Object.keys(address).length > 0;
     tell(tables, row, notice, reachable ? [copy({ channel, account: account!, address })] : [], now);

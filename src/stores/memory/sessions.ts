@@ -27,6 +27,7 @@ import { retire } from "./retire.ts";
 import { listSessions } from "./session-list.ts";
 import { type CustomerRow, copy, externalKey, type SessionRow, type Tables, takeEffects } from "./tables.ts";
 import { giveToken } from "./tokens.ts";
+import { openWindows } from "./windows.ts";
 
 /** The frontends' calls on sessions in memory. */
 export function memorySessions(tables: Tables): Sessions {
@@ -66,6 +67,11 @@ export function memorySessions(tables: Tables): Sessions {
       touch(tables, row, channel, now);
       if (isGiven) giveToken(tables, token_hash, row, channel, now);
       return { ...documentOf(row), ...takeEffects(tables) };
+    },
+
+    async windows(session_id, now) {
+      const row = tables.sessions.get(session_id);
+      return row ? openWindows(tables, row.customer, now) : [];
     },
 
     async find(who, now) {

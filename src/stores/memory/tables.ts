@@ -11,6 +11,8 @@ import type { StoreSettings } from "../../core/store.ts";
 import type { AuditLine } from "../../features/privacy/privacy.ts";
 import type { KeptThread } from "../../features/threads/threads.ts";
 
+import type { WindowRow } from "./windows.ts";
+
 export type Writable<T> = { -readonly [K in keyof T]: T[K] };
 
 /** A row of `customers`: a person. It stays when their sessions end. */
@@ -129,13 +131,14 @@ export interface TurnRow {
   created_at: Date;
 }
 
-/** `due_at` is when a pending delivery may be claimed, or when the lease of the running attempt ends. */
+/** `due_at` is when a pending delivery may be claimed, when the lease of the running attempt ends, or when a held one dies. */
 export interface DeliveryRow {
   delivery: Writable<Delivery>;
   seq: number;
-  state: "pending" | "sending" | "sent" | "dead";
+  state: "pending" | "sending" | "held" | "sent" | "dead";
   due_at: Date;
   external_id?: string | undefined;
+  sent_at?: Date | undefined;
   status: DeliveryStatus;
   failure?: Failure | undefined;
   created_at: Date;
@@ -179,6 +182,8 @@ export interface Tables {
   early: Map<string, EarlyEvent>;
   /** When a platform's message was erased, by `externalKey`. */
   erased: Map<string, Date>;
+  /** By channel, account and address. */
+  windows: Map<string, WindowRow>;
   /** The next free slot of a channel's account. */
   paces: Map<string, Date>;
   counters: Map<string, number>;
@@ -210,6 +215,7 @@ export function newTables(settings: StoreSettings): Tables {
     deliveriesByExternalId: new Map(),
     early: new Map(),
     erased: new Map(),
+    windows: new Map(),
     paces: new Map(),
     counters: new Map(),
     effects: { merged: [], closed: [], notified: [], conflicts: [], deliveries: [] },

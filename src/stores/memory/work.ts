@@ -1,6 +1,7 @@
 import type { Delivery, Part, Turn } from "../../core/answer/turn.ts";
 import { documentOf, turnCustomerOf } from "./customers.ts";
 import { copy, type DeliveryRow, type SessionRow, type Tables, type TurnRow } from "./tables.ts";
+import { windowAt } from "./windows.ts";
 
 /** Claims the session's next turn: the earliest unfinished one, if it is due and no other turn is running. */
 export function claimTurn(tables: Tables, row: SessionRow, now: Date): Turn | undefined {
@@ -45,7 +46,9 @@ export function claimDelivery(
   head.state = "sending";
   head.delivery.attempt += 1;
   head.due_at = later(send_at, leaseMs);
-  const claimed = { ...copy(head.delivery), content: withTargets(row, head.delivery) };
+  const window_closes_at = windowAt(tables, head.delivery);
+  const content = withTargets(row, head.delivery);
+  const claimed = { ...copy(head.delivery), content, ...(window_closes_at && { window_closes_at }) };
   return send_at > now ? { ...claimed, send_at } : claimed;
 }
 
@@ -121,6 +124,7 @@ function toTurn(tables: Tables, row: SessionRow, turn: TurnRow, followers: reado
     copy(tables.messages.get(message_id)!.message),
   );
   const { history } = tables.settings;
+  const window_closes_at = windowAt(tables, turn);
   const earlier =
     history > 0 ? row.messages.filter((other) => other.message.seq < turn.seq).slice(-history) : [];
   return {
@@ -134,6 +138,7 @@ function toTurn(tables: Tables, row: SessionRow, turn: TurnRow, followers: reado
     channel: turn.channel,
     ...(turn.account !== undefined && { account: turn.account }),
     address: turn.address,
+    ...(window_closes_at && { window_closes_at }),
     history: earlier.map((other) => copy(other.message)),
   };
 }

@@ -99,7 +99,8 @@ function anchorOf({ from, claimed, link_hash }: InboundMessage): Row {
   return strongest ? { anchor: { kind: strongest[0], value: strongest[1] } } : {};
 }
 
-function toReply({ content, parts }: OutboundReply): Row {
+/** A reply as the functions take it. A null part is the whole reply. */
+export function toReply({ content, parts }: OutboundReply): Row {
   const whole = parts.length === 1 && JSON.stringify(parts[0]) === JSON.stringify(content);
   return { ...toColumns(content), parts: whole ? [null] : parts.map(({ kind, ...part }) => part) };
 }
@@ -132,9 +133,11 @@ function toReceivedTurn(row: Row, beside: { session?: Session; message?: Message
 }
 
 function toCompleted(row: Row): Completed {
+  const changed = ((row.changed ?? []) as (Row | null)[]).flatMap((one) => (one ? [toMessage(one)] : []));
   return {
     stale: row.stale as boolean,
     messages: (row.messages as Row[]).map(toMessage),
+    ...(changed.length > 0 && { changed }),
     deliveries: (row.deliveries as Row[]).map(toDelivery),
     ...(row.next != null && { next: toTurn(row.next as Row) }),
     ...(row.done != null && { done: toDone(row.done as Row) }),

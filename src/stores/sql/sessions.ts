@@ -1,5 +1,6 @@
+import type { OpenWindow } from "../../core/deliver/window.ts";
 import type { Sessions } from "../../core/sessions/sessions.ts";
-import { cursorOf, type Row, toColumns, toMessage, toOpened, toSession } from "../rows.ts";
+import { cursorOf, type Row, toColumns, toMessage, toOpened, toRecord, toSession } from "../rows.ts";
 import type { SqlCall } from "../sql.ts";
 
 /** The frontends' calls on sessions in Postgres. */
@@ -15,6 +16,9 @@ export function sqlSessions(ask: SqlCall, people: Row): Sessions {
     },
     async find(who, now) {
       return ((await ask("hub_find", { now, ...who })).sessions as Row[]).map(toSession);
+    },
+    async windows(session_id, now) {
+      return ((await ask("hub_windows", { now, session_id })).windows as Row[]).map(toRecord<OpenWindow>);
     },
     async update(of, { message, ...changes }, now) {
       const reported = message && {

@@ -73,7 +73,7 @@ const message: fc.Arbitrary<Item> = some(
     wakes: fc.constantFrom(true, true, true, false),
     address: fc.constantFrom(0, 0, 1),
   },
-  { replyTo: id },
+  { replyTo: id, window: fc.constantFrom(30 * SECOND, 300 * SECOND, 86_400 * SECOND) },
 );
 /** Claimed phones come only on channels where frontends post. */
 const typed: fc.Arbitrary<Item> = message.map((item) =>
@@ -172,7 +172,7 @@ export const fail: fc.Arbitrary<CallOf<"fail">> = some(
 
 const settlement: fc.Arbitrary<Settlement> = fc.record({
   nth: fc.constantFrom(0, 0, 0, 1, 1, 2, 4),
-  state: fc.constantFrom("sent", "sent", "sent", "pending", "dead"),
+  state: fc.constantFrom("sent", "sent", "sent", "pending", "held", "held", "dead"),
   id: sentId,
   wait: fc.constantFrom(0, 300, 90 * SECOND),
   reason: fc.constantFrom("blocked", "131026"),

@@ -24,6 +24,8 @@ export type Item =
       readonly link?: number;
       readonly wakes: boolean;
       readonly address: number;
+      /** How long after it its window closes, in ms. */
+      readonly window?: number;
     }
   | { readonly is: "echo"; readonly b: boolean; readonly channel: string; readonly id: number }
   | { readonly is: "receipt"; readonly channel: string; readonly id: string; readonly status: string }
@@ -44,7 +46,7 @@ export type Item =
 
 export interface Settlement {
   readonly nth: Nth;
-  readonly state: "sent" | "pending" | "dead";
+  readonly state: "sent" | "pending" | "held" | "dead";
   readonly id: number;
   readonly wait: number;
   readonly reason: string;

@@ -56,7 +56,12 @@ export function perform(store: Store, seen: Seen, call: Call, now: Date): Promis
       const turn = seen.turn(call.nth);
       const replies = call.replies.map((parts) => ({
         content: { kind: "text" as const, text: parts.join(" ") },
-        parts: parts.map((text) => ({ kind: "text" as const, text })),
+        parts: parts.map((text) => ({
+          kind: "text" as const,
+          text,
+          ...(text === "r3" && { outside: "hold" as const }),
+          ...(text === "r2" && { outside: { call: { type: "template" }, billed: "utility" } }),
+        })),
       }));
       return turn ? conversations.complete(turn, replies, now) : nothing();
     }
@@ -167,11 +172,15 @@ function toOutcomes(call: CallOf<"settle">, seen: Seen, now: Date): Outcome[] {
   return call.outcomes.flatMap(({ nth, state, id, wait, reason }): Outcome[] => {
     const delivery = seen.delivery(nth);
     if (!delivery) return [];
-    const { delivery_id, attempt } = delivery;
+    const { delivery_id, attempt, window_closes_at } = delivery;
     const failure = { code: "rejected", reason } as const;
     const retry_at = new Date(now.getTime() + wait);
     if (state === "dead") return [{ delivery_id, attempt, state, ...failure }];
     if (state === "pending") return [{ delivery_id, attempt, state, retry_at, ...failure }];
+    if (state === "held") {
+      const looked = { ...(window_closes_at && { seen: window_closes_at }), refused: id === 1 };
+      return [{ delivery_id, attempt, state, until: retry_at, ...looked }];
+    }
     const external_id = `s${id}`;
     return [{ delivery_id, attempt, state, ...(seen.isFresh(external_id) && { external_id }) }];
   });
@@ -205,7 +214,7 @@ function toEvent(item: Item, who: Identities | SessionRef, seen: Seen, now: Date
   const person = "token_hash" in who || "session_id" in who ? undefined : who;
   switch (item.is) {
     case "message": {
-      const { id, content, replyTo, link, wakes } = item;
+      const { id, content, replyTo, link, wakes, window } = item;
       const message = {
         ...at,
         external_id: `m${id}`,
@@ -215,6 +224,7 @@ function toEvent(item: Item, who: Identities | SessionRef, seen: Seen, now: Date
         wakes,
       };
       const more = {
+        ...(window !== undefined && { window_closes_at: new Date(now.getTime() + window) }),
         ...(replyTo !== undefined && { reply_to: `m${replyTo}` }),
         ...(channel === "whatsapp" && person?.phone !== undefined && { address_of: "phone" as const }),
         ...(link !== undefined && person && { link_hash: seen.token(LINKS + link) }),
@@ -226,7 +236,16 @@ function toEvent(item: Item, who: Identities | SessionRef, seen: Seen, now: Date
       return person && { type: "echo", echo: { ...at, external_id: `m${item.id}`, to: person, content } };
     }
     case "receipt":
-      return { type: "receipt", receipt: { ...at, external_id: item.id, status: item.status as "read" } };
+      return {
+        type: "receipt",
+        receipt: {
+          ...at,
+          external_id: item.id,
+          status: item.status as "read",
+          // One of the two ids is refused because its window was closed.
+          ...(item.status === "failed" && item.id === "s1" && { window_ms: 300_000 }),
+        },
+      };
     case "edit": {
       const { id, content, ago, wakes } = item;
       const when = ago === undefined ? {} : { at: new Date(now.getTime() - ago) };

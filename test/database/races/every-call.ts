@@ -1,6 +1,7 @@
 import type { Delivery, Turn } from "../../../src/core/answer/turn.ts";
+import type { Reply } from "../../../src/core/content/reply.ts";
 import type { Identities } from "../../../src/core/identity/identity.ts";
-import type { Effects, InboundEvent, Received } from "../../../src/core/receive/conversations.ts";
+import type { Completed, Effects, InboundEvent, Received } from "../../../src/core/receive/conversations.ts";
 import type { Store } from "../../../src/core/store.ts";
 import type { Action } from "../../../src/features/actions/action.ts";
 import type { CustomerFields } from "../../../src/features/customers/customer.ts";
@@ -22,6 +23,8 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const sent: string[] = [];
   const heard: string[] = [];
   const reserved: string[] = [];
+  const told: string[] = [];
+  const uploads: string[] = [];
   let seed = 0;
 
   const any = (count: number) => Math.floor(random() * count);
@@ -61,7 +64,10 @@ export function everyCall(store: Store, people: number, random: () => number): R
     const id = `m${++seed}`;
     keep(heard, id);
     const channel = "telegram_chat_id" in from ? "telegram" : "whatsapp";
-    return { type: "message", message: said(channel, from, id) };
+    if (channel !== "whatsapp") return { type: "message", message: said(channel, from, id) };
+    const to = from.phone ?? from.whatsapp_user_id ?? "nobody";
+    const window_closes_at = new Date(Date.now() + one([30_000, 86_400_000], 0));
+    return { type: "message", message: said(channel, from, id, { address: { to }, window_closes_at }) };
   };
   const at = { channel: "whatsapp", account: "number-1" };
   const receipt = (): InboundEvent => ({
@@ -87,12 +93,11 @@ export function everyCall(store: Store, people: number, random: () => number): R
     for (const turn of found.turns) keep(turns, turn);
     for (const delivery of found.deliveries) keep(deliveries, delivery);
   };
-  const finished = async (
-    work: (turn: Turn) => Promise<{ deliveries: readonly Delivery[]; next?: Turn }>,
-  ) => {
+  const finished = async (work: (turn: Turn) => Promise<Completed>) => {
     const turn = turns.splice(any(turns.length), 1)[0];
     if (!turn) return due();
-    const { deliveries: more, next } = await work(turn);
+    const { deliveries: more, next, messages } = await work(turn);
+    for (const { message_id } of messages) keep(told, message_id);
     for (const delivery of more) keep(deliveries, delivery);
     if (next) keep(turns, next);
   };
@@ -106,6 +111,16 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const known = async () => {
     const { items } = await store.features!.customers.find({}, undefined, 20);
     return items[any(items.length)]?.customer_key ?? "nobody";
+  };
+
+  const atDesk = async () => {
+    const email = `s${any(people)}@shop.example`;
+    const staff = hash(900_000 + ++seed);
+    await store
+      .features!.staff.add({ actor: "test" }, { email, name: email, role: "agent" }, now())
+      .catch(() => {});
+    await store.features!.staff.signIn({ email }, staff, now());
+    return { staff, now: now() };
   };
 
   return {
@@ -250,22 +265,61 @@ export function everyCall(store: Store, people: number, random: () => number): R
       finished((turn) =>
         store.conversations.complete(turn, [reply("one and two", ["one", "two"]), reply("three")], now()),
       ),
+    "complete with changes": () =>
+      finished((turn) => {
+        const message_id = one(told, turn.message.message_id);
+        const changes: Reply[] = [
+          { kind: "edit", message_id, text: `edited ${++seed}` },
+          { kind: "reaction", emoji: one(["👍", null], "👍") },
+          { kind: "pin", message_id, pinned: any(2) === 0 },
+          { kind: "delete", message_id },
+        ];
+        return store.conversations.complete(
+          turn,
+          [one(changes, changes[0]!), reply("two").content].map((content) => ({
+            content,
+            parts: reply("x").parts,
+          })),
+          now(),
+        );
+      }),
+
+    "change a message": async () => {
+      const message_id = one(told, crypto.randomUUID());
+      const changes: Reply[] = [
+        { kind: "edit", message_id, text: `edited ${++seed}` },
+        { kind: "reaction", message_id, emoji: one(["👍", null], "👍") },
+        { kind: "pin", message_id, pinned: any(2) === 0 },
+        { kind: "delete", message_id },
+      ];
+      const change = { content: one(changes, changes[0]!), parts: reply("x").parts };
+      take(await store.features!.messageChanges.change(message_id, change, "test", now()));
+    },
+
     fail: () =>
       finished((turn) =>
         store.conversations.fail(turn, failure("bot_500"), one([undefined, new Date()], undefined), now()),
       ),
     settle: async () => {
-      const outcomes = deliveries.splice(0, 1 + any(4)).map(({ delivery_id, attempt }) => {
-        const external_id = `out${++seed}`;
-        keep(sent, external_id);
-        const ends = [
-          { state: "sent", external_id },
-          { state: "sent", external_id },
-          { state: "pending", retry_at: new Date(), code: "unavailable", reason: "500" },
-          { state: "dead", code: "rejected", reason: "blocked" },
-        ] as const;
-        return { delivery_id, attempt, ...one(ends, ends[0]) };
-      });
+      const outcomes = deliveries
+        .splice(0, 1 + any(4))
+        .map(({ delivery_id, attempt, window_closes_at: seen }) => {
+          const external_id = `out${++seed}`;
+          keep(sent, external_id);
+          const ends = [
+            { state: "sent", external_id },
+            { state: "sent", external_id },
+            { state: "pending", retry_at: new Date(), code: "unavailable", reason: "500" },
+            { state: "dead", code: "rejected", reason: "blocked" },
+            {
+              state: "held",
+              until: new Date(Date.now() + any(3) * 1_000),
+              ...(seen && { seen }),
+              refused: true,
+            },
+          ] as const;
+          return { delivery_id, attempt, ...one(ends, ends[0]) };
+        });
       if (outcomes.length === 0) return due();
       const { deliveries: more } = await store.conversations.settle(outcomes, now());
       for (const delivery of more) keep(deliveries, delivery);
@@ -279,6 +333,47 @@ export function everyCall(store: Store, people: number, random: () => number): R
         for (const turn of found.turns) keep(turns, turn);
         for (const delivery of found.deliveries) keep(deliveries, delivery);
       }
+    },
+    "hand over": () =>
+      finished((turn) =>
+        store.conversations.complete(turn, [reply("wait")], now(), undefined, { reason: "asked" }),
+      ),
+    "take a conversation": async () => {
+      const held = await store.features!.conversations.hold(await atDesk(), await known(), {
+        action: one(["take", "close", "seen"] as const, "take"),
+      });
+      if (held.turn) keep(turns, held.turn);
+    },
+    "give a conversation back": async () => {
+      const id = await known();
+      await store.features!.conversations.hold(await atDesk(), id, { action: "take" });
+      const { turn } = await store.features!.conversations.hold(await atDesk(), id, { action: "give_back" });
+      if (turn) keep(turns, turn);
+    },
+    "answer at the desk": async () => {
+      const { deliveries: more } = await store.features!.conversations.reply(await atDesk(), await known(), {
+        channel: "whatsapp",
+        account: "number-1",
+        address: { to: "x" },
+        replies: [reply("by hand")],
+        idempotency_key: `k${any(4)}`,
+        fields: {},
+      });
+      for (const delivery of more) keep(deliveries, delivery);
+    },
+    "write a note": async () => {
+      const { conversations } = store.features!;
+      await conversations.addNote(await atDesk(), await known(), { text: "n", mentions: [] });
+      await conversations.present(await atDesk(), await known(), any(2) > 0);
+      await conversations.changes(await atDesk());
+      await conversations.list(await atDesk(), { view: "all", limit: 5 });
+    },
+    "mark conversations": () => store.features!.conversations.markOverdue(now(), 5, now()),
+    "disable a user": async () => {
+      const { staff } = store.features!;
+      const { user_id } = await staff.who((await atDesk()).staff, now());
+      await staff.update({ actor: "test" }, user_id, { disabled: true }, undefined, now());
+      await staff.update({ actor: "test" }, user_id, { disabled: false }, undefined, now());
     },
     "put a thread": () =>
       store.threads.put(
@@ -326,6 +421,20 @@ export function everyCall(store: Store, people: number, random: () => number): R
       await endpoints.update(endpoint_id, { enabled: any(3) > 0, types: EVENT_TYPES }, by());
       const from = new Date(Date.now() - 60_000);
       await endpoints.replay(endpoint_id, { from, to: now(), dead: any(2) > 0, limit: 20 }, by());
+    },
+    "read templates": async () => {
+      const { templates } = store.features!;
+      const of = { channel: "whatsapp", account: "waba" };
+      const name = `t${any(2)}`;
+      await templates.begin({ ...of, everyMs: any(2) * 1_000 }, now());
+      const template = { template_id: "1", name, language: "de", status: "APPROVED", category: "utility" };
+      if (any(2) > 0) await templates.save(of, [{ ...template, components: [] }], now());
+      await templates.update(
+        { ...of, name, language: "de", status: one(["PAUSED", "DELETED"], "PAUSED") },
+        now(),
+      );
+      await templates.find({ ...of, name });
+      await templates.list({}, undefined, 5);
     },
     "post events": async () => {
       const { endpoints } = store.features!;
@@ -443,6 +552,28 @@ export function everyCall(store: Store, people: number, random: () => number): R
         "test",
         now(),
       ),
+    "upload a file": async () => {
+      const { media } = store.features!;
+      const of = one(
+        [{ token_hash: token() }, { session_id: one(sessions, crypto.randomUUID()) }],
+        "shop" as never,
+      );
+      const id = await media.begin(of, "test", now());
+      keep(uploads, id);
+      await media.finish(id, { mime_type: "image/png", size: 1, sha256: "00" }, of, now());
+      await media.claim(id, of as never, now());
+    },
+    "send an upload": async () => {
+      const { media } = store.features!;
+      const id = one(uploads, crypto.randomUUID());
+      await media.send(id, one(sessions, crypto.randomUUID()), "whatsapp:1:", now());
+      await media.keepPlatformId(id, "whatsapp:1:", "7", now());
+    },
+    "delete uploads": async () => {
+      const { media } = store.features!;
+      await media.delete(one(uploads, crypto.randomUUID()), "test", now());
+      await media.drop(await media.over(now(), 3), now());
+    },
     "delete a document": () => store.features!.knowledge.delete(`k${any(2)}`, "test", now()),
     "search documents": () => store.features!.knowledge.search("words", 4),
     "index messages": async () => store.features?.search.index(1 + any(40)),

@@ -3,9 +3,13 @@ import { Api, GrammyError } from "grammy/web";
 import { z } from "zod";
 import type { Part } from "../../../core/answer/turn.ts";
 import { HubError } from "../../../core/errors.ts";
+import type { FilesToSend } from "../../../core/files.ts";
+import type { JsonObject } from "../../../core/json.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { present } from "../present.ts";
 import { idOf } from "../read/message.ts";
+import { draftCall, type ShownDraft } from "./draft.ts";
+import { withUpload } from "./upload.ts";
 
 /** The shortest wait, because Telegram's `retry_after` may be 0 or absent. */
 const SHORTEST_WAIT_S = 1;
@@ -26,7 +30,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/business[ _]connection/i, "business_connection"],
   [/business[ _]peer/i, "business_peer"],
   [/message is too long/i, "message_too_long"],
-  [/message to (edit|delete|react) not found/i, "message_not_found"],
+  [/message to (edit|delete|react|pin|unpin) not found/i, "message_not_found"],
   [/message can't be (edited|deleted)/i, "too_late"],
   [/text (is empty|must be non-empty)/i, "message_empty"],
   [/can't parse entities/i, "entities"],
@@ -37,9 +41,11 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
 /** The calls the hub makes to one bot's API. */
 export interface BotApi {
   /** Sends one part; returns the message's id as the hub knows it, or a made-up one of a call that sends no message. */
-  send(to: Address, part: Part, signal: AbortSignal): Promise<string>;
+  send(to: Address, part: Part, signal: AbortSignal, files?: FilesToSend): Promise<string>;
   /** For a pressed button: stops its spinner. For a message: shows typing for 5 s. */
   showTyping(to: Address, signal: AbortSignal): Promise<void>;
+  /** Shows a bot's answer so far, for up to 30 s; an empty text shows that it is thinking. Private chats with the bot only. */
+  showDraft(to: Address, draft: ShownDraft, signal: AbortSignal): Promise<void>;
   /** Telegram's answer about a business connection, unchecked; undefined for an unknown connection. */
   connection(id: string): Promise<unknown>;
 }
@@ -51,21 +57,23 @@ export interface BotApi {
 export function botApi(token: string, apiRoot: string): BotApi {
   const api = new Api(token, { apiRoot });
   return {
-    async send(to, part, signal) {
+    async send(to, part, signal, files) {
       const { chat_id, business_connection_id } = to;
       const place = { chat: { id: Number(chat_id), type: "private" }, business_connection_id };
       const { method, params } = methodIn(to, callOf(part));
       try {
         const call = (api.raw as unknown as Record<string, RawCall>)[method]!;
-        const sent = await call(
-          { chat_id: place.chat.id, ...threadOf(to), ...params, ...aboutTargets(method, part.targets) },
-          forGrammy(signal),
-        );
+        const rest = { chat_id: place.chat.id, ...threadOf(to), ...aboutTargets(method, part.targets) };
+        const post = (filled: JsonObject) => call({ ...rest, ...filled }, forGrammy(signal));
+        const sent = await withUpload(params as JsonObject, files, signal, post);
         // An edit answers with the message that it changed, whose id belongs to another delivery.
         return part.targets ? unnamed() : idOf(place, sentSchema.parse(sent).message_id);
       } catch (error) {
-        // A repeated edit changes nothing: the first one was taken, and its answer was lost.
-        if (error instanceof GrammyError && /message is not modified/i.test(error.description))
+        // A repeated edit or pin changes nothing: the first one was taken, and its answer was lost.
+        if (
+          error instanceof GrammyError &&
+          /message is not modified|CHAT_NOT_MODIFIED/i.test(error.description)
+        )
           return unnamed();
         return fail(error);
       }
@@ -77,6 +85,16 @@ export function botApi(token: string, apiRoot: string): BotApi {
         if (callback_query_id !== undefined)
           await api.answerCallbackQuery(callback_query_id, {}, forGrammy(signal));
         else await api.sendChatAction(Number(chat_id), "typing", threadOf(to), forGrammy(signal));
+      } catch (error) {
+        fail(error);
+      }
+    },
+
+    async showDraft(to, draft, signal) {
+      const { method, params } = draftCall(draft);
+      try {
+        const call = (api.raw as unknown as Record<string, RawCall>)[method]!;
+        await call({ chat_id: Number(to.chat_id), ...threadOf(to), ...params }, forGrammy(signal));
       } catch (error) {
         fail(error);
       }
@@ -118,7 +136,8 @@ function unnamed(): string {
 function aboutTargets(method: string, targets: readonly string[] | undefined): object {
   if (!targets) return {};
   const numbers = targets.map((id) => Number(id.slice(id.lastIndexOf(":") + 1)));
-  return /^delete.*Messages$/.test(method) ? { message_ids: numbers } : { message_id: numbers.at(-1) };
+  if (/^delete.*Messages$/.test(method)) return { message_ids: numbers };
+  return { message_id: /pinChatMessage$/i.test(method) ? numbers[0] : numbers.at(-1) };
 }
 
 function threadOf({ message_thread_id, business_connection_id }: Address) {
@@ -135,6 +154,7 @@ function forGrammy(signal: AbortSignal) {
  * Throws the hub's error for one of grammY, without a cause: those hold the text, the chat and the URL with the token.
  */
 function fail(error: unknown): never {
+  if (error instanceof HubError) throw error;
   if (!(error instanceof GrammyError) || !Number.isInteger(error.error_code))
     throw new HubError("unavailable", "telegram gave no readable answer", { reason: "network" });
   const { error_code: code, description, parameters } = error;

@@ -4,11 +4,13 @@ import type { Span } from "../../../core/content/markup.ts";
 import { type Answered, type Rendered, unrenderable } from "../../../core/content/prepare.ts";
 import type { Reply, ReplyMedia, ReplyOf } from "../../../core/content/reply.ts";
 import { spansOf, splitSpans, textOfSpans } from "../../../core/content/spans.ts";
+import { markOf } from "../../../core/files.ts";
 import type { JsonObject } from "../../../core/json.ts";
 import { LIMITS } from "../content.ts";
 import { captionParams, textParams } from "./formatted.ts";
 import { keyboard } from "./keyboard.ts";
 import { reactionOf } from "./reactions.ts";
+import { richMessage } from "./rich.ts";
 
 const METHODS = {
   image: ["sendPhoto", "photo"],
@@ -50,6 +52,8 @@ export function render(reply: Reply, answered: Answered): Rendered {
       return { parts: [edit(reply)] };
     case "delete":
       return { parts: [{ ...part("", "deleteMessages", {}), target: reply.message_id }] };
+    case "pin":
+      return { parts: [pin(reply)] };
     default:
       throw unrenderable(`telegram has no ${reply.kind}`);
   }
@@ -59,8 +63,10 @@ function part(text: string, method: string, params: JsonObject): Part {
   return { kind: "text", text, call: { method, params } };
 }
 
-/** A text in as many messages as it needs; the last one carries `extra`. */
+/** A text in as many messages as it needs: one rich message where it is too long for another. The last one carries `extra`. */
 function texts(spans: readonly Span[], extra: JsonObject = {}): Part[] {
+  const rich_message = richMessage(spans);
+  if (rich_message) return [part(textOfSpans(spans), "sendRichMessage", { rich_message, ...extra })];
   const pieces = splitSpans(spans, LIMITS.text);
   return pieces.map((piece, i) => {
     const params = { ...textParams(piece), ...(i === pieces.length - 1 && extra) };
@@ -79,12 +85,16 @@ function captioned(reply: ReplyOf<"image" | "video" | "audio" | "document">): Re
 
 function file(
   kind: keyof typeof METHODS,
-  { id, url }: ReplyMedia,
+  { id, url, upload }: ReplyMedia,
   caption: readonly Span[],
   extra: JsonObject = {},
 ) {
   const [method, name] = METHODS[kind];
-  return part(textOfSpans(caption), method, { [name]: id ?? url!, ...captionParams(caption), ...extra });
+  return part(textOfSpans(caption), method, {
+    [name]: id ?? url ?? markOf(upload!),
+    ...captionParams(caption),
+    ...extra,
+  });
 }
 
 function location({ latitude, longitude, name, address }: ReplyOf<"location">): Part {
@@ -174,6 +184,16 @@ function reaction({ emoji, message_id }: ReplyOf<"reaction">, { external_id }: A
 function edit({ message_id, text, format }: ReplyOf<"edit">): Part {
   const spans = spansOf(text, format);
   const plain = textOfSpans(spans);
-  if (plain.length > LIMITS.text) throw unrenderable(`text: must be at most ${LIMITS.text} characters`);
-  return { ...part(plain, "editMessageText", textParams(spans)), target: message_id };
+  const rich_message = richMessage(spans);
+  if (!rich_message && plain.length > LIMITS.text)
+    throw unrenderable(`text: must be at most ${LIMITS.richText} characters in ${LIMITS.richBlocks} lines`);
+  const params = rich_message ? { rich_message } : textParams(spans);
+  return { ...part(plain, "editMessageText", params), target: message_id };
+}
+
+function pin({ message_id, pinned = true }: ReplyOf<"pin">): Part {
+  const made = pinned
+    ? part("", "pinChatMessage", { disable_notification: true })
+    : part("", "unpinChatMessage", {});
+  return { ...made, target: message_id };
 }

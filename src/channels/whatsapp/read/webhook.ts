@@ -7,6 +7,7 @@ import { ignored } from "./ignored.ts";
 import { readEcho, readMessage } from "./message.ts";
 import { readContacts } from "./person.ts";
 import { readStatus } from "./status.ts";
+import { readTemplate } from "./template.ts";
 
 const OUR_PRODUCT = "whatsapp_business_account";
 /** The id of the business account in samples from Meta's dashboard. */
@@ -53,7 +54,9 @@ export function readWebhook(body: unknown, numbers: Numbers): Inbound[] {
     const { id, changes } = fieldsIn(item) ?? {};
     const found = listOf(changes);
     if (found.length === 0) return ignored("unknown", "entry");
-    return found.flatMap((change) => readChange(change, numbers, id === SAMPLE_ACCOUNT));
+    return found.flatMap(
+      (change) => readTemplate(change, id) ?? readChange(change, numbers, id === SAMPLE_ACCOUNT),
+    );
   });
 }
 

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import type { Part } from "../../../core/answer/turn.ts";
 import { HubError } from "../../../core/errors.ts";
+import type { FilesToSend } from "../../../core/files.ts";
 import type { JsonObject } from "../../../core/json.ts";
 import type { Address } from "../../../core/messages/message.ts";
 import { lenient, messageId } from "../fields.ts";
+import { withUpload } from "./upload.ts";
 
 /** The address, version and access token of the Graph API. */
 export interface Api {
@@ -51,14 +53,17 @@ function callOf({ text, call, targets }: Part): JsonObject {
  * Sends one part and returns its wamid. A success of the platform counts as sent even if its answer cannot be read,
  * because a second try would send it twice. The id is then a made-up one, `unread:…`.
  */
-export async function sendPart(api: Api, to: Address, part: Part, signal: AbortSignal): Promise<string> {
+export async function sendPart(
+  api: Api,
+  to: Address,
+  part: Part,
+  signal: AbortSignal,
+  files?: FilesToSend,
+): Promise<string> {
   const { phone_number_id, ...recipient } = addressSchema.safeParse(to).data ?? nowhere();
-  const message = {
-    recipient_type: "individual",
-    ...recipient,
-    ...callOf(part),
-  };
-  const answer = await post(api, phone_number_id, message, signal);
+  const send = (call: JsonObject) =>
+    post(api, phone_number_id, { recipient_type: "individual", ...recipient, ...call }, signal);
+  const answer = await withUpload(api, phone_number_id, callOf(part), files, signal, send);
   return sentSchema.safeParse(answer).data?.messages[0]?.id ?? `unread:${crypto.randomUUID()}`;
 }
 
@@ -109,11 +114,38 @@ function nowhere(): never {
 }
 
 /** Makes a call for one of our numbers and returns the Graph API's answer; undefined for a success that is no JSON. */
-async function post(api: Api, number: string, call: object, signal: AbortSignal): Promise<unknown> {
-  const response = await fetch(`${api.root}/${api.version}/${encodeURIComponent(number)}/messages`, {
-    method: "POST",
-    headers: { authorization: `Bearer ${api.token}`, "content-type": "application/json" },
-    body: JSON.stringify({ messaging_product: "whatsapp", ...call }),
+function post(api: Api, number: string, call: object, signal: AbortSignal): Promise<unknown> {
+  const body = JSON.stringify({ messaging_product: "whatsapp", ...call });
+  return postTo(api, `${encodeURIComponent(number)}/messages`, body, signal);
+}
+
+/** As `post`, to any path of the Graph API; a form is sent as one. */
+export function postTo(
+  api: Api,
+  path: string,
+  body: string | FormData,
+  signal: AbortSignal,
+): Promise<unknown> {
+  return ask(api, path, { method: "POST", body }, signal);
+}
+
+/** Reads something of the Graph API; undefined for a success that is no JSON. Throws as a message that is not sent. */
+export function getJson(api: Api, path: string, signal: AbortSignal): Promise<unknown> {
+  return ask(api, path, { method: "GET" }, signal);
+}
+
+async function ask(
+  api: Api,
+  path: string,
+  request: { readonly method: string; readonly body?: string | FormData },
+  signal: AbortSignal,
+): Promise<unknown> {
+  const response = await fetch(`${api.root}/${api.version}/${path}`, {
+    ...request,
+    headers: {
+      authorization: `Bearer ${api.token}`,
+      ...(!(request.body instanceof FormData) && { "content-type": "application/json" }),
+    },
     redirect: "manual",
     signal,
   }).catch(() => unreachable(signal));

@@ -7,5 +7,6 @@ import type { Part } from "../../../core/answer/turn.ts";
 export function billedAs({ call, billed }: Part): string | undefined {
   if (call?.type === "reaction") return undefined;
   if (call?.type === "template") return billed ?? "template";
+  if (call?.category === "utility") return "utility";
   return "service";
 }

@@ -17,7 +17,7 @@ export function join(replies: readonly Reply[]): Reply[] {
 }
 
 function pair(first: Reply, second: Reply): Reply | undefined {
-  if ("raw" in first || "raw" in second) return undefined;
+  if ("raw" in first || "raw" in second || wishOf(first) !== wishOf(second)) return undefined;
   if (
     first.kind === "text" &&
     (second.kind === "text" || second.kind === "buttons" || second.kind === "list")
@@ -45,4 +45,8 @@ function sameFormat(
   { format: other = "plain" }: Pick<ReplyOf<"text">, "format">,
 ) {
   return one === other;
+}
+
+function wishOf(reply: Reply) {
+  return "outside_window" in reply ? reply.outside_window : undefined;
 }

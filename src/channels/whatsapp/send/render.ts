@@ -5,6 +5,7 @@ import { type Answered, type Rendered, unrenderable } from "../../../core/conten
 import type { Button, Reply, ReplyMedia, ReplyOf } from "../../../core/content/reply.ts";
 import { spansOf, splitSpans, textOfSpans } from "../../../core/content/spans.ts";
 import { buttonLines, lines, linkLine, numberedChoices, textOfReply } from "../../../core/content/text.ts";
+import { markOf } from "../../../core/files.ts";
 import type { JsonObject } from "../../../core/json.ts";
 import { splitText } from "../../../core/messages/split.ts";
 import { LIMITS } from "../content.ts";
@@ -85,8 +86,8 @@ function pieces(text: string, format: "plain" | "markdown" | undefined, limit: n
   return cut(spansOf(text, format), limit);
 }
 
-function link({ id, url }: ReplyMedia): JsonObject {
-  return id === undefined ? { link: url! } : { id };
+function link({ id, url, upload }: ReplyMedia): JsonObject {
+  return url === undefined ? { id: id ?? markOf(upload!) } : { link: url };
 }
 
 function captioned(reply: ReplyOf<"image" | "video" | "audio" | "document">): Rendered {
@@ -257,14 +258,42 @@ function product(reply: ReplyOf<"product">): Part[] {
 }
 
 function template(reply: ReplyOf<"template">): Part {
-  const { name, language, header, body = [], category } = reply;
-  const parameter = (text: string) => ({ type: "text", text });
+  const { name, language, category, header_media } = reply;
   const components = [
-    ...(header === undefined ? [] : [{ type: "header", parameters: [parameter(header)] }]),
-    ...(body.length === 0 ? [] : [{ type: "body", parameters: body.map(parameter) }]),
+    ...component("header", header_media ? [headerFile(header_media)] : parameters(reply.header)),
+    ...component("body", parameters(reply.body)),
+    ...(reply.buttons ?? []).map(templateButton),
   ];
   const call = { type: "template", template: { name, language: { code: language }, components } };
   return { ...part(reply.fallback ?? `[${name}]`, call), ...(category && { billed: category }) };
+}
+
+function component(type: string, parameters: readonly JsonObject[]): JsonObject[] {
+  return parameters.length === 0 ? [] : [{ type, parameters: [...parameters] }];
+}
+
+function parameters(
+  values: string | readonly string[] | Readonly<Record<string, string>> = [],
+): JsonObject[] {
+  const text = (text: string) => ({ type: "text", text });
+  if (typeof values === "string") return [text(values)];
+  if (Array.isArray(values)) return values.map(text);
+  return Object.entries(values).map(([parameter_name, value]) => ({ ...text(value), parameter_name }));
+}
+
+function headerFile({ kind, media }: NonNullable<ReplyOf<"template">["header_media"]>): JsonObject {
+  const filename = kind === "document" && media.file_name !== undefined ? { filename: media.file_name } : {};
+  return { type: kind, [kind]: { ...link(media), ...filename } };
+}
+
+function templateButton(button: NonNullable<ReplyOf<"template">["buttons"]>[number]): JsonObject {
+  const [sub_type, parameter] =
+    "url" in button
+      ? ["url", { type: "text", text: button.url }]
+      : "id" in button
+        ? ["quick_reply", { type: "payload", payload: button.id }]
+        : ["copy_code", { type: "coupon_code", coupon_code: button.code }];
+  return { type: "button", sub_type, index: String(button.at), parameters: [parameter] };
 }
 
 function reaction({ emoji, message_id }: ReplyOf<"reaction">, { external_id }: Answered): Part {
