@@ -151,6 +151,25 @@ describe.each(transports)("who has a conversation, in %s", (_name, call) => {
     }
   });
 
+  test("a message that waited for the take-over is the person's: it had read the holder before", async () => {
+    const { session } = await write();
+    const ana = await operator("Ana");
+    const key = await keyOf();
+    let heard: ReturnType<typeof write> | undefined;
+    await owner().begin(async (tx) => {
+      await tx`select 1 from sessions where session_id = ${session.session_id} for update`;
+      heard = write(1);
+      // It waits for the session now, with what it has read of the customer.
+      await new Promise((go) => setTimeout(go, 300));
+      const p = { now: minute(1), staff: ana.staff, id: key, action: "take", lease_ms: 60_000, ttl_ms: 1 };
+      await tx`select public.hub_hold(${JSON.stringify(p)}::text::jsonb)`;
+    });
+    expect((await heard!).turn).toBeUndefined();
+    expect(
+      await owner()`select unread, (select count(*)::int from turns) as turns from conversations`,
+    ).toEqual([{ unread: 2, turns: 0 }]);
+  });
+
   test("answers of a person are durable, counted as read, sent once per key, and in the audit", async () => {
     const { session } = await write();
     const ana = await operator("Ana");

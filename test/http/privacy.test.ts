@@ -80,7 +80,7 @@ describe("an export", () => {
     const { status, body } = await call(hub, "/api/customers/999/export", { headers: keys.admin });
     expect([status, body]).toEqual([
       200,
-      { sessions: [], messages: [], threads: [], reservations: [], orders: [] },
+      { sessions: [], messages: [], threads: [], reservations: [], orders: [], notes: [], handoffs: [] },
     ]);
   });
 
