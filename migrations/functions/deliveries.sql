@@ -83,7 +83,8 @@ begin
     return null;
   end if;
   update public.deliveries
-    set state = 'sending', attempt = attempt + 1, due_at = v_send_at + c.lease
+    set state = 'sending', attempt = attempt + 1, due_at = v_send_at + c.lease,
+        unsure = case when d.state = 'sending' then true else unsure end
     where delivery_id = d.delivery_id and state = d.state
     returning * into d;
   if not found then

@@ -53,6 +53,7 @@ begin
     where created_at <= v_now - hub.idempotency_lives() order by created_at limit v_limit for update skip locked);
   perform hub.expire_threads(v_limit, v_now);
   perform hub.expire_windows(v_limit, v_now);
+  perform hub.expire_dispatches(v_limit, v_now);
   perform hub.fold_counts(v_now);
   return jsonb_build_object('expired', v_expired);
 end

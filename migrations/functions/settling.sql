@@ -109,7 +109,8 @@ begin
         code = p_outcome ->> 'code',
         reason = p_outcome ->> 'reason',
         sent_at = case v_state when 'sent' then c.now else sent_at end,
-        failed_at = case v_state when 'sent' then failed_at else c.now end
+        failed_at = case v_state when 'sent' then failed_at else c.now end,
+        unsure = case when v_state <> 'sent' and p_outcome ->> 'code' = 'unavailable' then true else unsure end
     where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
       and state not in ('pending', 'held', 'sent', 'dead')
     returning * into d;
@@ -216,6 +217,9 @@ begin
     continue when d.state in ('pending', 'held');
     if d.state = 'dead' and d.reason = 'blocked' then
       perform hub.set_reachable(customer_key, d.channel, false) from public.sessions where session_id = d.session_id;
+    end if;
+    if d.state = 'dead' then
+      perform hub.fall_through(d.delivery_id, c.now);
     end if;
     v_status := hub.move_message(d, c);
     if v_status is not null then

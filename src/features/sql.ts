@@ -1,11 +1,13 @@
 import type { Row } from "../stores/rows.ts";
 import type { SqlCall } from "../stores/sql.ts";
 import { sqlCustomers } from "./customers/sql.ts";
+import { sqlDispatches } from "./dispatches/sql.ts";
 import { sqlEndpoints } from "./endpoints/sql.ts";
 import { sqlExports } from "./exports/sql.ts";
 import type { Features } from "./features.ts";
 import { sqlKnowledge } from "./knowledge/sql.ts";
 import { sqlModelUsage } from "./model-usage/sql.ts";
+import { sqlOptOuts } from "./opt-outs/sql.ts";
 import { sqlOrders } from "./orders/sql.ts";
 import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
@@ -18,10 +20,12 @@ import { sqlTraces } from "./trace/sql.ts";
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
   return {
     customers: sqlCustomers(ask, people),
+    dispatches: sqlDispatches(ask, people),
     endpoints: sqlEndpoints(ask),
     exports: sqlExports(ask),
     knowledge: sqlKnowledge(ask),
     modelUsage: sqlModelUsage(ask),
+    optOuts: sqlOptOuts(ask),
     orders: sqlOrders(ask, people),
     reservations: sqlReservations(ask, people),
     search: sqlSearch(ask, people),

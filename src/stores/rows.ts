@@ -26,6 +26,7 @@ const INSTANTS = new Set([
   "deleted_at",
   "send_at",
   "window_closes_at",
+  "due_at",
   "swept_at",
   "oldest_turn_at",
   "oldest_delivery_at",

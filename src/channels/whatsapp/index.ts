@@ -156,6 +156,13 @@ export default function whatsapp(env: Env): Channel | undefined {
         });
     },
 
+    addressOf({ phone }) {
+      const { phone_number_id } = ours;
+      return phone === undefined
+        ? undefined
+        : { account: phone_number_id, address: { phone_number_id, to: phone.replace("+", "") } };
+    },
+
     showTyping: (to, external_id, signal) => showTyping(api, { ...ours, ...to }, external_id, signal),
 
     scanLink: (link) => number && `https://wa.me/${number}?text=${link}`,

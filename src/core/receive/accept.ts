@@ -1,3 +1,4 @@
+import { withOptWord } from "../../features/opt-outs/opt-out.ts";
 import { applyTemplateUpdates } from "../../features/templates/sync.ts";
 import type { Bot } from "../answer/bot.ts";
 import type { Turn } from "../answer/turn.ts";
@@ -38,7 +39,8 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
     else if (item.type === "template") updates.push(item.update);
     else {
       const event = withWindow(channel.window, withWakes(hub.bot, await withoutLinkToken(item)), hub.now());
-      events.push(await withLanguage(hub.languages, event));
+      const isMessenger = channel.postedWith === undefined && hub.store.features !== undefined;
+      events.push(await withLanguage(hub.languages, withOptWord(event, isMessenger)));
     }
   }
   acknowledge(hub, channel, ignored);

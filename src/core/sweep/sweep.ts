@@ -1,3 +1,4 @@
+import { placeDispatches } from "../../features/dispatches/place.ts";
 import { drainEvents } from "../../features/endpoints/drain.ts";
 import { indexMessages } from "../../features/search/index-messages.ts";
 import { countStatistics } from "../../features/statistics/count-statistics.ts";
@@ -39,6 +40,8 @@ export interface Swept {
   readonly replayed: number;
   readonly turns: number;
   readonly deliveries: number;
+  /** Messages that the shop sends first, put into the outbox. */
+  readonly placed: number;
   readonly expired: number;
   readonly purged: number;
   /** Messages that were indexed for the search. */
@@ -69,6 +72,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
     ]);
     if (due.turns.length < budget.batch && due.deliveries.length < budget.batch) break;
   }
+  const placed = await placeDispatches(hub);
   // A message in the journal may have arrived before its session expired, so no session may be marked before it is
   // stored.
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
@@ -78,7 +82,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   // After the index: both read one list of changed messages.
   const counted = await countStatistics(hub, COUNTING);
   const { posts: events } = await drainEvents(hub, POSTING);
-  const swept = { replayed, turns, deliveries, expired, purged, indexed, counted, events };
+  const swept = { replayed, turns, deliveries, placed, expired, purged, indexed, counted, events };
   hub.log("info", "sweep", swept);
   return swept;
 }

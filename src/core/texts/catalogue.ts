@@ -24,6 +24,10 @@ export interface Texts {
   readonly code: string;
   /** How the echo bot greets a customer whose name is known. */
   readonly greeting: string;
+  /** To a customer who wants no messages that the shop sends first. */
+  readonly opted_out: string;
+  /** To a customer who wants them again. */
+  readonly opted_in: string;
   /** To a customer whom the bot cannot answer, or who asked for a person. */
   readonly handed_over: string;
   /** Behind an answer from the shop's documents; `{sources}` is their titles. */
@@ -48,6 +52,9 @@ const en: Texts = {
   handed_over: "I cannot answer this here. I have passed it on to a person, who will write to you.",
   sources: "Sources: {sources}",
   table_booked: "A table for {guests, plural, one {# guest} other {# guests}} is booked: {time}.",
+  opted_out:
+    "You will get no more messages from us here that you did not ask for. Write START to get them again.",
+  opted_in: "You get our messages here again. Write STOP to end them.",
 };
 
 const hi: Texts = {
@@ -64,6 +71,8 @@ const hi: Texts = {
   handed_over: "मैं इसका उत्तर यहाँ नहीं दे सकता। मैंने इसे एक व्यक्ति को सौंप दिया है, जो आपको लिखेंगे।",
   sources: "स्रोत: {sources}",
   table_booked: "{guests, plural, one {# मेहमान} other {# मेहमानों}} के लिए मेज़ बुक हो गई है: {time}।",
+  opted_out: "अब हम आपको यहाँ अपनी ओर से संदेश नहीं भेजेंगे। फिर से पाने के लिए START लिखें।",
+  opted_in: "अब आपको यहाँ हमारे संदेश फिर से मिलेंगे। बंद करने के लिए STOP लिखें।",
 };
 
 const es: Texts = {
@@ -81,6 +90,8 @@ const es: Texts = {
   sources: "Fuentes: {sources}",
   table_booked:
     "Hay una mesa reservada para {guests, plural, one {# persona} many {# de personas} other {# personas}}: {time}.",
+  opted_out: "Ya no le enviaremos aquí mensajes que no haya pedido. Escriba START para volver a recibirlos.",
+  opted_in: "Vuelve a recibir aquí nuestros mensajes. Escriba STOP para dejar de recibirlos.",
 };
 
 const ar: Texts = {
@@ -98,6 +109,8 @@ const ar: Texts = {
   sources: "المصادر: {sources}",
   table_booked:
     "تم حجز طاولة لـ {guests, plural, zero {# ضيف} one {ضيف واحد} two {ضيفين} few {# ضيوف} many {# ضيفًا} other {# ضيف}}: {time}.",
+  opted_out: "لن نرسل إليك هنا رسائل لم تطلبها بعد الآن. اكتب START لتصلك من جديد.",
+  opted_in: "ستصلك رسائلنا هنا من جديد. اكتب STOP لإيقافها.",
 };
 
 const pt: Texts = {
@@ -115,6 +128,8 @@ const pt: Texts = {
   sources: "Fontes: {sources}",
   table_booked:
     "Uma mesa para {guests, plural, one {# pessoa} many {# de pessoas} other {# pessoas}} está reservada: {time}.",
+  opted_out: "Não enviaremos mais aqui mensagens que você não pediu. Escreva START para voltar a recebê-las.",
+  opted_in: "Você volta a receber aqui as nossas mensagens. Escreva STOP para parar.",
 };
 
 const fr: Texts = {
@@ -135,6 +150,9 @@ const fr: Texts = {
   sources: "Sources : {sources}",
   table_booked:
     "Une table pour {guests, plural, one {# personne} many {# de personnes} other {# personnes}} est réservée : {time}.",
+  opted_out:
+    "Nous ne vous enverrons plus ici de messages que vous n'avez pas demandés. Écrivez START pour en recevoir à nouveau.",
+  opted_in: "Vous recevez à nouveau nos messages ici. Écrivez STOP pour les arrêter.",
 };
 
 const id: Texts = {
@@ -152,6 +170,9 @@ const id: Texts = {
     "Saya tidak dapat menjawab ini di sini. Saya sudah meneruskannya kepada seorang petugas yang akan menulis kepada Anda.",
   sources: "Sumber: {sources}",
   table_booked: "Meja untuk {guests, plural, other {# tamu}} sudah dipesan: {time}.",
+  opted_out:
+    "Kami tidak lagi mengirim pesan yang tidak Anda minta di sini. Tulis START untuk menerimanya lagi.",
+  opted_in: "Anda menerima pesan kami lagi di sini. Tulis STOP untuk menghentikannya.",
 };
 
 /** The texts by language. To add a language, add its texts, its line here and its tag to `TEXT_LANGUAGES`. */

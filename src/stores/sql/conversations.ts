@@ -99,7 +99,8 @@ function anchorOf({ from, claimed, link_hash }: InboundMessage): Row {
   return strongest ? { anchor: { kind: strongest[0], value: strongest[1] } } : {};
 }
 
-function toReply({ content, parts }: OutboundReply): Row {
+/** The columns and parts of a reply. */
+export function toReply({ content, parts }: OutboundReply): Row {
   const whole = parts.length === 1 && JSON.stringify(parts[0]) === JSON.stringify(content);
   return { ...toColumns(content), parts: whole ? [null] : parts.map(({ kind, ...part }) => part) };
 }
