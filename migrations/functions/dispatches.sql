@@ -20,6 +20,8 @@ create or replace function hub.way_for(
   d public.dispatches, p_now timestamptz, out channel text, out account text, out address jsonb, out obstacle text)
 language plpgsql stable as $$
 declare
+  -- Of several the one that says most.
+  v_reasons constant text[] := '{opted_out,blocked,window_closed,no_address}';
   r record;
 begin
   for r in
@@ -57,7 +59,8 @@ begin
       obstacle := null;
       return;
     end if;
-    obstacle := coalesce(obstacle, r.hindrance);
+    obstacle := v_reasons[least(
+      coalesce(array_position(v_reasons, obstacle), 9), coalesce(array_position(v_reasons, r.hindrance), 9))];
   end loop;
   obstacle := coalesce(obstacle, 'no_channel');
 end
@@ -75,6 +78,9 @@ declare
   s public.sessions;
   m public.messages;
 begin
+  if d.campaign_id is not null then
+    d.renderings := hub.campaign_renderings(d);
+  end if;
   v_way := hub.way_for(d, c.now);
   if d.expires_at <= c.now or v_way.channel is null then
     update public.dispatches
@@ -100,6 +106,9 @@ begin
     v_part := hub.add_delivery(m, v_count, v_way.address, v_made -> 'parts' -> i, false, c);
     delivery := coalesce(delivery, v_part);
   end loop;
+  if d.campaign_id is not null then
+    update public.deliveries set bulk = true where message_id = m.message_id;
+  end if;
   update public.dispatches
     set state = 'placed', channel = v_way.channel, session_id = s.session_id, message_id = m.message_id, code = null, reason = null,
         updated_at = c.now
@@ -120,6 +129,9 @@ begin
   if d.state <> 'dead' or d.code is distinct from 'rejected' or d.unsure or d.reason in ('abandoned', 'opted_out', 'erased')
     or exists (select from public.deliveries where message_id = d.message_id and state in ('sent', 'sending'))
   then
+    return;
+  end if;
+  if d.bulk and hub.pause_campaign(d.message_id, d.reason, p_now) then
     return;
   end if;
   update public.dispatches
@@ -224,6 +236,8 @@ declare
   r record;
   d public.dispatches;
 begin
+  update public.dispatches x set state = 'failed', code = 'rejected', reason = 'erased', updated_at = c.now
+    where x.dispatch_id = any (v_ids) and not exists (select from public.customers k where k.customer_key = x.customer_key);
   v_customers := array(
     select k.customer_key from public.customers k
     where k.customer_key = any (v_customers) and not exists (
@@ -293,9 +307,9 @@ begin
   delete from public.opt_outs where customer_key = p_customer;
   update public.dispatches
     set customer_key = null, renderings = null,
-        state = case when state = 'waiting' then 'failed' else state end,
-        code = case when state = 'waiting' then 'rejected' else code end,
-        reason = case when state = 'waiting' then 'erased' else reason end
+        state = case when state in ('waiting', 'queued') then 'failed' else state end,
+        code = case when state in ('waiting', 'queued') then 'rejected' else code end,
+        reason = case when state in ('waiting', 'queued') then 'erased' else reason end
     where customer_key = p_customer;
 end
 $$;
@@ -304,6 +318,20 @@ $$;
 create or replace function hub.move_dispatches(p_into uuid, p_others uuid[]) returns void
 language plpgsql volatile as $$
 begin
+  -- Of two recipients of one campaign who are one customer, the one whose message has not gone out is no recipient any more.
+  delete from public.dispatches d
+    where d.customer_key = any (p_into || p_others) and d.campaign_id is not null and d.state <> 'placed' and exists (
+      select from public.dispatches o
+      where o.campaign_id = d.campaign_id and o.customer_key = any (p_into || p_others) and o.dispatch_id <> d.dispatch_id
+        and (o.state = 'placed' or o.dispatch_id < d.dispatch_id));
+  update public.dispatches d set customer_key = null
+    where d.customer_key = any (p_others) and d.campaign_id is not null and exists (
+      select from public.dispatches o
+      where o.campaign_id = d.campaign_id and o.customer_key = any (p_into || p_others) and o.dispatch_id < d.dispatch_id);
+  update public.dispatches d set customer_key = null
+    where d.customer_key = p_into and d.campaign_id is not null and exists (
+      select from public.dispatches o
+      where o.campaign_id = d.campaign_id and o.customer_key = any (p_others));
   update public.dispatches set customer_key = p_into where customer_key = any (p_others);
   insert into public.opt_outs (customer_key, channel, purpose, source, created_at)
     select distinct on (channel, purpose) p_into, channel, purpose, source, created_at from public.opt_outs
@@ -319,6 +347,6 @@ language plpgsql volatile as $$
 begin
   delete from public.dispatches where dispatch_id in (
     select dispatch_id from public.dispatches
-    where created_at <= p_now - hub.dispatch_lives() and state <> 'waiting' order by created_at limit p_limit for update skip locked);
+    where created_at <= p_now - hub.dispatch_lives() and state in ('placed', 'failed') order by created_at limit p_limit for update skip locked);
 end
 $$;

@@ -87,6 +87,8 @@ export interface ChannelSender {
   addressOf?(who: Identities): { readonly account: string; readonly address: Address } | undefined;
   /** The rule of a platform that takes free replies only for a time after the customer's last message. Absent: it always does. */
   readonly window?: ReplyWindow;
+  /** The reasons of a refusal for which every later message with the same content would be refused too. */
+  readonly hopeless?: readonly string[];
   /** The templates of the shop's account at the platform. Absent: it has none, or no setting names the account. */
   readonly templates?: TemplateSource;
   /** Messages per second that the platform takes from one account. Absent: the hub keeps no limit. */

@@ -1,5 +1,6 @@
 import { HubError } from "../core/errors.ts";
 import type { Store } from "../core/store.ts";
+import type { Campaigns } from "./campaigns/campaigns.ts";
 import type { Customers } from "./customers/customers.ts";
 import type { Dispatches } from "./dispatches/dispatches.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
@@ -17,6 +18,7 @@ import type { Traces } from "./trace/trace.ts";
 
 /** The ports that only a database store has, one for each domain. */
 export interface Features {
+  readonly campaigns: Campaigns;
   readonly customers: Customers;
   readonly dispatches: Dispatches;
   readonly endpoints: Endpoints;

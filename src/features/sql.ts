@@ -1,5 +1,6 @@
 import type { Row } from "../stores/rows.ts";
 import type { SqlCall } from "../stores/sql.ts";
+import { sqlCampaigns } from "./campaigns/sql.ts";
 import { sqlCustomers } from "./customers/sql.ts";
 import { sqlDispatches } from "./dispatches/sql.ts";
 import { sqlEndpoints } from "./endpoints/sql.ts";
@@ -19,6 +20,7 @@ import { sqlTraces } from "./trace/sql.ts";
 /** The feature ports over functions of the database. `people` has the arguments of calls that may merge customers. */
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
   return {
+    campaigns: sqlCampaigns(ask, people),
     customers: sqlCustomers(ask, people),
     dispatches: sqlDispatches(ask, people),
     endpoints: sqlEndpoints(ask),

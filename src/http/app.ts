@@ -6,6 +6,7 @@ import { routePath } from "hono/route";
 import { secureHeaders } from "hono/secure-headers";
 import { HubError, toHubError } from "../core/errors.ts";
 import { withTimeout } from "../core/timeout.ts";
+import { addCampaigns } from "../features/campaigns/routes.ts";
 import { addCustomers } from "../features/customers/routes.ts";
 import { addDispatches } from "../features/dispatches/routes.ts";
 import { drainSoon } from "../features/endpoints/drain.ts";
@@ -127,6 +128,7 @@ export function createApp(options: AppOptions): App {
   addOrders(app, options);
   addThreads(app, options);
   addSearch(app, options);
+  addCampaigns(app, options);
   addDispatches(app, options);
   addOptOuts(app, options);
   addEndpoints(app, options);

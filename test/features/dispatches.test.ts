@@ -71,7 +71,7 @@ describe("a message that the shop sends first", () => {
     const { rig } = await opened();
     const session_id = await anna(rig);
     const { status, body } = await send(rig, { to: { session_id } });
-    expect(status).toBe(202);
+    expect(status).toBe(201);
     expect(body).toMatchObject({
       state: "placed",
       channel: "whatsapp",
@@ -99,7 +99,7 @@ describe("a message that the shop sends first", () => {
     expect([other.status, other.body.error.code]).toEqual([409, "idempotency_conflict"]);
     await expect.poll(() => shown(rig), soon).toHaveLength(1);
     // Of another key of the shop it is another message.
-    expect((await send(rig, same, { "x-api-key": "bot-key" })).status).toBe(202);
+    expect((await send(rig, same, { "x-api-key": "bot-key" })).status).toBe(201);
     await expect.poll(() => shown(rig), soon).toHaveLength(2);
   });
 
@@ -186,7 +186,7 @@ describe("a message that the shop sends first", () => {
     const { rig } = await opened();
     const content = { kind: "template", name: "news", language: "de", category: "marketing" };
     const { status, body } = await send(rig, { to: { phone: `+${PHONE}` }, content });
-    expect([status, body.purpose]).toEqual([202, "marketing"]);
+    expect([status, body.purpose]).toEqual([201, "marketing"]);
     await expect.poll(() => shown(rig), soon).toEqual(["whatsapp template"]);
     // The person who answers from that phone is that customer.
     await rig.whatsapp.tell("/_customer/message", { from: PHONE, text: "yes" });

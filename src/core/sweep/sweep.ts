@@ -1,3 +1,4 @@
+import { runCampaigns } from "../../features/campaigns/run.ts";
 import { placeDispatches } from "../../features/dispatches/place.ts";
 import { drainEvents } from "../../features/endpoints/drain.ts";
 import { indexMessages } from "../../features/search/index-messages.ts";
@@ -12,6 +13,7 @@ import { publish } from "../receive/publish.ts";
 const REPLAY_MS = 10_000;
 const POSTING = { ms: 15_000, events: 500 };
 const INDEXING = { batch: 1_000, ms: 15_000 };
+const CAMPAIGN_MS = 45_000;
 const COUNTING = { batch: 1_000, ms: 10_000 };
 
 export interface SweepBudget {
@@ -42,6 +44,8 @@ export interface Swept {
   readonly deliveries: number;
   /** Messages that the shop sends first, put into the outbox. */
   readonly placed: number;
+  /** Recipients of campaigns whose message was put into the outbox. */
+  readonly campaigned: number;
   readonly expired: number;
   readonly purged: number;
   /** Messages that were indexed for the search. */
@@ -82,7 +86,20 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   // After the index: both read one list of changed messages.
   const counted = await countStatistics(hub, COUNTING);
   const { posts: events } = await drainEvents(hub, POSTING);
-  const swept = { replayed, turns, deliveries, placed, expired, purged, indexed, counted, events };
+  // Last, for it goes on as long as the campaigns do.
+  const campaigned = await runCampaigns(hub, CAMPAIGN_MS);
+  const swept = {
+    replayed,
+    turns,
+    deliveries,
+    placed,
+    campaigned,
+    expired,
+    purged,
+    indexed,
+    counted,
+    events,
+  };
   hub.log("info", "sweep", swept);
   return swept;
 }

@@ -99,7 +99,7 @@ export function addDispatches(app: App, options: AppOptions): void {
     middleware: jsonBody(BODY_BYTES),
     request: { body: { required: true, content: { "application/json": { schema: bodySchema(options) } } } },
     responses: {
-      202: json("It is saved.", dispatchSchema),
+      201: json("It is saved.", dispatchSchema),
       ...problems(
         "malformed",
         "unauthorized",
@@ -147,7 +147,7 @@ export function addDispatches(app: App, options: AppOptions): void {
       runInBackground(hub, "dispatch.not_sent", sent);
     }
     tellReplayed(c, replayed);
-    return c.json(viewDispatch(dispatch), 202);
+    return c.json(viewDispatch(dispatch), 201);
   });
 
   const get = createRoute({

@@ -33,6 +33,7 @@ export function sqlDispatches(ask: SqlCall, people: Row): Dispatches {
   };
 }
 
-function toRow({ outside, account, address, ...reply }: Rendering): Row {
+/** The columns of a rendering. */
+export function toRow({ outside, account, address, ...reply }: Rendering): Row {
   return { ...toReply(reply), outside, account, address };
 }

@@ -364,6 +364,28 @@ export function everyCall(store: Store, people: number, random: () => number): R
       );
       take(effects);
     },
+    "run campaigns": async () => {
+      const { campaigns } = store.features!;
+      const rendering = { ...reply("news"), outside: "always" as const };
+      const { campaign_id } = await campaigns.create(
+        {
+          name: "news",
+          purpose: "marketing",
+          segment: {},
+          renderings: { en: { telegram: rendering, whatsapp: rendering } },
+          language: "en",
+          rate: 80,
+          pausing: ["132015"],
+        },
+        by(),
+      );
+      for (let step = 0; step < 3; step++)
+        take(await campaigns.run({ limit: 5, horizonMs: 250, batch: 5 }, now()));
+      await campaigns.get(campaign_id);
+      await campaigns
+        .steer(campaign_id, one(["pause", "resume", "cancel"] as const, "cancel"), by())
+        .catch(() => {});
+    },
     "place messages": async () => {
       const { deliveries } = await store.features!.dispatches.place(5, now());
       take({ deliveries });
