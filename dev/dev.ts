@@ -2,6 +2,7 @@
 import { parseArgs, styleText } from "node:util";
 import { localKeys } from "./services/supabase.ts";
 import { localSettings } from "./settings.ts";
+import { type Simulator, startSimulator } from "./simulator/simulator.ts";
 import { forget, type Stack, startStack } from "./stack.ts";
 
 // The terminal that reads the output may close first; writing then fails.
@@ -18,6 +19,7 @@ const fresh = read(freshOf);
 const settings = read(() => localSettings(process.env));
 if (fresh) await forget(settings);
 let stack: Stack | undefined;
+let simulator: Simulator | undefined;
 let leaving = false;
 const left = new Promise<void>((resolve) => {
   for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
@@ -38,19 +40,23 @@ try {
         say(`  ${styleText("green", "ready")}  ${part.padEnd(22)} ${Math.round(took!)} ms`);
     },
     workerLog: (line) => {
+      simulator?.log(line);
       if (!line || line.startsWith("[wrangler:info]") || EXPECTED.some((one) => one.test(line))) return;
       if (stack || isTrouble(line)) say(styleText("dim", `worker | ${line}`));
     },
     pagesLog: (line) => say(styleText("red", line)),
   });
-  table(stack);
+  simulator = await startSimulator(stack);
+  table(stack, simulator);
   const cron = setInterval(() => void sweep(stack!), settings.sweepSeconds * 1000);
-  await Promise.race([left, stack.worker.gone.then(() => fallen("the Worker"))]);
+  await Promise.race([left, stack.fallen.then(() => fallen("the Worker"))]);
   clearInterval(cron);
+  await simulator.stop();
   await stack.stop();
   say("stopped");
 } catch (error) {
   say(styleText("red", error instanceof Error ? error.message : String(error)));
+  await simulator?.stop();
   await stack?.stop();
   process.exitCode = 1;
 }
@@ -96,10 +102,14 @@ function fallen(part: string): void {
   process.exitCode = 1;
 }
 
-function table({ settings, postgres, supabase, redis, telegram, whatsapp, worker }: Stack): void {
+function table(
+  { settings, postgres, supabase, redis, telegram, whatsapp, worker }: Stack,
+  { url }: Simulator,
+): void {
   const { vars } = settings;
   const rows: [string, string, string][] = [
     ["Hub", worker.url, `kiosk ${vars.KIOSK_API_KEY}, web ${vars.WEB_API_KEY}, admin ${vars.ADMIN_API_KEY}`],
+    ["Simulator", `${url}/simulator`, "four devices and the hub from inside"],
     ["API page", `${worker.url}/docs`, "description at /openapi.json"],
     [
       "Telegram emulator",

@@ -12,6 +12,8 @@ export interface LocalSettings {
   readonly sweepSeconds: number;
   /** Whether the emulators apply the platforms' rate limits. */
   readonly limits: boolean;
+  /** The folder of the simulator's scenarios. Default `test/scenarios`. */
+  readonly scenarios?: string;
 }
 
 const PORTS = {
@@ -22,6 +24,7 @@ const PORTS = {
   UPSTASH_PORT: 8079,
   TELEGRAM_EMULATOR_PORT: 8081,
   WHATSAPP_EMULATOR_PORT: 8082,
+  SIMULATOR_PORT: 8083,
 } as const;
 
 export type PortName = keyof typeof PORTS;
@@ -48,6 +51,7 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
     ports,
     sweepSeconds: Number(env.SWEEP_SECONDS || 60),
     limits: env.EMULATOR_LIMITS !== "false",
+    ...(env.SCENARIOS_DIR && { scenarios: env.SCENARIOS_DIR }),
     vars: {
       ENVIRONMENT: "development",
       KIOSK_API_KEY: "dev-kiosk-key",
@@ -56,6 +60,8 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
       BOT_API_KEY: "dev-bot-key",
       // A phone typed at the kiosk finds its session at once here. A deployed hub asks for proof by default.
       KIOSK_PHONE_POLICY: "trust",
+      MEDIA_LINK_SECRET: "dev-media-link-secret-of-32-characters",
+      PUBLIC_URL: at("PORT"),
       TELEGRAM_BOT_TOKEN: "1000001:dev-telegram-token",
       TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret",
       TELEGRAM_API_ROOT: at("TELEGRAM_EMULATOR_PORT"),

@@ -4,7 +4,9 @@ import { migrate } from "../migrations/migrate.ts";
 import { watchPages } from "../web/build.ts";
 import type { Emulator } from "./emulators/server.ts";
 import { startTelegramEmulator } from "./emulators/telegram.ts";
+import type { Seen } from "./emulators/watch.ts";
 import { startWhatsAppEmulator } from "./emulators/whatsapp.ts";
+import { type Network, networkTo, via } from "./services/network.ts";
 import { assertPortFree } from "./services/ports.ts";
 import { databaseUrl, type Postgres, startPostgres } from "./services/postgres.ts";
 import { type Redis, startRedis } from "./services/redis.ts";
@@ -21,9 +23,21 @@ export interface Stack {
   readonly telegram: Emulator;
   readonly whatsapp: Emulator;
   readonly worker: LocalWorker;
+  /** The Worker's connections to the database (direct and REST) and to the cache, which can be made to fail. */
+  readonly networks: Readonly<Record<"postgres" | "supabase" | "upstash", Network>>;
+  /** The folder of the built pages. */
+  readonly pagesDir: string;
+  /** Kills the Worker (`kill -9`) and starts it again, with further variables if they are given. */
+  restartWorker(more?: Readonly<Record<string, string>>): Promise<void>;
+  /** Resolves when the Worker has ended by itself. */
+  readonly fallen: Promise<void>;
+  /** Shows what the emulators do from now on. */
+  watch(watcher: StackWatcher): void;
   /** Stops every part, the Worker first. */
   stop(): Promise<void>;
 }
+
+export type StackWatcher = (platform: "telegram" | "whatsapp", seen: Seen) => void;
 
 export interface StackHooks {
   /** Called when each part begins and ends its start. */
@@ -35,6 +49,7 @@ export interface StackHooks {
 
 const STOP_ORDER = [
   "Worker",
+  "Networks",
   "Pages",
   "WhatsApp emulator",
   "Telegram emulator",
@@ -70,6 +85,39 @@ export async function startStack(
     }
   };
   const hub = `http://127.0.0.1:${ports.PORT}`;
+  const networks = {
+    postgres: await networkTo(ports.POSTGRES_PORT),
+    supabase: await networkTo(ports.SUPABASE_PORT),
+    upstash: await networkTo(ports.UPSTASH_PORT),
+  };
+  started.set("Networks", {
+    stop: async () => {
+      for (const network of Object.values(networks)) await network.stop();
+    },
+  });
+  const watchers: StackWatcher[] = [];
+  const watch = (platform: "telegram" | "whatsapp") => (seen: Seen) => {
+    for (const watcher of watchers) watcher(platform, seen);
+  };
+  const fallen = Promise.withResolvers<void>();
+  let running: LocalWorker | undefined;
+  let pagesDir = "";
+  const runWorker = async (pages: string, more: Readonly<Record<string, string>> = {}) => {
+    pagesDir = pages;
+    const worker = await startWorker({
+      port: ports.PORT,
+      dir,
+      main: "dev/simulator/worker.ts",
+      vars: { ...throughNetworks(settings, networks), ...more },
+      databaseUrl: via(databaseUrl(ports.POSTGRES_PORT), networks.postgres.port),
+      pages,
+      ...(workerLog && { log: workerLog }),
+    });
+    running = worker;
+    started.set("Worker", worker);
+    void worker.gone.then(() => running === worker && fallen.resolve());
+    return worker;
+  };
   const databaseReady = async () => {
     const postgres = await part("Postgres", () =>
       startPostgres({ dir: join(dir, "postgres"), port: ports.POSTGRES_PORT }),
@@ -85,7 +133,7 @@ export async function startStack(
   };
   try {
     // Start wrangler first: its bundling takes most of the time, and needs none of the other parts.
-    const [redis, { postgres, supabase }, worker] = await settled([
+    const [redis, { postgres, supabase }] = await settled([
       part("Valkey, Upstash REST", () =>
         startRedis({
           redisPort: ports.REDIS_PORT,
@@ -97,17 +145,11 @@ export async function startStack(
       databaseReady(),
       part("Pages", () => watchPages(pagesLog)).then((pages) =>
         part("Worker", async () => {
-          const started = await startWorker({
-            port: ports.PORT,
-            dir,
-            vars,
-            databaseUrl: databaseUrl(ports.POSTGRES_PORT),
-            pages: pages.dir,
-            ...(workerLog && { log: workerLog }),
-          });
+          const worker = await runWorker(pages.dir);
           const wrong = await misconfigured(hub, vars.ADMIN_API_KEY);
-          if (wrong === undefined) return started;
-          await started.stop();
+          if (wrong === undefined) return worker;
+          running = undefined;
+          await worker.stop();
           throw new Error(`the hub refuses its settings: ${wrong}`);
         }),
       ),
@@ -121,6 +163,7 @@ export async function startStack(
         webhookUrl: `${hub}/webhooks/telegram`,
         webhookSecret: vars.TELEGRAM_WEBHOOK_SECRET!,
         limits,
+        watch: watch("telegram"),
       }),
     );
     const whatsapp = await part("WhatsApp emulator", () =>
@@ -133,15 +176,49 @@ export async function startStack(
         phoneNumberId: vars.WHATSAPP_PHONE_NUMBER_ID!,
         webhookUrl: `${hub}/webhooks/whatsapp`,
         limits,
+        watch: watch("whatsapp"),
       }),
     );
     const handshake = await fetch(`${whatsapp.url}/_subscribe`, { method: "POST" });
     if (!handshake.ok) throw new Error(`the WhatsApp handshake failed: ${await handshake.text()}`);
-    return { settings, postgres, supabase, redis, telegram, whatsapp, worker, stop };
+    return {
+      ...{ settings, postgres, supabase, redis, telegram, whatsapp, networks, stop },
+      get worker() {
+        return running!;
+      },
+      get pagesDir() {
+        return pagesDir;
+      },
+      restartWorker: async (more) => {
+        const before = running;
+        running = undefined;
+        await before?.kill();
+        await runWorker(pagesDir, more);
+      },
+      fallen: fallen.promise,
+      watch: (watcher) => void watchers.push(watcher),
+    };
   } catch (error) {
     await stop();
     throw error;
   }
+}
+
+/** The Worker's variables, with the addresses of its stores replaced by those of the networks before them. */
+function throughNetworks(
+  { ports, vars }: LocalSettings,
+  networks: Record<"supabase" | "upstash", Network>,
+): Record<string, string> {
+  const moved = (name: string, port: number, network: Network) =>
+    vars[name] === `http://127.0.0.1:${port}`
+      ? { [name]: via(vars[name], network.port).replace(/\/$/, "") }
+      : {};
+  return {
+    ...vars,
+    ...moved("SUPABASE_URL", ports.SUPABASE_PORT, networks.supabase),
+    ...moved("UPSTASH_REDIS_REST_URL", ports.UPSTASH_PORT, networks.upstash),
+    SIMULATOR_URL: `http://127.0.0.1:${ports.SIMULATOR_PORT}`,
+  };
 }
 
 /** The hub's text about wrong settings, which it shows to an admin key; undefined if all are right. */

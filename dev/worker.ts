@@ -9,6 +9,8 @@ export interface WorkerOptions {
   /** The directory for its configuration and state. */
   readonly dir: string;
   readonly vars: Readonly<Record<string, string>>;
+  /** Its first file. Default `src/worker.ts`. */
+  readonly main?: string;
   /** The database address of the `HYPERDRIVE` binding. */
   readonly databaseUrl: string;
   /** The folder of the built pages; without it the Worker serves none. */
@@ -43,9 +45,10 @@ export async function startWorker({
   vars,
   databaseUrl,
   pages,
+  main = "src/worker.ts",
   log = () => {},
 }: WorkerOptions): Promise<LocalWorker> {
-  const config = await writeConfig(dir, vars, databaseUrl, pages);
+  const config = await writeConfig(dir, main, vars, databaseUrl, pages);
   const tail: string[] = [];
   let isReady = false;
   const onLine = (line: string) => {
@@ -86,6 +89,7 @@ function plainly(line: string): string {
 
 async function writeConfig(
   dir: string,
+  main: string,
   vars: Readonly<Record<string, string>>,
   databaseUrl: string,
   pages: string | undefined,
@@ -94,7 +98,7 @@ async function writeConfig(
   const file = resolve(dir, "wrangler.json");
   const config = {
     name: "session-hub",
-    main: relative(resolve(dir), join(root, "src/worker.ts")),
+    main: relative(resolve(dir), join(root, main)),
     ...(await projectSettings(dir)),
     vars,
     ...(pages && { assets: { directory: pages } }),

@@ -3,6 +3,7 @@ import { type Assembly, assemble } from "./compose/assembly.ts";
 import { log } from "./compose/log.ts";
 import { sweepOnce } from "./compose/sweep.ts";
 import type { Env } from "./core/settings.ts";
+import { mediaOf } from "./features/media/options.ts";
 import { liveRoom } from "./http/live/room.ts";
 
 const assemblies = new WeakMap<Env, Assembly>();
@@ -20,7 +21,7 @@ export default {
 /** The Durable Object class of the binding `LIVE`: the connected devices of one session. */
 export const LiveRoom = liveRoom((env) => {
   const { hub, close } = assemblyOf(env).open(log, () => {});
-  return { store: hub.store, close };
+  return { store: hub.store, links: mediaOf(hub).links, close };
 }, log);
 
 function assemblyOf(env: Env): Assembly {

@@ -21,9 +21,9 @@ const SHARED_ROUTES: Record<string, string> = {
     "?chat_id= &method=a,b &after=<n> &limit= &wait=<seconds, up to 300> &count=<1> -> {last, sent: [{n, at, method, chat_id, message_id, text, ...}]}",
   "DELETE /_sent": "forgets what was sent -> {cleared}; n goes on rising",
   "POST /_faults":
-    "{kind: status|timeout|cut|accept-then-cut|slow, method?, chat_id?, status?, retry_after?, code?, body?, ms?, times: 1 or -1} -> {faults}",
+    "{kind: status|timeout|cut|accept-then-cut|accept-then-status|slow|break, method?, chat_id?, status?, retry_after?, code?, body?, ms?, bytes?, type?, times: 1 or -1, every?, id?} -> {faults}",
   "GET /_faults": "-> {faults}",
-  "DELETE /_faults": "-> {faults: []}",
+  "DELETE /_faults": "all, or ?id= alone -> {faults}",
   "POST /_delivery":
     "{copies?, delayMs?, shuffle?, ordered?, retryMs?, maxRetryMs?, maxTries?, timeoutMs?, maxPending?} -> {settings, stats}",
   "GET /_delivery":
@@ -77,8 +77,8 @@ export function mountControls(
     return c.json({ faults: faults.list() });
   });
   app.delete("/_faults", (c) => {
-    faults.clear();
-    return c.json({ faults: [] });
+    faults.clear(c.req.query("id"));
+    return c.json({ faults: faults.list() });
   });
 
   const delivery = () => ({ settings: deliveries.settings, stats: deliveries.stats });

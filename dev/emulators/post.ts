@@ -5,6 +5,8 @@ export interface Outcome {
   readonly status: number;
   readonly error?: string;
   readonly retryAfterMs?: number;
+  readonly body?: string;
+  readonly requestId?: string;
   /** Whether the attempt used a kept-alive connection that was already closed; the receiver then refused nothing. */
   readonly stale?: boolean;
 }
@@ -27,7 +29,9 @@ export function post(
   call.on("response", (response) => {
     const status = response.statusCode ?? 0;
     const retryAfter = Number(response.headers["retry-after"]);
-    response.resume();
+    let text = "";
+    response.setEncoding("utf8").on("data", (part: string) => (text += part));
+    const requestId = response.headers["x-request-id"];
     response.on("error", () => resolve({ status: 0, error: "Webhook connection closed" }));
     response.on("end", () =>
       resolve({
@@ -35,6 +39,8 @@ export function post(
         ...(status >= 300 && {
           error: `Wrong response from the webhook: ${status} ${response.statusMessage}`,
         }),
+        body: text,
+        ...(typeof requestId === "string" && { requestId }),
         ...(retryAfter > 0 && { retryAfterMs: retryAfter * 1000 }),
       }),
     );

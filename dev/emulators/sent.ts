@@ -37,7 +37,7 @@ interface Waiter {
   resolve(): void;
 }
 
-export function createSentLog(keep: number, store: Keep): SentLog {
+export function createSentLog(keep: number, store: Keep, added: (entry: Sent) => void = () => {}): SentLog {
   const kept = store.table<Sent>("sent");
   const numbers = store.table<number>("sent_numbers");
   let ring: (Slot | undefined)[] = [];
@@ -55,6 +55,7 @@ export function createSentLog(keep: number, store: Keep): SentLog {
     const entry: Sent = { n: ++last, at: Date.now(), ...fields };
     kept.set(String(entry.n), entry);
     const chat = place(entry);
+    added(entry);
     if (waiters.size > 0) {
       notify(undefined, entry);
       notify(chat, entry);

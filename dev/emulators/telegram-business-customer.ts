@@ -41,7 +41,7 @@ export function mountBusiness(app: Hono<OnNode>, telegram: Telegram): void {
         id: String(business_connection_id ?? crypto.randomUUID()),
         user: owner,
         user_chat_id: id,
-        date: seconds(),
+        date: seconds(telegram),
         rights: rights as Fields,
         is_enabled: true,
       }),
@@ -57,7 +57,7 @@ export function mountBusiness(app: Hono<OnNode>, telegram: Telegram): void {
   app.post("/_customer/business/message", async (c) => {
     const { connection, chats, chat, from, fields } = where(telegram, await readFields(c));
     const message_id = chats.number(chat);
-    const date = seconds();
+    const date = seconds(telegram);
     if (from.id !== connection.user.id) chats.wrote(chat);
     chats.said(chat, message_id, { mine: false, text: String(fields.text ?? ""), date });
     const business_message = message(connection, chat, { message_id, from, date, ...fields });
@@ -68,10 +68,10 @@ export function mountBusiness(app: Hono<OnNode>, telegram: Telegram): void {
   app.post("/_customer/business/edit", async (c) => {
     const { connection, chats, chat, from, fields } = where(telegram, await readFields(c));
     const message_id = Number(fields.message_id);
-    const date = chats.recall(chat, message_id)?.date ?? seconds();
+    const date = chats.recall(chat, message_id)?.date ?? seconds(telegram);
     chats.said(chat, message_id, { mine: false, text: String(fields.text ?? ""), date });
     const edited_business_message = message(connection, chat, {
-      ...{ from, date, edit_date: seconds() },
+      ...{ from, date, edit_date: seconds(telegram) },
       ...fields,
     });
     return c.json({ message_id, ...(await deliver(connection, chat, { edited_business_message })) });

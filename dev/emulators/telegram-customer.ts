@@ -44,8 +44,15 @@ export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
   app.post("/_customer/edit", async (c) => {
     const { chat, from, fields } = who(telegram, await readFields(c));
     const { message_id, ...rest } = fields;
-    const date = chats.recall(chat, Number(message_id))?.date ?? seconds();
-    const message = { message_id, from, chat: chat.info, date, edit_date: seconds(), ...withCommand(rest) };
+    const date = chats.recall(chat, Number(message_id))?.date ?? seconds(telegram);
+    const message = {
+      message_id,
+      from,
+      chat: chat.info,
+      date,
+      edit_date: seconds(telegram),
+      ...withCommand(rest),
+    };
     chats.said(chat, Number(message_id), { mine: false, text: String(rest.text ?? ""), date });
     return c.json({
       message_id,
@@ -62,7 +69,7 @@ export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
       message_id,
       from: telegram.bot,
       chat: chat.info,
-      date: said?.date ?? seconds(),
+      date: said?.date ?? seconds(telegram),
       text: said?.text || "?",
     };
     telegram.queries.set(id, chat.info.id);
@@ -85,7 +92,7 @@ export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
       const my_chat_member = {
         chat: chat.info,
         from,
-        date: seconds(),
+        date: seconds(telegram),
         old_chat_member: status(!chat.blocked),
         new_chat_member: status(chat.blocked),
       };
@@ -99,7 +106,13 @@ export function mountCustomer(app: Hono<OnNode>, telegram: Telegram): void {
     if (!Number.isSafeInteger(id) || id >= 0) badControl("chat.id is no channel's");
     const chat = chats.meet({ title: "Channel", type: "channel", ...(given as Fields) });
     const message_id = chats.number(chat);
-    const channel_post = { message_id, sender_chat: chat.info, chat: chat.info, date: seconds(), ...fields };
+    const channel_post = {
+      message_id,
+      sender_chat: chat.info,
+      chat: chat.info,
+      date: seconds(telegram),
+      ...fields,
+    };
     chats.said(chat, message_id, { mine: false, text: String(fields.text ?? ""), date: channel_post.date });
     return c.json({ message_id, ...(await update(telegram, { channel_post }, String(id))) });
   });
@@ -132,7 +145,7 @@ function who(telegram: Telegram, fields: Fields): { chat: Chat; from: Fields; fi
 
 async function write(telegram: Telegram, chat: Chat, from: Fields, fields: Fields): Promise<Fields> {
   const message_id = telegram.chats.number(chat);
-  const date = seconds();
+  const date = seconds(telegram);
   const message = { message_id, from, chat: chat.info, date, ...withCommand(fields) };
   telegram.chats.said(chat, message_id, { mine: false, text: String(fields.text ?? ""), date });
   learnFiles(telegram, message);
@@ -148,8 +161,9 @@ function withCommand(fields: Fields): Fields {
 
 /** Adds the chat of a raw update, so that the bot may answer there. */
 function learn(telegram: Telegram, fields: Fields): void {
-  for (const value of Object.values(fields)) {
-    if (typeof value !== "object" || value === null) continue;
+  for (const [kind, value] of Object.entries(fields)) {
+    // A reaction names a message that somebody else may have written.
+    if (kind === "message_reaction" || typeof value !== "object" || value === null) continue;
     const part = value as Fields;
     const query = fields.callback_query === part;
     const message = (query ? part.message : part) as Fields | undefined;

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Fields } from "./fields.ts";
+import type { KeptFile } from "./files.ts";
 import { chatFor } from "./telegram-business.ts";
 import { format } from "./telegram-markup.ts";
 import { say } from "./telegram-message.ts";
@@ -40,13 +41,11 @@ export function sendMedia(kind: "photo" | "document" | "video" | "audio" | "voic
 
 function readFile(telegram: Telegram, params: Fields, kind: string): Fields {
   const value = params[kind];
-  if (value instanceof Blob)
-    return newFile(telegram, { file_name: (value as File).name, file_size: value.size });
+  if (value instanceof Blob) return uploaded(telegram, value as File);
   const text = String(value ?? "");
   if (text === "") badRequest(`there is no ${kind} in the request`);
   const attached = text.startsWith("attach://") ? params[text.slice("attach://".length)] : undefined;
-  if (attached instanceof Blob)
-    return newFile(telegram, { file_name: (attached as File).name, file_size: attached.size });
+  if (attached instanceof Blob) return uploaded(telegram, attached as File);
   if (/^https?:\/\//.test(text)) return newFile(telegram, { file_size: 1024 });
   const known = telegram.files.get(text);
   if (known) return known;
@@ -63,11 +62,38 @@ function newFile(telegram: Telegram, fields: Fields): Fields {
   return file;
 }
 
+/** Keeps an upload. Its bytes are read while the call is answered: a look at them comes later. */
+function uploaded(telegram: Telegram, blob: File): Fields {
+  const file = newFile(telegram, { file_name: blob.name, mime_type: blob.type, file_size: blob.size });
+  void blob.arrayBuffer().then((bytes) =>
+    telegram.bytes.set(String(file.file_id), {
+      size: blob.size,
+      type: blob.type,
+      bytes: new Uint8Array(bytes),
+    }),
+  );
+  return file;
+}
+
+/** Keeps a file that a customer can send; returns its id. */
+export function keepFile(telegram: Telegram, kept: KeptFile): string {
+  const file = newFile(telegram, {
+    file_size: kept.size,
+    mime_type: kept.type,
+    ...(kept.name && { file_name: kept.name }),
+  });
+  telegram.bytes.set(String(file.file_id), kept);
+  return String(file.file_id);
+}
+
 /** Stores the files of a customer's message for `getFile`. */
 export function learnFiles(telegram: Telegram, message: Fields): void {
   for (const kind of KINDS) {
     for (const file of [message[kind]].flat() as (Fields | undefined)[])
-      if (file?.file_id) telegram.files.set(String(file.file_id), file);
+      if (file?.file_id) {
+        const known = telegram.files.get(String(file.file_id));
+        telegram.files.set(String(file.file_id), { ...known, ...file });
+      }
   }
 }
 
@@ -83,9 +109,14 @@ export function getFile(telegram: Telegram, params: Fields): Done {
   return { result: { file_id: id, file_unique_id, file_size, file_path: `${folder}/${id}` } };
 }
 
-/** The bytes for a `file_path`: a one-pixel picture or a line of text. Undefined if `getFile` gave no such path. */
-export function fileBytes(telegram: Telegram, path: string): Uint8Array<ArrayBuffer> | undefined {
+/**
+ * The file for a `file_path`: what was uploaded, else a one-pixel picture or a line of text. Undefined if `getFile` gave no such path.
+ */
+export function fileAt(telegram: Telegram, path: string): KeptFile | undefined {
   const [folder, id = ""] = path.split("/");
   if (!telegram.files.has(id)) return undefined;
-  return new Uint8Array(folder === "photos" ? PIXEL : Buffer.from(`file ${id}\n`));
+  const kept = telegram.bytes.get(id);
+  if (kept) return kept;
+  const bytes = new Uint8Array(folder === "photos" ? PIXEL : Buffer.from(`file ${id}\n`));
+  return { size: bytes.byteLength, type: "application/octet-stream", bytes };
 }

@@ -6,6 +6,7 @@ import type { Done } from "./telegram-methods.ts";
 import { structured } from "./telegram-params.ts";
 import { badRequest } from "./telegram-refusal.ts";
 import type { Telegram } from "./telegram-state.ts";
+import { seconds } from "./telegram-update.ts";
 
 /** Adds one message of the bot to a chat. Every send method ends with this. */
 export function say(telegram: Telegram, chat: Chat, params: Fields, text: string, fields: Fields): Done {
@@ -17,7 +18,7 @@ export function say(telegram: Telegram, chat: Chat, params: Fields, text: string
     chats.mustHave(chat, replyTo, "message to be replied not found");
   telegram.admit(chat);
   const message_id = chats.number(chat);
-  const date = Math.floor(Date.now() / 1000);
+  const date = seconds(telegram);
   chats.said(chat, message_id, { mine: true, text, date });
   const thread =
     params.message_thread_id === undefined ? {} : { message_thread_id: Number(params.message_thread_id) };

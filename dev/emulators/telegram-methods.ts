@@ -7,6 +7,7 @@ import { structured } from "./telegram-params.ts";
 import { REACTIONS } from "./telegram-reactions.ts";
 import { badRequest } from "./telegram-refusal.ts";
 import type { Telegram } from "./telegram-state.ts";
+import { seconds } from "./telegram-update.ts";
 import { deleteWebhook, getWebhookInfo, setWebhook } from "./telegram-webhook.ts";
 
 /** A method's result, and its entry in `/_sent` if it sent something. */
@@ -89,7 +90,7 @@ function editMessageText(telegram: Telegram, params: Fields): Done {
       "message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message",
     );
   telegram.admit(chat);
-  const edit_date = Math.floor(Date.now() / 1000);
+  const edit_date = seconds(telegram);
   const date = said?.date ?? edit_date;
   chatsFor(telegram, params).said(chat, messageId, { mine: true, text: formatted.text, date });
   return {

@@ -1,10 +1,12 @@
 import type { Fields } from "./fields.ts";
+import { createFiles, type Files } from "./files.ts";
 import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer, type Pacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
 import { type Business, createBusiness } from "./telegram-business.ts";
 import { type Chat, type Chats, createChats } from "./telegram-chats.ts";
 import { refuse, tooMany } from "./telegram-refusal.ts";
+import type { Watch } from "./watch.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
 
 export interface TelegramOptions {
@@ -23,6 +25,8 @@ export interface TelegramOptions {
   /** How many calls `GET /_sent` keeps. Default 100,000. */
   readonly keep?: number;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Is shown what the emulator does, as it happens. */
+  readonly watch?: Watch;
   /** The first ids. By default they are higher than in any earlier run, so that an old database does not know them. */
   readonly firstUpdateId?: number;
   readonly firstMessageId?: number;
@@ -31,7 +35,12 @@ export interface TelegramOptions {
 export interface Telegram {
   readonly token: string;
   readonly bot: Fields;
-  readonly settings: { limits: boolean; strict: boolean };
+  readonly settings: {
+    limits: boolean;
+    strict: boolean;
+    /** How far the platform's clock is ahead of this machine's, in ms. */
+    aheadMs: number;
+  };
   readonly chats: Chats;
   /** The accounts to which users have connected the bot. */
   readonly business: Business;
@@ -41,6 +50,8 @@ export interface Telegram {
   /** Callback queries that wait for `answerCallbackQuery`, with their chat. */
   readonly queries: Table<number>;
   readonly files: Table<Fields>;
+  /** The bytes of files, by their ids. */
+  readonly bytes: Files;
   readonly keep: Keep;
   nextUpdateId(): number;
   /** Counts one message. Refuses with 403 if the customer has blocked the bot, with 429 if the bot is too fast. */
@@ -52,7 +63,7 @@ const KEPT_FILES = 50_000;
 const LOCAL_EPOCH_S = 1_735_689_600; // the year 2025: ids stay within int32, and rise over restarts
 
 export function createTelegram(options: TelegramOptions): Telegram {
-  const settings = { limits: options.limits ?? false, strict: options.strict ?? true };
+  const settings = { limits: options.limits ?? false, strict: options.strict ?? true, aheadMs: 0 };
   const webhook: Telegram["webhook"] = {
     url: options.webhookUrl ?? "",
     secret: options.webhookSecret ?? "",
@@ -75,7 +86,7 @@ export function createTelegram(options: TelegramOptions): Telegram {
     webhook,
     chats: createChats(firstMessageId, () => settings.strict, keep),
     business: createBusiness(keep, firstMessageId),
-    sent: createSentLog(options.keep ?? 100_000, keep),
+    sent: createSentLog(options.keep ?? 100_000, keep, (entry) => options.watch?.({ what: "sent", entry })),
     deliveries: createDeliveries(
       {
         url: () => webhook.url || undefined,
@@ -83,12 +94,14 @@ export function createTelegram(options: TelegramOptions): Telegram {
           webhook.secret ? { "x-telegram-bot-api-secret-token": webhook.secret } : {},
         accepts: (status) => status >= 200 && status < 300,
         obeysRetryAfter: true,
+        watch: options.watch,
       },
       keep,
       { ordered: true, ...options.delivery },
     ),
     queries: keep.table("queries", KEPT_QUERIES),
     files: keep.table("files", KEPT_FILES),
+    bytes: createFiles(options.dir),
     keep,
     nextUpdateId() {
       numbers.set("update_id", ++updateId);

@@ -21,7 +21,7 @@ export function answer(update_id: unknown, { status, error }: Outcome): Fields {
   return { update_id, status, ...(error && { error }) };
 }
 
-/** The time now, in Unix seconds. */
-export function seconds(): number {
-  return Math.floor(Date.now() / 1000);
+/** Telegram's time now, in Unix seconds. */
+export function seconds({ settings }: Telegram): number {
+  return Math.floor((Date.now() + settings.aheadMs) / 1000);
 }

@@ -3,10 +3,11 @@ import { HTTPException } from "hono/http-exception";
 import { mountControls } from "./control.ts";
 import { applyFault, createFaults, type Fault } from "./faults.ts";
 import type { Fields } from "./fields.ts";
+import { fileRoutes, mountFiles, serveFile } from "./files.ts";
 import { type Emulator, listen, type OnNode, type OnNodeContext } from "./server.ts";
 import { businessRoutes, mountBusiness } from "./telegram-business-customer.ts";
 import { customerRoutes, mountCustomer } from "./telegram-customer.ts";
-import { fileBytes } from "./telegram-media.ts";
+import { fileAt, keepFile } from "./telegram-media.ts";
 import { type Method, methods } from "./telegram-methods.ts";
 import { readParams } from "./telegram-params.ts";
 import {
@@ -20,6 +21,7 @@ import {
 } from "./telegram-refusal.ts";
 import { wrongInCall } from "./telegram-schema.ts";
 import { createTelegram, type Telegram, type TelegramOptions } from "./telegram-state.ts";
+import { watchCalls } from "./watch.ts";
 
 export type { TelegramOptions } from "./telegram-state.ts";
 
@@ -43,11 +45,13 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
   const faults = createFaults();
   const app = new Hono<OnNode>();
 
+  watchCalls(app, options.watch);
   mountControls(app, {
     name: "telegram",
     routes: {
       "GET, POST /bot<token>/<method>": Object.keys(methods).join(", "),
       "GET /file/bot<token>/<path>": "the bytes behind a file_path",
+      ...fileRoutes,
       ...customerRoutes,
       ...businessRoutes,
     },
@@ -58,11 +62,25 @@ export async function startTelegramEmulator(options: TelegramOptions): Promise<E
   });
   mountCustomer(app, telegram);
   mountBusiness(app, telegram);
+  mountFiles(
+    app,
+    (file) => keepFile(telegram, file),
+    (id) => {
+      telegram.files.delete(id);
+      telegram.bytes.delete(id);
+    },
+  );
 
   app.get("/file/:bot/:path{.+}", (c) => {
     if (c.req.param("bot") !== `bot${telegram.token}`) return refused(c, unauthorized);
-    const bytes = fileBytes(telegram, c.req.param("path"));
-    return bytes ? c.body(bytes, 200, { "content-type": "application/octet-stream" }) : refused(c, notFound);
+    const fault = faults.take("file", undefined);
+    const proceed = () => {
+      const file = fileAt(telegram, c.req.param("path"));
+      if (!file) return refused(c, notFound);
+      const breakAfter = fault?.kind === "break" ? (fault.bytes ?? 0) : undefined;
+      return serveFile(c, file, { breakAfter, contentType: fault?.type ?? "application/octet-stream" });
+    };
+    return fault ? applyFault(c, fault, proceed, () => faulty(c, fault)) : proceed();
   });
 
   app.on(["GET", "POST"], "/:bot/:method", async (c) => {

@@ -1,6 +1,7 @@
 import { Agent } from "node:http";
 import type { Keep } from "./keep.ts";
 import { type Outcome, post } from "./post.ts";
+import type { Watch } from "./watch.ts";
 
 /**
  * `copies` deliveries of each webhook, after `delayMs` (shuffled: up to `delayMs`), and how a refused one is repeated.
@@ -60,6 +61,7 @@ export interface Receiver {
   headers(body: string | Uint8Array): Record<string, string>;
   accepts(status: number): boolean;
   readonly obeysRetryAfter: boolean;
+  readonly watch?: Watch | undefined;
 }
 
 interface Undelivered {
@@ -165,14 +167,36 @@ export function createDeliveries(
       return { status: 0, error: "the emulator delivers to http URLs only" };
     stats.attempts++;
     const born = epoch;
+    const seen = show(url, body);
     let outcome = await post(agent, url, receiver.headers(body), body, settings.timeoutMs);
     if (outcome.stale && born === epoch)
       outcome = await post(agent, url, receiver.headers(body), body, settings.timeoutMs);
+    seen?.(outcome);
     if (!receiver.accepts(outcome.status)) {
       stats.last_error_date = Math.floor(Date.now() / 1000);
       stats.last_error_message = outcome.error ?? `Wrong response from the webhook: ${outcome.status}`;
     }
     return outcome;
+  }
+
+  /** Shows an attempt, and later its answer, to the watcher, if there is one. */
+  function show(url: string, body: string | Uint8Array): ((outcome: Outcome) => void) | undefined {
+    const { watch } = receiver;
+    if (!watch) return undefined;
+    const attempt = crypto.randomUUID();
+    const began = performance.now();
+    const text = typeof body === "string" ? body : Buffer.from(body).toString();
+    watch({ what: "webhook", attempt, url, headers: receiver.headers(body), body: text });
+    return ({ status, error, body: answer, requestId }) =>
+      watch({
+        what: "answer",
+        attempt,
+        status,
+        ...(error && { error }),
+        ...(answer && { body: answer }),
+        ...(requestId && { request_id: requestId }),
+        ms: Math.round(performance.now() - began),
+      });
   }
 
   function sleep(ms: number): Promise<void> {

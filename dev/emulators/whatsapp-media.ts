@@ -1,7 +1,9 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Hono } from "hono";
+import { applyFault, type Fault, type Faults } from "./faults.ts";
 import type { Fields } from "./fields.ts";
-import type { OnNode } from "./server.ts";
+import { type KeptFile, serveFile } from "./files.ts";
+import type { OnNode, OnNodeContext } from "./server.ts";
 import { type GraphAnswer, unknownObject } from "./whatsapp-error.ts";
 import type { WhatsApp } from "./whatsapp-state.ts";
 
@@ -13,7 +15,7 @@ const DOWNLOAD = "/whatsapp_business/attachments/";
 export function learnMedia(whatsapp: WhatsApp, message: Fields): void {
   for (const kind of KINDS) {
     const part = message[kind] as Fields | undefined;
-    if (part?.id) whatsapp.media.set(String(part.id), part);
+    if (part?.id) whatsapp.media.set(String(part.id), { ...whatsapp.media.get(String(part.id)), ...part });
   }
 }
 
@@ -21,25 +23,37 @@ export function learnMedia(whatsapp: WhatsApp, message: Fields): void {
 export function findMedia(whatsapp: WhatsApp, id: string, origin: string): GraphAnswer {
   const known = whatsapp.media.get(id);
   if (!known && whatsapp.settings.strict) return unknownObject("get", id);
-  const bytes = bytesOf(id);
+  if (whatsapp.media.get(id)?.gone) return unknownObject("get", id);
+  const file = fileOf(whatsapp, id);
   const expires = Math.floor(Date.now() / 1000) + URL_LIFE_S;
   const url = `${origin}${DOWNLOAD}?mid=${id}&ext=${expires}&hash=${hash(id, expires)}`;
-  const sha256 = createHash("sha256").update(bytes).digest("hex");
-  const mime_type = known?.mime_type ?? "application/octet-stream";
+  const sha256 = createHash("sha256")
+    .update(file.bytes ?? `${file.size} made bytes`)
+    .digest("hex");
+  const mime_type = file.type;
   return {
     status: 200,
-    body: { url, mime_type, sha256, file_size: bytes.length, id, messaging_product: "whatsapp" },
+    body: { url, mime_type, sha256, file_size: file.size, id, messaging_product: "whatsapp" },
   };
 }
 
 /** Mounts the download. It needs the bearer token, as the look-up does, and answers 404 once its URL is too old. */
-export function mountDownloads(app: Hono<OnNode>, whatsapp: WhatsApp): void {
+export function mountDownloads(
+  app: Hono<OnNode>,
+  whatsapp: WhatsApp,
+  faults: Faults,
+  refuse: (c: OnNodeContext, fault: Fault) => Response,
+): void {
   app.get(DOWNLOAD, (c) => {
     if (!isAuthorized(whatsapp, c.req.header("authorization"))) return c.text("Unauthorized", 401);
     const { mid = "", ext = "", hash: given } = c.req.query();
     if (given !== hash(mid, Number(ext)) || Number(ext) * 1000 < Date.now()) return c.text("Not Found", 404);
-    const type = String(whatsapp.media.get(mid)?.mime_type ?? "application/octet-stream");
-    return c.body(bytesOf(mid), 200, { "content-type": type });
+    if (whatsapp.media.get(mid)?.gone) return c.text("Not Found", 404);
+    const fault = faults.take("download", undefined);
+    const file = fileOf(whatsapp, mid);
+    const breakAfter = fault?.kind === "break" ? (fault.bytes ?? 0) : undefined;
+    const proceed = () => serveFile(c, file, { breakAfter, contentType: fault?.type ?? file.type });
+    return fault ? applyFault(c, fault, proceed, () => refuse(c, fault)) : proceed();
   });
 }
 
@@ -53,6 +67,24 @@ function hash(id: string, expires: number): string {
   return createHash("sha256").update(`${id}:${expires}`).digest("base64url").slice(0, 20);
 }
 
-function bytesOf(id: string): Uint8Array<ArrayBuffer> {
-  return new Uint8Array(Buffer.from(`media ${id}\n`));
+function fileOf(whatsapp: WhatsApp, id: string): KeptFile {
+  const kept = whatsapp.bytes.get(id);
+  if (kept) return kept;
+  const bytes = new Uint8Array(Buffer.from(`media ${id}\n`));
+  const type = String(whatsapp.media.get(id)?.mime_type ?? "application/octet-stream");
+  return { size: bytes.byteLength, type, bytes };
+}
+
+/** Keeps a file; returns its id, which is all digits. */
+export function keepMedia(whatsapp: WhatsApp, file: KeptFile): string {
+  const id = String(10 ** 15 + Math.floor(Math.random() * 9 * 10 ** 14));
+  whatsapp.media.set(id, { id, mime_type: file.type, ...(file.name && { filename: file.name }) });
+  whatsapp.bytes.set(id, file);
+  return id;
+}
+
+/** Forgets a file, as the platform does after some weeks. */
+export function forgetMedia(whatsapp: WhatsApp, id: string): void {
+  whatsapp.media.set(id, { id, gone: true });
+  whatsapp.bytes.delete(id);
 }

@@ -1,8 +1,10 @@
 import { createHmac } from "node:crypto";
 import type { Fields } from "./fields.ts";
+import { createFiles, type Files } from "./files.ts";
 import { createKeep, type Keep, type Table } from "./keep.ts";
 import { createPacer } from "./pacer.ts";
 import { createSentLog, type SentLog } from "./sent.ts";
+import type { Watch } from "./watch.ts";
 import { createDeliveries, type Deliveries, type DeliverySettings } from "./webhook.ts";
 import { type Customers, createCustomers } from "./whatsapp-customers.ts";
 import { type GraphError, graphError } from "./whatsapp-error.ts";
@@ -38,6 +40,8 @@ export interface WhatsAppOptions {
   /** How many calls `GET /_sent` keeps. Default 100,000. */
   readonly keep?: number;
   readonly delivery?: Partial<DeliverySettings>;
+  /** Is shown what the emulator does, as it happens. */
+  readonly watch?: Watch;
 }
 
 export interface WhatsApp {
@@ -81,6 +85,8 @@ export interface WhatsApp {
   readonly media: Table<Fields>;
   /** By name and language. */
   readonly templates: Table<EmulatedTemplate>;
+  /** The bytes of files, by their ids. */
+  readonly bytes: Files;
   readonly keep: Keep;
   /** The platform's clock, in ms since 1970. */
   now(): number;
@@ -120,7 +126,7 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     apiVersion: options.apiVersion ?? "v25.0",
     settings,
     customers: createCustomers(keep),
-    sent: createSentLog(options.keep ?? 100_000, keep),
+    sent: createSentLog(options.keep ?? 100_000, keep, (entry) => options.watch?.({ what: "sent", entry })),
     deliveries: createDeliveries(
       {
         url: () => settings.webhookUrl || undefined,
@@ -129,6 +135,7 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
         }),
         accepts: (status) => status === 200,
         obeysRetryAfter: false,
+        watch: options.watch,
       },
       keep,
       options.delivery,
@@ -137,6 +144,7 @@ export function createWhatsApp(options: WhatsAppOptions): WhatsApp {
     media: keep.table("media", KEPT_MEDIA),
     templates: keep.table("templates"),
     now: () => Date.now() + settings.aheadMs,
+    bytes: createFiles(options.dir),
     keep,
     pace(recipient) {
       if (!settings.limits) return undefined;

@@ -3,12 +3,14 @@ import { HTTPException } from "hono/http-exception";
 import { mountControls, readFields } from "./control.ts";
 import { applyFault, createFaults, type Fault } from "./faults.ts";
 import type { Fields } from "./fields.ts";
+import { fileRoutes, mountFiles } from "./files.ts";
 import { type Emulator, listen, type OnNode, type OnNodeContext } from "./server.ts";
+import { watchCalls } from "./watch.ts";
 import { customerRoutes, mountCustomer } from "./whatsapp-customer.ts";
 import { digits } from "./whatsapp-customers.ts";
 import { type GraphAnswer, graphError, unknownObject, wrongParameter } from "./whatsapp-error.ts";
 import { managementRoutes, mayManage, mountManagement } from "./whatsapp-management.ts";
-import { findMedia, isAuthorized, mountDownloads } from "./whatsapp-media.ts";
+import { findMedia, forgetMedia, isAuthorized, keepMedia, mountDownloads } from "./whatsapp-media.ts";
 import { kindOf, postMessage } from "./whatsapp-messages.ts";
 import { createWhatsApp, type WhatsApp, type WhatsAppOptions } from "./whatsapp-state.ts";
 import { type Handshake, subscribe } from "./whatsapp-subscription.ts";
@@ -35,6 +37,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
   const app = new Hono<OnNode>();
   let handshake: Handshake | undefined;
 
+  watchCalls(app, options.watch);
   mountControls(app, {
     name: "whatsapp",
     routes: {
@@ -42,6 +45,7 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
       [`GET /${apiVersion}/<media id>`]:
         "-> {url, mime_type, sha256, file_size, id}; the url wants the bearer too",
       [`GET /${apiVersion}/<business account id>/message_templates`]: "-> {data, paging}",
+      ...fileRoutes,
       ...customerRoutes,
       ...templateRoutes,
       ...managementRoutes,
@@ -54,8 +58,13 @@ export async function startWhatsAppEmulator(options: WhatsAppOptions): Promise<E
     settings,
   });
   mountCustomer(app, whatsapp);
-  mountDownloads(app, whatsapp);
   mountTemplates(app, whatsapp);
+  mountDownloads(app, whatsapp, faults, (c, fault) => give(c, faulty(fault)));
+  mountFiles(
+    app,
+    (file) => keepMedia(whatsapp, file),
+    (id) => forgetMedia(whatsapp, id),
+  );
   mountManagement(app, whatsapp);
 
   app.post("/_subscribe", async (c) => {

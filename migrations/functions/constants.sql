@@ -13,9 +13,12 @@ language sql immutable parallel safe as $$ select '{100,250,500,1000,2500,5000,1
 create or replace function hub.document_bytes() returns integer
 language sql immutable parallel safe as $$ select 262144 $$;
 
--- The largest number of keys in a merge patch, and its greatest depth.
+-- The largest number of keys in a merge patch, of its objects that hold objects, and its greatest depth.
 create or replace function hub.patch_keys() returns integer
 language sql immutable parallel safe as $$ select 10000 $$;
+
+create or replace function hub.patch_objects() returns integer
+language sql immutable parallel safe as $$ select 500 $$;
 
 create or replace function hub.patch_depth() returns integer
 language sql immutable parallel safe as $$ select 32 $$;
@@ -93,6 +96,7 @@ language sql stable as $$
     'histogram_bounds_ms', hub.histogram_bounds(),
     'document_bytes', hub.document_bytes(),
     'patch_keys', hub.patch_keys(),
+    'patch_objects', hub.patch_objects(),
     'patch_depth', hub.patch_depth(),
     'fresh_ms', extract(epoch from hub.fresh_for()) * 1000,
     'code_ms', extract(epoch from hub.code_lives()) * 1000,

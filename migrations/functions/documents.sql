@@ -1,14 +1,21 @@
 -- The documents that frontends keep in a session (data and metadata): patched, merged and measured.
 
--- Refuses payload_too_large for a patch with more than 32 levels of objects and arrays, or with more than 10,000 keys.
--- Its twin is mergePatch in src/core/json.ts.
+-- Refuses payload_too_large for a patch with more than 32 levels of objects and arrays, with more than 10,000 keys, or with more than
+-- 500 objects that hold objects. Its twin is mergePatch in src/core/json.ts. Most patches are not counted: each key is followed by '": '
+-- in the text, and each object begins with a brace.
 create or replace function hub.refuse_patch(p_patch jsonb) returns void
 language plpgsql immutable as $$
+declare
+  v_said constant text := p_patch::text;
 begin
   if jsonb_path_exists(p_patch, 'strict $.**{32} ? (@.type() == "object" || @.type() == "array")', silent => true)
-    -- A key takes at least six characters with its value, so a shorter patch need not be counted.
-    or length(p_patch::text) > 60000
+    or length(v_said) - length(replace(v_said, '": ', '')) > 3 * hub.patch_keys()
       and (select count(*) from jsonb_path_query(p_patch, 'strict $.** ? (@.type() == "object").keyvalue()')) > hub.patch_keys()
+    or length(v_said) - length(replace(v_said, '{', '')) > hub.patch_objects()
+      and (
+        select count(*)
+        from jsonb_path_query(p_patch, 'strict $.** ? (@.type() == "object" && exists(@.*.** ? (@.type() == "object")))')
+      ) > hub.patch_objects()
   then
     perform hub.refuse('payload_too_large');
   end if;
@@ -22,8 +29,7 @@ language sql immutable parallel safe as $$
 $$;
 
 -- JSON merge patch (RFC 7396): null removes, objects merge, anything else replaces. Each level is built once. Only an object
--- with objects in it that meets an object costs a call; jsonb_strip_nulls takes away the nulls of all others, unless they
--- may be in an array, where a null is a value. said is the text of an object of the patch.
+-- with objects in it costs a call, if it meets an object, or if it has a null and an array: in an array a null is a value. said is the text of an object of the patch.
 create or replace function hub.merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
 language plpgsql immutable parallel safe as $$
 begin
@@ -43,11 +49,12 @@ begin
         when jsonb_typeof(t.value) is distinct from 'object' then case
           when position('null' in e.said) = 0 then e.value
           when position('[' in e.said) = 0 then jsonb_strip_nulls(e.value)
-          else hub.merge_patch(null, e.value) end
+          when position('{' in substr(e.said, 2)) > 0 then hub.merge_patch(null, e.value)
+          else e.value - array(select n.key from jsonb_each(e.value) as n where n.value = 'null') end
         when position('{' in substr(e.said, 2)) > 0 then hub.merge_patch(t.value, e.value)
         when position('null' in e.said) = 0 then t.value || e.value
-        when position('[' in e.said) = 0 and position('null' in t.value::text) = 0 then jsonb_strip_nulls(t.value || e.value)
-        else hub.merge_patch(t.value, e.value) end) filter (where e.value is distinct from 'null'), '{}')
+        else (t.value || e.value) - array(select n.key from jsonb_each(e.value) as n where n.value = 'null') end)
+        filter (where e.value is distinct from 'null'), '{}')
     from jsonb_each(p_target) as t
       full join (
         select key, value, case when jsonb_typeof(value) = 'object' then value::text end as said

@@ -1,14 +1,17 @@
 import { z } from "zod";
-import type { Answer, Bot } from "../core/answer/bot.ts";
+import type { Answer, Bot, BotParts } from "../core/answer/bot.ts";
 import type { Turn } from "../core/answer/turn.ts";
 import { replySchema } from "../core/content/reply.ts";
 import { HubError } from "../core/errors.ts";
 import { parseJson } from "../core/json.ts";
 import type { Log } from "../core/log.ts";
+import type { Message } from "../core/messages/message.ts";
 import { isSafeUrl } from "../core/safe-url.ts";
 import { type Env, settingsOf } from "../core/settings.ts";
 import { hmacHex } from "../core/signature.ts";
 import { actionsOf, actionsSchema } from "../features/actions/action.ts";
+import { outsideLinkOf } from "../features/media/of-message.ts";
+import { mediaOf } from "../features/media/options.ts";
 
 const HISTORY = 20;
 const MAX_REPLIES = 10;
@@ -66,8 +69,8 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
     history: HISTORY,
     batch,
     hears,
-    async reply(turn, signal) {
-      const request = await signed(turn, secret, now());
+    async reply(turn: Turn, signal: AbortSignal, parts?: BotParts) {
+      const request = await signed(withFiles(turn, parts, now()), secret, now());
       try {
         const { unknown, ...answer } = await answerOf(await fetch(url, { ...request, signal }), now());
         logUnknown(turn.turn_id, unknown);
@@ -78,6 +81,19 @@ export default function webhook(env: Env, { log = () => {}, now = () => new Date
       }
     },
   } satisfies Bot;
+}
+
+/** The turn with a link to the file of each message that has one. Without the settings for links it stays as it is. */
+function withFiles(turn: Turn, parts: BotParts | undefined, now: Date): Turn {
+  const { links } = mediaOf(parts ?? {});
+  const one = (message: Message): Message => {
+    const link = outsideLinkOf(message, { links, now });
+    if (!link) return message;
+    const added = { media_url: link.url, media_expires_at: link.expires_at };
+    return { ...message, ...added };
+  };
+  const { message, messages, history } = turn;
+  return { ...turn, message: one(message), messages: messages.map(one), history: history.map(one) };
 }
 
 async function signed(turn: Turn, secret: string, now: Date) {

@@ -12,6 +12,7 @@ import { channelsOf, postedWithOf } from "./channels.ts";
 import { adminKeysOf, type Config, configOf } from "./config.ts";
 import { type Hubs, hubsOf, type OpenHub } from "./hub.ts";
 import { limitersOf } from "./limiters.ts";
+import { mediaOptionsOf } from "./media.ts";
 import { collectProblems } from "./problems.ts";
 import { publicPagesOf } from "./public-pages.ts";
 
@@ -34,6 +35,7 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
   const channels = channelsOf(env, problems);
   const chosen = problems.attempt(() => botOf(env, log));
   problems.attempt(() => refuseMemory(config, chosen));
+  const media = problems.attempt(() => mediaOptionsOf(env));
   const publicPages = problems.attempt(() => publicPagesOf(env));
   const misconfigured = problems.found.join("; ");
   if (misconfigured) log("error", "misconfigured", { problems: problems.found });
@@ -44,8 +46,8 @@ export function assemble(env: Env, version: string, log: Log): Assembly {
   const rooms = env.LIVE as DurableObjectNamespace | undefined;
 
   const { open, end }: Hubs =
-    config && chosen && !misconfigured
-      ? hubsOf({ config, channels, bot: chosen.bot, rooms, log })
+    config && chosen && media && !misconfigured
+      ? hubsOf({ config, channels, bot: chosen.bot, rooms, media, log })
       : {
           open: () => {
             throw new HubError("misconfigured", misconfigured);

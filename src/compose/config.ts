@@ -12,6 +12,7 @@ const DEVELOPMENT_SECRETS: Readonly<Record<string, string>> = {
   TELEGRAM_WEBHOOK_SECRET: "dev-telegram-secret",
   WHATSAPP_APP_SECRET: "dev-app-secret",
   WHATSAPP_VERIFY_TOKEN: "dev-verify-token",
+  MEDIA_LINK_SECRET: "dev-media-link-secret-of-32-characters",
 };
 
 const DAY_MS = 86_400_000;

@@ -4,6 +4,7 @@ import { DEFAULT_POLICY, type Hub } from "../core/hub.ts";
 import type { Log } from "../core/log.ts";
 import { handleReplayed } from "../core/receive/replayed.ts";
 import type { SessionCache } from "../core/sessions/cache.ts";
+import type { MediaOptions } from "../features/media/options.ts";
 import { liveRooms, noLive } from "../http/live/publisher.ts";
 import { watchJournal } from "../outage/watch.ts";
 import { withJournal } from "../outage/with-journal.ts";
@@ -35,11 +36,12 @@ interface Parts {
   readonly channels: Readonly<Record<string, Channel>>;
   readonly bot: Bot;
   readonly rooms: DurableObjectNamespace | undefined;
+  readonly media: MediaOptions;
   readonly log: Log;
 }
 
 /** Opens a hub for each event. With Upstash and a database, the store has a journal before it. */
-export function hubsOf({ config, channels, bot, rooms, log }: Parts): Hubs {
+export function hubsOf({ config, channels, bot, rooms, media, log }: Parts): Hubs {
   const stores = storesOf(config, bot, channels, log);
   const cache = cacheOf(config, channels, log);
   const now = () => new Date();
@@ -56,7 +58,8 @@ export function hubsOf({ config, channels, bot, rooms, log }: Parts): Hubs {
       cache,
       bot,
       ...(config.languages && { languages: config.languages }),
-      live: rooms ? liveRooms(rooms, later, log) : noLive,
+      live: rooms ? liveRooms(rooms, later, log, media.links) : noLive,
+      media,
       log,
       now,
       sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),

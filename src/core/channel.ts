@@ -4,6 +4,7 @@ import type { Reply, ReplyOf } from "./content/reply.ts";
 import type { ContentTable } from "./content/table.ts";
 import type { TemplateSource } from "./content/template.ts";
 import type { ReplyWindow } from "./deliver/window.ts";
+import type { RemoteFile } from "./files.ts";
 import type { Identities } from "./identity/identity.ts";
 import type { KnownAddress } from "./identity/proofs.ts";
 import type { JsonObject } from "./json.ts";
@@ -27,6 +28,11 @@ export interface ChannelReader {
    * delivers again.
    */
   parse(request: WebhookRequest): Promise<Inbound[]>;
+  /**
+   * Finds the file of a customer's message, by the platform's id of it. Throws `media_expired` when the platform no longer has it,
+   * `media_too_large` when it gives out no file of that size, `throttled` and `unavailable`. Absent: the platform keeps no files.
+   */
+  findFile?(id: string, signal: AbortSignal): Promise<RemoteFile>;
   /** The answer to the platform's subscription handshake; `undefined` for any other request. Throws `forbidden`. */
   challenge?(request: WebhookRequest): string | undefined;
   /**

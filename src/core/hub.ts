@@ -1,3 +1,4 @@
+import type { MediaOptions } from "../features/media/options.ts";
 import type { Bot } from "./answer/bot.ts";
 import type { Channel } from "./channel.ts";
 import type { LanguagePolicy } from "./language/policy.ts";
@@ -15,6 +16,8 @@ export interface Hub {
   /** Which languages sessions may have. Absent: messages decide none. */
   readonly languages?: LanguagePolicy;
   readonly live: Live;
+  /** How files are given out. Absent: `DEFAULT_MEDIA`. */
+  readonly media?: MediaOptions;
   readonly log: Log;
   /** The one clock; tests set it. */
   readonly now: () => Date;

@@ -44,19 +44,22 @@ export function cleanDeep<T>(value: T): T {
   ) as T;
 }
 
-/** The limits of a merge patch: keys in total, and levels of objects and arrays. */
+/** The limits of a merge patch: keys in total, objects that hold objects, and levels of objects and arrays. */
 export const PATCH_KEYS = 10_000;
+export const PATCH_OBJECTS = 500;
 export const PATCH_DEPTH = 32;
 
 /**
  * JSON merge patch (RFC 7396) on an object: null removes a key, objects merge, other values replace. Throws
- * `payload_too_large` for a patch of more than `PATCH_KEYS` keys or `PATCH_DEPTH` levels.
+ * `payload_too_large` for a patch of more than `PATCH_KEYS` keys, `PATCH_OBJECTS` objects that hold objects, or `PATCH_DEPTH` levels.
  */
 export function mergePatch(target: Json | undefined, patch: JsonObject): JsonObject {
   if (isDeeper(patch, PATCH_DEPTH))
     throw new HubError("payload_too_large", `a document may nest ${PATCH_DEPTH} levels deep`);
   if (keysOf(patch) > PATCH_KEYS)
     throw new HubError("payload_too_large", `a document may hold ${PATCH_KEYS} keys`);
+  if (holdersIn(patch) > PATCH_OBJECTS)
+    throw new HubError("payload_too_large", `a document may hold ${PATCH_OBJECTS} objects that hold objects`);
   return patched(target, patch);
 }
 
@@ -77,6 +80,20 @@ function keysOf(value: Json): number {
   if (value === null || typeof value !== "object") return 0;
   const items: Json[] = Object.values(value);
   return items.reduce((sum: number, item) => sum + keysOf(item), Array.isArray(value) ? 0 : items.length);
+}
+
+/** The number of objects that hold another object, however deep in them. */
+function holdersIn(value: Json): number {
+  let holders = 0;
+  const holdsObject = (item: Json): boolean => {
+    if (item === null || typeof item !== "object") return false;
+    const holds = Object.values(item).map(holdsObject).includes(true);
+    if (Array.isArray(item)) return holds;
+    if (holds) holders++;
+    return true;
+  };
+  holdsObject(value);
+  return holders;
 }
 
 /** Whether objects and arrays nest deeper than `levels`. */

@@ -34,6 +34,16 @@ export async function isHmac(secret: string, bytes: Uint8Array, hex: string): Pr
   return timingSafeEqual(Buffer.from(hex, "hex"), hmac(secret, bytes));
 }
 
+/** The signature of a text, as lower-case hex: the first 32 digits of its HMAC-SHA256. */
+export function signText(secret: string, text: string): string {
+  return hmac(secret, encoder.encode(text)).toString("hex").slice(0, 32);
+}
+
+/** Whether `signature` is that of `signText`. */
+export function signedText(secret: string, text: string, signature: string): boolean {
+  return equalText(signature, signText(secret, text));
+}
+
 /** SHA-256 of a text as lower-case hex. Tokens are stored in this form. */
 export async function sha256Hex(text: string): Promise<string> {
   return sha256(text).toString("hex");

@@ -6,6 +6,7 @@ import type { Dispatches } from "./dispatches/dispatches.ts";
 import type { Endpoints } from "./endpoints/endpoints.ts";
 import type { Exports } from "./exports/exports.ts";
 import type { Knowledge } from "./knowledge/knowledge.ts";
+import type { Media } from "./media/media.ts";
 import type { ModelUsage } from "./model-usage/model-usage.ts";
 import type { OptOuts } from "./opt-outs/opt-outs.ts";
 import type { Orders } from "./orders/orders.ts";
@@ -24,6 +25,7 @@ export interface Features {
   readonly endpoints: Endpoints;
   readonly exports: Exports;
   readonly knowledge: Knowledge;
+  readonly media: Media;
   readonly modelUsage: ModelUsage;
   readonly optOuts: OptOuts;
   readonly orders: Orders;

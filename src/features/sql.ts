@@ -7,6 +7,7 @@ import { sqlEndpoints } from "./endpoints/sql.ts";
 import { sqlExports } from "./exports/sql.ts";
 import type { Features } from "./features.ts";
 import { sqlKnowledge } from "./knowledge/sql.ts";
+import { sqlMedia } from "./media/sql.ts";
 import { sqlModelUsage } from "./model-usage/sql.ts";
 import { sqlOptOuts } from "./opt-outs/sql.ts";
 import { sqlOrders } from "./orders/sql.ts";
@@ -26,6 +27,7 @@ export function sqlFeatures(ask: SqlCall, people: Row): Features {
     endpoints: sqlEndpoints(ask),
     exports: sqlExports(ask),
     knowledge: sqlKnowledge(ask),
+    media: sqlMedia(ask, people),
     modelUsage: sqlModelUsage(ask),
     optOuts: sqlOptOuts(ask),
     orders: sqlOrders(ask, people),

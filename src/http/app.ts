@@ -13,6 +13,7 @@ import { drainSoon } from "../features/endpoints/drain.ts";
 import { addEndpoints } from "../features/endpoints/routes.ts";
 import { addExports } from "../features/exports/routes.ts";
 import { addKnowledge } from "../features/knowledge/routes.ts";
+import { addMedia } from "../features/media/routes.ts";
 import { addOptOuts } from "../features/opt-outs/routes.ts";
 import { addOrders } from "../features/orders/routes.ts";
 import { addPrivacy } from "../features/privacy/routes.ts";
@@ -69,6 +70,8 @@ export function createApp(options: AppOptions): App {
   app.use(observe(options));
   app.use(
     secureHeaders({
+      // A route's own headers stay: a file is for pages of other origins too.
+      overwrite: false,
       xFrameOptions: "DENY",
       contentSecurityPolicy: {
         defaultSrc: ["'none'"],
@@ -89,11 +92,12 @@ export function createApp(options: AppOptions): App {
           "Authorization",
           "Content-Type",
           "If-Match",
+          "Range",
           "X-API-Key",
           "X-Request-Id",
           "X-Session-Token",
         ],
-        exposeHeaders: ["ETag", "Retry-After", "X-Request-Id"],
+        exposeHeaders: ["Content-Disposition", "Content-Range", "ETag", "Retry-After", "X-Request-Id"],
         maxAge: 86_400,
       }),
     ),
@@ -136,6 +140,7 @@ export function createApp(options: AppOptions): App {
   addSegments(app, options);
   addExports(app, options);
   addKnowledge(app, options);
+  addMedia(app, options);
   addPreview(app, options);
   addTemplates(app, options);
   addDeadLetters(app, options);

@@ -42,6 +42,7 @@ const TAGS = [
   { name: "Sessions", description: "One customer's window of talk, shared by all channels." },
   { name: "Identity", description: "How people prove who they are, and take that back." },
   { name: "Messages", description: "The messages of a session, on every channel, in order." },
+  { name: "Media", description: "The files of messages, from their platforms, and uploads." },
   { name: "Webhooks", description: "Where platforms, kiosks and web pages post messages." },
   { name: "Customers", description: "The customers of the shop, for its back office." },
   { name: "Reservations", description: "Tables that customers have reserved, and their calendar." },

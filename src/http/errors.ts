@@ -34,14 +34,19 @@ const MEANINGS: Record<ErrorCode, string> = {
   rating_closed: "the session has a rating and ended more than a day ago",
   precondition_failed:
     "the thread is not at the version in If-Match, or it exists although If-None-Match is `*`",
+  media_expired: "the platform no longer has the file, or the upload was deleted",
+  media_too_large: "the file is larger than the hub, or the platform, lets through",
   payload_too_large: "the body or one of its documents is too large",
   unsupported_media_type: "the body must be application/json",
+  media_type_refused: "the file is of no type that docs/media.md lists, whatever its name says",
+  media_infected: "the virus scanner refuses the file; it is not stored",
   too_many_requests: "wait as long as Retry-After says",
   rejected: "a platform refuses for good",
   internal: "a bug; give the request_id to an operator",
   needs_database: "the memory store cannot do this: configure a database",
   misconfigured:
     "a setting is missing or wrong; the log names it, and with an admin key the message does too",
+  scan_unavailable: "the virus scanner does not answer, so the file is not stored; send it again later",
   throttled: "a dependency asks to wait as long as Retry-After says",
   unavailable: "a dependency is down or slow; nothing was saved, send it again after Retry-After",
 };

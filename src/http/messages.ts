@@ -1,6 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../core/errors.ts";
 import type { Page } from "../core/sessions/sessions.ts";
+import { type FileLinks, filesOf } from "../features/media/of-message.ts";
 import { callerOf, tokenOf } from "./auth.ts";
 import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";
@@ -64,7 +65,7 @@ export function addMessages(app: App, options: AppOptions): void {
       c.req.raw.signal,
     );
     c.var.exchange.facts.session_id = page.session_id;
-    return c.json(viewPage(page), 200);
+    return c.json(viewPage(page, filesOf(c)), 200);
   });
 
   const history = createRoute({
@@ -97,13 +98,13 @@ export function addMessages(app: App, options: AppOptions): void {
     if (!isAdmin && page.session_id !== id.toLowerCase() && !(await isOwn()))
       throw new HubError("forbidden", "this token belongs to another session");
     c.var.exchange.facts.session_id = page.session_id;
-    return c.json(viewPage(page), 200);
+    return c.json(viewPage(page, filesOf(c)), 200);
   });
 }
 
-function viewPage(page: Page): z.infer<typeof pageSchema> {
+function viewPage(page: Page, files: FileLinks): z.infer<typeof pageSchema> {
   return {
-    messages: page.messages.map(viewMessage),
+    messages: page.messages.map((message) => viewMessage(message, files)),
     cursor: String(page.cursor),
     more: page.more,
     epoch: page.epoch,

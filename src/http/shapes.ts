@@ -4,6 +4,7 @@ import { identitiesOf } from "../core/identity/identity.ts";
 import { contentSchema } from "../core/messages/content.ts";
 import type { Message } from "../core/messages/message.ts";
 import type { Session } from "../core/sessions/session.ts";
+import { type FileLinks, fileLinkOf, withFileLinks } from "../features/media/of-message.ts";
 
 /** A point in time, ISO 8601 in UTC. */
 export const instant = z.string().openapi({ format: "date-time" });
@@ -141,6 +142,16 @@ export const messageSchema = z
     created_at: instant,
     edited_at: instant.nullable(),
     deleted_at: instant.nullable(),
+    media_url: z
+      .string()
+      .nullable()
+      .openapi({
+        description:
+          "Where the message's file is read: `GET /api/media/{message_id}`, relative to the hub unless it knows its own address. With " +
+          "MEDIA_LINK_SECRET it is a signed link, which needs no credentials and ends within two hours; the next read of the " +
+          "message brings a new one. `null` without a file that the hub can read.",
+        example: "/api/media/0190a1b2-0000-7000-8000-000000000001?expires=1795327200&signature=…",
+      }),
     turn: turnSchema.nullable().openapi({
       description:
         "Only in a history, for an inbound message that is not answered yet or never will be. `null` once the bot has " +
@@ -193,8 +204,8 @@ function otherIdentities(session: Session): Record<string, string> {
   return Object.fromEntries(identitiesOf(session).filter(([kind]) => !(kind in sessionSchema.shape)));
 }
 
-/** The message in the shape of `messageSchema`. */
-export function viewMessage(message: Message): z.infer<typeof messageSchema> {
+/** The message in the shape of `messageSchema`. Uploads in it get a link. */
+export function viewMessage(message: Message, files: FileLinks): z.infer<typeof messageSchema> {
   return {
     message_id: message.message_id,
     session_id: message.session_id,
@@ -206,13 +217,14 @@ export function viewMessage(message: Message): z.infer<typeof messageSchema> {
     author: message.author ?? null,
     kind: message.kind,
     text: message.text,
-    content: message.content,
+    content: withFileLinks(message, files),
     reply_to: message.reply_to ?? null,
     status: message.status ?? null,
     sent_at: message.sent_at?.toISOString() ?? null,
     created_at: message.created_at.toISOString(),
     edited_at: message.edited_at?.toISOString() ?? null,
     deleted_at: message.deleted_at?.toISOString() ?? null,
+    media_url: fileLinkOf(message, files) ?? null,
     turn: message.turn ? { ...message.turn } : null,
   };
 }

@@ -3,6 +3,7 @@ import { answer } from "../core/answer/answer.ts";
 import type { WebhookRequest } from "../core/channel.ts";
 import { HubError, toHubError } from "../core/errors.ts";
 import { type Accepted, accept } from "../core/receive/accept.ts";
+import { filesOf } from "../features/media/of-message.ts";
 import { callerOf } from "./auth.ts";
 import { readBody } from "./body.ts";
 import { json, security } from "./describe.ts";
@@ -186,11 +187,14 @@ export function addCallerWebhooks(app: App, options: AppOptions): void {
       const { token_hash, scopes } = await callerOf(c.req.raw.headers, options.keys);
       if (token_hash && !scopes && !duplicate)
         void c.var.exchange.later(c.var.exchange.hub().cache.put(token_hash, session));
-      const saved = { message: viewMessage(message), session: viewSession(session), duplicate };
+      const saved = { message: viewMessage(message, filesOf(c)), session: viewSession(session), duplicate };
       if (wait === 0) return c.json(saved, 200);
       const hub = c.var.exchange.hub();
       const { replies, turn } = await repliesTo(hub, message, wait * 1_000, c.req.raw.signal, answering);
-      return c.json({ ...saved, replies: replies.map(viewMessage), turn: turn ?? null }, 200);
+      return c.json(
+        { ...saved, replies: replies.map((reply) => viewMessage(reply, filesOf(c))), turn: turn ?? null },
+        200,
+      );
     });
   }
 }

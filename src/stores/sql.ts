@@ -114,6 +114,7 @@ export type SqlFunction =
   | "hub_list_knowledge"
   | "hub_search_knowledge"
   | "hub_spend_tokens"
+  | "hub_media"
   | "hub_expire"
   | "hub_purge";
 

@@ -14,6 +14,7 @@ import { HubError } from "../../src/core/errors.ts";
 import type { Message } from "../../src/core/messages/message.ts";
 import type { Session } from "../../src/core/sessions/session.ts";
 import { withTimeout } from "../../src/core/timeout.ts";
+import { type MediaLinks, mediaLinks } from "../../src/features/media/links.ts";
 
 const at = new Date("2026-11-01T10:05:00.000Z");
 const session: Session = {
@@ -188,6 +189,31 @@ describe("webhook", () => {
       return { heard, error: error as HubError };
     }
   }
+
+  test("sends a link to each message's file, where the hub signs links and knows its address", async () => {
+    const { url, heard } = await operator(json({ replies: [] }));
+    const bot = webhook({ BOT_WEBHOOK_URL: url, BOT_WEBHOOK_SECRET: secret }, { now: () => at });
+    const content = { kind: "audio", voice: true, media: { id: "file-1" } } as const;
+    const voice = said("[audio]", { kind: "audio", content });
+    const turn = turnOf(voice, { history: [said("Hello")] });
+    const links = mediaLinks(["a secret of at least 32 characters, surely"], "https://hub.test");
+    const parts = (links: MediaLinks) => ({ media: { links, maxBytes: 1 } }) as never;
+    await bot.reply(turn, patient, parts(links));
+    await bot.reply(turn, patient, parts(mediaLinks([], "https://hub.test")));
+    const [linked, plain] = heard.map(({ body }) => JSON.parse(body.toString("utf8")));
+    for (const message of [linked.message, ...linked.messages])
+      expect(message).toMatchObject({
+        media_url: expect.stringMatching(
+          new RegExp(
+            `^https://hub\\.test/api/media/${voice.message_id}\\?expires=1793534400&signature=[0-9a-f]{32}$`,
+          ),
+        ),
+        media_expires_at: "2026-11-01T12:00:00.000Z",
+        content,
+      });
+    expect(linked.history[0]).not.toHaveProperty("media_url");
+    expect(plain.message).not.toHaveProperty("media_url");
+  });
 
   test("posts the turn, signed over its time and bytes", async () => {
     const { heard } = await ask(json({ replies: [] }));

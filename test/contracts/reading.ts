@@ -132,7 +132,7 @@ export function reading(make: Make): void {
     expect(turns.map(({ message }) => message.external_id)).toEqual(["a0", "a1", "a2"]);
   });
 
-  test("a patch of too many keys or levels is refused, and changes nothing", async () => {
+  test("a patch of too many keys, objects or levels is refused, and changes nothing", async () => {
     const store = await desk(make);
     const { version } = await begin(store, 1, { phone }, minute(0));
     const keys = (count: number) =>
@@ -140,8 +140,20 @@ export function reading(make: Make): void {
     const levels = (count: number): object => (count === 1 ? {} : { a: levels(count - 1) });
     const update = (data: object) =>
       store.sessions.update({ token_hash: hash(1) }, { data: data as never }, minute(1));
+    const holders = (count: number, held: object) =>
+      Object.fromEntries([...Array(count).keys()].map((i) => [i.toString(36), held]));
+    const inArray = { a: [[{ b: "{" }]] };
     const refused = { code: "payload_too_large" };
-    for (const data of [keys(10_001), { a: keys(5_000), b: [keys(5_000)] }, levels(33), { a: [levels(31)] }])
+    for (const data of [
+      keys(10_001),
+      { a: keys(5_000), b: [keys(5_000)] },
+      levels(33),
+      { a: [levels(31)] },
+      // The document itself is the 501st.
+      holders(500, { a: {} }),
+      holders(500, inArray),
+      holders(250, { a: { a: { a: 1 } } }),
+    ])
       await expect(update(data)).rejects.toMatchObject(refused);
     await expect(begin(store, 2, { phone }, minute(1), { data: keys(10_001) })).rejects.toMatchObject(
       refused,
@@ -149,5 +161,9 @@ export function reading(make: Make): void {
     expect((await update(keys(10_000))).version).toBe(version + 1);
     await update(levels(32));
     await update({ a: [levels(30)] });
+    await update(holders(499, { a: {} }));
+    await update(holders(499, inArray));
+    // An object with a brace in its text holds none.
+    await update(holders(1_000, { a: "{}", b: [1] }));
   });
 }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { HOLD_MS, WINDOW_MARGIN_MS } from "../../src/core/deliver/window.ts";
 import { type IdentityKind, strengthOf } from "../../src/core/identity/identity.ts";
 import { CODE_MS, CODE_TRIES, FRESH_MS, LINK_MS } from "../../src/core/identity/proofs.ts";
-import { PATCH_DEPTH, PATCH_KEYS } from "../../src/core/json.ts";
+import { PATCH_DEPTH, PATCH_KEYS, PATCH_OBJECTS } from "../../src/core/json.ts";
 import { STATUS_LADDER } from "../../src/core/messages/message.ts";
 import { HISTOGRAM_BOUNDS_MS } from "../../src/core/operations.ts";
 import { RATING_CHANGES_MS } from "../../src/core/sessions/rating.ts";
@@ -28,6 +28,7 @@ test("numbers and rules that the database and TypeScript both have are the same"
     histogram_bounds_ms: HISTOGRAM_BOUNDS_MS,
     document_bytes: DOCUMENT_BYTES,
     patch_keys: PATCH_KEYS,
+    patch_objects: PATCH_OBJECTS,
     patch_depth: PATCH_DEPTH,
     fresh_ms: FRESH_MS,
     code_ms: CODE_MS,

@@ -29,6 +29,7 @@ const ROUTES = [
   "GET /api/export",
   "GET /api/knowledge",
   "GET /api/knowledge/{id}",
+  "GET /api/media/{id}",
   "GET /api/messages/{id}",
   "GET /api/orders",
   "GET /api/orders/{id}",

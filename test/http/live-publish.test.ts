@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { mediaLinks } from "../../src/features/media/links.ts";
 import { liveRooms } from "../../src/http/live/publisher.ts";
 import worker from "../../src/worker.ts";
 import { post } from "../support/http.ts";
@@ -14,7 +15,7 @@ describe("publishing to a room", () => {
         }),
     };
     const rooms = { idFromName: (id: string) => id, get: () => room };
-    const live = liveRooms(rooms as never, () => {}, expect.unreachable);
+    const live = liveRooms(rooms as never, () => {}, expect.unreachable, mediaLinks([], undefined));
     live.publish("s", { type: "messages" });
     live.publish("s", { type: "closed", token_hash: "a" });
     await vi.waitFor(() => expect(calls).toHaveLength(1));

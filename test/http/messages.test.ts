@@ -45,6 +45,7 @@ describe("GET /session/messages", () => {
       created_at: "2026-11-02T10:00:00.000Z",
       edited_at: null,
       deleted_at: null,
+      media_url: null,
       turn: null,
     });
   });

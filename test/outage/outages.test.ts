@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sqlDriver from "postgres";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { type Network, networkTo, via } from "../../dev/services/network.ts";
 import { freePort } from "../../dev/services/ports.ts";
 import { startPostgres } from "../../dev/services/postgres.ts";
 import { startSupabase } from "../../dev/services/supabase.ts";
@@ -13,7 +14,6 @@ import { supabaseCalls } from "../../src/stores/supabase.ts";
 import { type Desk, desk, MINUTE, reply, said, settings } from "../contracts/given.ts";
 import { range, sleep } from "../database/races/many.ts";
 import { createDatabase, supabase } from "../support/stack.ts";
-import { type Network, networkTo, via } from "./network.ts";
 
 const LIMIT = 1_500;
 const unavailable = { name: "HubError", code: "unavailable" };

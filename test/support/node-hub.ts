@@ -6,6 +6,7 @@ import type { Channel } from "../../src/core/channel.ts";
 import { DEFAULT_POLICY, type Hub } from "../../src/core/hub.ts";
 import type { Log } from "../../src/core/log.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
+import type { MediaOptions } from "../../src/features/media/options.ts";
 import { createApp } from "../../src/http/app.ts";
 import { loggedCall } from "../../src/stores/logged.ts";
 import { postgresCalls } from "../../src/stores/postgres.ts";
@@ -30,6 +31,7 @@ export interface NodeHubOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** The hub's clock; a test may set how far it is ahead of the machine's, in ms. */
   readonly clock?: { aheadMs: number };
+  readonly media?: MediaOptions;
 }
 
 export interface NodeHub {
@@ -79,6 +81,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
     policy: DEFAULT_POLICY,
     openTargets: true,
+    ...(options.media && { media: options.media }),
   });
   const app = createApp({
     open: (_c, requestLog) => open(requestLog),

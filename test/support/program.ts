@@ -15,6 +15,7 @@ export const PORTS = [
   "UPSTASH_PORT",
   "TELEGRAM_EMULATOR_PORT",
   "WHATSAPP_EMULATOR_PORT",
+  "SIMULATOR_PORT",
 ];
 
 /** An environment for a separate local stack: free ports, and a directory that the caller removes. */

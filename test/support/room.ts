@@ -1,5 +1,6 @@
 import type { Hub } from "../../src/core/hub.ts";
 import type { Store } from "../../src/core/store.ts";
+import { mediaLinks } from "../../src/features/media/links.ts";
 import { type Connection, connectionOf, remember } from "../../src/http/live/connection.ts";
 import type { RoomEvent } from "../../src/http/live/frames.ts";
 import { liveRoom } from "../../src/http/live/room.ts";
@@ -33,7 +34,10 @@ export function fakeRoom(store: Partial<Store>, log: Hub["log"] = () => {}) {
     },
   };
   Object.assign(globalThis, { WebSocketRequestResponsePair: Object });
-  const LiveRoom = liveRoom(() => ({ store: store as Store, close: async () => {} }), log);
+  const LiveRoom = liveRoom(
+    () => ({ store: store as Store, links: mediaLinks([], undefined), close: async () => {} }),
+    log,
+  );
   const room = new LiveRoom(context as never, {});
 
   return {

@@ -909,7 +909,7 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "endpoint_limit" | "payload_too_large" | "unsupported_media_type" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "throttled" | "unavailable";
+                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "endpoint_limit" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
                 /** @description For people. Of the request it holds at most the names of unknown fields. */
                 message: string;
                 request_id: string;
@@ -1582,6 +1582,11 @@ export interface components {
             edited_at: string | null;
             /** Format: date-time */
             deleted_at: string | null;
+            /**
+             * @description Where the message's file is read: `GET /api/media/{message_id}`, relative to the hub unless it knows its own address. With MEDIA_LINK_SECRET it is a signed link, which needs no credentials and ends within two hours; the next read of the message brings a new one. `null` without a file that the hub can read.
+             * @example /api/media/0190a1b2-0000-7000-8000-000000000001?expires=1795327200&signature=…
+             */
+            media_url: string | null;
             turn: components["schemas"]["Turn"];
         };
         Session: {

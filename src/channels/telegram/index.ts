@@ -9,6 +9,7 @@ import { type Env, settingsOf } from "../../core/settings.ts";
 import { sameSecret } from "../../core/signature.ts";
 import { businessConnections } from "./business.ts";
 import { LIMITS, telegramContent } from "./content.ts";
+import { findFile } from "./files.ts";
 import { readUpdate } from "./read/update.ts";
 import { botApi } from "./send/api.ts";
 import { renderRaw } from "./send/raw.ts";
@@ -74,6 +75,8 @@ export default function telegram(env: Env): Channel | undefined {
       if (!update.success) throw new HubError("malformed", "the body is not an update");
       return readUpdate(update.data, account, connections);
     },
+
+    findFile: (id, signal) => findFile({ token, apiRoot }, id, signal),
 
     split: ({ text }) => splitText(text, LIMITS.text).map((part) => ({ kind: "text", text: part })),
     content: telegramContent,

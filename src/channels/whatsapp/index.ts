@@ -8,6 +8,7 @@ import { splitText } from "../../core/messages/split.ts";
 import { type Env, settingsOf } from "../../core/settings.ts";
 import { equalText, isHmac } from "../../core/signature.ts";
 import { LIMITS, whatsappContent } from "./content.ts";
+import { findFile } from "./files.ts";
 import { readWebhook } from "./read/webhook.ts";
 import { sendCodeTemplate, sendPart, showTyping } from "./send/api.ts";
 import { billedAs } from "./send/billed.ts";
@@ -122,6 +123,8 @@ export default function whatsapp(env: Env): Channel | undefined {
     async parse({ body }) {
       return readWebhook(parseJson(body), numbers);
     },
+
+    findFile: (id, signal) => findFile(api, id, signal),
 
     split: ({ text }) => splitText(text, LIMITS.text).map((part) => ({ kind: "text", text: part })),
     content: whatsappContent,

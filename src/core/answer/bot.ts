@@ -18,7 +18,7 @@ export interface Answer {
 }
 
 /** What a bot may use of the hub. */
-export type BotParts = Pick<Hub, "store" | "now" | "log">;
+export type BotParts = Pick<Hub, "store" | "now" | "log" | "media">;
 
 /** The program that answers customers. An empty list of replies means that it stays silent. */
 export interface Bot {

@@ -10,6 +10,7 @@ import {
 } from "../../http/shapes.ts";
 import { customerSchema, viewCustomer } from "../customers/shape.ts";
 import { dispatchSchema, viewDispatch } from "../dispatches/view.ts";
+import { mediaLinks } from "../media/links.ts";
 import { optOutSchema, viewOptOut } from "../opt-outs/view.ts";
 import type { Order } from "../orders/order.ts";
 import { orderSchema, viewOrder } from "../orders/shape.ts";
@@ -70,6 +71,9 @@ export const exportSchema = z
     orders: z.array(orderSchema),
   })
   .openapi("Export");
+
+/** An export is kept: its links ask for credentials, and do not end. */
+const UNSIGNED = { links: mediaLinks([], undefined), now: new Date(0) };
 
 type Export = z.infer<typeof exportSchema>;
 
@@ -170,5 +174,5 @@ function viewExportedMessage(message: ExportedMessage): Export["messages"][numbe
     content,
     at: at.toISOString(),
   }));
-  return { ...viewMessage(message), revisions };
+  return { ...viewMessage(message, UNSIGNED), revisions };
 }

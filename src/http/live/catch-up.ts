@@ -1,5 +1,7 @@
 import { toHubError } from "../../core/errors.ts";
 import type { Page, Sessions } from "../../core/sessions/sessions.ts";
+import type { MediaLinks } from "../../features/media/links.ts";
+import type { FileLinks } from "../../features/media/of-message.ts";
 import { type Connection, connectionOf, hangUp, isCheckDue, isOpen, remember, send } from "./connection.ts";
 import { messageFrame, readyFrame } from "./frames.ts";
 
@@ -10,13 +12,17 @@ const PAGE = 200;
  * whose token has died, or whose session has merged into another, is closed. Throws `unavailable`; each socket's cursor
  * is then at the last message that it was sent.
  */
-export async function catchUp(sockets: readonly WebSocket[], sessions: Sessions): Promise<void> {
+export async function catchUp(
+  sockets: readonly WebSocket[],
+  sessions: Sessions,
+  links: MediaLinks,
+): Promise<void> {
   let behind = sockets;
   while (behind.length > 0) {
     const now = new Date();
     const unfinished: WebSocket[] = [];
     for (const group of bySamePage(behind, now))
-      if (await advance(group, sessions, now)) unfinished.push(...group);
+      if (await advance(group, sessions, { links, now })) unfinished.push(...group);
     behind = unfinished.filter(isOpen);
   }
 }
@@ -31,7 +37,8 @@ function bySamePage(sockets: readonly WebSocket[], now: Date): WebSocket[][] {
 }
 
 /** Sends a group of sockets its next page. Returns whether there is another page. */
-async function advance(group: readonly WebSocket[], sessions: Sessions, now: Date): Promise<boolean> {
+async function advance(group: readonly WebSocket[], sessions: Sessions, files: FileLinks): Promise<boolean> {
+  const { now } = files;
   const asked = connectionOf(group[0]!);
   const page = await read(asked, sessions, now);
   if (page?.session_id !== asked.session_id) {
@@ -39,7 +46,7 @@ async function advance(group: readonly WebSocket[], sessions: Sessions, now: Dat
     for (const socket of group) hangUp(socket, why);
     return false;
   }
-  const frames = page.messages.map(messageFrame);
+  const frames = page.messages.map((message) => messageFrame(message, files));
   for (const socket of group) {
     const connection = connectionOf(socket);
     if (connection.epoch !== undefined && connection.epoch !== page.epoch) {

@@ -1,6 +1,7 @@
 import { z } from "@hono/zod-openapi";
 import type { LiveEvent } from "../../core/live.ts";
 import type { Message } from "../../core/messages/message.ts";
+import type { FileLinks } from "../../features/media/of-message.ts";
 import { epochSchema } from "../messages.ts";
 import { messageSchema, sessionSchema, turnSchema, viewMessage, viewSession } from "../shapes.ts";
 
@@ -62,10 +63,10 @@ export type RoomEvent =
   | Exclude<Notice, { type: "typing" }>;
 
 /** A live event in the form that a room receives. */
-export function toRoomEvent(event: LiveEvent): RoomEvent {
+export function toRoomEvent(event: LiveEvent, files: FileLinks): RoomEvent {
   switch (event.type) {
     case "message":
-      return { type: "changed", message: viewMessage(event.message) };
+      return { type: "changed", message: viewMessage(event.message, files) };
     case "session":
       return { type: "session", session: viewSession(event.session) };
     default:
@@ -74,8 +75,8 @@ export function toRoomEvent(event: LiveEvent): RoomEvent {
 }
 
 /** The frame of a new message. */
-export function messageFrame(message: Message): string {
-  return text({ type: "message", message: viewMessage(message), cursor: String(message.seq) });
+export function messageFrame(message: Message, files: FileLinks): string {
+  return text({ type: "message", message: viewMessage(message, files), cursor: String(message.seq) });
 }
 
 /** The frame that says that the device has all messages up to this cursor. */

@@ -1,6 +1,7 @@
 import { HubError, toHubError } from "../../core/errors.ts";
-import type { Live } from "../../core/live.ts";
+import type { Live, LiveEvent } from "../../core/live.ts";
 import type { Log } from "../../core/log.ts";
+import type { MediaLinks } from "../../features/media/links.ts";
 import { type RoomEvent, toRoomEvent } from "./frames.ts";
 
 /** The time limit of one call to a room. */
@@ -18,7 +19,9 @@ export function liveRooms(
   rooms: DurableObjectNamespace,
   waitUntil: (work: Promise<unknown>) => void,
   log: Log,
+  links: MediaLinks,
 ): Live {
+  const roomEvent = (event: LiveEvent) => toRoomEvent(event, { links, now: new Date() });
   const queues = new Map<string, RoomEvent[]>();
   let hasFailed = false;
 
@@ -39,10 +42,10 @@ export function liveRooms(
     publish(session_id, event) {
       const waiting = queues.get(session_id);
       if (waiting) {
-        waiting.push(toRoomEvent(event));
+        waiting.push(roomEvent(event));
         return;
       }
-      const queue = [toRoomEvent(event)];
+      const queue = [roomEvent(event)];
       queues.set(session_id, queue);
       waitUntil(flush(session_id, queue));
     },

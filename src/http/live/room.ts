@@ -2,6 +2,7 @@ import { toHubError } from "../../core/errors.ts";
 import type { Log } from "../../core/log.ts";
 import type { Env } from "../../core/settings.ts";
 import type { Store } from "../../core/store.ts";
+import type { MediaLinks } from "../../features/media/links.ts";
 import { catchUp } from "./catch-up.ts";
 import { connectionOf, hangUp, isCheckDue, isOpen, remember, send } from "./connection.ts";
 import { type Notice, PROTOCOL, type RoomEvent } from "./frames.ts";
@@ -24,6 +25,7 @@ const LONGEST_RETRY_MS = 60_000;
 /** A store for one look, and a function that closes its connection. */
 interface OpenStore {
   readonly store: Store;
+  readonly links: MediaLinks;
   readonly close: () => Promise<void>;
 }
 
@@ -139,7 +141,7 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
     async #look(): Promise<void> {
       this.#mustLook = false;
       try {
-        await this.#withStore(({ sessions }) => catchUp(this.#sockets(), sessions));
+        await this.#withStore(({ sessions }, links) => catchUp(this.#sockets(), sessions, links));
         this.#failures = 0;
       } catch (thrown) {
         const { code, reason } = toHubError(thrown);
@@ -149,10 +151,10 @@ export function liveRoom(open: (env: Env) => OpenStore, log: Log) {
       }
     }
 
-    async #withStore(work: (store: Store) => Promise<void>): Promise<void> {
-      const { store, close } = open(this.#env);
+    async #withStore(work: (store: Store, links: MediaLinks) => Promise<void>): Promise<void> {
+      const { store, links, close } = open(this.#env);
       try {
-        await work(store);
+        await work(store, links);
       } finally {
         await close();
       }

@@ -1,5 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
+import { filesOf } from "../../features/media/of-message.ts";
 import { callerOf } from "../auth.ts";
 import { jsonBody } from "../body.ts";
 import { json, security } from "../describe.ts";
@@ -74,7 +75,7 @@ export function addSetLanguage(app: App, options: AppOptions): void {
     const { session, message } = await hub.store.sessions.setLanguage(of, language, hub.now());
     if (message) hub.live.publish(session.session_id, { type: "messages" });
     const answer = present(c, caller.token_hash, session);
-    const viewed = message ? viewMessage(message) : null;
+    const viewed = message ? viewMessage(message, filesOf(c)) : null;
     return c.json({ ...answer, message: viewed, ...languagesOf(session, options) }, 200);
   });
 }

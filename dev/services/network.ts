@@ -7,7 +7,7 @@ import { type AddressInfo, createServer, connect as dial, type Socket } from "no
  */
 export type Mode = "pass" | "swallow" | "deaf" | "slam" | "cut";
 
-/** A bad network between a store and its database. */
+/** A bad network before a service. */
 export interface Network {
   readonly port: number;
   mode: Mode;
