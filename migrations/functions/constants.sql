@@ -48,6 +48,10 @@ language sql immutable parallel safe as $$ select 30 $$;
 create or replace function hub.window_margin() returns interval
 language sql immutable parallel safe as $$ select interval '60 seconds' $$;
 
+-- How long a message that the shop sent first is remembered with its idempotency key.
+create or replace function hub.dispatch_lives() returns interval
+language sql immutable parallel safe as $$ select interval '90 days' $$;
+
 -- How long a delivery waits for the customer to write.
 create or replace function hub.hold_lasts() returns interval
 language sql immutable parallel safe as $$ select interval '7 days' $$;
@@ -108,6 +112,7 @@ language sql stable as $$
     'erased_days', hub.erased_days(),
     'dead_letter_days', hub.dead_letter_days(),
     'window_margin_ms', extract(epoch from hub.window_margin()) * 1000,
+    'dispatch_ms', extract(epoch from hub.dispatch_lives()) * 1000,
     'hold_ms', extract(epoch from hub.hold_lasts()) * 1000,
     'found_sessions', hub.found_sessions(),
     'rating_changes_ms', extract(epoch from hub.rating_changes_for()) * 1000,

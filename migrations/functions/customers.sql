@@ -243,6 +243,7 @@ begin
   update public.reply_windows set customer_key = v_into where customer_key = any (v_others);
   perform hub.move_model_usage(v_into, v_others);
   perform hub.join_conversations(v_into, v_others, p_now);
+  perform hub.move_dispatches(v_into, v_others);
   with gone as (delete from public.customers where customer_key = any (v_others) returning customer_id, unreachable, reachability_at)
     select max(customer_id) as customer_id, array_agg(u) filter (where u is not null) as unreachable,
         (select jsonb_agg(reachability_at) from gone) as reachability_at into v_gone

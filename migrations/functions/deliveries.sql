@@ -59,7 +59,22 @@ begin
 end
 $$;
 
--- Claims the first unsettled delivery of a lane, if it is due within the context's patience. Null when there is none.
+-- Ends a delivery of a campaign that its platform may have taken: nobody gets one twice.
+create or replace function hub.give_up_bulk(p_delivery uuid, p_now timestamptz) returns void
+language plpgsql volatile as $$
+declare
+  v_message uuid;
+begin
+  update public.deliveries
+    set state = 'dead', status = 'failed', code = 'unavailable', reason = 'maybe_sent', unsure = true, failed_at = p_now
+    where delivery_id = p_delivery
+    returning message_id into v_message;
+  perform hub.refresh_status(v_message);
+end
+$$;
+
+-- Claims the first unsettled delivery of a lane, if it is due within the context's patience; replies come before what a campaign sends.
+-- Null when there is none.
 -- The caller holds the session's row. A caller that claims several goes in order of channel and account, because the
 -- pace of an account is locked.
 create or replace function hub.claim_delivery(p_session uuid, p_channel text, c hub.context) returns jsonb
@@ -71,7 +86,11 @@ declare
 begin
   select * into d from public.deliveries
     where session_id = p_session and channel = p_channel and state in ('pending', 'sending')
-    order by seq limit 1;
+    order by bulk nulls first, seq limit 1;
+  if d.bulk and d.state = 'sending' and d.due_at <= c.now then
+    perform hub.give_up_bulk(d.delivery_id, c.now);
+    return null;
+  end if;
   if not found or d.due_at > (case when d.state = 'pending' then c.now + c.patience else c.now end) then
     return null;
   end if;
@@ -83,7 +102,8 @@ begin
     return null;
   end if;
   update public.deliveries
-    set state = 'sending', attempt = attempt + 1, due_at = v_send_at + c.lease
+    set state = 'sending', attempt = attempt + 1, due_at = v_send_at + c.lease,
+        unsure = case when d.state = 'sending' then true else unsure end
     where delivery_id = d.delivery_id and state = d.state
     returning * into d;
   if not found then

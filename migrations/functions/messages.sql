@@ -132,6 +132,9 @@ begin
           read_at = case when v_status in ('read', 'played') then coalesce(read_at, v_at) else read_at end,
           failed_at = case when v_status = 'failed' then v_at else failed_at end
       where delivery_id = d.delivery_id;
+    if v_status = 'failed' then
+      perform hub.fall_through(d.delivery_id, p_now);
+    end if;
     perform hub.refresh_status(d.message_id);
     select * into m from public.messages where message_id = d.message_id;
     return jsonb_build_object('applied', true, 'message', hub.message_json(m));

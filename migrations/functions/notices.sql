@@ -11,7 +11,9 @@ language sql immutable parallel safe as $$
       "phone_moved": "Your phone number now belongs to another conversation. Was that not you? Then please tell us.",
       "account_moved": "One of your accounts now belongs to another conversation. Was that not you? Then please tell us.",
       "language_set": "This conversation goes on in English.",
-      "language_set_other": "The language of this conversation is now {language}."
+      "language_set_other": "The language of this conversation is now {language}.",
+      "opted_out": "You will get no more messages from us here that you did not ask for. Write START to get them again.",
+      "opted_in": "You get our messages here again. Write STOP to end them."
     },
     "hi": {
       "linked": "आप जुड़ गए हैं। जहाँ कोड दिखाया गया था, वहीं आगे बढ़ें।",
@@ -20,7 +22,9 @@ language sql immutable parallel safe as $$
       "phone_moved": "आपका फ़ोन नंबर अब किसी दूसरी बातचीत का है। क्या यह आपने नहीं किया? तो कृपया हमें बताएँ।",
       "account_moved": "आपका एक खाता अब किसी दूसरी बातचीत का है। क्या यह आपने नहीं किया? तो कृपया हमें बताएँ।",
       "language_set": "यह बातचीत अब हिन्दी में आगे बढ़ेगी।",
-      "language_set_other": "इस बातचीत की भाषा अब {language} है।"
+      "language_set_other": "इस बातचीत की भाषा अब {language} है।",
+      "opted_out": "अब हम आपको यहाँ अपनी ओर से संदेश नहीं भेजेंगे। फिर से पाने के लिए START लिखें।",
+      "opted_in": "अब आपको यहाँ हमारे संदेश फिर से मिलेंगे। बंद करने के लिए STOP लिखें।"
     },
     "es": {
       "linked": "Ya está conectado. Continúe donde se mostró el código.",
@@ -29,7 +33,9 @@ language sql immutable parallel safe as $$
       "phone_moved": "Su número de teléfono pertenece ahora a otra conversación. ¿No fue usted? Entonces avísenos.",
       "account_moved": "Una de sus cuentas pertenece ahora a otra conversación. ¿No fue usted? Entonces avísenos.",
       "language_set": "Esta conversación continúa en español.",
-      "language_set_other": "El idioma de esta conversación es ahora {language}."
+      "language_set_other": "El idioma de esta conversación es ahora {language}.",
+      "opted_out": "Ya no le enviaremos aquí mensajes que no haya pedido. Escriba START para volver a recibirlos.",
+      "opted_in": "Vuelve a recibir aquí nuestros mensajes. Escriba STOP para dejar de recibirlos."
     },
     "ar": {
       "linked": "تم ربطك. تابع حيث ظهر الرمز.",
@@ -38,7 +44,9 @@ language sql immutable parallel safe as $$
       "phone_moved": "أصبح رقم هاتفك تابعًا لمحادثة أخرى. ألم تفعل ذلك أنت؟ أخبرنا من فضلك.",
       "account_moved": "أصبح أحد حساباتك تابعًا لمحادثة أخرى. ألم تفعل ذلك أنت؟ أخبرنا من فضلك.",
       "language_set": "تستمر هذه المحادثة باللغة العربية.",
-      "language_set_other": "لغة هذه المحادثة الآن هي {language}."
+      "language_set_other": "لغة هذه المحادثة الآن هي {language}.",
+      "opted_out": "لن نرسل إليك هنا رسائل لم تطلبها بعد الآن. اكتب START لتصلك من جديد.",
+      "opted_in": "ستصلك رسائلنا هنا من جديد. اكتب STOP لإيقافها."
     },
     "pt": {
       "linked": "Você está conectado. Continue onde o código foi mostrado.",
@@ -47,7 +55,9 @@ language sql immutable parallel safe as $$
       "phone_moved": "O seu número de telefone pertence agora a outra conversa. Não foi você? Então avise-nos.",
       "account_moved": "Uma das suas contas pertence agora a outra conversa. Não foi você? Então avise-nos.",
       "language_set": "Esta conversa continua em português.",
-      "language_set_other": "O idioma desta conversa agora é {language}."
+      "language_set_other": "O idioma desta conversa agora é {language}.",
+      "opted_out": "Não enviaremos mais aqui mensagens que você não pediu. Escreva START para voltar a recebê-las.",
+      "opted_in": "Você volta a receber aqui as nossas mensagens. Escreva STOP para parar."
     },
     "fr": {
       "linked": "Vous êtes connecté. Continuez là où le code était affiché.",
@@ -56,7 +66,9 @@ language sql immutable parallel safe as $$
       "phone_moved": "Votre numéro de téléphone appartient maintenant à une autre conversation. Ce n''était pas vous ? Alors dites-le-nous.",
       "account_moved": "Un de vos comptes appartient maintenant à une autre conversation. Ce n''était pas vous ? Alors dites-le-nous.",
       "language_set": "Cette conversation continue en français.",
-      "language_set_other": "La langue de cette conversation est maintenant {language}."
+      "language_set_other": "La langue de cette conversation est maintenant {language}.",
+      "opted_out": "Nous ne vous enverrons plus ici de messages que vous n''avez pas demandés. Écrivez START pour en recevoir à nouveau.",
+      "opted_in": "Vous recevez à nouveau nos messages ici. Écrivez STOP pour les arrêter."
     },
     "id": {
       "linked": "Anda sudah terhubung. Lanjutkan di tempat kode ditampilkan.",
@@ -65,7 +77,9 @@ language sql immutable parallel safe as $$
       "phone_moved": "Nomor telepon Anda sekarang milik percakapan lain. Bukan Anda? Beri tahu kami.",
       "account_moved": "Salah satu akun Anda sekarang milik percakapan lain. Bukan Anda? Beri tahu kami.",
       "language_set": "Percakapan ini berlanjut dalam bahasa Indonesia.",
-      "language_set_other": "Bahasa percakapan ini sekarang {language}."
+      "language_set_other": "Bahasa percakapan ini sekarang {language}.",
+      "opted_out": "Kami tidak lagi mengirim pesan yang tidak Anda minta di sini. Tulis START untuk menerimanya lagi.",
+      "opted_in": "Anda menerima pesan kami lagi di sini. Tulis STOP untuk menghentikannya."
     }
   }'::jsonb
 $$;

@@ -46,7 +46,8 @@ begin
     where d.state like '%ing' and d.due_at <= c.now + c.patience and (d.state = 'pending' or d.due_at <= c.now)
       and not exists (
         select 1 from public.deliveries e
-        where e.session_id = d.session_id and e.channel = d.channel and e.state in ('pending', 'sending') and e.seq < d.seq)
+        where e.session_id = d.session_id and e.channel = d.channel and e.state in ('pending', 'sending') and e.seq < d.seq
+          and (e.bulk is null or d.bulk))
     order by d.session_id = any (p_held) desc, d.due_at, d.seq
     limit p_limit
     for update of s skip locked

@@ -78,8 +78,8 @@ language sql stable as $$
 $$;
 
 -- One page of everything that is stored of a customer: sessions, then messages with their revisions. The first page
--- adds a line to the audit. p: {now, actor, customer_id | session_id, after, limit}. Returns {customer, sessions, messages,
--- after}; customer is on the first page only, after is null on the last page.
+-- adds a line to the audit. p: {now, actor, customer_id | session_id, after, limit}. Returns {customer, opt_outs, dispatches, sessions,
+-- messages, after}; customer, opt_outs and dispatches are on the first page only, after is null on the last page.
 create or replace function public.hub_export(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -95,7 +95,9 @@ declare
   v_first jsonb := '{}';
 begin
   if v_after is null then
-    v_first := jsonb_build_object('customer', (select hub.customer_json(k) from public.customers k where customer_key = v_customer));
+    v_first := jsonb_build_object(
+      'customer', (select hub.customer_json(k) from public.customers k where customer_key = v_customer),
+      'opt_outs', hub.opt_outs_json(v_customer), 'dispatches', hub.dispatches_of(v_customer));
     perform hub.add_audit(p ->> 'actor', 'export', hub.subject_of(p), '{}', (p ->> 'now')::timestamptz);
   end if;
   if v_after is null or v_after[1] = 's' then
@@ -242,6 +244,7 @@ begin
   delete from public.model_usage where customer_key = v_customer;
   perform hub.forget_conversations(array[v_customer], v_now);
   v_identities := hub.erase_identities(v_customer);
+  perform hub.erase_dispatches(v_customer);
   with dead as (delete from public.session_tokens where session_id = any (v_ids) returning token_hash)
     select coalesce(jsonb_agg(token_hash order by token_hash), '[]') into v_tokens from dead;
   delete from public.links where token_hash in (select jsonb_array_elements_text(v_tokens));

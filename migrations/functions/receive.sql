@@ -327,6 +327,9 @@ begin
   if v_result -> 'duplicate' = 'false' then
     perform hub.set_reachable(s.customer_key, p_item ->> 'channel', true);
   end if;
+  if p_item ? 'opt' and v_found.event is null and v_result -> 'duplicate' = 'false' then
+    v_found.notice := hub.notice(hub.hear_opt(s, p_item, c), s.language, c);
+  end if;
   if v_found.notice is not null and v_result -> 'duplicate' = 'false' then
     perform hub.tell(
       s.session_id, v_found.notice,
@@ -504,11 +507,11 @@ $$;
 -- Takes in everything of one webhook, in its order and in one transaction.
 -- p: {now, ttl_ms, lease_ms, history, language, languages, kiosk_idle_ms, notices, items}. Items by type:
 --   message          {channel, account, external_id, identities | token_hash | session_id, anchor, address, address_of, kind, text,
---                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place, language, window_closes_at}; claimed identities are only claimed,
+--                     content, reply_to, sent_at, wakes, claimed, link_hash, came_at, place, language, window_closes_at, opt}; claimed identities are only claimed,
 --                     link_hash proves that its sender is at the device that showed the link, came_at is when it came where
 --                     that was before now, address_of is the kind of the identity whose address it is, place is how many
 --                     items are before it, 0 where it is absent, language is the tag that its words show, window_closes_at is until when the platform
---                     takes free replies because of it, and anchor is {kind, value} of the strongest identity, only
+--                     takes free replies because of it, opt (out, in) is what its words say about messages that the shop sends first, and anchor is {kind, value} of the strongest identity, only
 --                     of a message whose identities are verified and which has no link
 --   echo             {channel, account, external_id, identities, kind, text, content, sent_at}
 --   receipt          {channel, account, external_id, status, at, reason, window_ms}; window_ms as in hub.apply_receipt
@@ -536,7 +539,7 @@ begin
   for i in 0 .. v_count - 1 loop
     v_item := v_items -> i;
     v_known := null;
-    if v_item ? 'anchor' then
+    if v_item ? 'anchor' and not v_item ? 'opt' then
       v_known := hub.receive_known(v_item, coalesce((v_item ->> 'came_at')::timestamptz, c.now), c);
     end if;
     if v_known is null then

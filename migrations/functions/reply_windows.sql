@@ -157,6 +157,7 @@ begin
     update public.deliveries set state = 'dead', status = 'failed'
       where delivery_id = r.delivery_id and state = 'held' and due_at <= p_now;
     if found then
+      perform hub.fall_through(r.delivery_id, p_now);
       perform hub.refresh_status(r.message_id);
       perform hub.count(array['deliveries|' || r.channel || '|dead']);
     end if;

@@ -54,6 +54,7 @@ begin
   perform hub.expire_threads(v_limit, v_now);
   perform hub.expire_windows(v_limit, v_now);
   perform hub.expire_staff(v_limit, v_now);
+  perform hub.expire_dispatches(v_limit, v_now);
   perform hub.fold_counts(v_now);
   return jsonb_build_object('expired', v_expired);
 end

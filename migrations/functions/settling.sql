@@ -109,10 +109,16 @@ begin
         code = p_outcome ->> 'code',
         reason = p_outcome ->> 'reason',
         sent_at = case v_state when 'sent' then c.now else sent_at end,
-        failed_at = case v_state when 'sent' then failed_at else c.now end
+        failed_at = case v_state when 'sent' then failed_at else c.now end,
+        unsure = case when v_state <> 'sent' and p_outcome ->> 'code' = 'unavailable' then true else unsure end
     where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
-      and state not in ('pending', 'held', 'sent', 'dead')
+      and (state not in ('pending', 'held', 'sent', 'dead')
+        or v_state = 'sent' and state = 'dead' and bulk and reason = 'maybe_sent')
     returning * into d;
+  if d.bulk and d.unsure and d.state = 'pending' then
+    perform hub.give_up_bulk(d.delivery_id, c.now);
+    select * into d from public.deliveries where delivery_id = d.delivery_id;
+  end if;
   return d;
 end
 $$;
@@ -146,7 +152,7 @@ begin
   update public.deliveries
     set state = 'sent', status = 'sent', external_id = coalesce(v_external_id, external_id), code = null, reason = null, sent_at = c.now
     where delivery_id = (p_outcome ->> 'delivery_id')::uuid and attempt = (p_outcome ->> 'attempt')::int
-      and state not in ('pending', 'held', 'sent', 'dead')
+      and (state not in ('pending', 'held', 'sent', 'dead') or state = 'dead' and bulk and reason = 'maybe_sent')
       and session_id = v_session;
   if not found then
     if exists (select from public.deliveries where delivery_id = (p_outcome ->> 'delivery_id')::uuid and session_id <> v_session) then
@@ -216,6 +222,9 @@ begin
     continue when d.state in ('pending', 'held');
     if d.state = 'dead' and d.reason = 'blocked' then
       perform hub.set_reachable(customer_key, d.channel, false) from public.sessions where session_id = d.session_id;
+    end if;
+    if d.state = 'dead' then
+      perform hub.fall_through(d.delivery_id, c.now);
     end if;
     v_status := hub.move_message(d, c);
     if v_status is not null then

@@ -5,6 +5,7 @@ import type { ContentTable } from "./content/table.ts";
 import type { TemplateSource } from "./content/template.ts";
 import type { ReplyWindow } from "./deliver/window.ts";
 import type { FilesToSend, RemoteFile } from "./files.ts";
+import type { Identities } from "./identity/identity.ts";
 import type { KnownAddress } from "./identity/proofs.ts";
 import type { JsonObject } from "./json.ts";
 import type { Address, Inbound } from "./messages/message.ts";
@@ -96,8 +97,15 @@ export interface ChannelSender {
    * The URL that a customer opens or scans to send us this link token. No link: absent, or undefined without settings.
    */
   scanLink?(token: string): string | undefined;
+  /**
+   * Where the platform reaches a person who has never written to the shop, by what it knows of them. Absent, or undefined: it reaches
+   * nobody first.
+   */
+  addressOf?(who: Identities): { readonly account: string; readonly address: Address } | undefined;
   /** The rule of a platform that takes free replies only for a time after the customer's last message. Absent: it always does. */
   readonly window?: ReplyWindow;
+  /** The reasons of a refusal for which every later message with the same content would be refused too. */
+  readonly hopeless?: readonly string[];
   /** The templates of the shop's account at the platform. Absent: it has none, or no setting names the account. */
   readonly templates?: TemplateSource;
   /** Messages per second that the platform takes from one account. Absent: the hub keeps no limit. */

@@ -1,7 +1,9 @@
 import type { Row } from "../stores/rows.ts";
 import type { SqlCall } from "../stores/sql.ts";
+import { sqlCampaigns } from "./campaigns/sql.ts";
 import { sqlConversations } from "./conversations/sql.ts";
 import { sqlCustomers } from "./customers/sql.ts";
+import { sqlDispatches } from "./dispatches/sql.ts";
 import { sqlEndpoints } from "./endpoints/sql.ts";
 import { sqlExports } from "./exports/sql.ts";
 import type { Features } from "./features.ts";
@@ -9,6 +11,7 @@ import { sqlKnowledge } from "./knowledge/sql.ts";
 import { sqlMedia } from "./media/sql.ts";
 import { sqlMessageChanges } from "./message-changes/sql.ts";
 import { sqlModelUsage } from "./model-usage/sql.ts";
+import { sqlOptOuts } from "./opt-outs/sql.ts";
 import { sqlOrders } from "./orders/sql.ts";
 import { sqlReservations } from "./reservations/sql.ts";
 import { sqlSearch } from "./search/sql.ts";
@@ -22,13 +25,16 @@ import { sqlTraces } from "./trace/sql.ts";
 export function sqlFeatures(ask: SqlCall, people: Row): Features {
   return {
     conversations: sqlConversations(ask, people),
+    campaigns: sqlCampaigns(ask, people),
     customers: sqlCustomers(ask, people),
+    dispatches: sqlDispatches(ask, people),
     endpoints: sqlEndpoints(ask),
     exports: sqlExports(ask),
     knowledge: sqlKnowledge(ask),
     media: sqlMedia(ask, people),
     messageChanges: sqlMessageChanges(ask, people),
     modelUsage: sqlModelUsage(ask),
+    optOuts: sqlOptOuts(ask),
     orders: sqlOrders(ask, people),
     reservations: sqlReservations(ask, people),
     search: sqlSearch(ask, people),

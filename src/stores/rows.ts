@@ -27,6 +27,8 @@ const INSTANTS = new Set([
   "pinned_at",
   "send_at",
   "window_closes_at",
+  "due_at",
+  "starts_at",
   "swept_at",
   "oldest_turn_at",
   "oldest_delivery_at",

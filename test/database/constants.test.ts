@@ -39,6 +39,7 @@ test("numbers and rules that the database and TypeScript both have are the same"
     dead_letter_days: DEAD_LETTER_DAYS,
     window_margin_ms: WINDOW_MARGIN_MS,
     hold_ms: HOLD_MS,
+    dispatch_ms: 90 * 86_400_000,
     found_sessions: MOST_FOUND,
     rating_changes_ms: RATING_CHANGES_MS,
     goodbye_ms: GOODBYE_MS,

@@ -87,7 +87,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     open: (_c, requestLog) => open(requestLog),
     log,
     version: "1.2.3",
-    keys: { kiosk: ["kiosk-key-1"], web: ["web-key"], admin: ["admin-key"] },
+    keys: { kiosk: ["kiosk-key-1"], web: ["web-key"], admin: ["admin-key"], bot: ["bot-key"] },
     corsOrigins: [],
     channels: Object.keys(makers),
     postedWith: { kiosk: "kiosk", web: "web" },

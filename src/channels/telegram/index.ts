@@ -100,6 +100,9 @@ export default function telegram(env: Env): Channel | undefined {
       await api.send(address, { kind: "text", text: codeText(code, language) }, signal);
     },
 
+    addressOf: ({ telegram_chat_id: chat_id }) =>
+      chat_id === undefined ? undefined : { account, address: { chat_id } },
+
     async showTyping(to, _external_id, signal) {
       await refuseWithoutRights(to);
       await api.showTyping(to, signal);

@@ -140,6 +140,19 @@ export default function whatsapp(env: Env): Channel | undefined {
           : { name: settings.WHATSAPP_WINDOW_TEMPLATE, language: settings.WHATSAPP_WINDOW_LANGUAGE },
       directSend: settings.WHATSAPP_DIRECT_SEND === "true",
     }),
+    hopeless: [
+      "132000",
+      "132001",
+      "132005",
+      "132007",
+      "132012",
+      "132015",
+      "132016",
+      "368",
+      "131031",
+      "template_not_approved",
+      "template_not_found",
+    ],
     ...(business && { templates: templatesOf(api, business) }),
 
     send: (to, part, signal, files) => sendPart(api, { ...ours, ...to }, part, signal, files),
@@ -157,6 +170,13 @@ export default function whatsapp(env: Env): Channel | undefined {
         throw new HubError("rejected", "the window is closed, and there is no WHATSAPP_CODE_TEMPLATE", {
           reason: "window_closed",
         });
+    },
+
+    addressOf({ phone }) {
+      const { phone_number_id } = ours;
+      return phone === undefined
+        ? undefined
+        : { account: phone_number_id, address: { phone_number_id, to: phone.replace("+", "") } };
     },
 
     showTyping: (to, external_id, signal) => showTyping(api, { ...ours, ...to }, external_id, signal),

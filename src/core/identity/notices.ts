@@ -27,6 +27,8 @@ export function noticesIn(language: string | undefined): Notices {
     account_moved: text("account_moved"),
     language_set: text("language_set"),
     language_set_other: text("language_set_other"),
+    opted_out: text("opted_out"),
+    opted_in: text("opted_in"),
   };
 }
 

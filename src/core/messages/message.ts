@@ -52,6 +52,8 @@ export interface InboundMessage {
   readonly wakes: boolean;
   /** Until when the platform takes free replies at the address because of this message. Absent: it always does. */
   readonly window_closes_at?: Date;
+  /** Its words are only STOP (`out`) or START (`in`): what the customer wants of messages that the shop sends first. */
+  readonly opt?: "out" | "in";
   /** When the hub received it; given only for a message that has waited in the journal. */
   readonly came_at?: Date;
 }

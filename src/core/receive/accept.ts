@@ -1,4 +1,5 @@
 import { claimUploads } from "../../features/media/claim-uploads.ts";
+import { withOptWord } from "../../features/opt-outs/opt-out.ts";
 import { applyTemplateUpdates } from "../../features/templates/sync.ts";
 import type { Bot } from "../answer/bot.ts";
 import type { Turn } from "../answer/turn.ts";
@@ -39,7 +40,8 @@ export async function accept(hub: Hub, name: string, request: WebhookRequest): P
     else if (item.type === "template") updates.push(item.update);
     else {
       const event = withWindow(channel.window, withWakes(hub.bot, await withoutLinkToken(item)), hub.now());
-      events.push(await withLanguage(hub.languages, event));
+      const isMessenger = channel.postedWith === undefined && hub.store.features !== undefined;
+      events.push(await withLanguage(hub.languages, withOptWord(event, isMessenger)));
     }
   }
   if (channel.postedWith) await claimUploads(hub, events);

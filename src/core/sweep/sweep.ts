@@ -1,3 +1,5 @@
+import { runCampaigns } from "../../features/campaigns/run.ts";
+import { placeDispatches } from "../../features/dispatches/place.ts";
 import { drainEvents } from "../../features/endpoints/drain.ts";
 import { deleteUploads } from "../../features/media/delete-uploads.ts";
 import { indexMessages } from "../../features/search/index-messages.ts";
@@ -13,6 +15,7 @@ const REPLAY_MS = 10_000;
 const POSTING = { ms: 15_000, events: 500 };
 const INDEXING = { batch: 1_000, ms: 15_000 };
 const OVERDUE_AT_ONCE = 1_000;
+const CAMPAIGN_MS = 45_000;
 const COUNTING = { batch: 1_000, ms: 10_000 };
 
 export interface SweepBudget {
@@ -41,6 +44,10 @@ export interface Swept {
   readonly replayed: number;
   readonly turns: number;
   readonly deliveries: number;
+  /** Messages that the shop sends first, put into the outbox. */
+  readonly placed: number;
+  /** Recipients of campaigns whose message was put into the outbox. */
+  readonly campaigned: number;
   readonly expired: number;
   readonly purged: number;
   /** Messages that were indexed for the search. */
@@ -73,6 +80,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
     ]);
     if (due.turns.length < budget.batch && due.deliveries.length < budget.batch) break;
   }
+  const placed = await placeDispatches(hub);
   // A message in the journal may have arrived before its session expired, so no session may be marked before it is
   // stored.
   const expired = empty ? await hub.store.housekeeping.expire(hub.now(), budget.sessions) : 0;
@@ -85,7 +93,21 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   // Before the events: each that is found is one.
   const overdue = await markOverdue(hub);
   const { posts: events } = await drainEvents(hub, POSTING);
-  const swept = { replayed, turns, deliveries, expired, purged, indexed, counted, overdue, events };
+  // Last, for it goes on as long as the campaigns do.
+  const campaigned = await runCampaigns(hub, CAMPAIGN_MS);
+  const swept = {
+    replayed,
+    turns,
+    deliveries,
+    placed,
+    campaigned,
+    expired,
+    purged,
+    indexed,
+    counted,
+    overdue,
+    events,
+  };
   hub.log("info", "sweep", swept);
   return swept;
 }

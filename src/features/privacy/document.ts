@@ -11,7 +11,9 @@ import {
 import type { Handoff, Note } from "../conversations/conversation.ts";
 import { handoffSchema, noteSchema, viewHandoff, viewNote } from "../conversations/shape.ts";
 import { customerSchema, viewCustomer } from "../customers/shape.ts";
+import { dispatchSchema, viewDispatch } from "../dispatches/view.ts";
 import { mediaLinks } from "../media/links.ts";
+import { optOutSchema, viewOptOut } from "../opt-outs/view.ts";
 import type { Order } from "../orders/order.ts";
 import { orderSchema, viewOrder } from "../orders/shape.ts";
 import type { Reservation } from "../reservations/reservation.ts";
@@ -31,6 +33,16 @@ const addressSchema = z.object({
 export const exportSchema = z
   .object({
     customer: customerSchema.optional().openapi({ description: "Absent where nothing is known of them." }),
+    opt_outs: z
+      .array(optOutSchema)
+      .optional()
+      .openapi({ description: "What they do not want to be sent first." }),
+    sent_first: z
+      .array(dispatchSchema.extend({ texts: z.record(z.string(), z.string()).optional() }))
+      .optional()
+      .openapi({
+        description: "Messages that the shop sends first; `texts` is what still waits, by channel.",
+      }),
     sessions: z.array(
       z.object({
         ...sessionSchema.shape,
@@ -86,9 +98,15 @@ export async function* exportDocument(
   read: (after: string) => Promise<ExportPage>,
   lists: ExportedLists,
 ): AsyncGenerator<string> {
-  let text = first.customer
-    ? `{"customer":${JSON.stringify(viewCustomer(first.customer))},"sessions":[`
-    : '{"sessions":[';
+  const { customer, opt_outs = [], dispatches = [] } = first;
+  const head = {
+    ...(customer && { customer: viewCustomer(customer) }),
+    ...(opt_outs.length > 0 && { opt_outs: opt_outs.map(viewOptOut) }),
+    ...(dispatches.length > 0 && {
+      sent_first: dispatches.map(({ texts, ...one }) => ({ ...viewDispatch(one), ...(texts && { texts }) })),
+    }),
+  };
+  let text = `${JSON.stringify({ ...head, sessions: [] }).slice(0, -2)}`;
   let comma = "";
   let inMessages = false;
   const names = new Set<string>();

@@ -5,6 +5,8 @@ import type { JsonObject } from "../../core/json.ts";
 import type { Message } from "../../core/messages/message.ts";
 import type { Session } from "../../core/sessions/session.ts";
 import type { Customer } from "../customers/customer.ts";
+import type { Dispatch } from "../dispatches/dispatch.ts";
+import type { OptOut } from "../opt-outs/opt-out.ts";
 
 /** Export and erasure of a customer's data. Each of these calls writes a line into the audit, without content. */
 export interface Privacy {
@@ -52,6 +54,10 @@ export interface ExportedMessage extends Message {
 export interface ExportPage {
   /** On the first page, where the customer is still known. */
   readonly customer?: Customer;
+  /** What they do not want to be sent first; on the first page. */
+  readonly opt_outs?: readonly OptOut[];
+  /** What the shop sends them first, with its text by channel while it waits; on the first page. */
+  readonly dispatches?: readonly (Dispatch & { readonly texts?: Readonly<Record<string, string>> })[];
   readonly sessions: readonly ExportedSession[];
   readonly messages: readonly ExportedMessage[];
   /** Absent on the last page. */

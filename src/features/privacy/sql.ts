@@ -5,8 +5,11 @@ import {
   toCustomer,
   toExportedMessage,
   toExportedSession,
+  toRecord,
 } from "../../stores/rows.ts";
 import type { SqlCall } from "../../stores/sql.ts";
+import type { Dispatch } from "../dispatches/dispatch.ts";
+import type { OptOut } from "../opt-outs/opt-out.ts";
 import type { Erased, Privacy } from "./privacy.ts";
 
 /** The port `Privacy`, by functions of the database. */
@@ -16,6 +19,12 @@ export function sqlPrivacy(ask: SqlCall): Privacy {
       const page = await ask("hub_export", { now, actor, ...of, after, limit });
       return {
         ...(page.customer != null && { customer: toCustomer(page.customer as Row) }),
+        ...(page.opt_outs != null && {
+          opt_outs: (page.opt_outs as Row[]).map((row) => toRecord<OptOut>(row)),
+        }),
+        ...(page.dispatches != null && {
+          dispatches: (page.dispatches as Row[]).map((row) => toRecord<Dispatch>(row)),
+        }),
         sessions: (page.sessions as Row[]).map(toExportedSession),
         messages: (page.messages as Row[]).map(toExportedMessage),
         ...cursorOf(page),

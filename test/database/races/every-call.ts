@@ -5,6 +5,7 @@ import type { Completed, Effects, InboundEvent, Received } from "../../../src/co
 import type { Store } from "../../../src/core/store.ts";
 import type { Action } from "../../../src/features/actions/action.ts";
 import type { CustomerFields } from "../../../src/features/customers/customer.ts";
+import type { Recipient } from "../../../src/features/dispatches/dispatch.ts";
 import { EVENT_TYPES } from "../../../src/features/endpoints/event.ts";
 import { newSecret } from "../../../src/features/endpoints/secret.ts";
 import type { BookingOwner } from "../../../src/features/orders/orders.ts";
@@ -421,6 +422,67 @@ export function everyCall(store: Store, people: number, random: () => number): R
       await endpoints.update(endpoint_id, { enabled: any(3) > 0, types: EVENT_TYPES }, by());
       const from = new Date(Date.now() - 60_000);
       await endpoints.replay(endpoint_id, { from, to: now(), dead: any(2) > 0, limit: 20 }, by());
+    },
+    "send a message first": async () => {
+      const { dispatches } = store.features!;
+      const to = one<Recipient>(
+        [
+          { session_id: one(sessions, crypto.randomUUID()) },
+          { customer_id: customer() },
+          { identities: { phone: phone() } },
+          { identities: telegram() },
+        ],
+        { identities: { phone: phone() } },
+      );
+      const made = (account: string) => ({
+        ...reply("first"),
+        outside: "always" as const,
+        account,
+        address: { to: "x" },
+      });
+      const renderings = { telegram: made("bot-1"), whatsapp: made("number-1") };
+      const not_before = one([undefined, new Date(Date.now() + 20)], undefined);
+      const { effects } = await dispatches.send(
+        { to, purpose: "service", renderings, ...(not_before && { not_before }) },
+        { ...by(), idempotency_key: `k${++seed}`, body_hash: "x" },
+      );
+      take(effects);
+    },
+    "run campaigns": async () => {
+      const { campaigns } = store.features!;
+      const rendering = { ...reply("news"), outside: "always" as const };
+      const { campaign_id } = await campaigns.create(
+        {
+          name: "news",
+          purpose: "marketing",
+          segment: {},
+          renderings: { en: { telegram: rendering, whatsapp: rendering } },
+          language: "en",
+          rate: 80,
+          pausing: ["132015"],
+        },
+        by(),
+      );
+      for (let step = 0; step < 3; step++)
+        take(await campaigns.run({ limit: 5, horizonMs: 250, batch: 5 }, now()));
+      await campaigns.get(campaign_id);
+      await campaigns
+        .steer(campaign_id, one(["pause", "resume", "cancel"] as const, "cancel"), by())
+        .catch(() => {});
+    },
+    "place messages": async () => {
+      const { deliveries } = await store.features!.dispatches.place(5, now());
+      take({ deliveries });
+    },
+    "opt out": async () => {
+      const which = { ...one([{ channel: "telegram" }, {}], {}), opted_out: any(3) === 0 };
+      await store.features!.optOuts.set({ session_id: one(sessions, crypto.randomUUID()) }, which, by());
+    },
+    "receive an opt-out": () => {
+      const heard = message({ phone: phone() });
+      if (heard.type !== "message") throw new Error("not a message");
+      const opt = one(["out", "in"] as const, "in");
+      return receive({ ...heard, message: { ...heard.message, opt } });
     },
     "read templates": async () => {
       const { templates } = store.features!;
