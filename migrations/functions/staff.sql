@@ -137,15 +137,20 @@ end
 $$;
 
 -- Changes a user. p: {now, actor | staff, user_id, changes: {name, role, disabled}, if_version}. One who is disabled is signed out, and
--- their conversations wait for somebody else. Returns {user}. Refuses not_found and version_conflict.
+-- their conversations wait for somebody else; their customers are held first. Returns {user}. Refuses not_found and version_conflict.
 create or replace function public.hub_update_user(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_actor constant text := hub.user_admin(p);
   v_now constant timestamptz := p ->> 'now';
   v_changes constant jsonb := p -> 'changes';
+  v_held uuid[] := '{}';
   u public.users;
 begin
+  if (v_changes ->> 'disabled')::boolean then
+    v_held := array(select customer_key from public.conversations where user_id = (p ->> 'user_id')::uuid);
+    perform hub.hold_people(array(select jsonb_build_object('customer_key', k) from unnest(v_held) as k));
+  end if;
   select * into u from public.users where user_id = (p ->> 'user_id')::uuid for update;
   if u.user_id is null then
     perform hub.refuse('not_found');
@@ -160,6 +165,9 @@ begin
   if u.disabled then
     delete from public.staff_tokens where user_id = u.user_id;
     delete from public.presences where user_id = u.user_id;
+    if exists (select from public.conversations where user_id = u.user_id and customer_key <> all (v_held)) then
+      raise exception 'the user has just taken a conversation' using errcode = 'serialization_failure';
+    end if;
     perform hub.leave_conversations(u.user_id, v_now);
   end if;
   perform hub.add_audit(v_actor, 'user.change', 'user:' || u.user_id,

@@ -10,7 +10,7 @@ const turn = {
   attempt: 1,
   history: [],
   messages: [],
-  message: { text: "hi" },
+  message: { text: "hi", content: { kind: "text", text: "hi" } },
 } as unknown as Turn;
 const pause = (ms = 20) => new Promise((later) => setTimeout(later, ms));
 

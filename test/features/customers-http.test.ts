@@ -255,6 +255,8 @@ describe("an export", () => {
     expect((await call(hub, path, { method: "DELETE", headers: keys.admin })).status).toBe(200);
     expect((await read(hub, path)).status).toBe(404);
     expect((await read(hub, `${path}/export`)).body).toEqual({
+      handoffs: [],
+      notes: [],
       sessions: [],
       messages: [],
       threads: [],

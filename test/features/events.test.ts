@@ -149,7 +149,9 @@ describe.each(transports)("events, in %s", (_name, call) => {
     await drain();
 
     expect(lines).toEqual([]);
-    expect([...new Set(typesOf(receiver))].sort()).toEqual([...EVENT_TYPES].sort());
+    // Those of handoffs have their tests with the conversations.
+    const others = EVENT_TYPES.filter((type) => !type.startsWith("handoff."));
+    expect([...new Set(typesOf(receiver))].sort()).toEqual(others.sort());
     expect(receiver.got.filter(({ body }) => /words|text of|12345601|"7001"/.test(body))).toEqual([]);
     const dataOf = (type: EventType) =>
       receiver.got.filter(({ event }) => event.type === type).map(({ event }) => event.data);

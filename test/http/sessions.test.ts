@@ -42,6 +42,7 @@ describe("POST /session/start", () => {
       message_count: 0,
       rating: null,
       feedback: null,
+      holder: "bot",
       summary: null,
       created_at: "2026-11-02T10:00:00.000Z",
       updated_at: "2026-11-02T10:00:00.000Z",

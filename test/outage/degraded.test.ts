@@ -121,7 +121,9 @@ function text1(phone: string, id: string, body: string) {
     messaging_product: "whatsapp",
     metadata: { display_phone_number: "15550000103", phone_number_id: "103" },
     contacts: [{ profile: { name: "C" }, wa_id: phone }],
-    messages: [{ from: phone, id, timestamp: "1793700000", type: "text", text: { body } }],
+    messages: [
+      { from: phone, id, timestamp: `${Math.floor(Date.now() / 1000)}`, type: "text", text: { body } },
+    ],
   };
   return {
     object: "whatsapp_business_account",

@@ -1,5 +1,5 @@
 import { type Text, translator } from "../kit/i18n/texts.ts";
-import { en } from "./texts/en.ts";
+import en from "./texts/en.ts";
 
 /** The names of the page's texts. */
 export type Word = keyof typeof en;

@@ -19,10 +19,10 @@ export function sqlPrivacy(ask: SqlCall): Privacy {
       const page = await ask("hub_export", { now, actor, ...of, after, limit });
       return {
         ...(page.customer != null && { customer: toCustomer(page.customer as Row) }),
-        ...(page.opt_outs != null && {
+        ...((page.opt_outs as Row[] | null)?.length && {
           opt_outs: (page.opt_outs as Row[]).map((row) => toRecord<OptOut>(row)),
         }),
-        ...(page.dispatches != null && {
+        ...((page.dispatches as Row[] | null)?.length && {
           dispatches: (page.dispatches as Row[]).map((row) => toRecord<Dispatch>(row)),
         }),
         sessions: (page.sessions as Row[]).map(toExportedSession),

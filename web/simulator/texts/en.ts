@@ -1,5 +1,5 @@
 /** The words of the simulator. */
-export const en = {
+export default {
   title: "Simulator",
   devices: "Devices",
   telegram: "Telegram",
