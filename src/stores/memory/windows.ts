@@ -40,8 +40,15 @@ export function openWindows(tables: Tables, customer: CustomerRow, now: Date): O
         ? [{ channel, account, window_closes_at: closes_at }]
         : [],
     )
-    .sort((a, b) => b.window_closes_at.getTime() - a.window_closes_at.getTime());
+    .sort(
+      (a, b) =>
+        b.window_closes_at.getTime() - a.window_closes_at.getTime() ||
+        byText(a.channel, b.channel) ||
+        byText(a.account, b.account),
+    );
 }
+
+const byText = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
 
 /** Opens the window of a message's address, and makes what waits for it due. Claims the first delivery of the session's lane. */
 export function openWindow(tables: Tables, row: SessionRow, inbound: InboundMessage, now: Date): void {
