@@ -17,6 +17,7 @@ const schema = z.object({
     .string()
     .max(20_000, "must have at most 20000 characters")
     .default("You are the assistant of a shop. You are polite, and your answers are short."),
+  LLM_SYSTEM_PROMPT_FILE: z.string().optional(),
   LLM_TIMEZONE: z.string().refine(isZone, "must be a time zone such as Europe/Berlin").default("UTC"),
   // Below the hub's own limit for a bot, so that there is time to hand over.
   LLM_TIMEOUT_SECONDS: z.coerce.number().min(0.1).max(22).default(20),
@@ -61,6 +62,12 @@ function contradictionsIn(settings: LlmSettings): string[] {
   const hasPrices = settings.LLM_INPUT_PRICE !== undefined && settings.LLM_OUTPUT_PRICE !== undefined;
   const embeddings = embeddingsEndpointOf(settings);
   return [
+    // Under Node the file's text is in LLM_SYSTEM_PROMPT already.
+    ...(settings.LLM_SYSTEM_PROMPT_FILE !== undefined
+      ? [
+          "LLM_SYSTEM_PROMPT_FILE: a Worker reads no files; npm run setup puts the text into LLM_SYSTEM_PROMPT",
+        ]
+      : []),
     ...(embeddings && embeddings.apiKey === undefined && !isLoopback(embeddings.baseUrl)
       ? ["LLM_EMBEDDINGS_API_KEY is missing; only a model on this machine needs none"]
       : []),
