@@ -2,6 +2,7 @@ import type { Message } from "@session-hub/client";
 import { Bubble, type Ticks } from "../components/bubble.tsx";
 import type { Waiting } from "../conversation.ts";
 import { type Choice, type ContentProps, MessageContent } from "./message-content.tsx";
+import { isChange, reactionsIn } from "./reactions.ts";
 import { words } from "./words.ts";
 
 export interface ThreadProps {
@@ -72,29 +73,11 @@ function ticksOf(status: Ticks): { status: Ticks; label: string } {
 
 /** Reactions stand at their messages. A link's token is no words of the customer. */
 function isShown({ kind, role, text, content }: Message): boolean {
-  if (kind === "reaction" || kind === "edit" || kind === "delete" || kind === "typing") return false;
+  if (isChange(kind)) return false;
   // An event that has no words of its own, such as `reservation_created`, has only its name.
   return role !== "system" || content?.kind !== "system" || (text !== "" && text !== content.event);
 }
 
 function offersChoices(content: Message["content"]): boolean {
   return content?.kind === "buttons" || content?.kind === "list" || content?.kind === "carousel";
-}
-
-/** The reactions to each message, as one text. Of each sender the last counts; `null` takes it back. */
-function reactionsIn(messages: readonly Message[]): Map<string, string> {
-  const last = new Map<string, Map<string, string | null>>();
-  for (const { content, reply_to, role } of messages) {
-    if (content?.kind !== "reaction") continue;
-    const target = ("message_id" in content ? content.message_id : undefined) ?? reply_to;
-    if (!target) continue;
-    if (!last.has(target)) last.set(target, new Map());
-    last.get(target)!.set(role, content.emoji);
-  }
-  return new Map(
-    [...last].map(([target, byRole]) => [
-      target,
-      [...byRole.values()].filter((emoji) => emoji !== null).join(" "),
-    ]),
-  );
 }
