@@ -2,8 +2,10 @@ import { type Signal, signal } from "@preact/signals";
 import { words as contentWords } from "../kit/content/words.ts";
 import { authorization, type Message } from "./api.ts";
 
-/** Files that were loaded, by their messages. */
+/** The addresses of files that were loaded, by their messages. */
 const loaded = new Map<string, Signal<string | undefined>>();
+/** The messages whose files are being loaded, or were. */
+const asked = new Set<string>();
 /** As many are kept; the oldest are let go. */
 const MOST = 200;
 /** What is loaded without being asked for: the others may be large. */
@@ -13,6 +15,14 @@ const AT_ONCE = ["image", "sticker", "voice", "audio"];
 export function forgetFiles(): void {
   for (const url of loaded.values()) if (url.value) URL.revokeObjectURL(url.value);
   loaded.clear();
+  asked.clear();
+}
+
+/** Reading its value makes a component follow it. */
+function addressOf(message_id: string): Signal<string | undefined> {
+  const known = loaded.get(message_id) ?? signal<string | undefined>(undefined);
+  loaded.set(message_id, known);
+  return known;
 }
 
 const isSigned = (url: URL) => url.searchParams.has("signature");
@@ -25,7 +35,7 @@ const here = (url: string) => {
 /** Whether the file of a message is loaded only when somebody asks for it. */
 export function waitsForClick({ kind, media_url, message_id }: Message): boolean {
   if (!media_url || isSigned(here(media_url)) || AT_ONCE.includes(kind)) return false;
-  return loaded.get(message_id)?.value === undefined;
+  return addressOf(message_id).value === undefined;
 }
 
 /** The address from which the page loads a message's file. Null without one, or until it is loaded. */
@@ -33,10 +43,8 @@ export function fileOf({ message_id, media_url, kind }: Message): string | null 
   if (!media_url) return null;
   const url = here(media_url);
   if (isSigned(url)) return url.href;
-  const known = loaded.get(message_id);
-  if (known) return known.value ?? null;
   if (AT_ONCE.includes(kind)) void loadFile({ message_id, media_url, kind });
-  return null;
+  return addressOf(message_id).value ?? null;
 }
 
 /** Loads a file with the caller's token. */
@@ -45,23 +53,23 @@ export async function loadFile({
   media_url,
   kind,
 }: Pick<Message, "message_id" | "media_url" | "kind">): Promise<void> {
-  if (!media_url || loaded.has(message_id)) return;
-  const found = signal<string | undefined>(undefined);
-  loaded.set(message_id, found);
+  if (!media_url || asked.has(message_id)) return;
+  asked.add(message_id);
   try {
     const answer = await fetch(here(media_url), { headers: authorization() });
     if (!answer.ok) return;
     const bytes = await answer.blob();
     // A document is saved, never opened as a page of this host.
     const file = kind === "document" ? bytes.slice(0, bytes.size, "application/octet-stream") : bytes;
-    found.value = URL.createObjectURL(file);
+    addressOf(message_id).value = URL.createObjectURL(file);
   } catch {
-    loaded.delete(message_id);
+    asked.delete(message_id);
   }
   for (const [id, old] of loaded) {
     if (loaded.size <= MOST) break;
     if (old.value) URL.revokeObjectURL(old.value);
     loaded.delete(id);
+    asked.delete(id);
   }
 }
 

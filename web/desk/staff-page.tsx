@@ -15,7 +15,7 @@ async function load(): Promise<void> {
 
 async function change(of: User, fields: Partial<Pick<User, "role" | "disabled">>): Promise<void> {
   try {
-    await call(`/api/users/${of.user_id}`, { method: "PATCH", body: fields, version: of.version });
+    await call(`/api/users/${of.user_id}`, { method: "PATCH", body: fields });
   } catch (error) {
     report(error);
   }
