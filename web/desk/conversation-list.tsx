@@ -204,7 +204,8 @@ function Line({ one }: { readonly one: Conversation }) {
 /** The newest message, or its kind if it has no words. */
 function lastOf({ last }: Conversation): string {
   if (!last) return "";
-  if (last.text !== "") return last.text;
+  // What has no words is stored as its kind.
+  if (last.text !== "" && last.text !== `[${last.kind}]`) return last.text;
   const kind = last.kind as Parameters<typeof contentWords.say>[0];
   return ["image", "video", "voice", "audio", "document", "sticker", "location", "contact"].includes(kind)
     ? contentWords.say(kind)
