@@ -126,6 +126,7 @@ export type SqlFunction =
   | "hub_conversations"
   | "hub_conversation"
   | "hub_conversation_messages"
+  | "hub_conversations_of"
   | "hub_hold"
   | "hub_reply_target"
   | "hub_operator_reply"

@@ -84,7 +84,15 @@ async function launch(): Promise<Browser> {
   return chromium.launch({
     executablePath: join(dir, "chromium"),
     // Without --single-process and the other flags of the package: tests want the security of a real browser.
-    args: ["--no-sandbox", "--no-zygote", "--disable-dev-shm-usage", "--font-render-hinting=none"],
+    args: [
+      "--no-sandbox",
+      "--no-zygote",
+      "--disable-dev-shm-usage",
+      "--font-render-hinting=none",
+      // A microphone that beeps, for voice messages.
+      "--use-fake-device-for-media-stream",
+      "--use-fake-ui-for-media-stream",
+    ],
     env: {
       ...process.env,
       // Libraries and fonts of the package, so that a page looks the same on each machine, also on a bare one.

@@ -7,19 +7,18 @@ import {
   MapPin,
   Mic,
   Paperclip,
-  SendHorizontal,
-  Trash2,
   Upload,
   UserRound,
   X,
 } from "lucide";
-import { useEffect } from "preact/hooks";
 import type { Act } from "../../dev/simulator/act.ts";
 import type { DeviceName } from "../../dev/simulator/model.ts";
 import { Button, IconButton } from "../kit/components/button.tsx";
 import { Composer } from "../kit/components/composer.tsx";
 import { Dialog } from "../kit/components/dialog.tsx";
 import { Icon } from "../kit/components/icon.tsx";
+import { VoiceRecorder } from "../kit/components/voice-recorder.tsx";
+import { kindOfFile } from "../kit/file-kind.ts";
 import { act, call } from "./state.ts";
 import { say, type Word } from "./words.ts";
 
@@ -43,11 +42,14 @@ export function DeviceComposer({ name: device, to, onDone }: Props) {
   };
   if (speaksSince.value !== undefined)
     return (
-      <Speaking
+      <VoiceRecorder
         since={speaksSince.value}
-        onEnd={(isSent) => {
+        dropLabel={say("voiceDrop")}
+        sendLabel={say("voiceSend")}
+        onDrop={() => (speaksSince.value = undefined)}
+        onSend={() => {
           speaksSince.value = undefined;
-          if (isSent) void act({ do: "media", device, kind: "voice" });
+          void act({ do: "media", device, kind: "voice" });
         }}
       />
     );
@@ -95,7 +97,7 @@ function Attach({ device, onClose }: { readonly device: DeviceName; readonly onC
     onClose();
     const query = new URLSearchParams({ type: file.type || "application/octet-stream", name: file.name });
     const given = await call<{ file: string }>(`files?${query}`, file);
-    if (given) await act({ do: "media", device, kind: kindOf(file.type), file: given.file });
+    if (given) await act({ do: "media", device, kind: kindOfFile(file.type), file: given.file });
   };
   return (
     <Dialog title={say("attach")} onClose={onClose}>
@@ -129,34 +131,5 @@ function Attach({ device, onClose }: { readonly device: DeviceName; readonly onC
         </Button>
       </div>
     </Dialog>
-  );
-}
-
-function kindOf(type: string): "image" | "video" | "audio" | "document" {
-  const [kind] = type.split("/");
-  return kind === "image" || kind === "video" || kind === "audio" ? kind : "document";
-}
-
-/** A voice message that is being recorded. */
-function Speaking({ since, onEnd }: { readonly since: number; readonly onEnd: (isSent: boolean) => void }) {
-  const seconds = useSignal(0);
-  useEffect(() => {
-    const timer = setInterval(() => {
-      seconds.value = Math.floor((Date.now() - since) / 1_000);
-    }, 250);
-    return () => clearInterval(timer);
-  }, [since]);
-  const time = `${Math.floor(seconds.value / 60)}:${String(seconds.value % 60).padStart(2, "0")}`;
-  return (
-    <div class="s-speaking">
-      <IconButton label={say("voiceDrop")} onClick={() => onEnd(false)}>
-        <Icon of={Trash2} />
-      </IconButton>
-      <span class="s-wave" aria-hidden="true" />
-      <span role="timer">{time}</span>
-      <IconButton look="main" label={say("voiceSend")} onClick={() => onEnd(true)}>
-        <Icon of={SendHorizontal} mirrored />
-      </IconButton>
-    </div>
   );
 }
