@@ -20,6 +20,8 @@ export interface Actor {
   screen(person: Person, device: DeviceName): Screen;
   /** The message that an act names; the newest that has the choice, for a tap without a name. */
   bubble(person: Person, act: Act): Bubble | undefined;
+  /** The kiosk or the web page of a person. */
+  page(person: Person, device: "kiosk" | "web"): PageDevice;
   /** The sessions that the person's pages hold. */
   held(person: Person): string[];
   /** Delivers a webhook of the wire log once more, as its platform would. */
@@ -74,7 +76,7 @@ export function createActor(parts: ActorParts): Actor {
   function page(person: Person, device: "kiosk" | "web"): PageDevice {
     const name = `${device}:${person.id}`;
     const key = vars[`${device.toUpperCase()}_API_KEY`]!.split(",")[0]!.trim();
-    const found = pages.get(name) ?? pageDevice({ device, person, hub, key, screens, wire });
+    const found = pages.get(name) ?? pageDevice({ device, person, hub, key, screens, wire, files });
     pages.set(name, found);
     return found;
   }
@@ -227,6 +229,7 @@ export function createActor(parts: ActorParts): Actor {
     perform,
     screen,
     bubble,
+    page,
     held,
     replay,
     get delivering() {

@@ -89,6 +89,8 @@ export interface Screen {
   /** Of a kiosk or web page: whether it holds a session, and the hub's code if it lost it. */
   open?: boolean;
   ended?: string;
+  /** Of a kiosk or web page: how often it was opened by an act. Each time its frame is loaded anew. */
+  opens?: number;
 }
 
 /** An exchange on the wire: a webhook and its answer, or a call of a platform's or the hub's API and its answer. */
@@ -188,3 +190,20 @@ export type Change =
   | { readonly type: "recording"; readonly recording: { name: string; steps: number } | null }
   | { readonly type: "playing"; readonly playing: Playing | null }
   | { readonly type: "scenarios"; readonly scenarios: Snapshot["scenarios"] };
+
+/** A device whose screen is a page of the hub. */
+export type FrameDevice = Extract<DeviceName, "kiosk" | "web">;
+
+/** What the script of a device's frame is told. */
+export interface FrameState {
+  readonly person: string;
+  readonly device: FrameDevice;
+  /** The session that the web page has when it is loaded. */
+  readonly held?: { readonly token: string; readonly session_id: string };
+  /** The country of the kiosk's pad. */
+  readonly country?: string;
+  /** The national number that is typed at the kiosk; empty: it goes on without one. Absent: nobody is there. */
+  readonly phone?: string;
+  /** The kiosk's API key. */
+  readonly key?: string;
+}

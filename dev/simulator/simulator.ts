@@ -5,12 +5,14 @@ import { z } from "zod";
 import { pagesOf } from "../../src/node/pages.ts";
 import { type Emulator, listen, type OnNode } from "../emulators/server.ts";
 import type { Stack } from "../stack.ts";
-import { actSchema } from "./act.ts";
+import { type Act, actSchema } from "./act.ts";
 import { createActor } from "./actor.ts";
 import { createClock } from "./clock.ts";
 import { createFaultRules } from "./faults.ts";
 import { createFeed } from "./feed.ts";
 import { createSentFiles } from "./files.ts";
+import { mountFrames } from "./frames/frames.ts";
+import { passUpgrades } from "./frames/upgrades.ts";
 import { createInsideReader } from "./inside.ts";
 import { createLogLines } from "./log-lines.ts";
 import { DEVICES, type Person, type Playing, type Snapshot } from "./model.ts";
@@ -58,6 +60,7 @@ const recordSchema = scenarioSchema.pick({ name: true, title: true }).extend({ p
  * - `POST /simulator/api/wire/<n>/replay`: the webhook once more
  * - `POST /simulator/api/record`, `POST /simulator/api/record/end`, `POST /simulator/api/play`, `POST /simulator/api/stop`
  * - `GET /simulator/api/scenarios/<name>` -> a scenario
+ * - `GET /simulator/device/<person>/<kiosk|web>`: the page of a device, for a frame. Its calls pass through here (`frames/`)
  */
 export async function startSimulator(stack: Stack): Promise<Simulator> {
   const { settings, networks } = stack;
@@ -196,7 +199,35 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     return scenarioSchema.parse(JSON.parse(text));
   }
 
+  /** Notes an act of the person who is recorded. */
+  function note(person: Person, act: Act): void {
+    if (recorder?.person.id !== person.id) return;
+    recorder.note(act);
+    feed.tell({ type: "recording", recording: { name: recorder.name, steps: recorder.steps } });
+  }
+
+  /** What was done in a frame is recorded as an act that does the same. */
+  function did(person: Person, act: Act): void {
+    try {
+      note(person, act);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      // It answers a message that another device shows.
+      if (act.do === "write") note(person, { do: "write", device: act.device, text: act.text });
+    }
+    if (act.do !== "number") return;
+    person.phone = act.phone;
+    feed.tell({ type: "person", person });
+  }
+
   const app = new Hono<OnNode>();
+  mountFrames(app, {
+    ...{ hub, wire, did },
+    key: settings.vars.KIOSK_API_KEY!.split(",")[0]!.trim(),
+    pagesDir: () => stack.pagesDir,
+    person: people.find,
+    device: actor.page,
+  });
   app.post("/simulator/api/turn", (c) => c.json(faults.turn()));
   app.post("/simulator/api/people", async (c) => {
     const { name } = z
@@ -207,8 +238,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   app.post("/simulator/api/people/:id/act", async (c) => {
     const person = people.find(c.req.param("id"));
     const act = actSchema.parse(await bodyOf(c.req.raw));
-    recorder?.note(act);
-    if (recorder) feed.tell({ type: "recording", recording: { name: recorder.name, steps: recorder.steps } });
+    note(person, act);
     await actor.perform(person, act);
     lookSoon();
     return c.json({});
@@ -293,6 +323,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     actor.close();
     feed.close();
   });
+  passUpgrades(server, settings.ports.PORT);
   return {
     ...server,
     log: logs.add,

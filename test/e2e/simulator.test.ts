@@ -299,5 +299,9 @@ test("a deployed Worker has no trace of the simulator", async () => {
     expect((await readFile(join(out, file), "utf8")).toLowerCase(), file).not.toMatch(/simulator|emulator/);
   const served = await readdir(join(root, "web/dist"), { recursive: true });
   expect(served.filter((file) => /simulator/.test(file))).toEqual([]);
+  const headers = await readFile(join(root, "web/dist/_headers"), "utf8");
+  expect(headers).toContain("frame-ancestors 'none'");
+  expect(headers).toContain("X-Frame-Options: DENY");
+  expect(headers).not.toContain("frame-src");
   await rm(out, { recursive: true });
 }, 120_000);

@@ -64,9 +64,10 @@ export async function beginAnew(): Promise<void> {
   if (person) await follow(person.id);
 }
 
-/** Plays a scenario with a person of its own, who is shown. */
+/** Plays a scenario with a person of its own, who is shown. `?pace=` sets the ms between two steps; otherwise people can read along. */
 export async function playScenario(name: string): Promise<void> {
-  const person = await call<Person>("play", { name });
+  const pace = new URLSearchParams(location.search).get("pace");
+  const person = await call<Person>("play", { name, ...(pace && { pause_ms: Number(pace) }) });
   if (person) await follow(person.id);
 }
 
