@@ -17,6 +17,7 @@ import { live } from "./live.ts";
 import { media } from "./media.ts";
 import { reply } from "./reply.ts";
 import { search } from "./search.ts";
+import { simulator } from "./simulator.ts";
 import { size } from "./size.ts";
 import { stats } from "./stats.ts";
 import { sweep } from "./sweep.ts";
@@ -34,6 +35,7 @@ const benches: readonly Bench[] = [
   live,
   media,
   desk,
+  simulator,
   search,
   stats,
   sweep,
