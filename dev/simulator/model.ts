@@ -44,7 +44,13 @@ export interface Bubble {
   /** Of a kiosk or web page: whether the text is in the hub's small markup. */
   readonly format?: string;
   /** `url` is where a browser finds the file, if anywhere. */
-  readonly media?: { readonly url?: string; readonly name?: string; readonly type?: string };
+  readonly media?: {
+    readonly url?: string;
+    readonly name?: string;
+    readonly type?: string;
+    /** How long a recording lasts. */
+    readonly seconds?: number;
+  };
   readonly location?: {
     readonly latitude: number;
     readonly longitude: number;
@@ -190,6 +196,22 @@ export type Change =
   | { readonly type: "recording"; readonly recording: { name: string; steps: number } | null }
   | { readonly type: "playing"; readonly playing: Playing | null }
   | { readonly type: "scenarios"; readonly scenarios: Snapshot["scenarios"] };
+
+/** Why something cannot be done, as a page's text names it. */
+export type RefusedWord =
+  | "unknownPerson"
+  | "notShown"
+  | "notOpen"
+  | "nothingToRedeliver"
+  | "noAnswer"
+  | "refusedByHub"
+  | "refusedByPlatform"
+  | "verifyFirst"
+  | "tooLarge"
+  | "alreadyPlaying"
+  | "nothingRecorded"
+  | "noScenario"
+  | "notUnderstood";
 
 /** A device whose screen is a page of the hub. */
 export type FrameDevice = Extract<DeviceName, "kiosk" | "web">;

@@ -19,7 +19,7 @@ import { DEVICES, type Person, type Playing, type Snapshot } from "./model.ts";
 import { createPeople } from "./people.ts";
 import { play } from "./player.ts";
 import { type Recorder, record } from "./recorder.ts";
-import { Refused } from "./refused.ts";
+import { inWords, Refused } from "./refused.ts";
 import { type Scenario, scenarioSchema } from "./scenario.ts";
 import { createScreens } from "./screens/screens.ts";
 import { showSent as showTelegram, showUpdate } from "./screens/telegram.ts";
@@ -52,11 +52,11 @@ const recordSchema = scenarioSchema.pick({ name: true, title: true }).extend({ p
 
 /**
  * Serves `/simulator` on loopback: four devices over the emulators, the hub from inside, faults, a clock and scenarios. Its
- * API takes and gives JSON; an error is `{error}` with 400. Only `npm run dev` starts it.
+ * API takes and gives JSON; an error is `{error, word}` with 400, where `word` is the name of a page's text. Only `npm run dev` starts it.
  *
  * - `POST /simulator/api/people {name?}` -> a person; `POST /simulator/api/people/<id>/act` takes an act (`act.ts`)
  * - `GET /simulator/api/stream?person=<id>`: server-sent events, a snapshot and then every change (`model.ts`)
- * - `POST /simulator/api/files?type=&name=` with bytes -> `{file}`, which an act names
+ * - `POST /simulator/api/files?type=&name=&seconds=` with bytes -> `{file}`, which an act names
  * - `POST /simulator/api/wire/<n>/replay`: the webhook once more
  * - `POST /simulator/api/record`, `POST /simulator/api/record/end`, `POST /simulator/api/play`, `POST /simulator/api/stop`
  * - `GET /simulator/api/scenarios/<name>` -> a scenario
@@ -71,7 +71,10 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   const clock = await createClock(settings.dir, hub, [stack.telegram, stack.whatsapp]);
   const files = createSentFiles();
   const screens = createScreens(
-    (id) => (files.get(String(id)) ? `/simulator/api/files/${id}` : undefined),
+    {
+      urlOf: (id) => (files.get(String(id)) ? `/simulator/api/files/${id}` : undefined),
+      secondsOf: (id) => files.get(String(id))?.seconds,
+    },
     (screen) => feed.tell({ type: "screen", screen }),
     () => Date.now() + clock.aheadMs,
   );
@@ -194,7 +197,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
 
   async function read(name: string): Promise<Scenario> {
     const text = await readFile(join(folder, `${name}.json`), "utf8").catch(() => {
-      throw new Refused(`there is no scenario ${name}`);
+      throw new Refused(`there is no scenario ${name}`, "noScenario");
     });
     return scenarioSchema.parse(JSON.parse(text));
   }
@@ -253,15 +256,16 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     return c.body(stream, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   });
   app.post("/simulator/api/files", async (c) => {
-    const { type = "application/octet-stream", name = "file" } = c.req.query();
+    const { type = "application/octet-stream", name = "file", seconds } = c.req.query();
     const bytes = new Uint8Array(await c.req.arrayBuffer());
-    if (bytes.byteLength > MOST_BYTES) throw new Refused("the file is larger than 16 MB");
-    return c.json({ file: files.add({ type, name, bytes }) });
+    if (bytes.byteLength > MOST_BYTES) throw new Refused("the file is larger than 16 MB", "tooLarge");
+    return c.json({ file: files.add({ type, name, bytes, ...(seconds && { seconds: Number(seconds) }) }) });
   });
   app.get("/simulator/api/files/:id", (c) => {
     const file = files.get(c.req.param("id"));
-    // Only pictures are shown; a page of somebody's must not run here.
-    if (!file || !/^image\/(png|jpeg|gif|webp)$/.test(file.type)) return c.body(null, 404);
+    // Only these are shown and played; a page of somebody's must not run here.
+    if (!file || !/^(image\/(png|jpeg|gif|webp)|(audio|video)\/[\w.+-]+)(;|$)/.test(file.type))
+      return c.body(null, 404);
     return c.body(file.bytes, 200, { "content-type": file.type, "x-content-type-options": "nosniff" });
   });
   app.post("/simulator/api/wire/:n/replay", async (c) => {
@@ -275,11 +279,11 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     return c.json({});
   });
   app.post("/simulator/api/record/end", async (c) => {
-    if (!recorder) throw new Refused("nothing is being recorded");
+    if (!recorder) throw new Refused("nothing is being recorded", "nothingRecorded");
     const ended = recorder;
     recorder = undefined;
     feed.tell({ type: "recording", recording: null });
-    if (ended.steps === 0) throw new Refused("nothing was done, so nothing is saved");
+    if (ended.steps === 0) throw new Refused("nothing was done, so nothing is saved", "nothingRecorded");
     const scenario = await ended.end();
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, `${scenario.name}.json`), `${JSON.stringify(scenario, null, 2)}\n`);
@@ -290,7 +294,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   app.post("/simulator/api/play", async (c) => {
     const { name, scenario, pause_ms } = playSchema.parse(await bodyOf(c.req.raw));
     const chosen = scenario ?? (await read(name ?? "story"));
-    if (playing && !playing.ended) throw new Refused(`${playing.name} is being played`);
+    if (playing && !playing.ended) throw new Refused(`${playing.name} is being played`, "alreadyPlaying");
     const person = people.add(chosen.customer);
     stopping = new AbortController();
     void play(chosen, {
@@ -309,9 +313,11 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   // The page lives here too, so that it lives on while the Worker is killed.
   const pages = pagesOf(stack.pagesDir);
   app.get("*", async (c) => (await pages?.(c.req.raw)) ?? c.notFound());
-  app.onError((error, c) => {
-    if (error instanceof Refused) return c.json({ error: error.message }, 400);
-    if (error instanceof z.ZodError) return c.json({ error: z.prettifyError(error) }, 400);
+  app.onError((thrown, c) => {
+    const error = inWords(thrown);
+    if (error instanceof Refused) return c.json({ error: error.message, word: error.word }, 400);
+    if (error instanceof z.ZodError)
+      return c.json({ error: z.prettifyError(error), word: "notUnderstood" }, 400);
     console.error("simulator:", error);
     return c.json({ error: "the simulator failed; its terminal says why" }, 500);
   });
@@ -341,7 +347,7 @@ async function bodyOf(request: Request): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refused("the body is not JSON");
+    throw new Refused("the body is not JSON", "notUnderstood");
   }
 }
 

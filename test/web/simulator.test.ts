@@ -105,10 +105,23 @@ test("each device has what its platform has: cards, places, files, buttons, list
       await page.getByRole("dialog").getByRole("button", { name: what, exact: true }).click();
       await expect.poll(() => phone.locator(".s-bubble").count()).toBeGreaterThan(before);
     }
-    await phone.getByRole("button", { name: "Record a voice message" }).click();
-    await phone.getByRole("button", { name: "Send the voice message" }).click();
-    await phone.locator(".s-bubble .s-wave").waitFor();
   }
+  // With a microphone, which hums for a second; and without one.
+  await telegram.getByRole("button", { name: "Record a voice message" }).click();
+  await telegram.getByRole("timer").getByText("0:01").waitFor();
+  await telegram.getByRole("button", { name: "Send the voice message" }).click();
+  const sound = telegram.locator(".s-bubble audio");
+  await expect.poll(() => sound.count()).toBe(1);
+  const recorded = await fetch(new URL((await sound.getAttribute("src"))!, stack.url));
+  expect(recorded.headers.get("content-type")).toMatch(/^audio\/(ogg|mp4|webm)/);
+  expect((await recorded.arrayBuffer()).byteLength).toBeGreaterThan(2_000);
+  await telegram.getByRole("button", { name: "Play", exact: true }).click();
+  await telegram.getByRole("button", { name: "Pause", exact: true }).waitFor();
+  await page.evaluate("navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no device'))");
+  await whatsapp.getByRole("button", { name: "Record a voice message" }).click();
+  await page.getByText("No microphone can be used here: a sample is sent").waitFor();
+  await whatsapp.getByRole("button", { name: "Send the voice message" }).click();
+  await expect.poll(() => whatsapp.locator(".s-bubble audio").count()).toBe(1);
   await whatsapp.getByRole("button", { name: "Attach" }).click();
   await page.getByLabel("A file of this machine").setInputFiles({
     name: "dot.png",
@@ -208,6 +221,12 @@ test("a fault is armed with a badge on its device and disarmed; the wire shows i
   await webhook.locator("summary").click();
   await picture(page, "wire");
   await webhook.getByRole("button", { name: "Log lines" }).click();
+  await page.getByText("/webhooks/telegram 200").waitFor();
+  // The lines of what was clicked are found from the message too.
+  await page.getByRole("button", { name: "All lines" }).click();
+  await device(page, "Telegram").getByRole("button", { name: "More: Anybody?", exact: true }).click();
+  await page.getByRole("dialog").getByRole("button", { name: "Log lines" }).click();
+  await expect.poll(() => page.locator(".s-wire li").count()).toBeLessThan(5);
   await page.getByText("/webhooks/telegram 200").waitFor();
 }, 90_000);
 

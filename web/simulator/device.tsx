@@ -8,6 +8,7 @@ import { Dialog } from "../kit/components/dialog.tsx";
 import { Field } from "../kit/components/field.tsx";
 import { Icon } from "../kit/components/icon.tsx";
 import { Typing } from "../kit/components/typing.tsx";
+import { nameOf } from "./bad-days.tsx";
 import { DeviceBubble } from "./device-bubble.tsx";
 import { DeviceComposer } from "./device-composer.tsx";
 import { DeviceFrame } from "./device-frame.tsx";
@@ -33,7 +34,7 @@ export function Device({ name }: { readonly name: DeviceName }) {
         </span>
         {faultsOn(name).map((fault) => (
           <span class="s-badge" data-pulse="" key={fault.id}>
-            {fault.effect}
+            {nameOf(fault.effect)}
             {fault.left !== undefined && ` · ${fault.left}`}
           </span>
         ))}

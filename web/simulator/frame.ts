@@ -32,6 +32,12 @@ window.fetch = (input, init) => {
   return realFetch(input, { ...init, headers });
 };
 
+// A page that puts the focus somewhere must not take it from another device.
+const { focus } = HTMLElement.prototype;
+HTMLElement.prototype.focus = function (options) {
+  if (document.hasFocus()) focus.call(this, options);
+};
+
 // It looks as the simulator around it does.
 const around = parent.document.documentElement;
 const language = around.lang || navigator.language;

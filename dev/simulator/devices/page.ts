@@ -131,7 +131,7 @@ export function pageDevice({ device, person, hub: url, key, screens, wire, files
     message: Parameters<HubClient["send"]>[0],
     replyTo?: string,
   ) {
-    if (!hub.session.current) throw new Refused(`open the ${device} first`);
+    if (!hub.session.current) throw new Refused(`open the ${device} first`, "notOpen");
     const id = crypto.randomUUID();
     screens.change(device, person.id, (screen) =>
       put(screen, { id, by: "customer", at: screens.now(), tick: "sent", ...bubble }),
@@ -202,7 +202,7 @@ export function pageDevice({ device, person, hub: url, key, screens, wire, files
           return send({ kind: "text", text: choice.title }, content);
         }
         case "media": {
-          if (!hub.session.current) throw new Refused(`open the ${device} first`);
+          if (!hub.session.current) throw new Refused(`open the ${device} first`, "notOpen");
           const { bytes, type, name } = files.find(act.kind, act.file);
           const { upload } = await hub.upload(new Blob([bytes], { type }), { name });
           const kind = act.kind === "voice" ? "audio" : act.kind;
@@ -217,7 +217,7 @@ export function pageDevice({ device, person, hub: url, key, screens, wire, files
           );
         }
         case "react": {
-          if (!hub.session.current) throw new Refused(`open the ${device} first`);
+          if (!hub.session.current) throw new Refused(`open the ${device} first`, "notOpen");
           await hub.send({ kind: "reaction", emoji: act.emoji }, { replyTo: bubble!.id });
         }
       }

@@ -61,7 +61,8 @@ export function mountFrames(app: Hono<OnNode>, parts: FrameParts): void {
 
   async function tagged(c: OnNodeContext): Promise<Response> {
     const [id = "", name = ""] = c.req.header(TAG)!.split("/");
-    if (name !== "kiosk" && name !== "web") throw new Refused(`no device "${name}" has frames`);
+    if (name !== "kiosk" && name !== "web")
+      throw new Refused(`no device "${name}" has frames`, "notUnderstood");
     const person = parts.person(id);
     const device = parts.device(person, name);
     const { pathname, search } = new URL(c.req.url);
