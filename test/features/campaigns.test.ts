@@ -253,15 +253,16 @@ describe("a campaign", () => {
               lease_ms: 60_000,
               pace: { telegram: 10 },
             })})) as at`;
-          found.push(Math.round(row!.at.getTime() - now.getTime()));
+          // In hundredths of a second.
+          found.push(Math.round((row!.at.getTime() - now.getTime()) / 10));
         }
         return found;
       });
-    expect(await slots(true, 4)).toEqual([0, 133, 266, 400]);
-    expect(await slots(false, 3)).toEqual([0, 100, 200]);
+    expect(await slots(true, 4)).toEqual([0, 13, 27, 40]);
+    expect(await slots(false, 3)).toEqual([0, 10, 20]);
     // The three replies have moved it on by three tenths of a second.
-    expect(await slots(true, 1)).toEqual([833]);
-    expect(await slots(false, 1)).toEqual([300]);
+    expect(await slots(true, 1)).toEqual([83]);
+    expect(await slots(false, 1)).toEqual([30]);
   });
 
   test("of customers by id writes to those, once each, though two of them become one", async () => {
