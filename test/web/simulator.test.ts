@@ -55,6 +55,10 @@ async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(PICTURES, `simulator-${name}.png`), animations: "disabled" });
 }
 
+test("npm run dev says where it is", () => {
+  expect(stack.dev.output()).toContain(`\n  Open ${stack.url}/simulator and press "Play the story"`);
+});
+
 test("a message written on a device is answered there, and the time from opening the page is printed", async () => {
   const times: number[] = [];
   for (let i = 0; i < 3; i++) {
