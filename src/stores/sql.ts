@@ -113,6 +113,8 @@ export type SqlFunction =
   | "hub_delete_knowledge"
   | "hub_list_knowledge"
   | "hub_search_knowledge"
+  | "hub_unembedded_knowledge"
+  | "hub_embed_knowledge"
   | "hub_spend_tokens"
   | "hub_staff_sign_in"
   | "hub_staff"

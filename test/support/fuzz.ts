@@ -11,6 +11,8 @@ export interface Shot {
   readonly who: number;
   readonly pick: number;
   readonly named: Readonly<Record<string, unknown>>;
+  /** The fields that mean something else for one path, by path. */
+  readonly special: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Which optional fields it has, as bits: 53 at most. */
   readonly drop: number;
   readonly changes: readonly Change[];
@@ -135,6 +137,42 @@ const named = fc.record({
   tag: meaning("vip", "'"),
   last_seen_before: meaning("2026-12-01", "2026-12-01T00:00:00Z", "soon"),
   orders_min: meaning("1", "0", "2"),
+  action: meaning("pause", "resume", "cancel"),
+  opted_out: meaning(true, false),
+  emoji: meaning("👍", "x"),
+  purpose: meaning("service", "marketing"),
+  idempotency_key: meaning("k1", "k2", "a b"),
+});
+
+const replies = meaning(
+  { kind: "text", text: "Hello" },
+  { kind: "buttons", text: "Which?", buttons: [{ id: "a", title: "A" }] },
+  { kind: "template", name: "hello", language: "en" },
+  { kind: "reaction", message_id: "00000000-0000-4000-8000-000000000000", emoji: "👍" },
+);
+/** Every request to one of these paths has all of its fields, in place of those above. */
+const special: fc.Arbitrary<Shot["special"]> = fc.record({
+  "/api/messages": fc.record({
+    to: meaning(
+      { customer_id: "103" },
+      { phone: PHONES[0] },
+      { phone: PHONES[4] },
+      { telegram_chat_id: "66" },
+      { session_id: "{victim}" },
+    ),
+    channel: meaning("best", "telegram", "whatsapp"),
+    content: replies,
+  }),
+  "/api/campaigns": fc.record({
+    customers: meaning(["103"], ["103", "104", "103"], ["nobody"], []),
+    channel: meaning("best", "telegram", "whatsapp"),
+    content: fc.record({ de: replies, "pt-BR": replies }),
+    language: meaning("de", "pt-BR", "fr"),
+  }),
+  "/api/endpoints/{id}/replay": fc.record({
+    from: meaning("2026-11-01T00:00:00Z", "2026-11-01"),
+    to: meaning("2026-12-31T00:00:00Z", null),
+  }),
 });
 
 /** The fields that every request has. It has each other field in about half of all cases. */
@@ -164,6 +202,10 @@ const ALWAYS = [
   "replies",
   "letter_id",
   "note_id",
+  "action",
+  "opted_out",
+  "emoji",
+  "idempotency_key",
 ];
 const isAlways = (name: string) => ALWAYS.includes(name);
 
@@ -179,6 +221,7 @@ function shot(operations: number): fc.Arbitrary<Shot> {
     who: fc.noBias(fc.nat(999)),
     pick: fc.nat(30),
     named,
+    special,
     drop: fc.noBias(fc.maxSafeNat()),
     changes: fc.oneof(
       { weight: 3, arbitrary: fc.constant([]) },
@@ -244,10 +287,12 @@ export async function aim(
 ): Promise<[string, RequestInit]> {
   const optional = Object.keys(shot.named).filter((name) => !isAlways(name));
   const isDrawn = (name: string) => Math.floor(shot.drop / 2 ** optional.indexOf(name)) % 2 === 1;
+  const drawn = Object.entries(shot.named).filter(([name]) => isAlways(name) || isDrawn(name));
   const aimed = Object.fromEntries(
-    Object.entries(shot.named)
-      .filter(([name]) => isAlways(name) || isDrawn(name))
-      .map(([name, value]) => [name, aimAt(value, targets)]),
+    [...drawn, ...Object.entries(shot.special[operation.path] ?? {})].map(([name, value]) => [
+      name,
+      aimAt(value, targets),
+    ]),
   );
   const path = operation.path.replaceAll(/\{(\w+)\}/g, (_, name) => encode(aimed[name] ?? "web"));
   const query = new URLSearchParams(shot.query);
@@ -323,7 +368,10 @@ async function signed(path: string, body: Uint8Array | undefined, credentials: R
   return { "x-hub-signature-256": `sha256=${hex}` };
 }
 
-function aimAt(value: unknown, { victim, device, mine, own }: Targets): unknown {
+function aimAt(value: unknown, targets: Targets): unknown {
+  const { victim, device, mine, own } = targets;
+  if (value !== null && typeof value === "object" && "session_id" in value)
+    return { ...value, session_id: aimAt(value.session_id, targets) };
   if (value === "{victim}") return victim;
   if (value === "{own}") return own();
   if (value === "{device}") return device;
