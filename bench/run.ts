@@ -7,6 +7,7 @@ import { cpus, loadavg } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { ack } from "./ack.ts";
+import { campaign } from "./campaign.ts";
 import { desk } from "./desk.ts";
 import { durable } from "./durable.ts";
 import { events } from "./events.ts";
@@ -34,6 +35,7 @@ const benches: readonly Bench[] = [
   turns,
   live,
   media,
+  campaign,
   desk,
   simulator,
   search,

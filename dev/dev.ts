@@ -109,6 +109,7 @@ function table(
   const { vars } = settings;
   const rows: [string, string, string][] = [
     ["Hub", worker.url, `kiosk ${vars.KIOSK_API_KEY}, web ${vars.WEB_API_KEY}, admin ${vars.ADMIN_API_KEY}`],
+    ["Web chat", `${worker.url}/chat-example`, vars.LLM_MODEL ? `answered by ${vars.LLM_MODEL}` : ""],
     ["API page", `${worker.url}/docs`, "description at /openapi.json"],
     [
       "Telegram emulator",
