@@ -132,18 +132,10 @@ set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generi
 declare
   c constant hub.context := hub.context_of(p);
   v_horizon constant interval := (p ->> 'horizon_ms')::int * interval '1 millisecond';
-  v_deliveries jsonb := '[]';
-  v_placed integer := 0;
-  v_failed integer := 0;
   v_count integer;
-  v_lanes uuid[] := '{}';
   v_ids uuid[];
-  v_customers uuid[];
-  v_sessions uuid[];
   v_at timestamptz;
-  v_one record;
-  r record;
-  d public.dispatches;
+  v record;
   v_campaign public.campaigns;
 begin
   select * into v_campaign from public.campaigns
@@ -151,13 +143,13 @@ begin
     order by next_at limit 1 for update skip locked;
   if v_campaign.campaign_id is null then
     return jsonb_build_object(
-      'prepared', 0, 'placed', 0, 'failed', 0, 'deliveries', v_deliveries, 'open', exists (
+      'prepared', 0, 'placed', 0, 'failed', 0, 'deliveries', '[]'::jsonb, 'open', exists (
         select from public.campaigns where state in ('preparing', 'running') and next_at <= c.now + interval '1 minute'));
   elsif v_campaign.state = 'preparing' then
     v_count := hub.prepare_campaign(v_campaign, (p ->> 'prepare')::int, c.now);
-    return jsonb_build_object('prepared', v_count, 'placed', 0, 'failed', 0, 'deliveries', v_deliveries, 'open', true);
+    return jsonb_build_object('prepared', v_count, 'placed', 0, 'failed', 0, 'deliveries', '[]'::jsonb, 'open', true);
   elsif exists (select from public.paces where greatest(next_at, bulk_at) > c.now + v_horizon) then
-    return jsonb_build_object('prepared', 0, 'placed', 0, 'failed', 0, 'deliveries', v_deliveries, 'open', true);
+    return jsonb_build_object('prepared', 0, 'placed', 0, 'failed', 0, 'deliveries', '[]'::jsonb, 'open', true);
   end if;
   v_count := least(
     (p ->> 'limit')::int,
@@ -165,60 +157,17 @@ begin
   v_ids := array(
     select dispatch_id from public.dispatches
     where campaign_id = v_campaign.campaign_id and state = 'queued' and due_at <= c.now order by due_at limit v_count);
-  update public.dispatches x set state = 'failed', code = 'rejected', reason = 'erased', updated_at = c.now
-    where x.dispatch_id = any (v_ids) and not exists (select from public.customers k where k.customer_key = x.customer_key);
-  v_customers := array(select customer_key from public.dispatches where dispatch_id = any (v_ids));
-  -- The inner select finds them by customer: ordered by their id alone, a plan may walk through all sessions.
-  v_sessions := array(
-    select session_id from public.sessions
-    where status = 'active' and session_id = any (array(
-      select session_id from public.sessions where customer_key = any (v_customers) and status = 'active'))
-    order by session_id for update skip locked);
-  v_customers := array(
-    select k.customer_key from public.customers k
-    where k.customer_key = any (v_customers) and not exists (
-      select from public.sessions s
-      where s.customer_key = k.customer_key and s.status = 'active' and not s.session_id = any (v_sessions))
-    order by k.customer_key for update skip locked);
-  for d in
-    select * from public.dispatches
-    where dispatch_id = any (v_ids) and customer_key = any (v_customers) and state = 'queued'
-    order by due_at, dispatch_id for update skip locked
-  loop
-    v_at := hub.after_quiet(v_campaign.quiet, d.customer_key, c.now);
-    if v_at > c.now then
-      update public.dispatches set due_at = v_at where dispatch_id = d.dispatch_id;
-      continue;
-    end if;
-    v_one := hub.place_dispatch(d, c);
-    if (v_one.d).state = 'failed' then
-      v_failed := v_failed + 1;
-    else
-      v_placed := v_placed + 1;
-      if v_one.delivery is null then
-        v_lanes := v_lanes || d.dispatch_id;
-      else
-        v_deliveries := v_deliveries || v_one.delivery;
-      end if;
-    end if;
-  end loop;
-  for r in
-    select x.session_id, x.channel, m.account from public.dispatches x join public.messages m on m.message_id = x.message_id
-    where x.dispatch_id = any (v_lanes)
-    group by 1, 2, 3 order by 2, 3, 1
-  loop
-    v_deliveries := v_deliveries || hub.list_of(hub.claim_delivery(r.session_id, r.channel, c));
-  end loop;
+  v := hub.place_dispatches(v_ids, 'queued', v_campaign.quiet, c);
   v_at := case when cardinality(v_ids) = 0 then (
     select min(due_at) from public.dispatches where campaign_id = v_campaign.campaign_id and state = 'queued') end;
   update public.campaigns
     set updated_at = c.now,
         state = case when cardinality(v_ids) = 0 and v_at is null then 'done' else state end,
         next_at = greatest(
-          v_at, greatest(next_at, c.now - v_horizon) + make_interval(secs => (v_placed + 0.0) / rate),
-          case when v_placed = 0 then c.now + v_horizon end)
+          v_at, greatest(next_at, c.now - v_horizon) + make_interval(secs => (v.placed + 0.0) / rate),
+          case when v.placed = 0 then c.now + v_horizon end)
     where campaign_id = v_campaign.campaign_id;
-  return jsonb_build_object('prepared', 0, 'placed', v_placed, 'failed', v_failed, 'deliveries', v_deliveries, 'open', true);
+  return to_jsonb(v) || '{"prepared": 0, "open": true}';
 end
 $$;
 

@@ -216,31 +216,30 @@ begin
 end
 $$;
 
--- Places waiting dispatches that are due, at most limit, and claims their deliveries. A customer whom another call holds is left to the
--- next run. p: {..., limit}. Returns {placed, failed, deliveries}.
-create or replace function public.hub_place_dispatches(p jsonb) returns jsonb
-language plpgsql volatile security definer
-set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+-- Places those of p_ids that are due and in p_state, and claims their deliveries. A customer whom another call holds is left to the next
+-- run, and so is one in quiet hours (p_quiet, null without any), until these end. A dispatch without its customer fails: they were erased.
+create or replace function hub.place_dispatches(
+  p_ids uuid[], p_state text, p_quiet jsonb, c hub.context, out placed integer, out failed integer, out deliveries jsonb)
+language plpgsql volatile as $$
 declare
-  c constant hub.context := hub.context_of(p);
-  v_ids constant uuid[] := array(
-    select dispatch_id from public.dispatches where state = 'waiting' and due_at <= c.now order by due_at limit (p ->> 'limit')::int);
-  v_customers uuid[] := array(select distinct customer_key from public.dispatches where dispatch_id = any (v_ids));
+  v_customers uuid[] := array(select distinct customer_key from public.dispatches where dispatch_id = any (p_ids));
+  -- The inner select finds them by customer: ordered by their id alone, a plan may walk through all sessions.
   v_sessions constant uuid[] := array(
     select session_id from public.sessions
     where status = 'active' and session_id = any (array(
       select session_id from public.sessions where customer_key = any (v_customers) and status = 'active'))
     order by session_id for update skip locked);
-  v_deliveries jsonb := '[]';
-  v_placed integer := 0;
-  v_failed integer := 0;
   v_lanes uuid[] := '{}';
+  v_at timestamptz;
   v_one record;
   r record;
   d public.dispatches;
 begin
+  placed := 0;
+  failed := 0;
+  deliveries := '[]';
   update public.dispatches x set state = 'failed', code = 'rejected', reason = 'erased', updated_at = c.now
-    where x.dispatch_id = any (v_ids) and not exists (select from public.customers k where k.customer_key = x.customer_key);
+    where x.dispatch_id = any (p_ids) and not exists (select from public.customers k where k.customer_key = x.customer_key);
   v_customers := array(
     select k.customer_key from public.customers k
     where k.customer_key = any (v_customers) and not exists (
@@ -249,18 +248,23 @@ begin
     order by k.customer_key for update skip locked);
   for d in
     select * from public.dispatches
-    where dispatch_id = any (v_ids) and customer_key = any (v_customers) and state = 'waiting' and due_at <= c.now
+    where dispatch_id = any (p_ids) and customer_key = any (v_customers) and state = p_state and due_at <= c.now
     order by due_at, dispatch_id for update skip locked
   loop
+    v_at := hub.after_quiet(p_quiet, d.customer_key, c.now);
+    if v_at > c.now then
+      update public.dispatches set due_at = v_at where dispatch_id = d.dispatch_id;
+      continue;
+    end if;
     v_one := hub.place_dispatch(d, c);
     if (v_one.d).state = 'failed' then
-      v_failed := v_failed + 1;
+      failed := failed + 1;
     else
-      v_placed := v_placed + 1;
+      placed := placed + 1;
       if v_one.delivery is null then
         v_lanes := v_lanes || d.dispatch_id;
       else
-        v_deliveries := v_deliveries || v_one.delivery;
+        deliveries := deliveries || v_one.delivery;
       end if;
     end if;
   end loop;
@@ -270,9 +274,21 @@ begin
     where x.dispatch_id = any (v_lanes)
     group by 1, 2, 3 order by 2, 3, 1
   loop
-    v_deliveries := v_deliveries || hub.list_of(hub.claim_delivery(r.session_id, r.channel, c));
+    deliveries := deliveries || hub.list_of(hub.claim_delivery(r.session_id, r.channel, c));
   end loop;
-  return jsonb_build_object('placed', v_placed, 'failed', v_failed, 'deliveries', v_deliveries);
+end
+$$;
+
+-- Places waiting dispatches that are due, at most limit, as hub.place_dispatches does. p: {..., limit}. Returns {placed, failed, deliveries}.
+create or replace function public.hub_place_dispatches(p jsonb) returns jsonb
+language plpgsql volatile security definer
+set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
+declare
+  c constant hub.context := hub.context_of(p);
+begin
+  return to_jsonb(hub.place_dispatches(
+    array(select dispatch_id from public.dispatches where state = 'waiting' and due_at <= c.now order by due_at limit (p ->> 'limit')::int),
+    'waiting', null, c));
 end
 $$;
 
