@@ -92,6 +92,8 @@ test("migrates, serves, is healthy and stops, by its own commands", async () => 
     };
     expect(await healthy()).toBe(0);
     expect((await fetch(`http://127.0.0.1:${port}/ready`)).status).toBe(200);
+    for (const page of ["chat.js", "kiosk", "desk"])
+      expect([page, (await fetch(`http://127.0.0.1:${port}/${page}`)).status]).toEqual([page, 200]);
     const started = await fetch(`http://127.0.0.1:${port}/session/start`, post({ channel: "web" }));
     const { session_token } = (await started.json()) as any;
     const said = post({ external_id: "1", text: "Hello" }, { "x-session-token": session_token });

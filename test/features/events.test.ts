@@ -206,6 +206,54 @@ describe.each(transports)("events, in %s", (_name, call) => {
     expect(await owner()`select from messages`).toEqual([]);
   });
 
+  test("each is written in the transaction of its change, and is gone with it", async () => {
+    await endpoint({ url: "http://127.0.0.1:9/" });
+    const { session } = await store.hear(said("telegram", anna, "1", { wakes: false }), now());
+    const { session_id } = session;
+    const sent = await store.answered(said("telegram", anna, "2"), [reply("words")], now());
+    const before = await written();
+    let types: EventType[] = [];
+    const changes = owner().begin(async (tx) => {
+      const call: SqlCall = async (name, argument) => {
+        const text = JSON.stringify(argument);
+        const [row] = await tx.unsafe(`select public.${name}($1::text::jsonb) as answer`, [text]);
+        return row!.answer;
+      };
+      const inside = await desk(async () => sqlStore(call, settings));
+      const { orders, reservations } = inside.features!;
+      const items = [{ name: "tea", quantity: 1 }];
+      await orders.create({ order_id: "A-1", amount: "12.50", currency: "EUR", items, session_id }, by());
+      for (const change of [{ amount: "13.50" }, { status: "paid" }, { status: "cancelled" }] as const)
+        await orders.update("A-1", change, by());
+      const when = { datetime: "2026-12-01T18:00:00.000Z", timezone: "Europe/Berlin" };
+      const table = { name: "Anna", guests: 4, ...when, session_id };
+      const reserve = async () => (await reservations.create(table, by())).reservation.reservation_id;
+      const first = await reserve();
+      await reservations.update(first, { guests: 5 }, by());
+      await reservations.update(first, { status: "seated" }, by());
+      await reservations.update(await reserve(), { status: "cancelled" }, by());
+      await inside.sessions.rate(session_id, undefined, { rating: 5 }, now());
+      await inside.settleAs(sent, { state: "dead", ...rejection("refused") }, now());
+      const turn = await inside.ask(said("telegram", anna, "3"), now(SECOND));
+      await inside.conversations.complete(turn, [reply("words")], now(SECOND), undefined, {
+        reason: "asked",
+      });
+      await tx`update handoffs set accepted_at = now()`;
+      await tx`update handoffs set overdue_at = now()`;
+      await tx`update handoffs set ended_at = now(), outcome = 'closed'`;
+      await inside.housekeeping.expire(now(8 * DAY), 100);
+      const rows = await tx`select distinct type from events where xmin = pg_current_xact_id()::xid`;
+      types = rows.map(({ type }) => type as EventType);
+      throw new Error("rolled back");
+    });
+    await expect(changes).rejects.toThrow("rolled back");
+    const ours = /^(order|reservation|handoff)\.|^(rating\.given|delivery\.dead|session\.expired)$/;
+    expect(types.filter((type) => ours.test(type)).sort()).toEqual(
+      EVENT_TYPES.filter((type) => ours.test(type)).sort(),
+    );
+    expect(await written()).toEqual(before);
+  });
+
   test("events of one session wait for the one that fails, and those of others go on", async () => {
     let broken = true;
     const { session } = await say("0");

@@ -87,8 +87,11 @@ describe("the language model", () => {
   test("gets messages that came together in one turn", async () => {
     const hub = shopWith();
     const anna = await hub.visitor(ANNA);
-    model.think(async () => {
-      await wait(300);
+    const heard = async () =>
+      (await owner()`select count(*)::int as n from messages where direction = 'inbound'`)[0]!.n as number;
+    // The first answer takes until the other messages are there.
+    model.think(async (_, n) => {
+      if (n === 0) await expect.poll(heard, { timeout: 10_000 }).toBe(3);
       return "Hello";
     });
     await Promise.all([
