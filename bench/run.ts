@@ -15,6 +15,7 @@ import { history } from "./history.ts";
 import { type Bench, keep, print } from "./lib/result.ts";
 import { live } from "./live.ts";
 import { media } from "./media.ts";
+import { pages } from "./pages.ts";
 import { reply } from "./reply.ts";
 import { search } from "./search.ts";
 import { size } from "./size.ts";
@@ -34,6 +35,7 @@ const benches: readonly Bench[] = [
   live,
   media,
   desk,
+  pages,
   search,
   stats,
   sweep,
