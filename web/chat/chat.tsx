@@ -10,13 +10,13 @@ import { Typing } from "../kit/components/typing.tsx";
 import type { Choice } from "../kit/content/message-content.tsx";
 import { Thread } from "../kit/content/thread.tsx";
 import type { Waiting } from "../kit/conversation.ts";
+import type { Recording } from "../kit/record-voice.ts";
 import { Attach, Recorder, reasonOf } from "./attach.tsx";
 import { Continue } from "./continue.tsx";
 import { EndQuestion } from "./end-question.tsx";
 import { Form } from "./form.tsx";
 import type { Host } from "./options.ts";
 import { Over } from "./over.tsx";
-import type { Recording } from "./record-voice.ts";
 import { texts } from "./texts/index.ts";
 import type { Visit } from "./visit.ts";
 

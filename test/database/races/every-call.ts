@@ -295,7 +295,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
         { kind: "delete", message_id },
       ];
       const change = { content: one(changes, changes[0]!), parts: reply("x").parts };
-      take(await store.features!.messageChanges.change(message_id, change, "test", now()));
+      take(await store.features!.messageChanges.change(message_id, change, { actor: "test" }, now()));
     },
 
     fail: () =>

@@ -6,6 +6,7 @@ import type { Draft, Waiting } from "../conversation.ts";
 import { FileOnWay } from "./file-on-way.tsx";
 import { type Choice, type ContentProps, MessageContent } from "./message-content.tsx";
 import { React } from "./react.tsx";
+import { isChange, reactionsIn } from "./reactions.ts";
 import { words } from "./words.ts";
 
 export interface ThreadProps {
@@ -144,24 +145,11 @@ function ticksOf(status: Ticks): { status: Ticks; label: string } {
 
 /** Reactions stand at their messages; edits and pins are seen on them. A link's token is no words of the customer. */
 function isShown({ kind, role, text, content }: Message): boolean {
-  if (["reaction", "edit", "delete", "pin", "typing"].includes(kind)) return false;
+  if (isChange(kind)) return false;
   // An event that has no words of its own, such as `reservation_created`, has only its name.
   return role !== "system" || content?.kind !== "system" || (text !== "" && text !== content.event);
 }
 
 function offersChoices(content: Message["content"]): boolean {
   return content?.kind === "buttons" || content?.kind === "list" || content?.kind === "carousel";
-}
-
-/** The reactions to each message, by side: of each the last counts, and `null` takes it back. */
-function reactionsIn(messages: readonly Message[]): Map<string, Map<"user" | "assistant", string | null>> {
-  const last = new Map<string, Map<"user" | "assistant", string | null>>();
-  for (const { content, reply_to, role } of messages) {
-    if (content?.kind !== "reaction") continue;
-    const target = ("message_id" in content ? content.message_id : undefined) ?? reply_to;
-    if (!target) continue;
-    if (!last.has(target)) last.set(target, new Map());
-    last.get(target)!.set(role === "user" ? "user" : "assistant", content.emoji);
-  }
-  return last;
 }
