@@ -16,6 +16,7 @@ import { history } from "./history.ts";
 import { type Bench, keep, print } from "./lib/result.ts";
 import { live } from "./live.ts";
 import { media } from "./media.ts";
+import { pages } from "./pages.ts";
 import { reply } from "./reply.ts";
 import { search } from "./search.ts";
 import { simulator } from "./simulator.ts";
@@ -37,6 +38,7 @@ const benches: readonly Bench[] = [
   media,
   campaign,
   desk,
+  pages,
   simulator,
   search,
   stats,

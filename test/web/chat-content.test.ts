@@ -175,7 +175,7 @@ describe("a visitor's files", () => {
       async () =>
         await sql`select content ->> 'voice' as voice, content -> 'media' ->> 'mime_type' as type from messages
           where session_id = ${session} and kind = 'audio'`,
-    ).toEqual([{ voice: "true", type: "audio/webm" }]);
+    ).toEqual([{ voice: "true", type: "audio/mp4" }]);
     await soon(() => chat.window.locator("audio").count()).toBe(1);
   });
 });

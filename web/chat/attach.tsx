@@ -1,9 +1,10 @@
-import { type Signal, useSignal } from "@preact/signals";
-import { Mic, Paperclip, Trash2 } from "lucide";
-import { useEffect, useRef } from "preact/hooks";
-import { Button, IconButton } from "../kit/components/button.tsx";
+import type { Signal } from "@preact/signals";
+import { Mic, Paperclip } from "lucide";
+import { useMemo, useRef } from "preact/hooks";
+import { IconButton } from "../kit/components/button.tsx";
 import { Icon } from "../kit/components/icon.tsx";
-import { type Recording, recordVoice } from "../kit/record-voice.ts";
+import { VoiceRecorder } from "../kit/components/voice-recorder.tsx";
+import { canRecord, type Recording, recordVoice } from "../kit/record-voice.ts";
 import { texts } from "./texts/index.ts";
 import type { Visit } from "./visit.ts";
 
@@ -46,7 +47,7 @@ export function Attach({ visit, recording, problem }: AttachProps) {
       <IconButton label={texts.say("attach")} onClick={() => input.current?.click()}>
         <Icon of={Paperclip} />
       </IconButton>
-      {"MediaRecorder" in globalThis && (
+      {canRecord() && (
         <IconButton label={texts.say("record")} onClick={record}>
           <Icon of={Mic} />
         </IconButton>
@@ -57,29 +58,24 @@ export function Attach({ visit, recording, problem }: AttachProps) {
 
 /** Takes the place of the text while a voice message is recorded. */
 export function Recorder({ visit, recording }: Omit<AttachProps, "problem">) {
-  const seconds = useSignal(0);
-  useEffect(() => {
-    const timer = setInterval(() => seconds.value++, 1_000);
-    return () => clearInterval(timer);
-  }, []);
-  const end = async (isSent: boolean) => {
-    const { value } = recording;
+  const since = useMemo(() => Date.now(), []);
+  const drop = () => {
+    recording.value?.drop();
     recording.value = undefined;
-    const blob = await value?.end();
-    if (isSent && blob)
-      visit.files.add(blob, `${texts.say("voice_name")}.${blob.type.split(/[/;]/)[1]}`, true);
   };
-  const { value } = seconds;
+  const send = async () => {
+    const blob = await recording.value?.stop();
+    recording.value = undefined;
+    if (blob) visit.files.add(blob, `${texts.say("voice_name")}.${blob.type.split("/")[1]}`, true);
+  };
   return (
-    <div class="recorder">
-      <IconButton label={texts.say("record_cancel")} onClick={() => void end(false)}>
-        <Icon of={Trash2} />
-      </IconButton>
-      <span role="timer" aria-label={texts.say("recording")}>
-        {`${Math.floor(value / 60)}:${String(value % 60).padStart(2, "0")}`}
-      </span>
-      <Button onClick={() => void end(true)}>{texts.say("record_send")}</Button>
-    </div>
+    <VoiceRecorder
+      since={since}
+      dropLabel={texts.say("record_cancel")}
+      sendLabel={texts.say("record_send")}
+      onDrop={drop}
+      onSend={() => void send()}
+    />
   );
 }
 

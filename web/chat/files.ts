@@ -1,6 +1,7 @@
 import { type Signal, signal } from "@preact/signals";
 import { type HubClient, HubError, type Message } from "@session-hub/client";
 import { randomId, type Waiting } from "../kit/conversation.ts";
+import { kindOfFile } from "../kit/file-kind.ts";
 import { type KeptFile, keptFiles } from "./kept-files.ts";
 import { isPassing, oneTab, pause } from "./tries.ts";
 
@@ -109,7 +110,7 @@ export function filesOf(
     add(blob, fileName, isVoice = false) {
       const entry: KeptFile = {
         externalId: randomId(),
-        kind: kindOf(blob.type),
+        kind: kindOfFile(blob.type),
         isVoice,
         name: fileName,
         blob,
@@ -148,9 +149,4 @@ export function filesOf(
       void kept.clear();
     },
   };
-}
-
-function kindOf(type: string): KeptFile["kind"] {
-  const [top] = type.split("/");
-  return top === "image" || top === "audio" || top === "video" ? top : "document";
 }

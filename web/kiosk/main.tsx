@@ -12,6 +12,7 @@ import { configOf, type KioskConfig, takeSettings, wipe } from "./config.ts";
 import { CustomerScreen } from "./customer-screen.tsx";
 import { Guarded } from "./guarded.tsx";
 import { PhoneScreen } from "./phone-screen.tsx";
+import { loadPhones } from "./phones.ts";
 import { ProveScreen } from "./prove-screen.tsx";
 import { silenceOf } from "./silence.ts";
 import { texts } from "./texts/index.ts";
@@ -42,6 +43,8 @@ render(
   </Guarded>,
   place,
 );
+// After the first picture, and before somebody has typed a number.
+setTimeout(() => void loadPhones().catch(() => {}));
 // It is there without a network too: the next start shows the login screen, and says that the line is interrupted.
 void navigator.serviceWorker?.register("/kiosk-worker.js", { scope: "/kiosk" }).catch(() => {});
 

@@ -1,9 +1,10 @@
 import { useSignal } from "@preact/signals";
+import { useMemo } from "preact/hooks";
 import { Button } from "../kit/components/button.tsx";
 import { Field } from "../kit/components/field.tsx";
 import type { KioskConfig } from "./config.ts";
 import { Pad } from "./pad.tsx";
-import { countriesIn, phoneIn, shownPhone } from "./phone.ts";
+import { loadPhones, phones } from "./phones.ts";
 import { texts } from "./texts/index.ts";
 import type { Visit } from "./visit.ts";
 
@@ -18,9 +19,20 @@ export function PhoneScreen({ visit, config }: { readonly visit: Visit; readonly
     wrong.value = "";
     digits.value = text.replace(/\D/g, "").slice(0, LONGEST);
   };
-  const goOn = (event: Event) => {
+  const rules = phones.value;
+  const { language } = texts;
+  const countries = useMemo(
+    () => rules?.countriesIn(language) ?? [{ code: config.country, prefix: "", name: config.country }],
+    [rules, language],
+  );
+  const goOn = async (event: Event) => {
     event.preventDefault();
-    const phone = phoneIn(digits.value, country.value);
+    const known = await loadPhones().catch(() => undefined);
+    if (!known) {
+      visit.problem.value = texts.say("no_answer");
+      return;
+    }
+    const phone = known.phoneIn(digits.value, country.value);
     if (!phone) {
       wrong.value = texts.say("wrong_phone");
       return;
@@ -38,7 +50,7 @@ export function PhoneScreen({ visit, config }: { readonly visit: Visit; readonly
             value={country.value}
             onChange={({ currentTarget }) => (country.value = currentTarget.value)}
           >
-            {countriesIn(texts.language).map(({ code, prefix, name }) => (
+            {countries.map(({ code, prefix, name }) => (
               <option key={code} value={code}>{`${name} \u2066${prefix}\u2069`}</option>
             ))}
           </select>
@@ -52,7 +64,7 @@ export function PhoneScreen({ visit, config }: { readonly visit: Visit; readonly
             dir="ltr"
             inputMode="none"
             autoComplete="off"
-            value={shownPhone(digits.value, country.value)}
+            value={rules?.shownPhone(digits.value, country.value) ?? digits.value}
             onInput={({ currentTarget }) => put(currentTarget.value)}
           />
         )}

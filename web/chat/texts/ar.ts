@@ -66,7 +66,6 @@ export default {
   record: "تسجيل رسالة صوتية",
   record_send: "إرسال الرسالة الصوتية",
   record_cancel: "تجاهل",
-  recording: "جارٍ التسجيل",
   no_microphone: "لا يمكن استخدام الميكروفون.",
   too_large: "أكبر من 16 ميغابايت",
   type_refused: "لا تُقبل ملفات من هذا النوع",

@@ -51,7 +51,6 @@ const en = {
   record: "Record a voice message",
   record_send: "Send voice message",
   record_cancel: "Discard",
-  recording: "Recording",
   no_microphone: "The microphone cannot be used.",
   too_large: "Larger than 16 MB",
   type_refused: "Files of this type are not taken",

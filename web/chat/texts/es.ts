@@ -56,7 +56,6 @@ export default {
   record: "Grabar un mensaje de voz",
   record_send: "Enviar mensaje de voz",
   record_cancel: "Descartar",
-  recording: "Grabando",
   no_microphone: "No se puede usar el micrófono.",
   too_large: "Más de 16 MB",
   type_refused: "No se aceptan archivos de este tipo",

@@ -56,7 +56,6 @@ export default {
   record: "Enregistrer un message vocal",
   record_send: "Envoyer le message vocal",
   record_cancel: "Abandonner",
-  recording: "Enregistrement en cours",
   no_microphone: "Le microphone n’est pas utilisable.",
   too_large: "Plus de 16 Mo",
   type_refused: "Les fichiers de ce type ne sont pas acceptés",

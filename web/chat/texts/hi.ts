@@ -52,7 +52,6 @@ export default {
   record: "वॉइस संदेश रिकॉर्ड करें",
   record_send: "वॉइस संदेश भेजें",
   record_cancel: "हटाएँ",
-  recording: "रिकॉर्ड हो रहा है",
   no_microphone: "माइक्रोफ़ोन का उपयोग नहीं हो सकता।",
   too_large: "16 MB से बड़ी",
   type_refused: "इस प्रकार की फ़ाइलें नहीं ली जातीं",

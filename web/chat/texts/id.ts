@@ -52,7 +52,6 @@ export default {
   record: "Rekam pesan suara",
   record_send: "Kirim pesan suara",
   record_cancel: "Buang",
-  recording: "Merekam",
   no_microphone: "Mikrofon tidak dapat digunakan.",
   too_large: "Lebih dari 16 MB",
   type_refused: "Berkas jenis ini tidak diterima",

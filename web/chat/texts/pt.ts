@@ -56,7 +56,6 @@ export default {
   record: "Gravar uma mensagem de voz",
   record_send: "Enviar mensagem de voz",
   record_cancel: "Descartar",
-  recording: "Gravando",
   no_microphone: "Não é possível usar o microfone.",
   too_large: "Maior que 16 MB",
   type_refused: "Arquivos deste tipo não são aceitos",
