@@ -55,12 +55,12 @@ export async function tablesOf(sql: postgres.ISql): Promise<Table[]> {
     order by c.relname collate "C"`;
 }
 
-/** The migrations that were applied, without the functions, which hold no data. */
+/** The migrations that were applied, without the functions and the optional ones, which hold no data. */
 export async function migrationsOf(sql: postgres.ISql): Promise<{ name: string; sha256: string }[]> {
   const [there] = await sql`select to_regclass('public.schema_migrations') is not null as migrated`;
   if (!there!.migrated) throw new Error("the database has no hub: run npm run migrate first");
   return sql<{ name: string; sha256: string }[]>`
-    select name, sha256 from public.schema_migrations where name <> 'functions' order by name collate "C"`;
+    select name, sha256 from public.schema_migrations where name <> 'functions' and name not like 'optional/%' order by name collate "C"`;
 }
 
 export const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`;

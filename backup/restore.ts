@@ -228,7 +228,11 @@ async function end(sql: postgres.Sql, tables: Map<string, Table>, { sequences }:
       await tx.unsafe(`alter table public.${quoted(name)} enable trigger user`);
     for (const { name, value, called } of sequences)
       await tx`select setval(${`public.${quoted(name)}`}::regclass, ${value}::bigint, ${called})`;
-    await tx.unsafe(`drop table public.${PROGRESS}; alter schema hub_restoring rename to hub`).simple();
+    await tx
+      .unsafe(
+        `drop table public.${PROGRESS}; alter schema hub_restoring rename to hub; select hub.fill_texts()`,
+      )
+      .simple();
   });
   await sql.unsafe("analyze");
 }

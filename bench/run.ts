@@ -18,6 +18,7 @@ import { live } from "./live.ts";
 import { media } from "./media.ts";
 import { reply } from "./reply.ts";
 import { search } from "./search.ts";
+import { simulator } from "./simulator.ts";
 import { size } from "./size.ts";
 import { stats } from "./stats.ts";
 import { sweep } from "./sweep.ts";
@@ -36,6 +37,7 @@ const benches: readonly Bench[] = [
   media,
   campaign,
   desk,
+  simulator,
   search,
   stats,
   sweep,

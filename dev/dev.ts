@@ -110,6 +110,7 @@ function table(
   const rows: [string, string, string][] = [
     ["Hub", worker.url, `kiosk ${vars.KIOSK_API_KEY}, web ${vars.WEB_API_KEY}, admin ${vars.ADMIN_API_KEY}`],
     ["Simulator", `${url}/simulator`, "four devices and the hub from inside"],
+    ["Web chat", `${worker.url}/chat-example`, vars.LLM_MODEL ? `answered by ${vars.LLM_MODEL}` : ""],
     ["API page", `${worker.url}/docs`, "description at /openapi.json"],
     [
       "Telegram emulator",

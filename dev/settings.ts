@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { promptFromFile } from "../src/node/prompt-file.ts";
 import { localKeys } from "./services/supabase.ts";
 
 /** The ports, files and variables of the local stack. */
@@ -78,6 +79,7 @@ export function localSettings(env: Readonly<Record<string, string | undefined>>)
       UPSTASH_REDIS_REST_URL: at("UPSTASH_PORT"),
       UPSTASH_REDIS_REST_TOKEN: "dev-upstash-token",
       ...given,
+      ...promptFromFile(env),
     },
   };
 }

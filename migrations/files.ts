@@ -27,10 +27,7 @@ export async function readMigrations(dir: string): Promise<Source[]> {
 
 /** The files of `functions/` beside the migrations, by name; none when there is no such folder. */
 export async function readFunctions(dir: string): Promise<Source[]> {
-  const names = await sqlFilesIn(join(dir, "functions")).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return [];
-    throw error;
-  });
+  const names = await sqlFilesIfAny(join(dir, "functions"));
   for (const name of names)
     if (!/^[a-z][a-z0-9_]*\.sql$/.test(name)) throw new Error(`functions/${name} is not named story.sql`);
   const files = await Promise.all(names.map((name) => readSource(dir, `functions/${name}`)));
@@ -44,9 +41,34 @@ export async function readFunctions(dir: string): Promise<Source[]> {
   return files;
 }
 
+/** A file of `optional/`: what the hub does better where the database has an extension. */
+export interface OptionalSource extends Source {
+  readonly extension: string;
+}
+
+/** The files of `optional/` beside the migrations, by name: `<extension>.sql`, and `<extension>_2.sql` for what comes later. */
+export async function readOptional(dir: string): Promise<OptionalSource[]> {
+  const names = await sqlFilesIfAny(join(dir, "optional"));
+  return Promise.all(
+    names.map(async (name) => {
+      const extension = /^([a-z][a-z_]*[a-z])(_\d+)?\.sql$/.exec(name)?.[1];
+      if (!extension) throw new Error(`optional/${name} is not named extension.sql or extension_2.sql`);
+      return { ...(await readSource(dir, `optional/${name}`)), extension };
+    }),
+  );
+}
+
 /** Throws when an applied file has changed or gone, or a new one comes before an applied one. */
 export function checkMigrations(files: readonly Source[], applied: Applied): void {
+  checkApplied(files, applied);
   const newest = [...applied.keys()].sort().at(-1) ?? "";
+  for (const { name } of files)
+    if (!applied.has(name) && name < newest)
+      throw new Error(`${name} is new but ${newest} was applied before it`);
+}
+
+/** Throws when an applied file has changed or gone. */
+export function checkApplied(files: readonly Source[], applied: Applied): void {
   for (const name of applied.keys()) {
     if (!files.some((file) => file.name === name)) throw new Error(`${name} was applied but is missing`);
   }
@@ -55,7 +77,6 @@ export function checkMigrations(files: readonly Source[], applied: Applied): voi
     if (recorded && recorded !== sha256) {
       throw new Error(`${name} has changed since it was applied; undo the change and write a new file`);
     }
-    if (!recorded && name < newest) throw new Error(`${name} is new but ${newest} was applied before it`);
   }
 }
 
@@ -65,6 +86,14 @@ export function sha256Of(text: string): string {
 
 async function sqlFilesIn(dir: string): Promise<string[]> {
   return (await readdir(dir)).filter((name) => name.endsWith(".sql")).sort();
+}
+
+/** None when there is no such folder. */
+function sqlFilesIfAny(dir: string): Promise<string[]> {
+  return sqlFilesIn(dir).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw error;
+  });
 }
 
 async function readSource(dir: string, name: string): Promise<Source> {

@@ -4,12 +4,18 @@
  *
  *   npm run migrate                    applies what is new
  *   npm run migrate -- --adopt 0003    (or 3) first records 0001 to 0003 as applied, without running them
+ *   npm run migrate -- --with vector   also insists on the optional files of this extension
  *   npm run migrate -- --print         prints all of it as one script for an SQL editor; needs no database
  *
  * Migrations hold tables, columns, indexes and data. An applied file never changes and never goes; a correction is a new
  * file with a higher number. Functions are sources: `functions/<story>.sql` holds them as they are now, with
  * `create or replace`. When any of these files changes, or a migration is new, all of them are applied again in one
  * transaction. A function that no file defines any more is dropped. The privileges of functions come last.
+ *
+ * Optional files, `optional/<extension>.sql`, come after that, where the database offers the extension
+ * (`pg_available_extensions`) and lets this user create it; elsewhere they are left out, and the hub does without. A backup has
+ * no part in them: they make indexes, and tables of the schema `hub` for what can be made again, but nothing else in `public`.
+ * They make no functions: those are in `functions/`, and ask for the extension, or what the file has made, before they use it.
  *
  * The printed script may be pasted again after every upgrade: it runs what is new, and records it. `--adopt` is for single
  * files that were pasted by hand: they leave no record, so the next run would trip over what they made. Paste whole
@@ -21,7 +27,16 @@
  */
 import { parseArgs } from "node:util";
 import postgres from "postgres";
-import { type Applied, checkMigrations, readFunctions, readMigrations, type Source } from "./files.ts";
+import {
+  type Applied,
+  checkApplied,
+  checkMigrations,
+  type OptionalSource,
+  readFunctions,
+  readMigrations,
+  readOptional,
+  type Source,
+} from "./files.ts";
 import { FUNCTIONS, functionSteps, functionsHash, quoted } from "./functions.ts";
 
 export interface MigrateOptions {
@@ -29,6 +44,8 @@ export interface MigrateOptions {
   readonly dir?: string;
   /** Record the files up to this number as applied before anything else, without running them. */
   readonly adopt?: string;
+  /** Extensions whose optional files are not left out: it is an error if the database does not have them. */
+  readonly insistOn?: readonly string[];
   readonly log?: (line: string) => void;
 }
 
@@ -39,15 +56,20 @@ export interface MigrateOptions {
  */
 export async function migrate(
   databaseUrl: string,
-  { dir = import.meta.dirname, adopt, log = () => {} }: MigrateOptions = {},
+  { dir = import.meta.dirname, adopt, insistOn = [], log = () => {} }: MigrateOptions = {},
 ): Promise<{ applied: string[]; already: string[] }> {
   const files = await readMigrations(dir);
   const functions = await readFunctions(dir);
+  const optional = await readOptional(dir);
+  for (const extension of insistOn)
+    if (!optional.some((file) => file.extension === extension))
+      throw new Error(`--with ${extension}: there is no optional/${extension}.sql`);
   const sql = connect(databaseUrl);
   try {
     await locked(sql, (tx) => tx.unsafe(recordsTable).simple());
     if (adopt !== undefined) await locked(sql, (tx) => adoptUntil(tx, files, adopt));
     checkMigrations(files, await records(sql)); // before the first file runs
+    checkApplied(optional, await optionalRecords(sql));
     const applied: string[] = [];
     const tell = (name: string, isNew: boolean) => {
       if (isNew) applied.push(name);
@@ -58,8 +80,19 @@ export async function migrate(
       const isNew = applied.length > 0;
       tell(FUNCTIONS, await locked(sql, (tx) => applyFunctions(tx, functions, isNew)));
     }
-    const names = [...files.map(({ name }) => name), ...(functions.length > 0 ? [FUNCTIONS] : [])];
-    const already = names.filter((name) => !applied.includes(name));
+    const skipped: string[] = [];
+    for (const file of optional) {
+      const result = await applyOptional(sql, file, optional, insistOn.includes(file.extension));
+      if (typeof result === "boolean") tell(file.name, result);
+      else {
+        skipped.push(file.name);
+        log(`skipped  ${file.name}: ${result.reason}`);
+      }
+    }
+    const names = [...files, ...(functions.length > 0 ? [{ name: FUNCTIONS }] : []), ...optional].map(
+      ({ name }) => name,
+    );
+    const already = names.filter((name) => !applied.includes(name) && !skipped.includes(name));
     log(`${applied.length} applied, ${already.length} already there`);
     return { applied, already };
   } finally {
@@ -67,20 +100,27 @@ export async function migrate(
   }
 }
 
-/** The migrations that a database lacks, and whether its functions are those of this folder. Changes nothing. */
+/**
+ * The migrations that a database lacks, the optional ones that it could have, and whether its functions are those of this
+ * folder. Changes nothing.
+ */
 export async function pendingMigrations(
   sql: postgres.Sql,
   dir: string = import.meta.dirname,
-): Promise<{ missing: string[]; functions: boolean }> {
+): Promise<{ missing: string[]; functions: boolean; optional: string[] }> {
   const files = await readMigrations(dir);
   const names = files.map(({ name }) => name);
+  const offered = [];
+  for (const file of await readOptional(dir)) if (await isOffered(sql, file)) offered.push(file.name);
   const [table] = await sql`select to_regclass('public.schema_migrations') is not null as there`;
-  if (!table?.there) return { missing: names, functions: false };
+  if (!table?.there) return { missing: names, functions: false, optional: offered };
   const applied = await records(sql);
+  const chosen = await optionalRecords(sql);
   const [recorded] = await sql`select sha256 from public.schema_migrations where name = ${FUNCTIONS}`;
   return {
     missing: names.filter((name) => !applied.has(name)),
     functions: recorded?.sha256 === functionsHash(await readFunctions(dir)),
+    optional: offered.filter((name) => !chosen.has(name)),
   };
 }
 
@@ -88,6 +128,7 @@ export async function pendingMigrations(
 export async function printed(dir: string = import.meta.dirname): Promise<string> {
   const files = await readMigrations(dir);
   const functions = await readFunctions(dir);
+  const optional = await readOptional(dir);
   const steps = files.map(
     ({ name, sql, sha256 }) => `
 -- ${name}
@@ -112,8 +153,28 @@ $migration$;
     ...functionSteps(functions).map(({ file, sql }) => (file ? `\n-- ${file.name}\n${sql}\n` : sql)),
     `\ninsert into public.schema_migrations (name, sha256) values ('${FUNCTIONS}', '${functionsHash(functions)}')`,
     "\n  on conflict (name) do update set sha256 = excluded.sha256, applied_at = now();\n",
+    ...optional.map(printedOptional),
     "commit;\n",
   ].join("");
+}
+
+function printedOptional({ name, sql, sha256, extension }: OptionalSource): string {
+  return `
+-- ${name}
+do $optional$
+begin
+  if exists (select from public.schema_migrations where name = '${name}' and sha256 <> '${sha256}') then
+    raise exception '${name} has changed since it was applied; undo the change and write a new file';
+  elsif exists (select from pg_available_extensions where name = '${extension}')
+      and not exists (select from public.schema_migrations where name = '${name}') then
+    execute ${quoted(sql)};
+    insert into public.schema_migrations (name, sha256) values ('${name}', '${sha256}');
+  end if;
+exception when insufficient_privilege then
+  raise notice '${name} is left out: %', sqlerrm;
+end
+$optional$;
+`;
 }
 
 function connect(databaseUrl: string): postgres.Sql {
@@ -154,6 +215,43 @@ async function apply(tx: postgres.TransactionSql, file: Source, files: readonly 
   return true;
 }
 
+/** Whether it is new. Gives the reason if it is left out. */
+async function applyOptional(
+  sql: postgres.Sql,
+  file: OptionalSource,
+  files: readonly OptionalSource[],
+  insist: boolean,
+): Promise<boolean | { reason: string }> {
+  try {
+    return await locked(sql, async (tx) => {
+      const applied = await optionalRecords(tx);
+      checkApplied(files, applied);
+      if (applied.has(file.name)) return false;
+      if (!insist && !(await isOffered(tx, file)))
+        return { reason: `the database does not offer the extension ${file.extension}` };
+      await tx.unsafe("reset all; set local lock_timeout = '10s'").simple();
+      await tx.unsafe(file.sql).simple();
+      await record(tx, file);
+      return true;
+    });
+  } catch (error) {
+    const mayNot = error instanceof postgres.PostgresError && error.code === "42501";
+    if (mayNot && !insist) return { reason: error.message };
+    throw error instanceof postgres.PostgresError
+      ? new Error(`${file.name}: ${explain(error, file.sql)}`, { cause: error })
+      : error;
+  }
+}
+
+async function isOffered(
+  sql: postgres.Sql | postgres.TransactionSql,
+  { extension }: OptionalSource,
+): Promise<boolean> {
+  const [row] =
+    await sql`select exists (select from pg_available_extensions where name = ${extension}) as yes`;
+  return row!.yes;
+}
+
 /** False when they are as they should be. */
 async function applyFunctions(
   tx: postgres.TransactionSql,
@@ -190,7 +288,13 @@ async function adoptUntil(tx: postgres.TransactionSql, files: readonly Source[],
 
 async function records(sql: postgres.Sql | postgres.TransactionSql): Promise<Applied> {
   const rows = await sql<Omit<Source, "sql">[]>`
-    select name, sha256 from public.schema_migrations where name <> ${FUNCTIONS}`;
+    select name, sha256 from public.schema_migrations where name <> ${FUNCTIONS} and name not like 'optional/%'`;
+  return new Map(rows.map(({ name, sha256 }) => [name, sha256]));
+}
+
+async function optionalRecords(sql: postgres.Sql | postgres.TransactionSql): Promise<Applied> {
+  const rows = await sql<Omit<Source, "sql">[]>`
+    select name, sha256 from public.schema_migrations where name like 'optional/%'`;
   return new Map(rows.map(({ name, sha256 }) => [name, sha256]));
 }
 
@@ -230,7 +334,13 @@ $$;`;
 
 if (import.meta.main) {
   try {
-    const { values } = parseArgs({ options: { adopt: { type: "string" }, print: { type: "boolean" } } });
+    const { values } = parseArgs({
+      options: {
+        adopt: { type: "string" },
+        print: { type: "boolean" },
+        with: { type: "string", multiple: true },
+      },
+    });
     if (values.print) {
       process.stdout.write(await printed());
     } else {
@@ -238,6 +348,7 @@ if (import.meta.main) {
       if (!databaseUrl) throw new Error("DATABASE_URL is not set");
       await migrate(databaseUrl, {
         ...(values.adopt === undefined ? {} : { adopt: values.adopt }),
+        ...(values.with && { insistOn: values.with }),
         log: console.log,
       });
     }

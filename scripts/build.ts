@@ -31,6 +31,6 @@ await build({
 const isSql = (path: string) => path.endsWith(".sql");
 await cp(join(root, "migrations"), join(dist, "migrations"), {
   recursive: true,
-  filter: (path) => isSql(path) || /migrations$|functions$/.test(path),
+  filter: (path) => isSql(path) || /(migrations|functions|optional)$/.test(path),
 });
 await cp(await buildIfStale(), join(dist, "pages"), { recursive: true });

@@ -11,6 +11,7 @@ import { describe } from "./http/request.ts";
 import { background } from "./node/background.ts";
 import { folderBucket } from "./node/folder.ts";
 import { pagesOf } from "./node/pages.ts";
+import { promptFromFile } from "./node/prompt-file.ts";
 import { rateLimiter } from "./node/rate-limiter.ts";
 import { readinessOf } from "./node/readiness.ts";
 import { serve } from "./node/server.ts";
@@ -26,10 +27,11 @@ for (const event of ["uncaughtException", "unhandledRejection"] as const)
     process.exit(1);
   });
 
-const settings = settingsOrExit();
+const { settings, prompt } = settingsOrExit();
 const assembly = assemble(
   {
     ...process.env,
+    ...prompt,
     ...(settings.database && {
       HYPERDRIVE: settings.database,
       CONVERSATION_STORAGE_BACKEND: process.env.CONVERSATION_STORAGE_BACKEND || "postgres",
@@ -91,9 +93,9 @@ async function stop({ stopDelayMs, stopMs }: NodeSettings): Promise<void> {
   process.exit(isWhole ? 0 : 1);
 }
 
-function settingsOrExit(): NodeSettings {
+function settingsOrExit() {
   try {
-    return nodeSettingsOf(process.env);
+    return { settings: nodeSettingsOf(process.env), prompt: promptFromFile(process.env) };
   } catch (error) {
     log("error", "misconfigured", { problems: [toHubError(error).message] });
     return process.exit(1);

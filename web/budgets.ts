@@ -23,7 +23,7 @@ const BUDGETS: readonly Budget[] = [
   { name: "the chat's window", file: /^assets\/window-[\w-]+\.js$/, most: 40_000 },
   { name: "the kiosk", file: /^assets\/kiosk-[\w-]+\.js$/, most: 90_000 },
   { name: "the kit's page", file: /^assets\/kit-[\w-]+\.js$/, most: 20_000 },
-  { name: "the desk", file: /^assets\/desk-[\w-]+\.js$/, most: 40_000 },
+  { name: "the desk", file: /^assets\/desk-[\w-]+\.js$/, most: 48_000 },
 ];
 
 /** Says which files are too large, one line each. A budget whose file is not in the build is skipped. */

@@ -129,21 +129,27 @@ end
 $$;
 
 -- An operator's change of a message: saved as a message of its own, put into the outbox and written to the audit, all in one transaction.
--- p: {now, lease_ms, patience_ms, history, batch, pace, actor, message_id, change: {kind, text, content}, parts: as in hub_complete}.
+-- p: {now, lease_ms, patience_ms, history, batch, pace, actor | staff, message_id, change: {kind, text, content}, parts: as in hub_complete}.
 -- Returns {message, changed, deliveries}: the message as it is now, whether this call has changed it, and the first delivery, claimed. The same
--- call again changes nothing. Refuses with not_found, and with not_changeable {why: deleted | a_change |
--- not_ours | too_late | no_address}.
+-- call again changes nothing. One of the staff changes nothing in a colleague's conversation; an agent edits and deletes own messages
+-- only. Refuses with not_found, with not_changeable {why: deleted | a_change | not_ours | not_yours | too_late |
+-- no_address}, and for staff with
+-- unauthorized and conversation_taken {user}.
 create or replace function public.hub_change_message(p jsonb) returns json
 language plpgsql volatile security definer
 set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
+  v_me constant public.users := case when p ? 'staff' then hub.staff(p) end;
+  v_author constant text := coalesce(hub.staff_name(v_me.user_id), 'key:' || (p ->> 'actor'));
   v_id constant uuid := p ->> 'message_id';
   v_change constant jsonb := p -> 'change';
   v_kind constant text := v_change ->> 'kind';
   v_roles constant text[] := '{assistant,operator}';
   v_parts constant integer := jsonb_array_length(p -> 'parts');
   v_session uuid;
+  v_customer uuid;
+  v_holder uuid;
   v_last_seq bigint;
   v_blocked boolean;
   v_place jsonb;
@@ -152,8 +158,8 @@ declare
   v_new public.messages;
   v_after public.messages;
 begin
-  select s.session_id, s.last_seq, x.channel = any (k.unreachable)
-    into v_session, v_last_seq, v_blocked
+  select s.session_id, s.customer_key, s.last_seq, x.channel = any (k.unreachable)
+    into v_session, v_customer, v_last_seq, v_blocked
     from public.messages x
       join public.sessions s on s.session_id = x.session_id
       left join public.customers k on k.customer_key = s.customer_key
@@ -165,6 +171,14 @@ begin
   select * into m from public.messages where message_id = v_id;
   if m.session_id <> v_session then
     raise exception 'the session was merged meanwhile' using errcode = 'serialization_failure';
+  end if;
+  if v_me.user_id is not null then
+    select user_id into v_holder from public.conversations where customer_key = v_customer and holder = 'person';
+    if v_holder <> v_me.user_id then
+      perform hub.refuse('conversation_taken', jsonb_build_object('user', hub.colleague(v_holder)));
+    elsif v_kind in ('edit', 'delete') and v_me.role <> 'admin' and m.author is distinct from v_author then
+      perform hub.refuse('not_changeable', '{"why": "not_yours"}');
+    end if;
   end if;
   if v_kind = 'delete' and m.deleted_at is not null and m.direction = 'outbound' then
     return json_build_object('message', hub.message_json(m), 'changed', false, 'deliveries', '[]'::json);
@@ -193,7 +207,7 @@ begin
   insert into public.messages (
       message_id, session_id, seq, channel, account, direction, role, author, kind, text, content, reply_to, status, created_at)
     values (
-      hub.uuid(c.now), v_session, v_last_seq, m.channel, coalesce(v_place ->> 'account', m.account), 'outbound', 'operator', 'key:' || (p ->> 'actor'), v_kind,
+      hub.uuid(c.now), v_session, v_last_seq, m.channel, coalesce(v_place ->> 'account', m.account), 'outbound', 'operator', v_author, v_kind,
       v_change ->> 'text', v_change -> 'content', v_id::text,
       case when v_parts = 0 then 'sent' when v_blocked then 'failed' else 'pending' end, c.now)
     returning * into v_new;
@@ -208,7 +222,7 @@ begin
     set message_count = message_count + 1, last_seq = v_last_seq, updated_at = greatest(updated_at, c.now)
     where session_id = v_session;
   perform hub.add_audit(
-    p ->> 'actor', 'message.' || v_kind, v_id::text, jsonb_build_object('channel', m.channel), c.now);
+    coalesce(p ->> 'actor', v_author), 'message.' || v_kind, v_id::text, jsonb_build_object('channel', m.channel), c.now);
   return json_build_object(
     'message', hub.message_json(v_after), 'changed', true,
     'deliveries', case when v_delivery is null then '[]'::json else json_build_array(v_delivery) end);

@@ -1,5 +1,6 @@
 -- The desk's calls. Each takes one jsonb argument with now and staff, the hash of the caller's token, and returns jsonb. All refuse
--- unauthorized. {id} is a customer_key or customer_id; the key of a customer who has become another one leads to that one.
+-- unauthorized. {id} is a customer_key, a customer_id or the id of one of their sessions; the key of a customer who has become another
+-- one leads to that one.
 
 -- The customer of a conversation. Refuses not_found.
 create or replace function hub.conversation_at(p_id text) returns uuid
@@ -10,6 +11,9 @@ begin
   if v_customer is null and p_id ~ '^[0-9a-fA-F-]{36}$' then
     select customer_key into v_customer from public.customers
       where customer_key = (select moved_into from public.conversations where customer_key = p_id::uuid);
+  end if;
+  if v_customer is null and p_id ~ '^[0-9a-fA-F-]{36}$' then
+    select customer_key into v_customer from public.sessions where session_id = hub.follow(p_id::uuid);
   end if;
   if v_customer is null then
     perform hub.refuse('not_found');
@@ -38,6 +42,13 @@ language sql stable as $$
     'overdue_at', h.overdue_at, 'ended_at', h.ended_at, 'outcome', h.outcome) end
 $$;
 
+-- A phone, an e-mail or an account by which staff know a customer; null without one.
+create or replace function hub.contact_of(p_customer uuid) returns text
+language sql stable as $$
+  select value from public.identities where customer_key = p_customer and kind <> 'visitor_id'
+  order by kind not in ('phone', 'email'), hub.identity_rank(kind), kind limit 1
+$$;
+
 -- A conversation as a line of the list.
 create or replace function hub.conversation_json(p_customer uuid) returns jsonb
 language plpgsql stable as $$
@@ -55,9 +66,7 @@ begin
   select * into h from public.handoffs where handoff_id = v.handoff_id;
   return jsonb_build_object(
     'customer_key', k.customer_key, 'customer_id', k.customer_id, 'name', coalesce(k.name, k.profile ->> 'name'),
-    'contact', (
-      select value from public.identities where customer_key = k.customer_key and kind <> 'visitor_id'
-      order by kind not in ('phone', 'email'), hub.identity_rank(kind), kind limit 1),
+    'contact', hub.contact_of(k.customer_key),
     'tags', k.tags, 'plan', k.plan, 'language', s.language,
     'session_id', s.session_id, 'session_status', s.status, 'channel', coalesce(s.last_channel, s.channel), 'channels', s.channels,
     'holder', coalesce(v.holder::text, 'bot'), 'user', hub.colleague(v.user_id), 'version', coalesce(v.version, 0),
@@ -209,8 +218,8 @@ language sql stable as $$
   from public.presences where customer_key = p_customer and seen_at > p_now - interval '30 seconds'
 $$;
 
--- One conversation with its customer beside it. p: {id}. Returns {conversation, customer, identities, addresses, unreachable, sessions,
--- orders, reservations, notes, handoffs, presence}.
+-- One conversation with its customer beside it. p: {id}. Returns {conversation, customer, identities, addresses, windows: those that are
+-- open, unreachable, sessions, orders, reservations, notes, handoffs, presence}.
 create or replace function public.hub_conversation(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -228,6 +237,10 @@ begin
         'kind', kind, 'value', value, 'verified', verified_at is not null, 'last_seen_at', last_seen_at) order by kind), '[]')
       from public.identities where customer_key = v_customer),
     'addresses', hub.known_addresses(v_customer),
+    'windows', (
+      select coalesce(jsonb_agg(jsonb_build_object('channel', channel, 'account', account, 'window_closes_at', closes_at)
+        order by closes_at desc), '[]')
+      from public.reply_windows where customer_key = v_customer and closes_at > v_now),
     'unreachable', to_jsonb(k.unreachable),
     'sessions', (
       select coalesce(jsonb_agg(jsonb_build_object(
@@ -254,6 +267,20 @@ begin
       select coalesce(jsonb_agg(hub.handoff_json(h) order by h.requested_at desc), '[]')
       from (select * from public.handoffs where customer_key = v_customer order by requested_at desc limit 10) h),
     'presence', hub.present_at(v_customer, v_now));
+end
+$$;
+
+-- Whose conversations these sessions are. p: {session_ids}. Returns {customers: {session_id: {customer_key, name, contact}}}.
+create or replace function public.hub_conversations_of(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+begin
+  perform hub.staff(p);
+  return jsonb_build_object('customers', (
+    select coalesce(jsonb_object_agg(x.id, jsonb_build_object(
+        'customer_key', k.customer_key, 'name', coalesce(k.name, k.profile ->> 'name'), 'contact', hub.contact_of(k.customer_key))), '{}')
+    from jsonb_array_elements_text(p -> 'session_ids') as x (id)
+      join public.sessions s on s.session_id = hub.follow(x.id::uuid)
+      join public.customers k on k.customer_key = s.customer_key));
 end
 $$;
 

@@ -2,14 +2,14 @@
 -- codes, links, passwords and their hashes are in no table that can be exported.
 
 -- Rows of a table after p_after, in the order of their keys, at most p_limit. The keys begin with the time at which the row
--- was stored, except those of threads, of which up to p_limit rows are read and those of the time are returned. row is null for
+-- was stored, except those of model_usage, which begin with a day, and those of threads, of which up to p_limit rows are read and those of the time are returned. row is null for
 -- the others. Rows are made JSON after the limit: before a sort it would be done for all.
 create or replace function hub.exported_rows(
   p_table text, p_after text, p_from timestamptz, p_to timestamptz, p_limit integer) returns table (key text, exported jsonb)
 language plpgsql stable as $$
 declare
   v_after constant uuid := greatest(
-    case when p_table <> 'threads' then p_after::uuid end, case when p_from is not null then hub.uuid_before(p_from) end,
+    case when p_table not in ('threads', 'model_usage') then p_after::uuid end, case when p_from is not null then hub.uuid_before(p_from) end,
     '00000000-0000-0000-0000-000000000000');
   v_to constant uuid := case when p_to is null then 'ffffffff-ffff-ffff-ffff-ffffffffffff' else hub.uuid_from(p_to) end;
 begin
@@ -39,6 +39,15 @@ begin
     when 'audit' then
       return query select a.audit_id::text, to_jsonb(a) from (
         select * from public.audit where audit_id > v_after and audit_id < v_to order by audit_id limit p_limit) a;
+    when 'model_usage' then
+      -- A row is of a day in UTC; its key has the day before the customer.
+      return query select u.day || '/' || u.customer_key, to_jsonb(u) from (
+        select * from public.model_usage
+        where (day, customer_key) > (coalesce(split_part(p_after, '/', 1)::date, '-infinity'),
+            coalesce(split_part(p_after, '/', 2)::uuid, '00000000-0000-0000-0000-000000000000'))
+          and day::timestamp at time zone 'UTC' >= coalesce(p_from, '-infinity')
+          and day::timestamp at time zone 'UTC' < coalesce(p_to, 'infinity')
+        order by day, customer_key limit p_limit) u;
     when 'threads' then
       return query select t.thread_id, case
           when t.created_at >= coalesce(p_from, '-infinity') and t.created_at < coalesce(p_to, 'infinity') then to_jsonb(t)

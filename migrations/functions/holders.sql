@@ -53,15 +53,21 @@ end
 $$;
 
 -- Sets who has a conversation, ends what the bot was to answer, and raises the version of the active session. p_user is null unless
--- p_holder is person. The caller holds the session, if there is an active one, and the customer.
+-- p_holder is person. The caller holds the customer, and the active session if there is one. A bot that answers an ended session holds
+-- that one instead: the active session is then locked here, and not waited for, because customers are locked after sessions.
 create or replace function hub.set_holder(
   p_customer uuid, p_holder text, p_user uuid, p_handoff uuid, p_waiting_since timestamptz, p_now timestamptz) returns public.conversations
 language plpgsql volatile as $$
 declare
-  v_session constant uuid := (select session_id from public.sessions where customer_key = p_customer and status = 'active');
+  v_session uuid;
   v_dropped integer := 0;
   v public.conversations;
 begin
+  select session_id into v_session from public.sessions
+    where customer_key = p_customer and status = 'active' for update skip locked;
+  if v_session is null and exists (select from public.sessions where customer_key = p_customer and status = 'active') then
+    raise exception 'the active session is locked' using errcode = 'serialization_failure';
+  end if;
   if p_holder is not null then
     v_dropped := hub.drop_turns(v_session);
   end if;

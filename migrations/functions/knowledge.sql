@@ -4,11 +4,12 @@
 create or replace function hub.knowledge_json(k public.knowledge, p_whole boolean) returns jsonb
 language sql stable as $$
   select to_jsonb(k) - case when p_whole then '' else 'text' end || jsonb_build_object(
-    'chunks', (select count(*) from public.knowledge_chunks where knowledge_id = k.knowledge_id))
+    'chunks', (select count(*) from public.knowledge_chunks where knowledge_id = k.knowledge_id),
+    'embedded', (select count(*) from public.knowledge_chunks where knowledge_id = k.knowledge_id and embedding is not null))
 $$;
 
 -- Writes a document with its parts. p: {now, actor, knowledge_id, fields: {title, url, format, text}, chunks: [{heading, text}]}. The same
--- document again changes nothing but its parts. Returns {document, created}.
+-- document again changes nothing but its parts. A part whose words stay the same keeps its vector. Returns {document, created}.
 create or replace function public.hub_put_knowledge(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -17,6 +18,7 @@ declare
   f constant jsonb := p -> 'fields';
   k public.knowledge;
   n public.knowledge;
+  v_before public.knowledge_chunks[];
 begin
   insert into public.knowledge (knowledge_id, title, url, format, text, created_at, updated_at)
     values (v_id, f ->> 'title', f ->> 'url', f ->> 'format', f ->> 'text', v_now, v_now)
@@ -37,10 +39,17 @@ begin
         returning * into n;
     end if;
   end if;
+  if k.title = n.title then
+    select array_agg(x) into v_before from public.knowledge_chunks x where knowledge_id = v_id and embedding_model is not null;
+  end if;
   delete from public.knowledge_chunks where knowledge_id = v_id;
-  insert into public.knowledge_chunks (knowledge_id, place, heading, text, doc)
-    select v_id, place, c ->> 'heading', c ->> 'text', hub.search_words(concat_ws(E'\n', n.title, c ->> 'heading', c ->> 'text'))
-    from jsonb_array_elements(p -> 'chunks') with ordinality as u (c, place);
+  insert into public.knowledge_chunks (knowledge_id, place, heading, text, doc, embedding, embedding_model)
+    select v_id, u.place, c ->> 'heading', c ->> 'text', hub.search_words(hub.part_text(n.title, c ->> 'heading', c ->> 'text')),
+      b.embedding, b.embedding_model
+    from jsonb_array_elements(p -> 'chunks') with ordinality as u (c, place)
+      left join lateral (
+        select embedding, embedding_model from unnest(v_before) x where x.heading = c ->> 'heading' and x.text = c ->> 'text' limit 1
+      ) b on true;
   perform hub.add_audit(p ->> 'actor', 'knowledge.put', 'knowledge:' || v_id, '{}', v_now);
   return jsonb_build_object('document', hub.knowledge_json(n, true), 'created', k.knowledge_id is null);
 end
@@ -107,18 +116,29 @@ language sql stable as $$
   ) words
 $$;
 
--- The parts of documents that fit a question best. p: {query, limit}. A word counts the more, the fewer parts have it, and half if only its
--- beginning is the same; a word that most parts have counts little. Returns {results: [{knowledge_id, title, url, heading, text}]}.
-create or replace function public.hub_search_knowledge(p jsonb) returns jsonb
-language sql stable security definer set search_path = '' set enable_seqscan = off as $$
+-- What is searched of a part: by words, and by the vector that is made of it.
+create or replace function hub.part_text(p_title text, p_heading text, p_text text) returns text
+language sql immutable as $$
+  select concat_ws(E'\n', p_title, nullif(p_heading, ''), p_text)
+$$;
+
+create or replace function hub.part_hash(p_text text) returns text
+language sql immutable as $$
+  select encode(sha256(convert_to(p_text, 'UTF8')), 'hex')
+$$;
+
+-- The parts that fit a question best by its words. A word counts the more, the fewer parts have it, and half if only its beginning is the
+-- same; a word that most parts have counts little. nth counts from 1.
+create or replace function hub.parts_by_words(p_question text, p_limit integer) returns table (knowledge_id text, place integer, nth bigint)
+language sql stable as $$
   with words as materialized (
-    select word, alike from hub.question_words(p ->> 'query')
+    select word, alike from hub.question_words(p_question)
   ), everything as (
     select count(*) as parts from public.knowledge_chunks
   ), hits as materialized (
     select w.alike, x.knowledge_id, x.place, x.doc @@ w.word as exact, length(x.text) as size
     from words w cross join lateral (
-      select knowledge_id, place, doc, text from public.knowledge_chunks where doc @@ w.alike
+      select c.knowledge_id, c.place, c.doc, c.text from public.knowledge_chunks c where c.doc @@ w.alike
     ) x
   ), weights as (
     select alike, ln(1 + (max(parts) - count(*) + 0.5) / (count(*) + 0.5)) as weight from hits, everything group by alike
@@ -126,6 +146,56 @@ language sql stable security definer set search_path = '' set enable_seqscan = o
     select h.knowledge_id, h.place, sum(w.weight * case when h.exact then 1 else 0.5 end) / (1 + h.size / 4000.0) as score
     from hits h join weights w on w.alike = h.alike
     group by h.knowledge_id, h.place, h.size
+  )
+  select r.knowledge_id, r.place, row_number() over (order by score desc, r.knowledge_id, r.place) as nth
+  from ranked r
+  order by nth
+  limit p_limit
+$$;
+
+-- The schema of pgvector; null without it. Its operators need their schema before them, and it differs between databases.
+create or replace function hub.vector_schema() returns text
+language sql stable as $$
+  select n.nspname::text from pg_extension e join pg_namespace n on n.oid = e.extnamespace where e.extname = 'vector'
+$$;
+
+-- The parts whose vectors are nearest to a question's, of the same model and length; none without pgvector. All of the model's vectors are
+-- compared: that is exact, and quick for the documents of a shop.
+create or replace function hub.parts_by_vector(p_near jsonb, p_limit integer) returns table (knowledge_id text, place integer, nth bigint)
+language plpgsql stable as $$
+declare
+  v_schema constant text := hub.vector_schema();
+  v_vector constant real[] := array(select x::real from jsonb_array_elements_text(p_near -> 'vector') as u (x));
+begin
+  if v_schema is null then
+    return;
+  end if;
+  return query execute format($q$
+    select knowledge_id, place, row_number() over (order by distance, knowledge_id, place)
+    from (
+      select knowledge_id, place,
+        case when cardinality(embedding) = $3 then embedding::%1$I.vector operator(%1$I.<=>) $2::%1$I.vector end as distance
+      from public.knowledge_chunks
+      where embedding_model = $1 and embedding is not null
+    ) x
+    where distance is not null
+    order by distance, knowledge_id, place
+    limit $4$q$, v_schema) using p_near ->> 'model', v_vector, cardinality(v_vector), p_limit;
+end
+$$;
+
+-- The parts of documents that fit a question best. p: {query, limit, near: {model, vector}}; near is optional. Each search has its own order, and a
+-- part counts by its places in both: 1 / (60 + place), the usual sum of reciprocal ranks. Returns {results: [{knowledge_id, title, url,
+-- heading, text}]}.
+create or replace function public.hub_search_knowledge(p jsonb) returns jsonb
+language sql stable security definer set search_path = '' set enable_seqscan = off as $$
+  with found as (
+    select knowledge_id, place, nth from hub.parts_by_words(p ->> 'query', greatest((p ->> 'limit')::int, 30))
+    union all
+    select knowledge_id, place, nth from hub.parts_by_vector(p -> 'near', greatest((p ->> 'limit')::int, 30)) where p ? 'near'
+  ), ranked as (
+    select knowledge_id, place, sum(1.0 / (60 + nth)) as score from found
+    group by knowledge_id, place
     order by score desc, knowledge_id, place
     limit (p ->> 'limit')::int
   )
@@ -136,4 +206,50 @@ language sql stable security definer set search_path = '' set enable_seqscan = o
   from ranked r
     join public.knowledge_chunks c on c.knowledge_id = r.knowledge_id and c.place = r.place
     join public.knowledge k on k.knowledge_id = r.knowledge_id
+$$;
+
+-- Parts without a vector of a model. p: {model, limit}. Returns {parts: [{knowledge_id, place, text, hash}]}; none without pgvector.
+create or replace function public.hub_unembedded_knowledge(p jsonb) returns jsonb
+language sql stable security definer set search_path = '' as $$
+  with lacking as (
+    (select * from public.knowledge_chunks where embedding_model is null limit (p ->> 'limit')::int)
+    union all
+    (select * from public.knowledge_chunks where embedding_model < p ->> 'model' limit (p ->> 'limit')::int)
+    union all
+    (select * from public.knowledge_chunks where embedding_model > p ->> 'model' limit (p ->> 'limit')::int)
+  ), parts as (
+    select c.knowledge_id, c.place, hub.part_text(k.title, c.heading, c.text) as text
+    from lacking c join public.knowledge k on k.knowledge_id = c.knowledge_id
+    where hub.vector_schema() is not null
+    limit (p ->> 'limit')::int
+  )
+  select jsonb_build_object('parts', coalesce(jsonb_agg(jsonb_build_object(
+    'knowledge_id', knowledge_id, 'place', place, 'text', text, 'hash', hub.part_hash(text)) order by knowledge_id, place), '[]'))
+  from parts
+$$;
+
+-- Keeps the vectors of parts, unless their text has changed or somebody writes their document. p: {model, parts: [{knowledge_id, place, hash,
+-- vector}]}; a null vector: the model refuses the part. Returns {embedded}: how many were kept.
+create or replace function public.hub_embed_knowledge(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_ids text[];
+  v_count integer;
+begin
+  select array_agg(knowledge_id) into v_ids from (
+    select k.knowledge_id from public.knowledge k
+    where k.knowledge_id in (select u ->> 'knowledge_id' from jsonb_array_elements(p -> 'parts') u)
+    order by k.knowledge_id
+    for update skip locked
+  ) held;
+  update public.knowledge_chunks c
+    set embedding_model = p ->> 'model',
+      embedding = case when jsonb_typeof(u.vector) = 'array' then array(select x::real from jsonb_array_elements_text(u.vector) as v (x)) end
+    from jsonb_to_recordset(p -> 'parts') as u (knowledge_id text, place integer, hash text, vector jsonb)
+      join public.knowledge k on k.knowledge_id = u.knowledge_id
+    where c.knowledge_id = u.knowledge_id and c.place = u.place and u.knowledge_id = any (v_ids)
+      and hub.part_hash(hub.part_text(k.title, c.heading, c.text)) = u.hash;
+  get diagnostics v_count = row_count;
+  return jsonb_build_object('embedded', v_count);
+end
 $$;

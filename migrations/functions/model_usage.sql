@@ -68,6 +68,14 @@ begin
 end
 $$;
 
+-- What a customer has used, by day: [{day, turns, input_tokens, output_tokens}].
+create or replace function hub.model_usage_json(p_customer uuid) returns jsonb
+language sql stable as $$
+  select coalesce(jsonb_agg(jsonb_build_object(
+    'day', day, 'turns', turns, 'input_tokens', input_tokens, 'output_tokens', output_tokens) order by day), '[]')
+  from public.model_usage where customer_key = p_customer
+$$;
+
 -- Deletes the usage of customers on days that are older than 90 days.
 create or replace function hub.purge_model_usage(p_now timestamptz, p_limit integer) returns void
 language plpgsql volatile as $$

@@ -78,8 +78,8 @@ language sql stable as $$
 $$;
 
 -- One page of everything that is stored of a customer: sessions, then messages with their revisions. The first page
--- adds a line to the audit. p: {now, actor, customer_id | session_id, after, limit}. Returns {customer, opt_outs, dispatches, sessions,
--- messages, after}; customer, opt_outs and dispatches are on the first page only, after is null on the last page.
+-- adds a line to the audit. p: {now, actor, customer_id | session_id, after, limit}. Returns {customer, opt_outs, dispatches,
+-- model_usage, sessions, messages, after}; those before sessions are on the first page only, after is null on the last page.
 create or replace function public.hub_export(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -97,7 +97,8 @@ begin
   if v_after is null then
     v_first := jsonb_build_object(
       'customer', (select hub.customer_json(k) from public.customers k where customer_key = v_customer),
-      'opt_outs', hub.opt_outs_json(v_customer), 'dispatches', hub.dispatches_of(v_customer));
+      'opt_outs', hub.opt_outs_json(v_customer), 'dispatches', hub.dispatches_of(v_customer),
+      'model_usage', hub.model_usage_json(v_customer));
     perform hub.add_audit(p ->> 'actor', 'export', hub.subject_of(p), '{}', (p ->> 'now')::timestamptz);
   end if;
   if v_after is null or v_after[1] = 's' then

@@ -300,8 +300,9 @@ $$;
 -- after}; without token_hash, customer_id and session it searches all messages. Returns {results: [{message_id, session_id,
 -- channel, role, direction, kind, created_at, text}], terms: [{text, prefix}], after}. If the sessions are known, matches that
 -- are not indexed yet come first, the newest first; then indexed matches in windows (search_windows). text is cut after 10,000
--- characters. after is the next page's cursor, null on the last page. Refuses malformed for a cursor of another search,
--- session_not_found, session_expired and forbidden.
+-- characters. after is the next page's cursor, null on the last page. If no word matches, and the database can find parts of words
+-- (search_within.sql), the matches are those, the newest first, and the one term has within. Refuses malformed for a cursor of another
+-- search, session_not_found, session_expired and forbidden.
 create or replace function public.hub_search(p jsonb) returns jsonb
 language plpgsql stable security definer set search_path = '' set enable_seqscan = off set jit = off as $$
 declare
@@ -314,16 +315,21 @@ declare
   v_hits jsonb := '[]';
   v_index jsonb;
   v_next jsonb;
+  v_within text;
 begin
   q := hub.read_query(p ->> 'q');
   if numnode(q.query) = 0 or v_sessions = '{}' then
     return jsonb_build_object('results', '[]'::jsonb, 'terms', q.terms, 'after', null);
   end if;
   v_high := coalesce(v_high, (select last_value from public.message_search_n));
-  if v_sessions is not null and (v_cursor is null or v_cursor ? 'id') then
+  if v_cursor ? 'within' then
+    null;
+  elsif v_sessions is not null and (v_cursor is null or v_cursor ? 'id') then
     v_hits := hub.search_fresh(q.query, v_sessions, v_high, v_cursor, v_limit + 1, p);
   end if;
-  if jsonb_array_length(v_hits) > v_limit then
+  if v_cursor ? 'within' then
+    null;
+  elsif jsonb_array_length(v_hits) > v_limit then
     v_hits := v_hits - v_limit;
     v_next := jsonb_build_object('high', v_high, 'at', v_hits #> array[(v_limit - 1)::text, 'at'], 'id', v_hits #> array[(v_limit - 1)::text, 'message_id']);
   elsif jsonb_array_length(v_hits) = v_limit then
@@ -336,15 +342,26 @@ begin
     v_hits := v_hits || (v_index -> 'hits');
     v_next := nullif(v_index -> 'window', 'null');
   end if;
+  if v_cursor ? 'within' or (v_cursor is null and v_hits = '[]' and hub.finds_within()) then
+    v_within := hub.within_of(p ->> 'q');
+  end if;
+  if v_within is not null then
+    v_hits := hub.search_within(v_within, v_sessions, (v_cursor ->> 'within')::uuid, v_limit + 1, p);
+    if jsonb_array_length(v_hits) > v_limit then
+      v_hits := v_hits - v_limit;
+      v_next := jsonb_build_object('high', v_high, 'within', v_hits #> array[(v_limit - 1)::text, 'message_id']);
+    end if;
+  end if;
   return jsonb_build_object(
-    'results', hub.search_results(v_hits, q.query, v_sessions),
-    'terms', q.terms,
+    'results', hub.search_results(v_hits, q.query, v_within, v_sessions),
+    'terms', case when v_within is null then q.terms
+      else jsonb_build_array(jsonb_build_object('text', v_within, 'prefix', false, 'within', true)) end,
     'after', case when v_next is not null then translate(encode(convert_to(v_hash || v_next::text, 'UTF8'), 'base64'), E'+/=\n', '-_') end);
 end
 $$;
 
 -- Where the page before ended: {high, low, rank, n} among indexed matches, {high, at, id} among matches that were not indexed,
--- and {high} between the two. p_hash is of the search's arguments. Refuses malformed for a cursor of another search.
+-- {high} between the two, and {high, within} among parts of words. p_hash is of the search's arguments. Refuses malformed for a cursor of another search.
 create or replace function hub.read_cursor(p_cursor text, p_hash text) returns jsonb
 language plpgsql stable as $$
 declare
@@ -362,14 +379,15 @@ begin
 end
 $$;
 
--- The messages of a page, in the order of p_hits. The index may be behind, so messages that no longer match the query or are
--- no longer in the sessions are left out.
-create or replace function hub.search_results(p_hits jsonb, p_query tsquery, p_sessions uuid[]) returns jsonb
+-- The messages of a page, in the order of p_hits. The index may be behind, so messages that no longer match the query, or no longer hold
+-- p_within where it is given, or are no longer in the sessions are left out.
+create or replace function hub.search_results(p_hits jsonb, p_query tsquery, p_within text, p_sessions uuid[]) returns jsonb
 language sql stable as $$
   select coalesce(jsonb_agg(jsonb_build_object(
       'message_id', m.message_id, 'session_id', m.session_id, 'channel', m.channel, 'role', m.role, 'direction', m.direction,
       'kind', m.kind, 'created_at', m.created_at, 'text', left(m.text, 10000)) order by h.place), '[]')
   from jsonb_array_elements(p_hits) with ordinality as h (hit, place)
     join public.messages m on m.message_id = (h.hit ->> 'message_id')::uuid
-  where hub.is_searchable(m) and (p_sessions is null or m.session_id = any (p_sessions)) and hub.search_words(m.text) @@ p_query
+  where hub.is_searchable(m) and (p_sessions is null or m.session_id = any (p_sessions))
+    and case when p_within is null then hub.search_words(m.text) @@ p_query else position(p_within in hub.fold(m.text)) > 0 end
 $$;

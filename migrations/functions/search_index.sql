@@ -93,6 +93,7 @@ create or replace function hub.queue_changed_message() returns trigger
 language plpgsql set search_path = '' as $$
 begin
   update public.message_search set doc = null where message_id = new.message_id;
+  perform hub.forget_text(new.message_id);
   insert into public.unindexed_messages values (new.message_id, new.session_id, now());
   return null;
 end
@@ -111,6 +112,7 @@ begin
   if not found then
     insert into public.unindexed_messages values (old.message_id, old.session_id, now());
   end if;
+  perform hub.forget_text(old.message_id);
   return null;
 end
 $$;
@@ -176,6 +178,7 @@ begin
       offset 0
     ) t
     on conflict (message_id) do update set session_id = excluded.session_id, doc = excluded.doc;
+  perform hub.keep_texts(v_ids);
   return jsonb_build_object('indexed', cardinality(v_ids), 'more', v_more);
 end
 $$;

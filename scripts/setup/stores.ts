@@ -15,7 +15,7 @@ export async function checkDatabase(databaseUrl: string, now: () => Date): Promi
   try {
     const [row] = await sql<{ version: number; now: Date }[]>`
       select current_setting('server_version_num')::int / 10000 as version, clock_timestamp() as now`;
-    const { missing, functions } = await pendingMigrations(sql);
+    const { missing, functions, optional } = await pendingMigrations(sql);
     const off = Math.round(Math.abs(row!.now.getTime() - now().getTime()));
     const mend = "npm run migrate";
     return [
@@ -30,6 +30,9 @@ export async function checkDatabase(databaseUrl: string, now: () => Date): Promi
         : functions
           ? ok("migrations", "all applied")
           : fail("migrations", "its functions are not those of this checkout", mend),
+      ...optional.map((name) =>
+        warn("migrations", `${name} is not applied, though the database offers its extension`, mend),
+      ),
     ];
   } catch (error) {
     const { code = "" } = error as { code?: string };

@@ -3,8 +3,8 @@ import { answer } from "../core/answer/answer.ts";
 import type { DeadLetter } from "../core/answer/turn.ts";
 import { deliver } from "../core/deliver/deliver.ts";
 import { ERROR_CODES, type ErrorCode, HubError } from "../core/errors.ts";
-import { adminOf } from "./auth.ts";
-import { json, security } from "./describe.ts";
+import { operatorOf, operatorSecurity } from "../features/staff/operator.ts";
+import { json } from "./describe.ts";
 import { problems } from "./errors.ts";
 import type { App, AppOptions } from "./request.ts";
 
@@ -28,14 +28,14 @@ export const deadLetterSchema = z
 
 /** Registers the list of dead letters and their retry, for operators. */
 export function addDeadLetters(app: App, options: AppOptions): void {
-  const shared = { tags: ["Operation"], security: security.key };
+  const shared = { tags: ["Operation"], security: operatorSecurity };
   const list = createRoute({
     ...shared,
     method: "get",
     path: "/api/dead-letters",
     summary: "List dead letters",
     description:
-      "Turns and deliveries that the hub stopped trying, oldest first, with the reason. Holds no content.",
+      "Turns and deliveries that the hub stopped trying, oldest first, with the reason. Holds no content. With an admin key, or a token of the staff.",
     request: {
       query: z.object({
         after: z.uuid().optional().openapi({ description: "The cursor of the previous page." }),
@@ -55,11 +55,11 @@ export function addDeadLetters(app: App, options: AppOptions): void {
           more: z.boolean().openapi({ description: "Whether there is a next page now." }),
         }),
       ),
-      ...problems("malformed", "unauthorized", "forbidden"),
+      ...problems("malformed", "unauthorized", "forbidden", "needs_database"),
     },
   });
   app.openapi(list, async (c) => {
-    await adminOf(c.req.raw.headers, options.keys);
+    await operatorOf(c, options);
     const { after, limit, session_id } = c.req.valid("query");
     const { operations } = c.var.exchange.hub().store;
     const found = await operations.deadLetters(after?.toLowerCase(), limit + 1, session_id?.toLowerCase());
@@ -78,11 +78,18 @@ export function addDeadLetters(app: App, options: AppOptions): void {
     request: { params: z.object({ id: z.uuid() }) },
     responses: {
       200: json("It is due again.", z.object({ retried: z.literal(true) })),
-      ...problems("malformed", "unauthorized", "forbidden", "not_found", "conversation_held"),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "forbidden",
+        "not_found",
+        "conversation_held",
+        "needs_database",
+      ),
     },
   });
   app.openapi(retry, async (c) => {
-    await adminOf(c.req.raw.headers, options.keys);
+    await operatorOf(c, options);
     const id = c.req.valid("param").id.toLowerCase();
     const { exchange } = c.var;
     exchange.facts.dead_letter_id = id;

@@ -1,5 +1,7 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { languagesFor } from "../core/language/policy.ts";
+import { UPLOAD_BYTES } from "../features/media/limits.ts";
+import { mediaOf } from "../features/media/options.ts";
 import { json, security } from "./describe.ts";
 import { problems } from "./errors.ts";
 import type { App, AppOptions } from "./request.ts";
@@ -27,6 +29,14 @@ export function addPageConfig(app: App, options: AppOptions): void {
           messengers: z
             .array(z.string())
             .openapi({ description: "The messengers to which `/session/link` makes links." }),
+          uploads: z
+            .object({
+              max_bytes: z.int().openapi({ description: "The most bytes that one file may have." }),
+            })
+            .nullable()
+            .openapi({
+              description: "Whether `POST /api/media` takes files: null without a storage for them.",
+            }),
           kiosk: z.object({
             needs_key: z
               .boolean()
@@ -41,13 +51,15 @@ export function addPageConfig(app: App, options: AppOptions): void {
     },
   });
   app.openapi(route, (c) => {
-    const { channels } = c.var.exchange.hub();
+    const hub = c.var.exchange.hub();
+    const { channels } = hub;
     c.header("Cache-Control", "public, max-age=60");
     return c.json(
       {
         country: options.country ?? null,
         languages: [...languagesFor(options.languages, "premium")],
         messengers: Object.keys(channels).filter((name) => channels[name]!.scanLink?.("link_") !== undefined),
+        uploads: hub.store.features && mediaOf(hub).storage ? { max_bytes: UPLOAD_BYTES } : null,
         kiosk: { needs_key: options.publicPages !== undefined, phones: options.kioskPhones ?? "verify" },
       },
       200,

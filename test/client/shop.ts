@@ -21,9 +21,16 @@ export interface Shop {
   stop(): Promise<void>;
 }
 
-/** Starts a hub with a bot that echoes, on Postgres directly; with `pages`, the folder of the built ones, it serves these. */
-export async function startShop(vars: Record<string, string> = {}, pages?: string): Promise<Shop> {
-  const [{ url: databaseUrl }, port] = await Promise.all([createDatabase(), freePort()]);
+/**
+ * Starts a hub with a bot that echoes, on Postgres directly; with `pages`, the folder of the built ones, it serves these.
+ * `at` is its port, if emulators must know it before.
+ */
+export async function startShop(
+  vars: Record<string, string> = {},
+  pages?: string,
+  at?: number,
+): Promise<Shop> {
+  const [{ url: databaseUrl }, port] = await Promise.all([createDatabase(), at ?? freePort()]);
   const dir = await mkdtemp(join(tmpdir(), "hub-client-"));
   const start = () =>
     startWorker({

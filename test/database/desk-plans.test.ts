@@ -2,8 +2,7 @@ import sqlDriver from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { fillConversations } from "../../bench/lib/conversations.ts";
 import { VIEWS } from "../../src/features/conversations/conversation.ts";
-import { sqlStore } from "../../src/stores/sql.ts";
-import { settings } from "../contracts/given.ts";
+import { rowsRead, storeOn } from "../support/rows-read.ts";
 import { createDatabase } from "../support/stack.ts";
 
 const STAFF = "0".repeat(64);
@@ -13,21 +12,9 @@ beforeAll(async () => {
 });
 afterAll(() => owner.end());
 
-async function rowsRead(sql: sqlDriver.ISql): Promise<number> {
-  const [row] = await sql<{ read: number }[]>`
-    select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int as read
-    from pg_stat_xact_user_tables where schemaname = 'public'`;
-  return row!.read;
-}
-
 test("a page of the desk's list reads its own rows, however many conversations are stored", async () => {
   let sql: sqlDriver.ISql = owner;
-  const store = sqlStore(
-    async (name, argument) =>
-      (await sql.unsafe(`select public.${name}($1::text::jsonb) as answer`, [JSON.stringify(argument)]))[0]!
-        .answer,
-    settings,
-  );
+  const store = storeOn(() => sql);
   const { staff, conversations } = store.features!;
   const now = new Date();
   const email = "ana@shop.example";

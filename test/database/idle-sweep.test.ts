@@ -1,8 +1,7 @@
 import sqlDriver from "postgres";
 import { beforeAll, expect, test } from "vitest";
-import type { SqlCall } from "../../src/stores/sql.ts";
-import { sqlStore } from "../../src/stores/sql.ts";
-import { DAY, day, settings } from "../contracts/given.ts";
+import { DAY, day } from "../contracts/given.ts";
+import { rowsReadByTable, storeOn } from "../support/rows-read.ts";
 import { createDatabase } from "../support/stack.ts";
 
 /** So many that no number of rows per page or per batch hides in the figures below. */
@@ -14,10 +13,7 @@ const before = (days: number) => new Date(now.getTime() - days * DAY);
 async function sweeper(url: string) {
   const owner = sqlDriver(url, { max: 1, onnotice: () => {} });
   let sql: sqlDriver.ISql = owner;
-  const call: SqlCall = async (name, argument) =>
-    (await sql.unsafe(`select public.${name}($1::text::jsonb) as answer`, [JSON.stringify(argument)]))[0]!
-      .answer;
-  const { conversations, housekeeping, features } = sqlStore(call, settings);
+  const { conversations, housekeeping, features } = storeOn(() => sql);
   const sweep = async () => {
     await conversations.due(now, 20);
     await housekeeping.expire(now, 500);
@@ -38,23 +34,15 @@ async function sweeper(url: string) {
   const rowsRead = () =>
     owner.begin(async (tx) => {
       sql = tx;
-      const earlier = await readSoFar(tx);
+      const earlier = await rowsReadByTable(tx);
       await sweep();
       sql = owner;
-      const read = Object.entries(await readSoFar(tx)).map(
+      const read = Object.entries(await rowsReadByTable(tx)).map(
         ([name, rows]) => [name, rows - (earlier[name] ?? 0)] as const,
       );
       return Object.fromEntries(read.filter(([, rows]) => rows > 2));
     });
   return { owner, sweep, rowsRead };
-}
-
-/** The rows of each table that the connection has read and not yet reported to Postgres' statistics. */
-async function readSoFar(sql: sqlDriver.ISql): Promise<Record<string, number>> {
-  const read = await sql<{ name: string; rows: number }[]>`
-    select relname as name, (seq_tup_read + coalesce(idx_tup_fetch, 0))::int as rows
-    from pg_stat_xact_user_tables where schemaname = 'public'`;
-  return Object.fromEntries(read.map(({ name, rows }) => [name, rows]));
 }
 
 /** Fills every table that a sweep looks at with rows that are not over yet. */

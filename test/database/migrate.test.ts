@@ -1,10 +1,10 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import postgres from "postgres";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { migrate } from "../../migrations/migrate.ts";
+import { migrate, pendingMigrations, printed } from "../../migrations/migrate.ts";
 import { createEmptyDatabase, type Database } from "../support/stack.ts";
 
 const things = "0001_create_things.sql";
@@ -132,6 +132,80 @@ describe("migrate", () => {
       });
       await expect(peek).rejects.toThrow("permission denied");
     }
+  });
+});
+
+describe("optional files", () => {
+  const cube = "optional/cube.sql";
+  const applied = async () =>
+    (await sql`select name from public.schema_migrations order by name`).map(({ name }) => name);
+
+  const paste = async () => {
+    const editor = postgres(database.url, { max: 1, onnotice: () => {} });
+    const script = await printed(dir);
+    await editor
+      .unsafe(script)
+      .simple()
+      .finally(() => editor.end());
+  };
+
+  beforeEach(async () => {
+    await mkdir(join(dir, "optional"));
+    await write(cube, "create extension cube; create table cubes (c cube);");
+    await write("optional/no_such_thing.sql", "create extension no_such_thing;");
+  });
+
+  test("come last, where the database offers their extension, and once", async () => {
+    const lines: string[] = [];
+    const first = await migrate(database.url, { dir, log: (line) => lines.push(line) });
+    expect(first).toEqual({ applied: [things, cube], already: [] });
+    expect(lines).toContain(
+      "skipped  optional/no_such_thing.sql: the database does not offer the extension no_such_thing",
+    );
+    expect(await run()).toEqual({ applied: [], already: [things, cube] });
+    await write(others, "create table others (id int);");
+    await write("optional/cube_2.sql", "alter table cubes add name text;");
+    expect(await pendingMigrations(sql, dir)).toMatchObject({
+      missing: [others],
+      optional: ["optional/cube_2.sql"],
+    });
+    expect(await run()).toEqual({ applied: [others, "optional/cube_2.sql"], already: [things, cube] });
+    await write(cube, "select 1;");
+    await expect(run()).rejects.toThrow(`${cube} has changed since it was applied`);
+  });
+
+  test("of an extension that is asked for must be applied", async () => {
+    await expect(migrate(database.url, { dir, insistOn: ["no_such_thing"] })).rejects.toThrow(
+      /no_such_thing\.sql: extension "no_such_thing" is not available/,
+    );
+    await expect(migrate(database.url, { dir, insistOn: ["else"] })).rejects.toThrow(
+      "there is no optional/else.sql",
+    );
+    expect(await applied()).toEqual([things, cube]);
+  });
+
+  test("that this user may not apply are left out", async () => {
+    await write(cube, "do $$ begin raise insufficient_privilege using message = 'superusers only'; end $$;");
+    const lines: string[] = [];
+    expect((await migrate(database.url, { dir, log: (line) => lines.push(line) })).applied).toEqual([things]);
+    expect(lines).toContain(`skipped  ${cube}: superusers only`);
+    await expect(migrate(database.url, { dir, insistOn: ["cube"] })).rejects.toThrow(
+      "superusers only (42501)",
+    );
+    await paste();
+    expect(await applied()).toEqual([things, "functions"]);
+  });
+
+  test("are in the printed script", async () => {
+    await paste();
+    await paste();
+    expect(await applied()).toEqual([things, "functions", cube]);
+    expect(await exists("cubes")).toBe(true);
+  });
+
+  test("have the name of an extension", async () => {
+    await write("optional/0001_cube.sql", "select 1;");
+    await expect(run()).rejects.toThrow("is not named extension.sql");
   });
 });
 

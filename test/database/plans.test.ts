@@ -1,7 +1,7 @@
 import sqlDriver from "postgres";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { sqlStore } from "../../src/stores/sql.ts";
-import { ben, minute, reply, said, settings } from "../contracts/given.ts";
+import { ben, minute, reply, said } from "../contracts/given.ts";
+import { rowsRead, storeOn } from "../support/rows-read.ts";
 import { createDatabase } from "../support/stack.ts";
 
 let owner: sqlDriver.Sql;
@@ -11,22 +11,9 @@ beforeAll(async () => {
 });
 afterAll(() => owner.end());
 
-/** How many rows of the hub's tables the transaction has looked at so far. */
-async function rowsRead(sql: sqlDriver.ISql): Promise<number> {
-  const [row] = await sql<{ read: number }[]>`
-    select sum(seq_tup_read + coalesce(idx_tup_fetch, 0))::int as read
-    from pg_stat_xact_user_tables where schemaname = 'public'`;
-  return row!.read;
-}
-
 test("a connection whose plans were made when there was nothing to do reads no more of what others wait for", async () => {
   let sql: sqlDriver.ISql = owner;
-  const { conversations } = sqlStore(
-    async (name, argument) =>
-      (await sql.unsafe(`select public.${name}($1::text::jsonb) as answer`, [JSON.stringify(argument)]))[0]!
-        .answer,
-    settings,
-  );
+  const { conversations } = storeOn(() => sql);
   /** Rows read while a message is received, answered and sent. */
   const talk = async (i: number): Promise<Record<string, number>> => {
     const before = await rowsRead(sql);

@@ -92,6 +92,32 @@ describe.each(transports)("who has a conversation, in %s", (_name, call) => {
     ).toEqual([]);
   });
 
+  test("a bot that hands over from an expired session does not wait for the active one while it has the customer", async () => {
+    const { turn } = await write();
+    const back = minute(1).getTime() + settings.sessionTtlMs;
+    const { session } = await store.hear(
+      said("whatsapp", { phone: anna.phone }, `m${++seed}`),
+      new Date(back),
+    );
+    expect(session.session_id).not.toBe(turn!.session.session_id);
+    const handsOver = () =>
+      store.conversations.complete(turn!, [reply("Wait")], new Date(back + 1), undefined, {
+        reason: "a refund",
+      });
+    // Another call has the active session, and may want the customer next.
+    const meanwhile = await owner().begin(async (sql) => {
+      await sql`select from public.sessions where session_id = ${session.session_id} for update`;
+      return handsOver().catch((error: HubError) => error);
+    });
+    expect(meanwhile).toMatchObject({ code: "unavailable", reason: "40001" });
+    expect(await handsOver()).toMatchObject({ stale: false });
+    expect(
+      await store.hear(said("whatsapp", { phone: anna.phone }, `m${++seed}`), new Date(back + 2)),
+    ).toMatchObject({
+      session: { holder: "waiting", session_id: session.session_id },
+    });
+  });
+
   test("an operator who takes over while the bot answers: its late answer is dropped", async () => {
     const { turn } = await write();
     await write(0);

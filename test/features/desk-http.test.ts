@@ -6,11 +6,14 @@ import type { Turn } from "../../src/core/answer/turn.ts";
 import { openingHours } from "../../src/core/handoff/opening-hours.ts";
 import { sweep } from "../../src/core/sweep/sweep.ts";
 import { textIn } from "../../src/core/texts/text-in.ts";
+import { featuresOf } from "../../src/features/features.ts";
+import { mediaLinks } from "../../src/features/media/links.ts";
 import { localSignIn } from "../../src/features/staff/local-sign-in.ts";
 import { supabaseSignIn } from "../../src/features/staff/supabase-sign-in.ts";
 import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
 import { settings } from "../contracts/given.ts";
+import { memoryFiles } from "../support/folder.ts";
 import { begin, post, testHub } from "../support/http.ts";
 import { keys, onWhatsApp, strictHub } from "../support/people.ts";
 import { createDatabase } from "../support/stack.ts";
@@ -319,6 +322,103 @@ describe("the desk", () => {
       "not_found",
     );
     expect((await ana.post(`${path}/dead-letters/${id}/retry`)).body).toEqual({ retried: true });
+  });
+
+  test("staff open files, templates, a search of all messages, dead letters and tags, and no more of a customer", async () => {
+    const storage = memoryFiles();
+    const hub = shop({ media: { links: mediaLinks([], undefined), maxBytes: 1_000_000, storage } });
+    const ana = await staff(hub);
+    const anna = await visitor(hub);
+    await anna.say("The aubergine was cold");
+    const key = await anna.key();
+    const path = `/api/conversations/${key}`;
+    const png = Buffer.from(
+      "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==",
+      "base64",
+    );
+    const given = {
+      method: "POST",
+      body: png,
+      headers: { ...ana.bearer, "content-type": "application/octet-stream" },
+    };
+    const { status, body } = await ask(hub, "/api/media?name=plan.png", given);
+    expect([status, body.upload]).toMatchObject([201, { kind: "image", file_name: "plan.png" }]);
+    const { upload } = body.upload;
+    const sent = await ana.post(`${path}/messages`, {
+      replies: [{ kind: "image", media: { upload }, caption: "The plan" }],
+    });
+    expect(sent.status).toBe(200);
+    const read = await hub.request(sent.body.messages[0].media_url, { headers: ana.bearer });
+    expect([read.status, read.headers.get("content-type")]).toEqual([200, "image/png"]);
+    expect(await ask(hub, `/api/media?session=${anna.id}`, given)).toMatchObject({ code: "forbidden" });
+
+    await featuresOf(hub.hub).search.index(1_000);
+    const { body: found } = await ana.get("/api/search/messages?q=aubergine&role=user");
+    expect(found.results).toMatchObject([{ customer: { customer_key: key, contact: anna.phone } }]);
+    // The id of a session leads to its customer's conversation.
+    const beside = await ana.get(`/api/conversations/${found.results[0].session_id}`);
+    expect(beside.body).toMatchObject({ conversation: { customer_key: key }, windows: [] });
+    expect((await ana.get("/api/templates")).status).toBe(200);
+    expect((await ana.get("/api/dead-letters")).status).toBe(200);
+    expect((await ana.post(`/api/dead-letters/${key}/retry`)).code).toBe("not_found");
+    const { body: tagged } = await ana.send("PATCH", `/api/customers/${key}`, {
+      tags: ["regular"],
+      name: "Anna",
+    });
+    expect(tagged).toMatchObject({ tags: ["regular"], name: "Anna" });
+    for (const more of [{ email: "mallory@shop.example" }, { phone: "+4915118880000" }, { plan: "premium" }])
+      expect((await ana.send("PATCH", `/api/customers/${key}`, { tags: [], ...more })).code).toBe(
+        "forbidden",
+      );
+    const nobody = { authorization: `Bearer hsu_${"x".repeat(43)}` };
+    for (const [method, route] of [
+      ["GET", sent.body.messages[0].media_url],
+      ["GET", "/api/search/messages?q=aubergine"],
+      ["GET", "/api/templates"],
+      ["GET", "/api/dead-letters"],
+      ["POST", "/api/media"],
+    ] as const)
+      expect([route, (await ask(hub, route, { method, headers: nobody })).code]).toEqual([
+        route,
+        "unauthorized",
+      ]);
+  });
+
+  test("an agent changes own messages only, and nothing in the conversation of a colleague", async () => {
+    const hub = shop();
+    const [ana, bob, cleo] = [await staff(hub), await staff(hub), await staff(hub, "admin")];
+    const anna = await visitor(hub);
+    const { body } = await anna.say("Hello");
+    const path = `/api/conversations/${await anna.key()}`;
+    const { body: sent } = await ana.post(`${path}/messages`, {
+      replies: [{ kind: "text", text: "We open at nine" }],
+    });
+    const [{ message_id }] = sent.messages;
+    const edit = (who: typeof ana, id: string) =>
+      who.send("PATCH", `/api/messages/${id}`, { text: "We open at ten" });
+    expect((await edit(bob, message_id)).code).toBe("conversation_taken");
+    expect(
+      (await bob.send("PUT", `/api/messages/${body.message.message_id}/reaction`, { emoji: "👍" })).code,
+    ).toBe("conversation_taken");
+    expect((await edit(ana, message_id)).body).toMatchObject({
+      changed: true,
+      message: { text: "We open at ten" },
+    });
+    const reacted = await ana.send("PUT", `/api/messages/${body.message.message_id}/reaction`, {
+      emoji: "👍",
+    });
+    expect(reacted.body.message.reaction).toBe("👍");
+    await ana.post(`${path}/give-back`);
+    const not = await edit(bob, message_id);
+    expect([not.code, not.body.error.details.why]).toEqual(["not_changeable", "not_yours"]);
+    expect((await cleo.send("DELETE", `/api/messages/${message_id}`)).body.changed).toBe(true);
+    const { body: thread } = await ana.get(`${path}/messages`);
+    const changes = thread.messages.filter(({ kind }: any) => ["edit", "reaction", "delete"].includes(kind));
+    expect(changes.map(({ kind, author }: any) => [kind, author])).toEqual([
+      ["edit", `user:${ana.id}`],
+      ["reaction", `user:${ana.id}`],
+      ["delete", `user:${cleo.id}`],
+    ]);
   });
 
   test("who waits too long is reported: log, metrics and mark", async () => {

@@ -117,6 +117,18 @@ describe("documents", () => {
     expect([...words]).toEqual([/word\d+/.exec(text)![0]]);
   });
 
+  test("are found by their words, and no vectors are asked for, in a database that does not compare vectors", async () => {
+    hub = modelShop(call(), { ...settingsFor(model), LLM_EMBEDDINGS_MODEL: "meanings" });
+    await put("hours", { title: "Opening hours", text: HOURS });
+    await hub.later();
+    expect(model.embedded).toEqual([]);
+    const hits = await hub.hub.store.features!.knowledge.search("friday", 4, {
+      model: "meanings",
+      vector: [1, 2],
+    });
+    expect(hits).toMatchObject([{ knowledge_id: "hours" }]);
+  });
+
   test("need a database", async () => {
     const { testHub } = await import("../support/http.ts");
     const plain = testHub();

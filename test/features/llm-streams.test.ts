@@ -1,6 +1,6 @@
 import type { ServerResponse } from "node:http";
 import { setTimeout as wait } from "node:timers/promises";
-import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
 import { openAiModel } from "../../src/bots/llm/openai.ts";
 import type { LiveEvent } from "../../src/core/live.ts";
 import { json, type ModelServer, startModelServer, USAGE } from "../support/model-server.ts";
@@ -58,6 +58,24 @@ test("a streamed answer is shown as it grows, and read as one in one piece is", 
   expect(texts).toEqual(["Hel", "Hello 👋"]);
   expect(answer).toEqual({ text: "Hello 👋", calls: [], usage: { input_tokens: 100, output_tokens: 20 } });
   expect(model.asked[0]!.body).toMatchObject({ stream: true, stream_options: { include_usage: true } });
+});
+
+test("names of events change nothing, and nothing that cannot be read is written to the console", async () => {
+  const written = vi.spyOn(console, "error");
+  const named = await complete((response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    for (const one of [says("Hel"), says("lo"), END])
+      response.write(`event: thread.message\r\ndata: ${JSON.stringify(one)}\r\n\r\n`);
+    response.end("event: thread.done\ndata: [DONE]\n\n");
+  });
+  expect(named.answer).toMatchObject({ text: "Hello" });
+  const broken = await complete((response) => {
+    response.writeHead(200, { "content-type": "text/event-stream" });
+    response.end("event: thread.message\ndata: {secret words\n\n");
+  });
+  expect(broken.answer).toMatchObject({ error: { reason: "llm_bad_answer" } });
+  expect(written).not.toHaveBeenCalled();
+  written.mockRestore();
 });
 
 test("calls of tools come in pieces too", async () => {

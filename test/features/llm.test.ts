@@ -567,7 +567,7 @@ describe("limits", () => {
     }
   });
 
-  test("of customers who become one are added up, erased with them, and deleted after 90 days", async () => {
+  test("of customers who become one are added up, exported, erased with them, and deleted after 90 days", async () => {
     const hub = shopWith();
     const [one, two] = [await hub.visitor({ customer_id: "a" }), await hub.visitor({ customer_id: "b" })];
     await one.say("Hi");
@@ -580,6 +580,10 @@ describe("limits", () => {
     });
     expect(merged.status).toBe(200);
     expect(await usage()).toEqual([{ turns: 2, input_tokens: 200, output_tokens: 40, held_tokens: 0 }]);
+    const exported = await hub.request("/api/customers/a/export", { headers: { "x-api-key": "admin-key" } });
+    expect(((await exported.json()) as any).model_usage).toEqual([
+      { day: hub.clock.now.toISOString().slice(0, 10), turns: 2, input_tokens: 200, output_tokens: 40 },
+    ]);
     const purge = (days: number) => {
       const now = new Date(hub.clock.now.getTime() + days * 86_400_000);
       return hub.hub.store.housekeeping.purge(new Date(0), 100, { now });

@@ -281,7 +281,7 @@ describe("an operator", () => {
     const { deliveries } = await store.features!.messageChanges.change(
       reply.message_id,
       prepared,
-      "test",
+      { actor: "test" },
       past,
     );
     expect(deliveries).toHaveLength(1);

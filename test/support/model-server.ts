@@ -33,12 +33,21 @@ export type Said =
 /** How the model thinks: `n` counts the requests from 0. */
 export type Think = (asked: Asked, n: number) => Said | Promise<Said>;
 
+/** What the embeddings model makes of texts: a vector each, or anything that `respond` writes. */
+export type Embed = (
+  texts: readonly string[],
+) => readonly (readonly number[])[] | ((response: ServerResponse) => void);
+
 export interface ModelServer {
   /** Ends with /v1, as `LLM_BASE_URL` does. */
   readonly url: string;
   readonly asked: Asked[];
   /** What it thinks from now on. The requests are counted from 0 again. */
   think(think: Think): void;
+  /** The texts of each request for embeddings. */
+  readonly embedded: (readonly string[])[];
+  /** What it makes of texts from now on. Until then it has no such model. */
+  embed(embed: Embed): void;
   stop(): Promise<void>;
 }
 
@@ -49,9 +58,20 @@ export const USAGE = { prompt_tokens: 100, completion_tokens: 20, total_tokens: 
 export async function startModelServer(first: Think = () => "Hello"): Promise<ModelServer> {
   let think = first;
   const asked: Asked[] = [];
+  let embed: Embed = () => (response) => json(response, { error: { message: "no such model" } }, 404);
+  const embedded: (readonly string[])[] = [];
   const server = createServer(async (request, response) => {
     let text = "";
     for await (const chunk of request) text += chunk;
+    if (request.url === "/v1/embeddings") {
+      const { input } = JSON.parse(text) as { input: string[] };
+      embedded.push(input);
+      const made = embed(input);
+      if (typeof made === "function") return void made(response);
+      const data = made.map((embedding, index) => ({ object: "embedding", index, embedding })).reverse();
+      const usage = { prompt_tokens: 7 * input.length, total_tokens: 7 * input.length };
+      return void json(response, { object: "list", data, usage });
+    }
     if (request.url !== "/v1/chat/completions") return void response.writeHead(404).end("{}");
     const one = { headers: request.headers, body: JSON.parse(text) };
     asked.push(one);
@@ -64,6 +84,11 @@ export async function startModelServer(first: Think = () => "Hello"): Promise<Mo
     think(next) {
       think = next;
       asked.length = 0;
+    },
+    embedded,
+    embed(next) {
+      embed = next;
+      embedded.length = 0;
     },
     stop: () =>
       new Promise((stopped) => {

@@ -39,7 +39,7 @@ export interface NodeHub {
   readonly lines: readonly Line[];
   /** Runs a sweep, as the cron does. */
   sweep(): Promise<void>;
-  /** Waits for background work, and closes all connections. */
+  /** Ends background work without its pauses, and closes all connections. */
   stop(): Promise<void>;
 }
 
@@ -70,6 +70,18 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
   const pace = Object.fromEntries(
     Object.entries(channels).flatMap(([name, { perSecond }]) => (perSecond ? [[name, perSecond]] : [])),
   );
+  const asleep = new Set<() => void>();
+  let isStopping = false;
+  const sleep = (ms: number) =>
+    new Promise<void>((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        asleep.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, isStopping ? Math.min(ms, 10) : ms);
+      asleep.add(wake);
+    });
   const open = (requestLog: Log): Hub => ({
     channels,
     store: sqlStore(loggedCall(calls.call, requestLog), { ...settings, pace }),
@@ -78,7 +90,7 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
     live: { publish: () => {} },
     log: requestLog,
     now: () => new Date(Date.now() + (options.clock?.aheadMs ?? 0)),
-    sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+    sleep,
     policy: DEFAULT_POLICY,
     openTargets: true,
     ...(options.media && { media: options.media }),
@@ -117,6 +129,8 @@ export async function startNodeHub(options: NodeHubOptions): Promise<NodeHub> {
       const closed = new Promise((resolve) => server.close(resolve));
       if ("closeAllConnections" in server) server.closeAllConnections();
       await closed;
+      isStopping = true;
+      for (const wake of [...asleep]) wake();
       while (running.size > 0) await Promise.allSettled(running);
       await calls.close();
     },

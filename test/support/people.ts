@@ -56,8 +56,8 @@ async function telegram(hub: TestHub, id: number, what: object): Promise<void> {
   await accepted(hub, "telegram", { update_id: message_id, message }, headers);
 }
 
-/** Lets a customer write to the shop's WhatsApp number. */
-export async function onWhatsApp(hub: TestHub, phone: string, text: string): Promise<void> {
+/** Lets a customer write to the shop's WhatsApp number, now or at another time. */
+export async function onWhatsApp(hub: TestHub, phone: string, text: string, at = new Date()): Promise<void> {
   const from = phone.slice(1);
   const value = {
     messaging_product: "whatsapp",
@@ -66,7 +66,7 @@ export async function onWhatsApp(hub: TestHub, phone: string, text: string): Pro
     messages: [
       {
         id: `wamid.${++updates}`,
-        timestamp: `${Math.floor(Date.now() / 1000)}`,
+        timestamp: `${Math.floor(at.getTime() / 1000)}`,
         type: "text",
         from,
         text: { body: text },

@@ -1,7 +1,12 @@
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { localSettings } from "../../dev/settings.ts";
 import { botOf, bots } from "../../src/bots/index.ts";
 import { cutTo, estimateTokens } from "../../src/bots/llm/tokens.ts";
 import { assemble } from "../../src/compose/assembly.ts";
+import { promptFromFile } from "../../src/node/prompt-file.ts";
 
 const good = { LLM_BASE_URL: "https://llm.example/v1", LLM_MODEL: "m", LLM_API_KEY: "k" };
 const log = () => {};
@@ -38,6 +43,12 @@ describe("the settings of the language model", () => {
     [{ LLM_CUSTOMER_DAY_TURNS: "-1" }, "LLM_CUSTOMER_DAY_TURNS must be at least 1"],
     [{ LLM_DAY_COST: "5" }, "LLM_DAY_COST needs LLM_INPUT_PRICE and LLM_OUTPUT_PRICE"],
     [{ LLM_INPUT_PRICE: "free" }, "LLM_INPUT_PRICE must be a number"],
+    [{ LLM_SYSTEM_PROMPT_FILE: "prompt.md" }, "LLM_SYSTEM_PROMPT_FILE: a Worker reads no files"],
+    [{ LLM_EMBEDDINGS_API_KEY: "k" }, "LLM_EMBEDDINGS_MODEL is missing"],
+    [
+      { LLM_EMBEDDINGS_MODEL: "m", LLM_EMBEDDINGS_BASE_URL: "https://other.example/v1" },
+      "LLM_EMBEDDINGS_API_KEY is missing",
+    ],
   ] as [Record<string, string>, string][])("are refused by name: %j", (env, message) => {
     expect(wrongWith(env)).toContain(message);
   });
@@ -45,6 +56,20 @@ describe("the settings of the language model", () => {
   test("need no key on the same machine", () => {
     for (const host of ["127.0.0.1:11434", "localhost:1234", "[::1]:8000"])
       expect(wrongWith({ LLM_BASE_URL: `http://${host}/v1`, LLM_API_KEY: "" })).toBe("");
+  });
+
+  test("may have the system prompt in a file, for the hub under Node and on this machine", async () => {
+    const dir = await mkdtemp(join(tmpdir(), "prompt-"));
+    const LLM_SYSTEM_PROMPT_FILE = join(dir, "prompt.md");
+    await writeFile(LLM_SYSTEM_PROMPT_FILE, "You sell tea.\n");
+    const read = promptFromFile({ LLM_SYSTEM_PROMPT_FILE });
+    expect(read.LLM_SYSTEM_PROMPT).toBe("You sell tea.");
+    expect(wrongWith({ LLM_SYSTEM_PROMPT_FILE, ...read })).toBe("");
+    expect(localSettings({ LLM_SYSTEM_PROMPT_FILE }).vars).toMatchObject(read);
+    expect(promptFromFile({ LLM_SYSTEM_PROMPT: "You sell." })).toEqual({});
+    expect(() => promptFromFile({ LLM_SYSTEM_PROMPT_FILE, LLM_SYSTEM_PROMPT: "x" })).toThrow("are both set");
+    expect(() => promptFromFile({ LLM_SYSTEM_PROMPT_FILE: dir })).toThrow("cannot be read (EISDIR)");
+    await rm(dir, { recursive: true });
   });
 
   test("without a database serve only /health", () => {

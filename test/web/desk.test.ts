@@ -1,122 +1,9 @@
-import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import type { Bot } from "../../src/core/answer/bot.ts";
-import { localSignIn } from "../../src/features/staff/local-sign-in.ts";
-import { pagesOf } from "../../src/node/pages.ts";
-import { type RunningServer, serve } from "../../src/node/server.ts";
-import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
-import { sqlStore } from "../../src/stores/sql.ts";
-import { settings } from "../contracts/given.ts";
+import { describe, expect, test } from "vitest";
 import { violations } from "../support/accessibility.ts";
 import { openPage } from "../support/browser.ts";
-import { begin, post, type TestHub, testHub } from "../support/http.ts";
-import { keys } from "../support/people.ts";
-import { builtPages, createDatabase } from "../support/stack.ts";
-
-const PASSWORD = "desk-password";
-const shots = join(import.meta.dirname, "../../.ci/screenshots");
-let direct: PostgresCalls;
-let server: RunningServer;
-let hub: TestHub;
-let url = "";
-/** While true the hub is not there for pages. */
-let isDown = false;
-
-const echo: Bot = {
-  history: 0,
-  reply: async ({ message }) => [{ kind: "text", text: `Bot: ${message.text}` }],
-};
-
-beforeAll(async () => {
-  const [{ url: database }, dir] = await Promise.all([createDatabase(), builtPages()]);
-  direct = postgresCalls(database, { max: 8, timeoutMs: 30_000 });
-  const store = sqlStore(direct.call, { ...settings, history: 0 });
-  hub = testHub(
-    {
-      store,
-      bot: echo,
-      desk: { words: true },
-      now: () => new Date(),
-      sleep: (ms) => new Promise((go) => setTimeout(go, ms)),
-    },
-    { signIn: localSignIn(PASSWORD) },
-  );
-  server = await serve({
-    host: "127.0.0.1",
-    port: 0,
-    pages: pagesOf(dir),
-    fetch: async (request) => (isDown ? new Response("", { status: 502 }) : hub.app.request(request)),
-    isReady: async () => true,
-  });
-  url = `http://127.0.0.1:${server.port}`;
-  await mkdir(shots, { recursive: true });
-});
-afterAll(async () => {
-  await server?.close(500);
-  await direct?.close();
-});
-
-let people = 0;
-async function user(name: string): Promise<string> {
-  const email = `${name.toLowerCase()}${++people}@shop.example`;
-  const { status } = await hub.request("/api/users", post({ email, name, role: "agent" }, keys.admin));
-  expect(status).toBe(201);
-  return email;
-}
-
-/** A page on which somebody is signed in. */
-async function signedIn(name: string, options: object = {}, query = "") {
-  const email = await user(name);
-  const opened = await openPage({ hosts: [new URL(url).host], ...options });
-  const { page } = opened;
-  await page.goto(`${url}/desk${query}`);
-  await page.locator("input[type=email]").fill(email);
-  await page.locator("input[type=password]").fill(PASSWORD);
-  await page.locator("button[type=submit]").click();
-  await page.locator(".desk-list").waitFor();
-  return opened;
-}
-
-/** A visitor of the web chat. */
-async function visitor(name: string) {
-  const phone = `+49151199${String(++people).padStart(5, "0")}`;
-  const one = await begin(hub, { channel: "web", phone }, keys.web);
-  const { body } = await (async () => {
-    const found = await hub.request(`/api/customers?phone=${encodeURIComponent(phone)}`, {
-      headers: keys.admin,
-    });
-    return { body: (await found.json()) as any };
-  })();
-  const key = body.customers[0].customer_key as string;
-  await hub.request(`/api/customers/${key}`, { ...post({ name }, keys.admin), method: "PATCH" });
-  let n = 0;
-  return {
-    key,
-    say: async (text: string) => {
-      const answer = await hub.request(
-        "/webhooks/web",
-        post({ external_id: `${phone}${++n}`, text }, one.bearer),
-      );
-      expect(answer.status).toBe(200);
-    },
-    texts: async () => {
-      const answer = await hub.request("/session/messages?limit=200", { headers: one.bearer });
-      return ((await answer.json()) as any).messages.map(
-        ({ role, text }: any) => `${role}: ${text}`,
-      ) as string[];
-    },
-  };
-}
-
-const row = (page: Page, name: string) => page.locator(".desk-rows .k-row", { hasText: name });
-const write = async (page: Page, text: string) => {
-  await page.locator(".desk-writing textarea").fill(text);
-  await page.locator(".desk-writing button[type=submit]").click();
-};
-const seen = (page: Page, text: string) =>
-  page.locator(".k-log .k-bubble", { hasText: text }).first().waitFor();
+import { post } from "../support/http.ts";
+import { desk, PASSWORD, row, seen, shots, signedIn, user, visitor, write } from "./desk-shop.ts";
 
 describe("the desk", () => {
   test("two operators and one customer: nothing is missed, answered twice or taken twice", async () => {
@@ -196,7 +83,7 @@ describe("the desk", () => {
     await page.locator(".desk-views .k-button", { hasText: "All" }).click();
     await row(page, "Cy Young").click();
     await seen(page, "Bot: before");
-    isDown = true;
+    desk.isDown = true;
     try {
       await page.locator(".desk-offline").waitFor();
       for (let i = 0; i < 5; i++) await cy.say(`meanwhile ${i}`);
@@ -204,7 +91,7 @@ describe("the desk", () => {
       await page.locator(".k-toast", { hasText: "Not sent" }).waitFor();
       expect(await page.locator(".desk-writing textarea").inputValue()).toBe("Not now");
     } finally {
-      isDown = false;
+      desk.isDown = false;
     }
     for (let i = 0; i < 5; i++) await seen(page, `Bot: meanwhile ${i}`);
     expect(await page.locator(".k-log .k-bubble").count()).toBe(12);
@@ -216,7 +103,7 @@ describe("the desk", () => {
       const query = new URL(route.request().url()).searchParams;
       const first = Number(query.get("after")?.slice(0, 12) ?? 0);
       // The hub knows no such cursor.
-      const answer = await route.fetch({ url: `${url}/api/conversations?view=unassigned` });
+      const answer = await route.fetch({ url: `${desk.url}/api/conversations?view=unassigned` });
       const body = (await answer.json()) as any;
       const now = new Date().toISOString();
       const one = (n: number) => ({
@@ -270,7 +157,7 @@ describe("the desk", () => {
     const token = await page.evaluate(`sessionStorage.getItem("hub.desk.token")`);
     const bearer = { authorization: `Bearer ${token}` };
     const saved = { title: "Greeting", replies: [{ kind: "text", text: "Hello {name}!" }] };
-    await hub.request("/api/canned-replies/hello", { ...post(saved, bearer), method: "PUT" });
+    await desk.hub.request("/api/canned-replies/hello", { ...post(saved, bearer), method: "PUT" });
     await page.reload();
     await page.locator(".desk-views .k-button", { hasText: "Unassigned" }).click();
     await row(page, "Fay Wong").click();
@@ -301,11 +188,11 @@ describe("the desk", () => {
     ["light", "ar", 390],
   ] as const)("is readable by everybody: %s, %s, %i px wide", async (theme, language, width) => {
     const { page } = await openPage({
-      hosts: [new URL(url).host],
+      hosts: [new URL(desk.url).host],
       colorScheme: theme,
       viewport: { width, height: 800 },
     });
-    await page.goto(`${url}/desk?language=${language}`);
+    await page.goto(`${desk.url}/desk?language=${language}`);
     await page.locator("input[type=email]").waitFor();
     expect(await violations(page)).toEqual([]);
     expect(await page.evaluate("document.documentElement.dir")).toBe(language === "ar" ? "rtl" : "ltr");

@@ -18,7 +18,7 @@ export interface ChatShop extends Shop {
   visit(attributes?: Readonly<Record<string, string>>, options?: Partial<PageOptions>): Promise<OpenedPage>;
 }
 
-export async function startChatShop(vars: Record<string, string> = {}): Promise<ChatShop> {
+export async function startChatShop(vars: Record<string, string> = {}, at?: number): Promise<ChatShop> {
   const pagePort = await freePort();
   const origin = `http://127.0.0.1:${pagePort}`;
   const hub = await startShop(
@@ -29,6 +29,7 @@ export async function startChatShop(vars: Record<string, string> = {}): Promise<
       ...vars,
     },
     await builtPages(),
+    at,
   );
   const server = await serveShop(pagePort, hub.url);
   const hosts = [new URL(hub.url).host, new URL(origin).host];
@@ -53,7 +54,7 @@ export async function startChatShop(vars: Record<string, string> = {}): Promise<
 
 /** What docs/web-chat.md tells a shop with a strict policy to permit. */
 export function policyFor(hub: string): string {
-  return `default-src 'none'; script-src ${hub}; connect-src ${hub} ${hub.replace("http", "ws")}; img-src ${hub} data:; media-src ${hub}; base-uri 'none'; require-trusted-types-for 'script'`;
+  return `default-src 'none'; script-src ${hub}; connect-src ${hub} ${hub.replace("http", "ws")}; img-src ${hub} data: blob:; media-src ${hub} blob:; base-uri 'none'; require-trusted-types-for 'script'`;
 }
 
 function serveShop(port: number, hub: string) {

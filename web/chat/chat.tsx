@@ -6,11 +6,13 @@ import { Icon } from "../kit/components/icon.tsx";
 import { Log } from "../kit/components/log.tsx";
 import { Typing } from "../kit/components/typing.tsx";
 import { Thread } from "../kit/content/thread.tsx";
+import { Attach, Recorder, reasonOf } from "./attach.tsx";
 import { Continue } from "./continue.tsx";
 import { EndQuestion } from "./end-question.tsx";
 import { Form } from "./form.tsx";
 import type { Host } from "./options.ts";
 import { Over } from "./over.tsx";
+import type { Recording } from "./record-voice.ts";
 import { texts } from "./texts/index.ts";
 import type { Visit } from "./visit.ts";
 
@@ -23,6 +25,8 @@ export interface ChatState {
   readonly isOnline: Signal<boolean>;
   readonly view: Signal<View>;
   readonly hasSound: Signal<boolean>;
+  /** Whether the hub takes files. */
+  readonly takesFiles: Signal<boolean>;
 }
 
 /** The longest text that the hub takes. */
@@ -86,8 +90,11 @@ function Head({ host, visit, view, hasSound, title }: ChatState & { readonly tit
   );
 }
 
-function Conversation({ host, visit }: ChatState) {
+function Conversation({ host, visit, takesFiles }: ChatState) {
   const draft = useSignal("");
+  const recording = useSignal<Recording | undefined>(undefined);
+  const problem = useSignal("");
+  const drafts = visit.drafts.value;
   const messages = visit.messages.value;
   const waiting = visit.waiting();
   const { greeting = texts.say("greeting"), replies } = host.options;
@@ -98,9 +105,15 @@ function Conversation({ host, visit }: ChatState) {
       <Log
         label={texts.say("messages")}
         isLive={visit.line.value === "ready"}
-        version={`${messages.length} ${messages.at(-1)?.message_id} ${waiting.length} ${visit.isTyping.value}`}
+        version={`${messages.length} ${messages.at(-1)?.message_id} ${waiting.length} ${visit.isTyping.value} ${[...drafts.values()].map(({ text }) => text.length)}`}
       >
-        <div />
+        <div>
+          {visit.hasEarlier.value && (
+            <Button look="quiet" onClick={() => void visit.showEarlier().catch(() => {})}>
+              {texts.say("earlier")}
+            </Button>
+          )}
+        </div>
         {!visit.refused.value && isNew && visit.line.value !== "connecting" && (
           <p class="k-bubble" data-side="other">
             {greeting}
@@ -109,11 +122,24 @@ function Conversation({ host, visit }: ChatState) {
         <Thread
           messages={messages}
           waiting={waiting}
+          drafts={drafts}
+          readFile={({ message_id }, card) => visit.hub.file({ message_id }, card ? { card } : {})}
+          onFailed={({ external_id, file, failed }) =>
+            file && (
+              <span class="refused">
+                {reasonOf(failed!)}
+                <Button look="quiet" onClick={() => visit.files.remove(external_id)}>
+                  {texts.say("remove")}
+                </Button>
+              </span>
+            )
+          }
           hubUrl={host.options.url}
           names={{ own: texts.say("you"), shop: host.options.title ?? texts.say("shop") }}
           {...(!code && {
-            onChoose: ({ interaction, id, title }, { external_id }) =>
-              visit.send({ kind: "interaction", interaction, id, title }, external_id ?? undefined),
+            onChoose: ({ interaction, id, title }, { message_id }) =>
+              visit.send({ kind: "interaction", interaction, id, title }, message_id),
+            onReact: (emoji, { message_id }) => visit.send({ kind: "reaction", emoji }, message_id),
           })}
         />
         {visit.isTyping.value && <Typing label={texts.say("typing")} />}
@@ -134,6 +160,8 @@ function Conversation({ host, visit }: ChatState) {
         </div>
       ) : code ? (
         <Over visit={visit} />
+      ) : recording.value ? (
+        <Recorder visit={visit} recording={recording} />
       ) : (
         <Composer
           label={texts.say("message")}
@@ -146,7 +174,16 @@ function Conversation({ host, visit }: ChatState) {
             draft.value = "";
             visit.send(text);
           }}
-        />
+        >
+          {takesFiles.value && !visit.refused.value && (
+            <Attach visit={visit} recording={recording} problem={problem} />
+          )}
+        </Composer>
+      )}
+      {problem.value && (
+        <p class="problem" role="alert">
+          {problem}
+        </p>
       )}
     </>
   );
@@ -159,6 +196,6 @@ function lineText({ visit, isOnline }: ChatState): string {
   if (!isOnline.value) return texts.say("offline");
   if (visit.line.value === "lost") return texts.say("lost");
   if (visit.line.value === "connecting" && visit.messages.value.length === 0) return texts.say("connecting");
-  if (visit.waiting().some(({ failed }) => failed)) return texts.say("failed");
+  if (visit.waiting().some(({ failed, file }) => failed && !file)) return texts.say("failed");
   return "";
 }

@@ -1,10 +1,9 @@
 import { signal } from "@preact/signals";
 import { type Content, createHub, type HubClient, HubError, type HubEvent } from "@session-hub/client";
 import { type Conversation, conversationOf, randomId, type Waiting } from "../kit/conversation.ts";
+import { type Files, filesOf } from "./files.ts";
 import type { ChatOptions, Identity } from "./options.ts";
-
-/** The first and the longest pause between two tries to open a session, in ms. */
-const PAUSES = [500, 30_000] as const;
+import { isPassing, oneTab, pause } from "./tries.ts";
 
 /** A message that was written before there was a session. */
 interface First {
@@ -13,8 +12,10 @@ interface First {
 }
 
 /** One visitor's conversation with the shop, over page loads and tabs. A session opens with the first message. */
-export interface Visit extends Pick<Conversation, "messages" | "line" | "isTyping"> {
+export interface Visit
+  extends Pick<Conversation, "messages" | "hasEarlier" | "drafts" | "line" | "isTyping" | "showEarlier"> {
   readonly hub: HubClient;
+  readonly files: Pick<Files, "add" | "remove">;
   /** Those that the hub does not have yet, also those that wait for a session. */
   readonly waiting: () => readonly Waiting[];
   readonly over: Conversation["over"];
@@ -35,6 +36,7 @@ export interface Visit extends Pick<Conversation, "messages" | "line" | "isTypin
 export function visitOf({ url, key }: ChatOptions, onEvent: (event: HubEvent) => void): Visit {
   const hub = createHub({ url, storage: "local", ...(key && { publicId: key }) });
   const conversation = conversationOf(hub, take);
+  const files = filesOf(hub, url, isThere, conversation.put);
   const first = signal<readonly First[]>(read());
   const refused = signal<string | undefined>(undefined);
   let opening: Promise<void> | undefined;
@@ -42,9 +44,14 @@ export function visitOf({ url, key }: ChatOptions, onEvent: (event: HubEvent) =>
 
   function take(event: HubEvent): void {
     if (event.type === "ready") wasReady = true;
+    if (event.type === "switched") files.clear();
     // Nobody wants to hear that a conversation of last month has ended.
     if (event.type === "ended" && !wasReady && event.code !== "crowded") conversation.clear();
     onEvent(event);
+  }
+
+  async function isThere(): Promise<void> {
+    if (conversation.line.value === "none") await visit.open();
   }
 
   function listen(): boolean {
@@ -93,11 +100,11 @@ export function visitOf({ url, key }: ChatOptions, onEvent: (event: HubEvent) =>
         });
         break;
       } catch (error) {
-        if (!(error instanceof HubError) || !isPassing(error)) {
+        if (!isPassing(error)) {
           refused.value = error instanceof HubError ? error.code : "internal";
           throw error;
         }
-        await pause(Math.max(error.retryAfterMs ?? 0, Math.min(PAUSES[1], PAUSES[0] * 2 ** failures)));
+        await pause(error, failures);
       }
     }
     refused.value = undefined;
@@ -107,7 +114,11 @@ export function visitOf({ url, key }: ChatOptions, onEvent: (event: HubEvent) =>
 
   const visit: Visit = {
     hub,
+    files,
     messages: conversation.messages,
+    hasEarlier: conversation.hasEarlier,
+    drafts: conversation.drafts,
+    showEarlier: conversation.showEarlier,
     line: conversation.line,
     isTyping: conversation.isTyping,
     over: conversation.over,
@@ -119,10 +130,12 @@ export function visitOf({ url, key }: ChatOptions, onEvent: (event: HubEvent) =>
         text: typeof message === "string" ? message : "",
         ...(refused.value && { failed: refused.value }),
       })),
+      ...files.waiting.value,
     ],
     resume() {
       const isThere = listen();
       if (first.value.length > 0) void visit.open().catch(() => {});
+      void files.resume();
       return isThere;
     },
     send(message, replyTo) {
@@ -139,6 +152,7 @@ export function visitOf({ url, key }: ChatOptions, onEvent: (event: HubEvent) =>
     async identify(identity) {
       if (identity === null) {
         conversation.clear();
+        files.clear();
         return hub.session.signOut();
       }
       const current = hub.session.current ?? (await hub.session.restore());
@@ -154,35 +168,4 @@ export function visitOf({ url, key }: ChatOptions, onEvent: (event: HubEvent) =>
     useHere: () => void listen(),
   };
   return visit;
-}
-
-function isPassing({ code }: HubError): boolean {
-  return [
-    "network",
-    "timeout",
-    "too_many_requests",
-    "unavailable",
-    "throttled",
-    "misconfigured",
-    "internal",
-  ].includes(code);
-}
-
-/** Waits `ms`; less if the browser says that it is online again. */
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => {
-    const done = () => {
-      clearTimeout(timer);
-      removeEventListener("online", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    addEventListener("online", done);
-  });
-}
-
-async function oneTab(name: string, work: () => Promise<void>): Promise<void> {
-  // Absent in pages without TLS, and in old browsers.
-  if (navigator.locks) await navigator.locks.request(name, work);
-  else await work();
 }

@@ -25,6 +25,7 @@ export async function mount(host: Host): Promise<ChatWindow> {
   const seen = signal(stored(SEEN) ?? "");
   const view = signal<View>("thread");
   const hasSound = signal(stored(SOUND) === "on");
+  const takesFiles = signal(false);
   let isCaughtUp = false;
 
   function take(event: HubEvent): void {
@@ -44,7 +45,7 @@ export async function mount(host: Host): Promise<ChatWindow> {
   place.lang = texts.language;
   root.insertBefore(place, host.button);
 
-  const state: ChatState = { host, visit, isOpen, isOnline, view, hasSound };
+  const state: ChatState = { host, visit, isOpen, isOnline, view, hasSound, takesFiles };
   render(<Chat {...state} />, place);
 
   for (const name of ["online", "offline"]) addEventListener(name, () => (isOnline.value = navigator.onLine));
@@ -71,6 +72,20 @@ export async function mount(host: Host): Promise<ChatWindow> {
     host.setUnread(count);
     host.emit("unread", count);
   });
+
+  effect(() => {
+    // A page whose window nobody opens asks nothing.
+    if (isOpen.value && !takesFiles.peek()) void asksForFiles();
+  });
+  async function asksForFiles(): Promise<void> {
+    try {
+      const answer = await fetch(`${options.url}/api/config`, { credentials: "omit" });
+      const config: { readonly uploads: object | null } = await answer.json();
+      takesFiles.value = config.uploads !== null && answer.ok;
+    } catch {
+      // The next opening asks again.
+    }
+  }
 
   visit.resume();
   host.emit("ready");

@@ -1,3 +1,7 @@
+import type { Message } from "@session-hub/client";
+
+export type { Message };
+
 /** What the hub answers to the desk: the fields that the page reads. */
 export interface Colleague {
   readonly user_id: string;
@@ -6,6 +10,8 @@ export interface Colleague {
 export interface User extends Colleague {
   readonly role: "agent" | "admin";
   readonly disabled: boolean;
+  readonly email: string;
+  readonly version: number;
 }
 export interface Conversation {
   readonly customer_key: string;
@@ -19,19 +25,6 @@ export interface Conversation {
   readonly last: { readonly text: string; readonly kind: string; readonly at: string } | null;
   readonly last_at: string;
   readonly handoff: { readonly reason: string | null; readonly wanted: string | null } | null;
-}
-export interface Message {
-  readonly message_id: string;
-  readonly seq: number;
-  readonly channel: string;
-  readonly role: "user" | "assistant" | "operator" | "system";
-  readonly author: string | null;
-  readonly kind: string;
-  readonly text: string;
-  readonly content: { readonly format?: "markdown" | "plain"; readonly event?: string };
-  readonly status: "pending" | "sent" | "delivered" | "read" | "played" | "failed" | null;
-  readonly created_at: string;
-  readonly deleted_at: string | null;
 }
 export interface Note {
   readonly note_id: string;
@@ -51,13 +44,16 @@ export interface Beside {
     readonly email: string | null;
     readonly phone: string | null;
     readonly tags: readonly string[];
+    readonly version: number;
   };
   readonly identities: readonly {
     readonly kind: string;
     readonly value: string;
     readonly verified: boolean;
   }[];
-  readonly addresses: readonly { readonly channel: string }[];
+  readonly addresses: readonly { readonly channel: string; readonly used_at: string }[];
+  /** Channels that take free messages for a time only; `null`: a template reaches the customer. */
+  readonly windows: readonly { readonly channel: string; readonly closes_at: string | null }[];
   readonly unreachable: readonly string[];
   readonly sessions: readonly {
     readonly session_id: string;
@@ -79,13 +75,52 @@ export interface Beside {
   }[];
   readonly notes: readonly Note[];
 }
+/** A reply in the hub's own form: docs/content.md. */
+export type Reply = { readonly kind: string; readonly text?: string } & Readonly<Record<string, unknown>>;
 export interface Canned {
   readonly shortcut: string;
   readonly title: string;
-  readonly replies: readonly { readonly kind: string; readonly text?: string }[];
+  readonly replies: readonly Reply[];
+  readonly version: number;
+}
+export interface Template {
+  readonly template_id: string;
+  readonly name: string;
+  readonly language: string;
+  readonly variables: {
+    readonly header: readonly string[];
+    readonly body: readonly string[];
+    readonly named: boolean;
+    readonly header_media: "image" | "video" | "document" | null;
+    readonly buttons: readonly ("url" | "code" | "id" | "none")[];
+    readonly other: readonly string[];
+  };
+  readonly components: readonly { readonly type?: string; readonly text?: string }[];
+}
+/** A file that was uploaded, before it is sent. */
+export interface Upload {
+  readonly upload: string;
+  readonly kind: "image" | "video" | "audio" | "document";
+  readonly file_name: string | null;
+  readonly size: number;
+}
+export interface Found {
+  readonly message_id: string;
+  readonly session_id: string;
+  readonly channel: string;
+  readonly created_at: string;
+  /** Escaped HTML, with no other tag than `<mark>`. */
+  readonly snippet: string;
+  readonly customer?: {
+    readonly customer_key: string;
+    readonly name: string | null;
+    readonly contact: string | null;
+  };
 }
 export interface DeadLetter {
   readonly id: string;
+  readonly session_id: string;
+  readonly created_at: string;
   readonly type: string;
   readonly channel: string;
   readonly reason: string;
@@ -96,7 +131,7 @@ export type Counts = Readonly<Record<Exclude<View, "all"> | "overdue", number>>;
 /** A refusal of the hub, or `offline` without an answer. */
 export class Refused extends Error {
   readonly code: string;
-  readonly details: { readonly user?: Colleague; readonly role?: string };
+  readonly details: { readonly user?: Colleague; readonly role?: string; readonly why?: string };
 
   constructor(code: string, details: Refused["details"] = {}) {
     super(code);
@@ -117,25 +152,38 @@ export function keepToken(given: string | null): void {
   else sessionStorage.setItem(KEPT, given);
 }
 
+/** The header with which a call is the caller's own. */
+export const authorization = (): Record<string, string> =>
+  token === null ? {} : { authorization: `Bearer ${token}` };
+
 export interface Call {
   readonly method?: string;
   readonly body?: unknown;
+  /** Instead of a body: the bytes of a file. */
+  readonly file?: Blob;
+  readonly version?: number;
   readonly key?: string;
   readonly signal?: AbortSignal;
 }
 
 /** Calls the hub. Throws `Refused`. */
-export async function call<T>(path: string, { method, body, key, signal }: Call = {}): Promise<T> {
+export async function call<T>(
+  path: string,
+  { method, body, file, key, version, signal }: Call = {},
+): Promise<T> {
   let answer: Response;
   try {
     answer = await fetch(path, {
-      method: method ?? (body === undefined ? "GET" : "POST"),
+      method: method ?? (body === undefined && !file ? "GET" : "POST"),
       headers: {
-        ...(token !== null && { authorization: `Bearer ${token}` }),
+        ...authorization(),
+        ...(file && { "content-type": "application/octet-stream" }),
+        ...(version !== undefined && { "if-match": `"${version}"` }),
         ...(body !== undefined && { "content-type": "application/json" }),
         ...(key !== undefined && { "idempotency-key": key }),
       },
       ...(body !== undefined && { body: JSON.stringify(body) }),
+      ...(file && { body: file }),
       ...(signal && { signal }),
     });
   } catch {

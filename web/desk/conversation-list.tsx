@@ -2,10 +2,25 @@ import { signal } from "@preact/signals";
 import { useEffect, useRef } from "preact/hooks";
 import { Avatar } from "../kit/components/avatar.tsx";
 import { List, Row } from "../kit/components/list.tsx";
+import { words as contentWords } from "../kit/content/words.ts";
 import type { Conversation, View } from "./api.ts";
-import { counts, loadMore, me, open, openKey, query, rows, show, view } from "./state.ts";
+import {
+  counts,
+  filter,
+  found,
+  loadMore,
+  me,
+  open,
+  openAt,
+  openKey,
+  query,
+  rows,
+  show,
+  view,
+} from "./state.ts";
 import { words } from "./words.ts";
 
+const CHANNELS = ["telegram", "whatsapp", "web", "kiosk"];
 const VIEWS: readonly View[] = ["mine", "unassigned", "waiting", "held", "snoozed", "all"];
 /** As in desk.css: only the rows on the screen are in the page, however long the list is. */
 const ROW_PX = 76;
@@ -67,24 +82,94 @@ export function ConversationList() {
           search.current = setTimeout(() => void show({ query: text }), SEARCH_MS);
         }}
       />
+      <div class="desk-filters">
+        <select
+          class="k-input"
+          aria-label={say("channel")}
+          value={filter.value.channel}
+          onChange={(event) => void show({ filter: { channel: event.currentTarget.value } })}
+        >
+          <option value="">{say("allChannels")}</option>
+          {CHANNELS.map((one) => (
+            <option key={one} value={one}>
+              {one}
+            </option>
+          ))}
+        </select>
+        {view.value !== "all" && view.value !== "waiting" && (
+          <button
+            type="button"
+            class="k-button"
+            data-look="bare"
+            aria-pressed={filter.value.unread}
+            onClick={() => void show({ filter: { unread: !filter.value.unread } })}
+          >
+            {say("onlyUnread")}
+          </button>
+        )}
+      </div>
       <div
         class="desk-rows"
         ref={box}
         tabIndex={-1}
         onScroll={(event) => (top.value = event.currentTarget.scrollTop)}
       >
-        {rows.value.length === 0 && <p class="desk-empty">{say("nothing")}</p>}
+        {rows.value.length === 0 && found.value.length === 0 && <p class="desk-empty">{say("nothing")}</p>}
         <div style={{ blockSize: `${first * ROW_PX}px` }} />
-        <List label={say(view.value)}>
+        <List label={say(query.value === "" ? view.value : "customers")}>
           {rows.value.slice(first, last).map((one) => (
             <Line key={one.customer_key} one={one} />
           ))}
         </List>
         <div style={{ blockSize: `${(rows.value.length - last) * ROW_PX}px` }} />
+        {found.value.length > 0 && <FoundMessages />}
       </div>
     </nav>
   );
 }
+
+/** Messages that the search has found, below the customers. */
+function FoundMessages() {
+  const { say } = words;
+  return (
+    <>
+      <h3 class="desk-found-head">{say("messages")}</h3>
+      <ul class="k-list" aria-label={say("foundMessages")}>
+        {found.value.map(({ message_id, customer, snippet, channel, created_at }) => (
+          <li key={message_id} class="desk-found">
+            <button
+              type="button"
+              class="k-row"
+              disabled={!customer}
+              onClick={() => void openAt(customer!.customer_key, message_id)}
+            >
+              <span class="desk-line">
+                <span class="desk-line-head">
+                  <bdi class="desk-name">{customer ? nameOf(customer) : say("unnamed")}</bdi>
+                  <time dateTime={created_at}>{timeOf(created_at)}</time>
+                </span>
+                <span dir="auto">{piecesOf(snippet)}</span>
+                <span class="desk-line-foot">{channel}</span>
+              </span>
+            </button>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+/** A snippet's text, with its marks as elements. It is read as text and never as HTML. */
+function piecesOf(snippet: string) {
+  return snippet.split(/(<mark>.*?<\/mark>)/s).map((piece) => {
+    const marked = /^<mark>(.*)<\/mark>$/s.exec(piece)?.[1];
+    return marked === undefined ? unescaped(piece) : <mark>{unescaped(marked)}</mark>;
+  });
+}
+
+const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', "#39": "'", amp: "&" };
+const unescaped = (text: string) =>
+  text.replace(/&(lt|gt|quot|#39|amp);/g, (_, name: string) => ENTITIES[name]!);
 
 function Line({ one }: { readonly one: Conversation }) {
   const { say } = words;
@@ -98,7 +183,7 @@ function Line({ one }: { readonly one: Conversation }) {
           <time dateTime={one.last_at}>{timeOf(one.last_at)}</time>
         </span>
         <span class="desk-line-text" dir="auto">
-          {one.last?.text ?? ""}
+          {lastOf(one)}
         </span>
         <span class="desk-line-foot">
           <span>{one.channel}</span>
@@ -114,6 +199,17 @@ function Line({ one }: { readonly one: Conversation }) {
       )}
     </Row>
   );
+}
+
+/** The newest message, or its kind if it has no words. */
+function lastOf({ last }: Conversation): string {
+  if (!last) return "";
+  // What has no words is stored as its kind.
+  if (last.text !== "" && last.text !== `[${last.kind}]`) return last.text;
+  const kind = last.kind as Parameters<typeof contentWords.say>[0];
+  return ["image", "video", "voice", "audio", "document", "sticker", "location", "contact"].includes(kind)
+    ? contentWords.say(kind)
+    : "";
 }
 
 export const nameOf = ({ name, contact }: Pick<Conversation, "name" | "contact">) =>

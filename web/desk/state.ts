@@ -1,5 +1,6 @@
 import { batch, computed, signal } from "@preact/signals";
 import { showToast } from "../kit/components/toasts.tsx";
+import { isChange } from "../kit/content/reactions.ts";
 import {
   type Beside,
   type Canned,
@@ -7,14 +8,17 @@ import {
   type Counts,
   call,
   type DeadLetter,
+  type Found,
   isSignedIn,
   keepToken,
   type Message,
   type Presence,
   Refused,
+  type Reply,
   type User,
   type View,
 } from "./api.ts";
+import { forgetFiles } from "./message-file.ts";
 import { words } from "./words.ts";
 
 const PAGE = 50;
@@ -22,12 +26,23 @@ const WAIT_S = 25;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
 const PRESENT_MS = 10_000;
-const TRIES = 3;
+/** How far back a found message is looked for, in pages. */
+const MOST_PAGES = 40;
 
 export const me = signal<User | undefined>(undefined);
-export const place = signal<"list" | "numbers">("list");
+export type Place = "list" | "canned" | "dead" | "users" | "numbers";
+export const place = signal<Place>("list");
 export const view = signal<View>("held");
 export const query = signal("");
+/** Which conversations of the view are shown. */
+export const filter = signal<{ readonly channel: string; readonly unread: boolean }>({
+  channel: "",
+  unread: false,
+});
+/** Messages that the search has found. */
+export const found = signal<readonly Found[]>([]);
+/** The message that a search has led to. */
+export const sought = signal<string | undefined>(undefined);
 export const rows = signal<readonly Conversation[]>([]);
 export const counts = signal<Counts | undefined>(undefined);
 export const openKey = signal<string | undefined>(undefined);
@@ -40,11 +55,35 @@ export const users = signal<readonly User[]>([]);
 export const canned = signal<readonly Canned[]>([]);
 export const draft = signal("");
 export const mode = signal<"reply" | "note">("reply");
+/** The own message that is being edited. */
+export const editing = signal<Message | undefined>(undefined);
+/** Where the next reply goes. Undefined: where the customer wrote last. */
+export const channelFor = signal<string | undefined>(undefined);
 export const isOffline = signal(false);
+/** There is no room for the customer beside the conversation: as in desk.css. */
+const narrow = matchMedia("(max-width: 70rem)");
+export const isNarrow = signal(narrow.matches);
+narrow.addEventListener("change", () => (isNarrow.value = narrow.matches));
+/** Whether the customer is shown over the conversation. */
+export const showsCustomer = signal(false);
 /** Who has answered since this page looked, and what was to be sent. */
-export const collision = signal<{ name: string; replies: unknown[] } | undefined>(undefined);
+export const collision = signal<
+  { readonly name: string; readonly replies: readonly Reply[]; readonly isWritten: boolean } | undefined
+>(undefined);
 
+/** Where the next reply goes, and whether only a template reaches the customer there. */
+export const target = computed(() => {
+  const channel = channelFor.value ?? beside.value?.conversation.channel ?? undefined;
+  const window = beside.value?.windows.find((one) => one.channel === channel);
+  const isClosed =
+    window !== undefined && (window.closes_at === null || Date.parse(window.closes_at) < clock.value);
+  return { channel, isClosed };
+});
 export const others = computed(() => presence.value.filter((one) => one.customer_key === openKey.value));
+
+/** The time, to the minute: windows close while one looks. */
+const clock = signal(Date.now());
+setInterval(() => (clock.value = Date.now()), 30_000);
 
 let listCursor: string | null = null;
 let changesCursor: string | undefined;
@@ -52,7 +91,7 @@ let epoch: string | undefined;
 let running: AbortController | undefined;
 const drafts = new Map<string, string>();
 
-const path = (rest = "") => `/api/conversations/${openKey.value}${rest}`;
+export const path = (rest = "") => `/api/conversations/${openKey.value}${rest}`;
 
 /** Goes on after a sign-in, or with the token that the tab has kept. */
 export async function begin(): Promise<void> {
@@ -63,7 +102,7 @@ export async function begin(): Promise<void> {
       call<{ users: User[] }>("/api/users"),
       call<{ canned_replies: Canned[] }>("/api/canned-replies"),
     ]);
-    users.value = staff.users.filter(({ disabled }) => !disabled);
+    users.value = staff.users;
     canned.value = replies.canned_replies;
     await loadList();
   } catch (error) {
@@ -85,7 +124,14 @@ export function leave(): void {
     thread.value = [];
     rows.value = [];
     draft.value = "";
+    letters.value = [];
+    found.value = [];
+    query.value = "";
+    editing.value = undefined;
+    collision.value = undefined;
+    place.value = "list";
   });
+  forgetFiles();
   drafts.clear();
   changesCursor = undefined;
 }
@@ -113,6 +159,8 @@ export function report(error: unknown): void {
 function listPath(after?: string): string {
   const params = new URLSearchParams({ view: view.value, limit: String(PAGE) });
   if (query.value.trim() !== "") params.set("q", query.value.trim());
+  if (filter.value.channel !== "") params.set("channel", filter.value.channel);
+  if (filter.value.unread) params.set("unread", "true");
   if (after !== undefined) params.set("after", after);
   return `/api/conversations?${params}`;
 }
@@ -161,15 +209,29 @@ export async function loadMore(): Promise<void> {
   }
 }
 
-export async function show(next: { view?: View; query?: string }): Promise<void> {
-  shown++;
+export async function show(next: {
+  view?: View;
+  query?: string;
+  filter?: Partial<(typeof filter)["value"]>;
+}): Promise<void> {
+  const mine = ++shown;
   listCursor = null;
   batch(() => {
     if (next.view) view.value = next.view;
     if (next.query !== undefined) query.value = next.query;
+    if (next.filter) filter.value = { ...filter.value, ...next.filter };
     rows.value = [];
+    found.value = [];
   });
-  await loadList().catch(report);
+  const words = query.value.trim();
+  const messages = async () => {
+    if (words === "") return;
+    const params = new URLSearchParams({ q: words, limit: "20" });
+    if (filter.value.channel !== "") params.set("channel", filter.value.channel);
+    const { results } = await call<{ results: Found[] }>(`/api/search/messages?${params}`);
+    if (mine === shown) found.value = results;
+  };
+  await Promise.all([loadList(), messages()]).catch(report);
 }
 
 interface Thread {
@@ -189,6 +251,10 @@ export async function open(key: string | undefined): Promise<void> {
     letters.value = [];
     hasEarlier.value = false;
     mode.value = "reply";
+    editing.value = undefined;
+    channelFor.value = undefined;
+    sought.value = undefined;
+    showsCustomer.value = false;
     draft.value = (key !== undefined && drafts.get(key)) || "";
   });
   if (key === undefined) return;
@@ -200,12 +266,24 @@ export async function open(key: string | undefined): Promise<void> {
   }
 }
 
+/** Opens a conversation at one of its messages: reads back until it is there. */
+export async function openAt(key: string, message_id: string): Promise<void> {
+  await open(key);
+  for (let pages = 0; pages < MOST_PAGES && hasEarlier.value && openKey.value === key; pages++) {
+    if (thread.value.some((one) => one.message_id === message_id)) break;
+    await loadEarlier().catch(report);
+  }
+  if (openKey.value === key) sought.value = message_id;
+}
+
 async function loadThread(): Promise<void> {
   const key = openKey.value;
   const page = await call<Thread>(path(`/messages?limit=${PAGE}`));
   if (openKey.value !== key) return;
   epoch = page.epoch;
   batch(() => {
+    // The customer has become one with another, who has the conversation now.
+    openKey.value = page.customer_key;
     thread.value = page.messages;
     hasEarlier.value = page.more;
   });
@@ -223,7 +301,7 @@ export async function loadEarlier(): Promise<void> {
   });
 }
 
-async function loadBeside(): Promise<void> {
+export async function loadBeside(): Promise<void> {
   const key = openKey.value;
   const [now, dead] = await Promise.all([
     call<Beside>(path()),
@@ -237,7 +315,7 @@ async function loadBeside(): Promise<void> {
 }
 
 /** Reads what is new in the open thread, page after page, and the newest ones again: their status may have moved. */
-async function catchUp(): Promise<void> {
+export async function catchUp(): Promise<void> {
   const key = openKey.value;
   if (key === undefined) return;
   let last = thread.value.at(-1)?.seq ?? 0;
@@ -246,11 +324,26 @@ async function catchUp(): Promise<void> {
     if (openKey.value !== key) return;
     if (page.epoch !== epoch) return loadThread();
     if (page.messages.length > 0) thread.value = merged(thread.value, page.messages);
+    for (const { kind, reply_to } of page.messages) if (isChange(kind)) await readAgain(reply_to);
     more = page.more;
     last = page.messages.at(-1)?.seq ?? last;
   }
   const newest = await call<Thread>(path("/messages?limit=20"));
   if (openKey.value === key) thread.value = merged(thread.value, newest.messages);
+}
+
+/** Reads a message that has been changed. */
+async function readAgain(message_id: string | null): Promise<void> {
+  const seq = thread.value.find((one) => one.message_id === message_id)?.seq;
+  if (seq === undefined) return;
+  const key = openKey.value;
+  const page = await call<Thread>(path(`/messages?limit=1&before=${seq + 1}`));
+  if (openKey.value === key) take(page.messages);
+}
+
+/** Puts messages into the open thread, each once. */
+export function take(messages: readonly Message[]): void {
+  thread.value = merged(thread.value, messages);
 }
 
 function merged(old: readonly Message[], more: readonly Message[]): Message[] {
@@ -313,7 +406,7 @@ export async function say(typing: boolean): Promise<void> {
 let typed = 0;
 export function type(text: string): void {
   draft.value = text;
-  if (mode.value !== "reply" || text === "" || Date.now() - typed < 4_000) return;
+  if (mode.value !== "reply" || editing.value || text === "" || Date.now() - typed < 4_000) return;
   typed = Date.now();
   void say(true);
 }
@@ -336,57 +429,41 @@ export async function act(action: Action, body: object = {}): Promise<void> {
   }
 }
 
-/** Sends what is written: a reply or a note. What could not be sent stays in the composer. */
-export async function send(text: string): Promise<void> {
-  if (mode.value === "note") return addNote(text);
-  await reply([{ kind: "text", text }]);
-}
-
-export async function reply(replies: unknown[], anyway = false): Promise<void> {
-  const before = draft.value;
-  const key = crypto.randomUUID();
-  const opened = openKey.value;
-  // Somebody may open another conversation while this one is sent.
-  const to = path("/messages");
-  const seen = thread.value.at(-1)?.seq ?? 0;
-  draft.value = "";
-  const body = { replies, ...(!anyway && { seen }) };
-  for (let tries = 1; ; tries++) {
-    try {
-      await call(to, { body, key });
-      break;
-    } catch (error) {
-      if (error instanceof Refused && error.code === "offline" && tries < TRIES) {
-        await new Promise((go) => setTimeout(go, FIRST_PAUSE_MS * tries));
-        continue;
-      }
-      if (openKey.value === opened) draft.value = before;
-      if (error instanceof Refused && error.code === "answered_since")
-        collision.value = { name: error.details.user?.name ?? words.say("bot"), replies };
-      else if (error instanceof Refused && error.code === "offline") showToast(words.say("notSent"));
-      else report(error);
-      return;
-    }
-  }
-  await Promise.all([catchUp(), loadBeside()]).catch(report);
-}
-
-async function addNote(text: string): Promise<void> {
-  const mentions = users.value.filter(({ name }) => text.includes(`@${name}`)).map(({ user_id }) => user_id);
-  try {
-    await call(path("/notes"), { body: { text, mentions } });
-    draft.value = "";
-    await loadBeside();
-  } catch (error) {
-    report(error);
-  }
-}
-
 export async function retry(id: string): Promise<void> {
   try {
     await call(path(`/dead-letters/${id}/retry`), { body: {} });
     await loadBeside();
   } catch (error) {
     report(error);
+  }
+}
+
+export async function removeNote(note_id: string): Promise<void> {
+  try {
+    await call(path(`/notes/${note_id}`), { method: "DELETE" });
+    await loadBeside();
+  } catch (error) {
+    report(error);
+  }
+}
+
+/** Changes the customer's tags. If a colleague has changed the customer meanwhile, it is tried again on what is there now. */
+export async function saveTags(change: (now: readonly string[]) => readonly string[]): Promise<boolean> {
+  const key = openKey.value;
+  for (let tries = 1; ; tries++) {
+    const { tags, version } = beside.value!.customer;
+    try {
+      await call(`/api/customers/${key}`, { method: "PATCH", body: { tags: change(tags) }, version });
+      await loadBeside();
+      return true;
+    } catch (error) {
+      const isOld = error instanceof Refused && error.code === "version_conflict";
+      if (!isOld || tries === 3) {
+        report(error);
+        return false;
+      }
+      await loadBeside();
+      if (openKey.value !== key) return false;
+    }
   }
 }

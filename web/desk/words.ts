@@ -1,20 +1,10 @@
-import { translator } from "../kit/i18n/texts.ts";
+import { type Text, type TextFile, translator } from "../kit/i18n/texts.ts";
 import english from "./texts/en.ts";
 
+type DeskTexts = Record<keyof typeof english, Text>;
+
 /** The desk's words, in the language that is shown. */
-export const words = translator(english, async (language) => {
-  switch (language) {
-    case "hi":
-      return (await import("./texts/hi.ts")).default;
-    case "es":
-      return (await import("./texts/es.ts")).default;
-    case "ar":
-      return (await import("./texts/ar.ts")).default;
-    case "pt":
-      return (await import("./texts/pt.ts")).default;
-    case "fr":
-      return (await import("./texts/fr.ts")).default;
-    case "id":
-      return (await import("./texts/id.ts")).default;
-  }
-});
+export const words = translator(
+  english as DeskTexts,
+  import.meta.glob<TextFile<DeskTexts>>(["./texts/*.ts", "!./texts/en.ts"]),
+);

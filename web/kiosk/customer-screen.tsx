@@ -1,4 +1,5 @@
 import { useSignal } from "@preact/signals";
+import { Button } from "../kit/components/button.tsx";
 import { Composer } from "../kit/components/composer.tsx";
 import { Log } from "../kit/components/log.tsx";
 import { Typing } from "../kit/components/typing.tsx";
@@ -12,7 +13,7 @@ const LONGEST = 32_768;
 /** The customer's cart and conversation. */
 export function CustomerScreen({ visit }: { readonly visit: Visit }) {
   const draft = useSignal("");
-  const { messages, waiting, isTyping, line, send } = visit.conversation;
+  const { messages, waiting, drafts, hasEarlier, showEarlier, isTyping, line, send } = visit.conversation;
   return (
     <div class="customer">
       <h1 class="k-aside">{texts.say("title")}</h1>
@@ -21,8 +22,13 @@ export function CustomerScreen({ visit }: { readonly visit: Visit }) {
         <Log
           label={texts.say("messages")}
           isLive={line.value === "ready"}
-          version={`${messages.value.length} ${waiting.value.length} ${isTyping.value}`}
+          version={`${messages.value.length} ${waiting.value.length} ${isTyping.value} ${[...drafts.value.values()].map(({ text }) => text.length)}`}
         >
+          {hasEarlier.value && (
+            <Button look="quiet" onClick={() => void showEarlier().catch(() => {})}>
+              {texts.say("earlier")}
+            </Button>
+          )}
           {messages.value.length + waiting.value.length === 0 && (
             <p class="k-bubble" data-side="other">
               {texts.say("greeting")}
@@ -31,14 +37,13 @@ export function CustomerScreen({ visit }: { readonly visit: Visit }) {
           <Thread
             messages={messages.value}
             waiting={waiting.value}
+            drafts={drafts.value}
+            readFile={visit.readFile}
             names={{ own: texts.say("you"), shop: texts.say("shop") }}
             links={false}
             fileUrl={() => undefined}
-            onChoose={({ interaction, id, title }, { external_id }) =>
-              send(
-                { kind: "interaction", interaction, id, title },
-                external_id ? { replyTo: external_id } : {},
-              )
+            onChoose={({ interaction, id, title }, { message_id }) =>
+              send({ kind: "interaction", interaction, id, title }, { replyTo: message_id })
             }
           />
           {isTyping.value && <Typing label={texts.say("typing")} />}

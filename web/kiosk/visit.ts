@@ -1,5 +1,5 @@
 import { type Signal, signal } from "@preact/signals";
-import { createHub, HubError, type Links } from "@session-hub/client";
+import { createHub, HubError, type Links, type Message } from "@session-hub/client";
 import { type Conversation, conversationOf } from "../kit/conversation.ts";
 import { type KioskConfig, wipe } from "./config.ts";
 import { texts } from "./texts/index.ts";
@@ -19,6 +19,8 @@ export interface Visit {
   readonly conversation: Conversation;
   /** The session's `data.cart`, as it is. */
   readonly cart: Signal<unknown>;
+  /** Reads a file of the conversation; links that work without the token are for pages that stay. */
+  readFile(message: Message, card?: number): Promise<Blob>;
   /** Opens a session for the phone as it was typed; a known one must be proven. */
   claim(): Promise<void>;
   /** Goes on without a phone. */
@@ -97,6 +99,7 @@ export function visitOf({ key, needsKey }: KioskConfig): Visit {
     problem,
     conversation,
     cart,
+    readFile: (message, card) => hub.file(message, card ? { card } : {}),
     claim: () =>
       step(async () => {
         if (!key) return prove();

@@ -12,19 +12,43 @@ import type {
 /** How long the bot is shown to write without another sign of it: docs/live.md. */
 const TYPING_MS = 25_000;
 
+/** How many messages a page holds at first, and how many more it shows at each wish: a long talk must not fill its memory. */
+const SHOWN = 500;
+
+/** A file on its way to the hub. */
+export interface FileOnWay {
+  readonly kind: "image" | "video" | "audio" | "document";
+  readonly name: string;
+  /** Where this page has it. */
+  readonly url: string;
+  /** The part that has gone, from 0 to 1. */
+  readonly part: number;
+}
+
 /** A message that the hub does not have yet. */
 export interface Waiting {
   readonly external_id: string;
   readonly text: string;
   readonly content?: Content | undefined;
+  readonly file?: FileOnWay;
   /** The hub's code, once it was refused for good. */
   readonly failed?: string;
 }
 
+/** The bot's answer so far. */
+export interface Draft {
+  readonly text: string;
+  readonly format?: "plain" | "markdown" | undefined;
+}
+
 /** What a page shows of one session. All fields are signals. */
 export interface Conversation {
-  /** In order, each once. */
+  /** The newest, in order, each once. */
   readonly messages: Signal<readonly Message[]>;
+  /** Whether there are earlier messages than those. */
+  readonly hasEarlier: Signal<boolean>;
+  /** The answers that are being written, by the message that they answer. */
+  readonly drafts: Signal<ReadonlyMap<string, Draft>>;
   readonly waiting: Signal<readonly Waiting[]>;
   /** `none`: not listening. `lost`: the page comes back by itself. */
   readonly line: Signal<"none" | "connecting" | "ready" | "lost">;
@@ -38,12 +62,19 @@ export interface Conversation {
     message: string | Content,
     options?: { readonly replyTo?: string; readonly externalId?: string },
   ): void;
+  /** Puts a message there that the hub has. */
+  put(message: Message): void;
+  /** Reads more of the earlier messages. Rejects without an answer of the hub. */
+  showEarlier(): Promise<void>;
   /** Ends the listening and forgets what was shown. */
   clear(): void;
 }
 
 export function conversationOf(hub: HubClient, onEvent: (event: HubEvent) => void = () => {}): Conversation {
   const messages = signal<readonly Message[]>([]);
+  const hasEarlier = signal(false);
+  const drafts = signal<ReadonlyMap<string, Draft>>(new Map());
+  let shown = SHOWN;
   const waiting = signal<readonly Waiting[]>([]);
   const line = signal<"none" | "connecting" | "ready" | "lost">("none");
   const isTyping = signal(false);
@@ -61,30 +92,67 @@ export function conversationOf(hub: HubClient, onEvent: (event: HubEvent) => voi
   function put(...some: readonly Message[]): void {
     const ids = new Set(some.map(({ message_id }) => message_id));
     const others = messages.value.filter(({ message_id }) => !ids.has(message_id));
-    messages.value = [...others, ...some].sort((a, b) => a.seq - b.seq);
+    const all = [...others, ...some].sort((a, b) => a.seq - b.seq);
+    if (all.length > shown) hasEarlier.value = true;
+    messages.value = all.slice(-shown);
     const arrived = new Set(some.map(({ external_id }) => external_id));
     if (waiting.value.some(({ external_id }) => arrived.has(external_id)))
       waiting.value = waiting.value.filter(({ external_id }) => !arrived.has(external_id));
   }
 
+  async function readFrom(start: string): Promise<void> {
+    for (let after = start, more = true; more; ) {
+      const page = await hub.history({ after, limit: 200 });
+      put(...page.messages);
+      ({ cursor: after, more } = page);
+    }
+  }
+
   /** What changed while the page was away is not repeated, so it is read again. */
   async function readAgain(): Promise<void> {
+    const [first] = messages.value;
     try {
-      for (let after = "0", more = true; more; ) {
-        const page = await hub.history({ after, limit: 200 });
-        put(...page.messages);
-        ({ cursor: after, more } = page);
-      }
+      await readFrom(first ? String(first.seq - 1) : "0");
     } catch {
       // The next time the line is back reads it; new messages come by the subscription.
     }
   }
 
+  function takeDraft({ reply_to, at, text, format }: Extract<HubEvent, { type: "draft" }>): void {
+    const before = drafts.value.get(reply_to)?.text ?? "";
+    const now = new Map(drafts.value);
+    // A piece before it was missed: the answer itself will come.
+    if ((at === 0 && text === "") || before.length < at) now.delete(reply_to);
+    else now.set(reply_to, { text: before.slice(0, at) + text, format });
+    drafts.value = now;
+  }
+
+  function dropDrafts(of?: string | null): void {
+    if (drafts.value.size > 0)
+      drafts.value = new Map([...drafts.value].filter(([answered]) => of !== undefined && answered !== of));
+  }
+
+  function forget(): void {
+    messages.value = [];
+    waiting.value = [];
+    hasEarlier.value = false;
+    shown = SHOWN;
+    dropDrafts();
+  }
+
   function take(event: HubEvent): void {
+    if (["switched", "merged", "lost", "ended"].includes(event.type)) dropDrafts();
     switch (event.type) {
       case "message":
-        if (event.message.direction === "outbound") showTyping(false);
+        if (event.message.direction === "outbound") {
+          showTyping(false);
+          dropDrafts(event.message.reply_to);
+        }
         put(event.message);
+        break;
+      case "draft":
+        showTyping(false);
+        takeDraft(event);
         break;
       case "changed":
         if (messages.value.some(({ message_id }) => message_id === event.message.message_id))
@@ -102,8 +170,7 @@ export function conversationOf(hub: HubClient, onEvent: (event: HubEvent) => voi
         showTyping(false);
         break;
       case "switched":
-        messages.value = [];
-        waiting.value = [];
+        forget();
         line.value = "connecting";
         break;
       case "merged":
@@ -130,6 +197,8 @@ export function conversationOf(hub: HubClient, onEvent: (event: HubEvent) => voi
 
   return {
     messages,
+    hasEarlier,
+    drafts,
     waiting,
     line,
     isTyping,
@@ -163,12 +232,17 @@ export function conversationOf(hub: HubClient, onEvent: (event: HubEvent) => voi
         },
       );
     },
+    put,
+    async showEarlier() {
+      shown += SHOWN;
+      hasEarlier.value = false;
+      await readFrom("0");
+    },
     clear() {
       subscription?.close();
       subscription = undefined;
       showTyping(false);
-      messages.value = [];
-      waiting.value = [];
+      forget();
       line.value = "none";
       over.value = undefined;
     },

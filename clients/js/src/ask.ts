@@ -1,4 +1,5 @@
 import { HubError } from "./error.ts";
+import { FileRequestClass, sendFile } from "./send-file.ts";
 import type { Call, Refusal } from "./types.ts";
 
 export interface Request extends Call {
@@ -9,6 +10,10 @@ export interface Request extends Call {
   readonly limitMs?: number;
   /** The version that the session must have, as `If-Match`. */
   readonly version?: number | undefined;
+  /** Called with the part of the body that has gone, from 0 to 1. */
+  readonly onProgress?: ((part: number) => void) | undefined;
+  /** The answer is a file: a `Blob`. Else it is JSON. */
+  readonly isFile?: boolean;
 }
 
 /** Makes one call. Throws `HubError`, or the reason of the caller's signal. */
@@ -23,7 +28,7 @@ export interface Line {
 
 /** Calls to one hub, each within a time limit that covers the whole answer. */
 export function askOf({ url, key, timeoutMs, fetch: given }: Line): Ask {
-  return async (path, { body, method, token, signal, limitMs = timeoutMs, version }) => {
+  return async (path, { body, method, token, signal, limitMs = timeoutMs, version, onProgress, isFile }) => {
     signal?.throwIfAborted();
     const ending = new AbortController();
     const end = () => ending.abort();
@@ -33,22 +38,27 @@ export function askOf({ url, key, timeoutMs, fetch: given }: Line): Ask {
       end();
     }, limitMs);
     signal?.addEventListener("abort", end);
-    const isFile = body instanceof Blob;
+    const isUpload = body instanceof Blob;
+    const send =
+      onProgress && !given && FileRequestClass()
+        ? (to: string, init: RequestInit) => sendFile(to, init, onProgress)
+        : (given ?? fetch);
     try {
-      const answer = await (given ?? fetch)(url + path, {
+      const answer = await send(url + path, {
         method: method ?? (body === undefined ? "GET" : "POST"),
         headers: {
           ...(body !== undefined && {
-            "content-type": isFile ? body.type || "application/octet-stream" : "application/json",
+            "content-type": isUpload ? body.type || "application/octet-stream" : "application/json",
           }),
           ...(token && { authorization: `Bearer ${token}` }),
           ...(key && { "x-api-key": key }),
           ...(version !== undefined && { "if-match": `"${version}"` }),
         },
-        ...(body !== undefined && { body: isFile ? body : JSON.stringify(body) }),
+        ...(body !== undefined && { body: isUpload ? body : JSON.stringify(body) }),
         credentials: "omit",
         signal: ending.signal,
       } as RequestInit);
+      if (isFile && answer.ok) return (await answer.blob()) as never;
       // A proxy's page is not JSON, and counts as no answer.
       const said: unknown = await answer.json();
       if (answer.ok) return said as never;

@@ -92,9 +92,14 @@ export interface HubClient {
   ): Promise<Sent>;
   /**
    * Uploads a picture, a voice message or another file of at most 16 MB. `send({ kind, media: { upload } })` then sends it; a file that is
-   * not sent is deleted after a day. A `File` gives its name.
+   * not sent is deleted after a day. A `File` gives its name. In a browser `onProgress` is called with the part that has gone, from 0 to 1.
    */
-  upload(file: Blob, call?: Call & { readonly name?: string }): Promise<Upload>;
+  upload(
+    file: Blob,
+    call?: Call & { readonly name?: string; readonly onProgress?: (part: number) => void },
+  ): Promise<Upload>;
+  /** Reads a message's file with the token: for links that have ended. `card`: the picture of this card of a carousel, from 1. */
+  file(message: Pick<Message, "message_id">, call?: Call & { readonly card?: number }): Promise<Blob>;
   /** The whole address of a message's file; undefined without one. It ends within two hours; a later `history` has a new one. */
   fileUrl(message: Message): string | undefined;
   /** A page of messages, from the beginning or after a cursor. */
@@ -224,13 +229,19 @@ export function createHub(options: HubOptions): HubClient {
         },
         { signal },
       ),
-    async upload(file, { name = (file as File).name, signal } = {}) {
+    async upload(file, { name = (file as File).name, signal, onProgress } = {}) {
       const { upload } = await device.ask<{ upload: Upload }>(
         `/api/media${name ? `?name=${encodeURIComponent(name.slice(0, 240))}` : ""}`,
-        { body: file, limitMs: UPLOAD_MS, signal },
+        { body: file, limitMs: UPLOAD_MS, signal, onProgress },
       );
       return upload;
     },
+    file: ({ message_id }, { signal, card } = {}) =>
+      device.ask<Blob>(`/api/media/${message_id}${card ? `?card=${card}` : ""}`, {
+        isFile: true,
+        limitMs: UPLOAD_MS,
+        signal,
+      }),
     fileUrl: ({ media_url }) => (media_url ? new URL(media_url, `${url}/`).href : undefined),
     async history({ after = "0", limit = 50, signal } = {}) {
       const [at, epoch] = split(after);
@@ -250,7 +261,7 @@ export function createHub(options: HubOptions): HubClient {
   };
 }
 
-/** The hub's own limit for an upload. */
+/** The hub's own limit for an upload, in ms. */
 const UPLOAD_MS = 90_000;
 
 /** `localStorage`; a browser may deny it by throwing. */

@@ -1,6 +1,8 @@
 import type { BotParts } from "../../core/answer/bot.ts";
 import type { Turn } from "../../core/answer/turn.ts";
 import { HubError } from "../../core/errors.ts";
+import type { Embeddings } from "../../features/knowledge/embeddings.ts";
+import type { QuestionVector } from "../../features/knowledge/knowledge.ts";
 import type { ModelUsage, UsageLimits } from "../../features/model-usage/model-usage.ts";
 import type { Model, ModelAnswer, ModelRequest } from "./model.ts";
 import type { LlmSettings } from "./settings.ts";
@@ -19,19 +21,22 @@ export interface Budget {
    * if that would pass a limit, and what the model throws.
    */
   ask(request: ModelRequest, signal: AbortSignal): Promise<ModelAnswer>;
+  /** The vector of a text, with its tokens counted as input. Undefined without an embeddings model. Throws as `ask`. */
+  embed(text: string, signal: AbortSignal): Promise<QuestionVector | undefined>;
   /** The tokens of the attempt so far. */
   used(): { readonly input_tokens: number; readonly output_tokens: number };
 }
 
 interface Accounts {
   readonly model: Model;
+  readonly embeddings: Embeddings | undefined;
   readonly usage: ModelUsage;
   readonly settings: LlmSettings;
   readonly turn: Turn;
   readonly parts: BotParts;
 }
 
-export function budgetOf({ model, usage, settings, turn: { turn_id }, parts }: Accounts): Budget {
+export function budgetOf({ model, embeddings, usage, settings, turn: { turn_id }, parts }: Accounts): Budget {
   const { LLM_INPUT_PRICE: inputPrice = 0, LLM_OUTPUT_PRICE: outputPrice = 0 } = settings;
   // A price per million tokens, times tokens, is in millionths of the currency.
   const costOf = (input: number, output: number) => input * inputPrice + output * outputPrice;
@@ -52,6 +57,22 @@ export function budgetOf({ model, usage, settings, turn: { turn_id }, parts }: A
   return {
     begin: async () => (await spend({ turns: 1 })).summary_seq,
     used: () => ({ ...sum }),
+    async embed(text, signal) {
+      if (!embeddings) return undefined;
+      const input = estimateTokens(text);
+      if (input > left) throw overLimit("turn");
+      const hold = { tokens: input, cost: costOf(input, 0) };
+      await spend({ hold });
+      const made = await embeddings.embed([text], signal).catch(async (thrown: unknown) => {
+        if (!signal.aborted) await spend({ release: hold });
+        throw thrown;
+      });
+      const used = { input_tokens: made.tokens ?? input, output_tokens: 0 };
+      left -= used.input_tokens;
+      sum.input_tokens += used.input_tokens;
+      await spend({ release: hold, used: { ...used, cost: costOf(used.input_tokens, 0) } });
+      return { model: embeddings.model, vector: made.vectors[0]! };
+    },
     async ask(request, signal) {
       const input = sizeOf(request.messages) + estimateTokens(JSON.stringify(request.tools));
       const maxTokens = Math.min(request.maxTokens, left - input);

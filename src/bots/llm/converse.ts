@@ -1,8 +1,12 @@
 import type { Answer, BotParts } from "../../core/answer/bot.ts";
 import type { Turn } from "../../core/answer/turn.ts";
-import { HubError, toHubError } from "../../core/errors.ts";
+import { failureOf, HubError, toHubError } from "../../core/errors.ts";
+import type { Log } from "../../core/log.ts";
+import { withTimeout } from "../../core/timeout.ts";
 import { featuresOf } from "../../features/features.ts";
-import { budgetOf } from "./budget.ts";
+import type { Embeddings } from "../../features/knowledge/embeddings.ts";
+import type { QuestionVector } from "../../features/knowledge/knowledge.ts";
+import { type Budget, budgetOf } from "./budget.ts";
 import type { Model, ModelAnswer, ModelMessage, ModelRequest } from "./model.ts";
 import { systemPrompt } from "./prompt.ts";
 import type { LlmSettings } from "./settings.ts";
@@ -19,6 +23,15 @@ const LONGEST_ANSWER = 16_000;
 /** A failure that asks for a longer wait is left to the next attempt. */
 const SHORT_WAIT_MS = 2_000;
 const FIRST_WAIT_MS = 500;
+/** How long a question may wait for its vector. */
+const QUESTION_MS = 3_000;
+
+/** With what a bot answers. */
+interface Means {
+  readonly settings: LlmSettings;
+  readonly model: Model;
+  readonly embeddings: Embeddings | undefined;
+}
 
 /**
  * Answers a turn with the model and its tools. What the tools change, and a new summary, are actions of the answer: they are saved with it, or not
@@ -26,14 +39,13 @@ const FIRST_WAIT_MS = 500;
  * model says nothing.
  */
 export async function converse(
-  settings: LlmSettings,
-  model: Model,
+  { settings, model, embeddings }: Means,
   turn: Turn,
   signal: AbortSignal,
   parts: BotParts,
 ): Promise<Answer> {
   const features = featuresOf(parts);
-  const budget = budgetOf({ model, usage: features.modelUsage, settings, turn, parts });
+  const budget = budgetOf({ model, embeddings, usage: features.modelUsage, settings, turn, parts });
   const covered = await budget.begin();
   const { messages: said, older } = transcriptOf(
     turn,
@@ -56,6 +68,7 @@ export async function converse(
     actions: [],
     sources: newSources(),
     handoff: undefined,
+    near: (text) => nearTo(text, budget, signal, parts.log),
   };
   const summary = summarise(turn, older, budget, signal, (reason) =>
     parts.log("warn", "llm.not_summarised", { turn_id, reason }),
@@ -107,6 +120,23 @@ function wordsOf({ text }: Pick<ModelAnswer, "text">): string {
     .trim()
     .slice(0, LONGEST_ANSWER)
     .toWellFormed();
+}
+
+/** The vector of a question. Undefined if there is no embeddings model, or if it fails: documents are then found by their words. */
+async function nearTo(
+  text: string,
+  budget: Budget,
+  signal: AbortSignal,
+  log: Log,
+): Promise<QuestionVector | undefined> {
+  try {
+    return await withTimeout(QUESTION_MS, "llm_timeout", (late) =>
+      budget.embed(text, AbortSignal.any([late, signal])),
+    );
+  } catch (thrown) {
+    log("warn", "knowledge.not_embedded", failureOf(toHubError(thrown)));
+    return undefined;
+  }
 }
 
 /** Asks a second time after a short failure. */

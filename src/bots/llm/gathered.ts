@@ -51,7 +51,11 @@ export async function gathered(
   let text = "";
   let usage: unknown;
   let hasFinished = false;
-  for await (const given of Stream.fromSSEResponse<unknown>(response, new AbortController(), client)) {
+  for await (const given of Stream.fromSSEResponse<unknown>(
+    withoutNames(response),
+    new AbortController(),
+    client,
+  )) {
     const piece = pieceSchema.safeParse(given);
     if (!piece.success) throw unreadable("a piece of the model's answer cannot be read");
     usage = piece.data.usage ?? usage;
@@ -74,6 +78,24 @@ export async function gathered(
   if (!hasFinished) throw unreadable("the model's answer was cut");
   // Places that a stream has left out are no calls.
   return { choices: [{ message: { content: text, tool_calls: calls.filter(Boolean) } }], usage };
+}
+
+/**
+ * A stream whose events have no names. The client handles names that begin with "thread." in another way: it writes what it cannot read to the
+ * console, and an answer of the model belongs into no log.
+ */
+function withoutNames(response: Response): Response {
+  let rest = "";
+  const lines = new TransformStream<string, string>({
+    transform(chunk, controller) {
+      const whole = (rest + chunk).split("\n");
+      rest = whole.pop()!;
+      for (const line of whole) if (!/^event(:|\r?$)/.test(line)) controller.enqueue(`${line}\n`);
+    },
+    flush: (controller) => controller.enqueue(rest),
+  });
+  const body = response.body?.pipeThrough(new TextDecoderStream()).pipeThrough(lines);
+  return new Response(body?.pipeThrough(new TextEncoderStream()) ?? null, response);
 }
 
 function unreadable(why: string): HubError {

@@ -5,8 +5,9 @@ import type { Env } from "../../core/settings.ts";
 import { textIn } from "../../core/texts/text-in.ts";
 import { withTimeout } from "../../core/timeout.ts";
 import { converse } from "./converse.ts";
+import { openAiEmbeddings } from "./embeddings.ts";
 import { openAiModel } from "./openai.ts";
-import { llmSettings } from "./settings.ts";
+import { embeddingsEndpointOf, llmSettings } from "./settings.ts";
 
 /** How many earlier messages a turn holds; how many of them the model gets is decided by tokens. */
 const HISTORY = 60;
@@ -24,18 +25,21 @@ export default function llm(env: Env) {
     apiKey: settings.LLM_API_KEY,
     model: settings.LLM_MODEL,
   });
+  const endpoint = embeddingsEndpointOf(settings);
+  const embeddings = endpoint && openAiEmbeddings(endpoint);
   const timeoutMs = settings.LLM_TIMEOUT_SECONDS * 1_000;
   return {
     history: HISTORY,
     batch: true,
     needsDatabase: true,
+    ...(embeddings && { embeddings }),
     async reply(turn, signal, parts) {
       const { turn_id, attempt } = turn;
       try {
         if (attempt > ATTEMPTS)
           throw new HubError("unavailable", "too many attempts", { reason: "llm_given_up" });
         const answer = await withTimeout(timeoutMs, "llm_timeout", (late) =>
-          converse(settings, model, turn, AbortSignal.any([late, signal]), parts),
+          converse({ settings, model, embeddings }, turn, AbortSignal.any([late, signal]), parts),
         );
         return answer.replies.length > 0 ? answer : { ...answer, replies: sentence(turn) };
       } catch (thrown) {

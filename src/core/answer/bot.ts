@@ -1,4 +1,5 @@
 import type { Action } from "../../features/actions/action.ts";
+import type { Embeddings } from "../../features/knowledge/embeddings.ts";
 import type { Reply } from "../content/reply.ts";
 import type { Hub } from "../hub.ts";
 import type { Draft } from "./draft.ts";
@@ -36,6 +37,8 @@ export interface Bot {
   readonly hears?: { readonly edits?: boolean; readonly reactions?: boolean };
   /** Whether it works only with a store that has `features`. */
   readonly needsDatabase?: boolean;
+  /** The model by which it finds documents: the sweep has the vectors of their parts made. Absent: by their words alone. */
+  readonly embeddings?: Embeddings;
   /** May throw a `HubError` or any other error; the turn is tried again. A `rejected` turn is a dead letter at once. */
   reply(turn: Turn, signal: AbortSignal, parts: BotParts): Promise<readonly Reply[] | Answer>;
   /** The answer to a turn that has no attempt left. Without this method the turn is a dead letter. */

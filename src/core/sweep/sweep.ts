@@ -1,6 +1,7 @@
 import { runCampaigns } from "../../features/campaigns/run.ts";
 import { placeDispatches } from "../../features/dispatches/place.ts";
 import { drainEvents } from "../../features/endpoints/drain.ts";
+import { embedKnowledge } from "../../features/knowledge/embed.ts";
 import { deleteUploads } from "../../features/media/delete-uploads.ts";
 import { indexMessages } from "../../features/search/index-messages.ts";
 import { countStatistics } from "../../features/statistics/count-statistics.ts";
@@ -15,6 +16,7 @@ const REPLAY_MS = 10_000;
 const POSTING = { ms: 15_000, events: 500 };
 const INDEXING = { batch: 1_000, ms: 15_000 };
 const OVERDUE_AT_ONCE = 1_000;
+const EMBEDDING_MS = 10_000;
 const CAMPAIGN_MS = 45_000;
 const COUNTING = { batch: 1_000, ms: 10_000 };
 
@@ -56,6 +58,8 @@ export interface Swept {
   readonly events: number;
   /** Changed sessions and customers that were counted for the statistics. */
   readonly counted: number;
+  /** Parts of documents that were given their vectors. */
+  readonly embedded: number;
   /** Conversations whose customers have waited for a person longer than the limit, found in this run. */
   readonly overdue: number;
 }
@@ -90,6 +94,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   await syncTemplates(hub);
   // After the index: both read one list of changed messages.
   const counted = await countStatistics(hub, COUNTING);
+  const embedded = await embedKnowledge(hub, EMBEDDING_MS);
   // Before the events: each that is found is one.
   const overdue = await markOverdue(hub);
   const { posts: events } = await drainEvents(hub, POSTING);
@@ -105,6 +110,7 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
     purged,
     indexed,
     counted,
+    embedded,
     overdue,
     events,
   };

@@ -10,7 +10,9 @@ export const shared = { tags: ["Desk"], security: staffSecurity };
 export const BODY_BYTES = 262_144;
 export const refusals = ["malformed", "unauthorized", "needs_database"] as const;
 export const conversationParams = z.object({
-  id: z.string().min(1).max(128).openapi({ description: "The customer's `customer_key`, or `customer_id`." }),
+  id: z.string().min(1).max(128).openapi({
+    description: "The customer's `customer_key` or `customer_id`, or the id of one of their sessions.",
+  }),
 });
 
 /** The conversations of a request, and who calls. Throws `unauthorized` without a token of the staff. */

@@ -1,4 +1,5 @@
 import type { DeadLetter } from "../../core/answer/turn.ts";
+import type { OpenWindow } from "../../core/deliver/window.ts";
 import type { KnownAddress } from "../../core/identity/proofs.ts";
 import type { Message } from "../../core/messages/message.ts";
 import type { Customer } from "../customers/customer.ts";
@@ -45,6 +46,8 @@ export interface Beside {
     readonly last_seen_at: Date;
   }[];
   readonly addresses: readonly KnownAddress[];
+  /** The windows that are open, the last to close first. */
+  readonly windows: readonly OpenWindow[];
   readonly unreachable: readonly string[];
   readonly sessions: readonly Readonly<Record<string, unknown>>[];
   readonly orders: readonly Readonly<Record<string, unknown>>[];
@@ -53,6 +56,9 @@ export interface Beside {
   readonly handoffs: readonly Handoff[];
   readonly presence: readonly Presence[];
 }
+
+/** Whose conversation it is, as a line of what was found. */
+export type Named = Pick<Conversation, "customer_key" | "name" | "contact">;
 
 /** How many handoffs there were, and how long they took. Times are absent where there were none. */
 export interface HandoffFigures {
@@ -77,8 +83,8 @@ export interface DeskChanges {
 }
 
 /**
- * Customers' conversations at the desk. `id` is a customer_key or customer_id; the key of a customer who has become another one leads
- * there. All calls with `id` throw `not_found`.
+ * Customers' conversations at the desk. `id` is a customer_key, a customer_id or a session_id; the key of a customer who has become
+ * another one leads there. All calls with `id` throw `not_found`.
  */
 export interface Conversations {
   list(
@@ -86,6 +92,8 @@ export interface Conversations {
     query: ListQuery,
   ): Promise<{ conversations: Conversation[]; counts: Counts; user: User; after?: string }>;
   get(at: AtDesk, id: string): Promise<Beside>;
+  /** Whose conversations sessions are, by the ids of the sessions. One that is gone is left out. */
+  ofSessions(at: AtDesk, session_ids: readonly string[]): Promise<Readonly<Record<string, Named>>>;
   /** The newest messages before a seq, or the oldest after one, in order, over all sessions. */
   messages(
     at: AtDesk,

@@ -1,4 +1,6 @@
 import { createRoute, z } from "@hono/zod-openapi";
+import { isOpen } from "../../core/deliver/window.ts";
+import type { Hub } from "../../core/hub.ts";
 import { json } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
 import { pause } from "../../http/poll.ts";
@@ -41,6 +43,11 @@ const besideSchema = z
     addresses: z
       .array(z.object({ channel: z.string(), used_at: instant }))
       .openapi({ description: "The channels on which the customer can be written to, last used first." }),
+    windows: z.array(z.object({ channel: z.string(), closes_at: instant.nullable() })).openapi({
+      description:
+        "Of those channels, the ones that take free messages only for a time after the customer's last one: until when, or `null` if " +
+        "only a template reaches them now.",
+    }),
     unreachable: z
       .array(z.string())
       .openapi({ description: "Channels on which they have blocked the shop." }),
@@ -135,7 +142,7 @@ export function addConversationLists(app: App, options: AppOptions): void {
     const { conversations, at } = await atDesk(c);
     const beside = await conversations.get(at, c.req.valid("param").id);
     c.header("ETag", `"${beside.conversation.version}"`);
-    return c.json(viewBeside(beside), 200);
+    return c.json(viewBeside(beside, c.var.exchange.hub()), 200);
   });
 
   const messages = createRoute({
@@ -237,12 +244,25 @@ function addChanges(app: App): void {
   });
 }
 
-function viewBeside(beside: Beside): z.infer<typeof besideSchema> {
+/** Until when each channel with a window takes free messages of this customer. */
+function windowsOf({ addresses, windows }: Beside, { channels, now }: Hub) {
+  const names = new Set(addresses.map(({ channel }) => channel).filter((name) => channels[name]?.window));
+  return [...names].map((channel) => {
+    const found = windows.find((one) => one.channel === channel);
+    return {
+      channel,
+      closes_at: found && isOpen(found.window_closes_at, now()) ? found.window_closes_at.toISOString() : null,
+    };
+  });
+}
+
+function viewBeside(beside: Beside, hub: Hub): z.infer<typeof besideSchema> {
   return {
     conversation: viewConversation(beside.conversation),
     customer: viewCustomer(beside.customer),
     identities: beside.identities.map((one) => ({ ...one, last_seen_at: one.last_seen_at.toISOString() })),
     addresses: beside.addresses.map(({ channel, used_at }) => ({ channel, used_at: used_at.toISOString() })),
+    windows: windowsOf(beside, hub),
     unreachable: [...beside.unreachable],
     sessions: beside.sessions.map((one) => ({ ...one })),
     orders: beside.orders.map((one) => ({ ...one })),

@@ -12,7 +12,7 @@ import { toReply } from "../../stores/sql/conversations.ts";
 import type { SqlCall } from "../../stores/sql.ts";
 import type { User } from "../staff/user.ts";
 import type { CannedReply, Conversation, Handoff, Note, Presence, ReplyTarget } from "./conversation.ts";
-import type { Beside, Conversations, DeskChanges, HandoffFigures } from "./conversations.ts";
+import type { Beside, Conversations, DeskChanges, HandoffFigures, Named } from "./conversations.ts";
 
 /** `Conversations` over functions of the database. `people` has the arguments of calls that may open sessions. */
 export function sqlConversations(ask: SqlCall, people: Row): Conversations {
@@ -28,6 +28,12 @@ export function sqlConversations(ask: SqlCall, people: Row): Conversations {
     },
     async get(at, id) {
       return toBeside(await ask("hub_conversation", { ...at, id }));
+    },
+    async ofSessions(at, session_ids) {
+      const { customers } = await ask("hub_conversations_of", { ...at, session_ids });
+      return Object.fromEntries(
+        Object.entries(customers as Record<string, Row>).map(([id, row]) => [id, toRecord<Named>(row)]),
+      );
     },
     async messages(at, id, page) {
       const row = await ask("hub_conversation_messages", { ...at, id, ...page });
@@ -132,6 +138,7 @@ function toBeside(row: Row): Beside {
     customer: toCustomer(row.customer as Row),
     identities: list("identities").map(toRecord<Beside["identities"][number]>),
     addresses: list("addresses").map(toAddress),
+    windows: list("windows").map(toRecord<Beside["windows"][number]>),
     unreachable: row.unreachable as string[],
     sessions: list("sessions").map(toRecord<Row>),
     orders: list("orders").map(toRecord<Row>),

@@ -8,6 +8,7 @@ import { problems } from "../../http/errors.ts";
 import { ifMatch, versionOf } from "../../http/if-match.ts";
 import { type App, type AppOptions, boundsOf, type HttpContext } from "../../http/request.ts";
 import { featuresOf } from "../features.ts";
+import { operatorOf, operatorSecurity } from "../staff/operator.ts";
 import type { Saved, Writing } from "./customers.ts";
 import { idParams, shared, writingRefusals } from "./describe.ts";
 import { customerBody, fieldsIn } from "./fields.ts";
@@ -74,14 +75,18 @@ export function addSaveCustomers(app: App, options: AppOptions): void {
     method: "patch",
     path: "/api/customers/{id}",
     summary: "Change a customer",
-    description: `With an admin key: a JSON merge patch (RFC 7396). ${CONTACTS}`,
+    description: `With an admin key: a JSON merge patch (RFC 7396). ${CONTACTS} Staff who are signed in change \`name\` and \`tags\`.`,
+    security: operatorSecurity,
     middleware,
     request: { params: idParams, headers: ifMatch, body },
     responses: { 200: saved, ...problems(...writingRefusals) },
   });
   app.openapi(patch, async (c) => {
-    const actor = await adminOf(c.req.raw.headers, options.keys);
-    const fields = fieldsIn(c.req.valid("json"), options);
+    const { actor, staff } = await operatorOf(c, options);
+    const given = c.req.valid("json");
+    const more = Object.keys(given).find((field) => field !== "name" && field !== "tags");
+    if (staff && more !== undefined) throw new HubError("forbidden", `body.${more}: needs an admin key`);
+    const fields = fieldsIn(given, options);
     const { customers } = featuresOf(c.var.exchange.hub());
     const { id } = c.req.valid("param");
     return c.json(

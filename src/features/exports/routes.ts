@@ -97,6 +97,18 @@ export function addExports(app: App, options: AppOptions): void {
   });
 }
 
+/** Whether a text is the key of a table's row. */
+const KEYS: Readonly<Record<"threads" | "model_usage" | "other", (key: string) => boolean>> = {
+  threads: (key) => !key.includes("\0"),
+  model_usage: (key) =>
+    z.iso.date().safeParse(key.slice(0, 10)).success && isUuid(key.slice(11)) && key[10] === "/",
+  other: isUuid,
+};
+
+function isUuid(text: string): boolean {
+  return z.uuid().safeParse(text).success;
+}
+
 /** A row's cursor for callers: its table and its key. */
 function cursorIn(table: TableName, key: string): string {
   return btoa(String.fromCharCode(...new TextEncoder().encode(`${table}:${key}`)))
@@ -115,7 +127,7 @@ function placeIn(table: TableName, cursor: string): string {
     const key = text.slice(table.length + 1);
     if (
       text.startsWith(`${table}:`) &&
-      (table === "threads" ? !key.includes("\0") : z.uuid().safeParse(key).success)
+      KEYS[table === "threads" || table === "model_usage" ? table : "other"](key)
     )
       return key;
   } catch {

@@ -64,6 +64,7 @@ export const TABLES = {
         " ",
       ),
   },
+  model_usage: { page: 1_000, columns: "customer_key day turns input_tokens output_tokens".split(" ") },
   audit: { page: 500, columns: "audit_id at actor action subject details".split(" ") },
 } satisfies Readonly<Record<string, ExportedTable>>;
 

@@ -12,6 +12,8 @@ export interface KnowledgeSummary {
   readonly format: KnowledgeFormat;
   /** How many parts it has for the search. */
   readonly chunks: number;
+  /** How many of them are found by their vectors too. */
+  readonly embedded: number;
   /** Rises with each change. */
   readonly version: number;
   readonly created_at: Date;
@@ -38,6 +40,21 @@ export interface KnowledgeHit extends KnowledgeChunk {
   readonly url?: string;
 }
 
+/** A part that lacks a vector of a model. `hash` says for which text. */
+export interface KnowledgePart {
+  readonly knowledge_id: string;
+  readonly place: number;
+  /** Title, headings and text. */
+  readonly text: string;
+  readonly hash: string;
+}
+
+/** The vector of a question, of a model. */
+export interface QuestionVector {
+  readonly model: string;
+  readonly vector: readonly number[];
+}
+
 /** The documents from which the bot answers. They belong to the shop, and hold nothing of customers. */
 export interface Knowledge {
   /** Writes a document; its old text and parts are gone. `created` is false if it was there before. */
@@ -53,6 +70,13 @@ export interface Knowledge {
   delete(knowledge_id: string, actor: string, now: Date): Promise<boolean>;
   /** A page after the id `after`, in the order of ids. */
   list(after: string | undefined, limit: number): Promise<Page<KnowledgeSummary>>;
-  /** The parts that fit a question best, at most `limit`. */
-  search(query: string, limit: number): Promise<readonly KnowledgeHit[]>;
+  /** The parts that fit a question best by their words, and by their vectors if the question has one; at most `limit`. */
+  search(query: string, limit: number, near?: QuestionVector): Promise<readonly KnowledgeHit[]>;
+  /** Parts that lack a vector of this model; none if the database does not compare vectors. */
+  unembedded(model: string, limit: number): Promise<readonly KnowledgePart[]>;
+  /** Keeps the vectors of parts whose text is still the same; `null`: the model refuses the part. Returns how many were kept. */
+  embed(
+    model: string,
+    parts: readonly (Omit<KnowledgePart, "text"> & { readonly vector: readonly number[] | null })[],
+  ): Promise<number>;
 }

@@ -52,6 +52,7 @@ const summarySchema = z
     knowledge_id: z.string(),
     ...fields,
     chunks: z.int().openapi({ description: "How many parts it has for the search." }),
+    embedded: z.int().openapi({ description: "How many of them are found by their vectors too." }),
     version: z.int().openapi({ description: "Rises with each change." }),
     created_at: instant,
     updated_at: instant,
@@ -173,13 +174,14 @@ export function addKnowledge(app: App, options: AppOptions): void {
 }
 
 function viewSummary(document: KnowledgeSummary): z.infer<typeof summarySchema> {
-  const { knowledge_id, title, format, chunks, version, created_at, updated_at } = document;
+  const { knowledge_id, title, format, chunks, embedded, version, created_at, updated_at } = document;
   return {
     knowledge_id,
     title,
     url: document.url ?? null,
     format,
     chunks,
+    embedded,
     version,
     created_at: created_at.toISOString(),
     updated_at: updated_at.toISOString(),

@@ -1,7 +1,13 @@
 import { type Row, toRecord } from "../../stores/rows.ts";
 import type { SqlCall } from "../../stores/sql.ts";
 import { chunksOf } from "./chunks.ts";
-import type { Knowledge, KnowledgeDocument, KnowledgeHit, KnowledgeSummary } from "./knowledge.ts";
+import type {
+  Knowledge,
+  KnowledgeDocument,
+  KnowledgeHit,
+  KnowledgePart,
+  KnowledgeSummary,
+} from "./knowledge.ts";
 
 /** `Knowledge` over functions of the database. */
 export function sqlKnowledge(ask: SqlCall): Knowledge {
@@ -30,9 +36,21 @@ export function sqlKnowledge(ask: SqlCall): Knowledge {
         ...(page.after != null && { after: page.after as string }),
       };
     },
-    async search(query, limit) {
-      const { results } = await ask("hub_search_knowledge", { query, limit });
+    async search(query, limit, near) {
+      const { results } = await ask("hub_search_knowledge", { query, limit, ...(near && { near }) });
       return (results as Row[]).map(toRecord<KnowledgeHit>);
+    },
+    async unembedded(model, limit) {
+      return (await ask("hub_unembedded_knowledge", { model, limit })).parts as KnowledgePart[];
+    },
+    async embed(model, parts) {
+      const rows = parts.map(({ knowledge_id, place, hash, vector }) => ({
+        knowledge_id,
+        place,
+        hash,
+        vector,
+      }));
+      return (await ask("hub_embed_knowledge", { model, parts: rows })).embedded as number;
     },
   };
 }

@@ -8,6 +8,8 @@ import { security } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { featuresOf } from "../features.ts";
+import { staffOf } from "../staff/operator.ts";
+import { staffSecurity } from "../staff/shape.ts";
 import { answerFile } from "./answer.ts";
 import { OPEN_MS } from "./limits.ts";
 import type { MessageFile, Reader } from "./media.ts";
@@ -31,11 +33,11 @@ export function addMedia(app: App, options: AppOptions): void {
     tags: ["Media"],
     summary: "Read the file of a message",
     description:
-      "`id` is the message's `message_id`, or an upload's id. With a session's token: the files of its own messages. With an admin key: every file. " +
+      "`id` is the message's `message_id`, or an upload's id. With a session's token: the files of its own messages. With an admin key, or a token of the staff: every file. " +
       "Without either: by the link that the hub has signed (`media_url` of a message), until it ends. The hub passes the bytes " +
       "on from the platform and stores nothing. It takes one byte range, `If-Range` and `If-None-Match`. " +
       "After a failure in the middle the answer breaks off: its `Content-Length` shows that bytes are missing.",
-    security: [...security.token, { apiKey: [] }, {}],
+    security: [...security.token, { apiKey: [] }, ...staffSecurity, {}],
     request: {
       params: z.object({ id: z.uuid() }),
       query: z.object({
@@ -107,6 +109,7 @@ async function readerOf(
     if (isWhole && mediaOf(hub).links.opens({ ...link, expires, signature }, hub.now())) return "anybody";
     throw new HubError("unauthorized", "the link has ended, or is not one of this hub");
   }
+  if (await staffOf(c)) return "anybody";
   const { token_hash, scopes } = await callerOf(c.req.raw.headers, keys);
   if (scopes?.has("admin")) return "anybody";
   if (token_hash) return { token_hash };

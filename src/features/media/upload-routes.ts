@@ -8,6 +8,8 @@ import { json, security } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { featuresOf } from "../features.ts";
+import { staffOf } from "../staff/operator.ts";
+import { staffSecurity } from "../staff/shape.ts";
 import { UPLOAD_BYTES } from "./limits.ts";
 import { mediaOf } from "./options.ts";
 import { scan } from "./scan.ts";
@@ -36,10 +38,10 @@ export function addUploads(app: App, options: AppOptions): void {
     summary: "Upload a file",
     description:
       `The body is the file's bytes, at most ${UPLOAD_BYTES / 1024 / 1024} MB. With a session's token, or a web or admin key and \`session\`: a file of that session's ` +
-      "customer, for a message on web or kiosk. With a web, admin or bot key alone: a file of the shop, for replies to every customer. " +
+      "customer, for a message on web or kiosk. With a web, admin or bot key alone, or a token of the staff: a file of the shop, for replies to every customer. " +
       "The type is what the bytes show; docs/media.md lists those that are taken. Place and other metadata are taken out of pictures. " +
       "A customer's file that no message names within a day is deleted, a file of the shop 90 days after it was last sent.",
-    security: [...security.token, { apiKey: [] }],
+    security: [...security.token, { apiKey: [] }, ...staffSecurity],
     request: {
       query: z.object({
         name: z.string().trim().min(1).max(240).optional().openapi({
@@ -143,6 +145,9 @@ async function uploaderOf(
   session: string | undefined,
 ): Promise<{ of: SessionRef | "shop"; author: string | undefined }> {
   const { headers } = c.req.raw;
+  const staff = await staffOf(c);
+  if (staff && session !== undefined) throw new HubError("forbidden", "staff upload files of the shop only");
+  if (staff) return { of: "shop", author: staff.actor };
   const bot = await botOf(headers, keys);
   if (bot && session === undefined) return { of: "shop", author: bot };
   if (bot) throw new HubError("forbidden", "a bot's key uploads files of the shop only");

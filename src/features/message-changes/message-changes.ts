@@ -1,6 +1,9 @@
 import type { Delivery, OutboundReply } from "../../core/answer/turn.ts";
 import type { Message } from "../../core/messages/message.ts";
 
+/** Who changes a message: the name of an admin key, or the hash of the token of one of the staff. */
+export type ChangedBy = { readonly actor: string } | { readonly staff: string };
+
 /** Changes of earlier messages by an operator. One method is one round trip and one transaction. */
 export interface MessageChanges {
   /** The channel of a message. Throws `not_found`. */
@@ -8,9 +11,9 @@ export interface MessageChanges {
   /**
    * Saves an edit, a deletion, a reaction or a pin of this message: in its session's history as a message of its own, on the message itself, in
    * the outbox and in the audit. The same change again changes nothing. Throws `not_found`, and `not_changeable` with the reason in
-   * `details.why`.
+   * `details.why`. Throws `unauthorized` for a token of nobody, and `conversation_taken` for the conversation of a colleague.
    */
-  change(message_id: string, change: OutboundReply, actor: string, now: Date): Promise<ChangedMessage>;
+  change(message_id: string, change: OutboundReply, by: ChangedBy, now: Date): Promise<ChangedMessage>;
 }
 
 export interface ChangedMessage {

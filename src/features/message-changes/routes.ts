@@ -3,14 +3,14 @@ import { prepare } from "../../core/content/prepare.ts";
 import type { Reply } from "../../core/content/reply.ts";
 import { deliver } from "../../core/deliver/deliver.ts";
 import { HubError, toHubError } from "../../core/errors.ts";
-import { adminOf } from "../../http/auth.ts";
 import { jsonBody } from "../../http/body.ts";
-import { json, security } from "../../http/describe.ts";
+import { json } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
 import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { messageSchema, viewMessage } from "../../http/shapes.ts";
 import { featuresOf } from "../features.ts";
 import { filesOf } from "../media/of-message.ts";
+import { operatorOf, operatorSecurity } from "../staff/operator.ts";
 
 const BODY_BYTES = 262_144;
 const LONGEST_EMOJI = 16;
@@ -38,16 +38,24 @@ const changedSchema = z
   .openapi("ChangedMessage");
 
 const WHAT =
-  "With an admin key. The change is saved before the answer: on the message, in the history as a message of its own, and in the audit. " +
+  "With an admin key, or a token of the staff: an agent edits and deletes own messages only, an admin those of every person and of the bot. " +
+  "A colleague's conversation must be taken first. The change is saved before the answer: on the message, in the history as a message of its own, and in the audit. " +
   "It is then sent as every reply is, and tried again if the platform does not answer. The same call again changes nothing. " +
   "docs/content.md says which channel has which change.";
 
 /** Registers the routes with which an operator changes earlier messages: edits, deletions, reactions and pins. */
 export function addMessageChanges(app: App, options: AppOptions): void {
-  const shared = { tags: ["Messages"], security: security.key };
+  const shared = { tags: ["Messages"], security: operatorSecurity };
   const responses = {
     200: json("The message as it is now.", changedSchema),
-    ...problems("malformed", "unauthorized", "forbidden", "not_found", "not_changeable"),
+    ...problems(
+      "malformed",
+      "unauthorized",
+      "forbidden",
+      "not_found",
+      "not_changeable",
+      "conversation_taken",
+    ),
   };
   const withBody = {
     200: responses[200],
@@ -57,6 +65,7 @@ export function addMessageChanges(app: App, options: AppOptions): void {
       "forbidden",
       "not_found",
       "not_changeable",
+      "conversation_taken",
       "payload_too_large",
       "unsupported_media_type",
     ),
@@ -161,7 +170,7 @@ async function changed(
   changeOf: (message_id: string) => Reply,
 ): Promise<z.infer<typeof changedSchema>> {
   const { exchange } = c.var;
-  const actor = await adminOf(c.req.raw.headers, options.keys);
+  const { actor, staff } = await operatorOf(c, options);
   const message_id = id.toLowerCase();
   exchange.facts.actor = actor;
   exchange.facts.message_id = message_id;
@@ -178,7 +187,7 @@ async function changed(
   const { message, changed, deliveries } = await messageChanges.change(
     message_id,
     { content, parts },
-    actor,
+    staff ? { staff: staff.token_hash } : { actor },
     hub.now(),
   );
   if (changed) {

@@ -8,9 +8,9 @@ export function sqlMessageChanges(ask: SqlCall, lease: Row): MessageChanges {
     async channelOf(message_id) {
       return (await ask("hub_message_channel", { message_id })).channel as string;
     },
-    async change(message_id, { content, parts }, actor, now) {
+    async change(message_id, { content, parts }, by, now) {
       const change = toColumns(content);
-      const row = await ask("hub_change_message", { now, ...lease, actor, message_id, change, parts });
+      const row = await ask("hub_change_message", { now, ...lease, ...by, message_id, change, parts });
       return {
         message: toMessage(row.message as Row),
         changed: row.changed as boolean,

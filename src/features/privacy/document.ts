@@ -43,6 +43,10 @@ export const exportSchema = z
       .openapi({
         description: "Messages that the shop sends first; `texts` is what still waits, by channel.",
       }),
+    model_usage: z
+      .array(z.object({ day: z.iso.date(), turns: z.int(), input_tokens: z.int(), output_tokens: z.int() }))
+      .optional()
+      .openapi({ description: "What the language model has used for them, by day (UTC)." }),
     sessions: z.array(
       z.object({
         ...sessionSchema.shape,
@@ -98,9 +102,10 @@ export async function* exportDocument(
   read: (after: string) => Promise<ExportPage>,
   lists: ExportedLists,
 ): AsyncGenerator<string> {
-  const { customer, opt_outs = [], dispatches = [] } = first;
+  const { customer, opt_outs = [], dispatches = [], model_usage } = first;
   const head = {
     ...(customer && { customer: viewCustomer(customer) }),
+    ...(model_usage && { model_usage }),
     ...(opt_outs.length > 0 && { opt_outs: opt_outs.map(viewOptOut) }),
     ...(dispatches.length > 0 && {
       sent_first: dispatches.map(({ texts, ...one }) => ({ ...viewDispatch(one), ...(texts && { texts }) })),

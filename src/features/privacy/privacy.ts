@@ -51,6 +51,14 @@ export interface ExportedMessage extends Message {
   }[];
 }
 
+/** What the language model has used for a customer on a day, as `YYYY-MM-DD`. */
+export interface UsageOfDay {
+  readonly day: string;
+  readonly turns: number;
+  readonly input_tokens: number;
+  readonly output_tokens: number;
+}
+
 export interface ExportPage {
   /** On the first page, where the customer is still known. */
   readonly customer?: Customer;
@@ -58,6 +66,8 @@ export interface ExportPage {
   readonly opt_outs?: readonly OptOut[];
   /** What the shop sends them first, with its text by channel while it waits; on the first page. */
   readonly dispatches?: readonly (Dispatch & { readonly texts?: Readonly<Record<string, string>> })[];
+  /** What the language model has used for them, by day (UTC); on the first page. */
+  readonly model_usage?: readonly UsageOfDay[];
   readonly sessions: readonly ExportedSession[];
   readonly messages: readonly ExportedMessage[];
   /** Absent on the last page. */

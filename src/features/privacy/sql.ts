@@ -10,7 +10,7 @@ import {
 import type { SqlCall } from "../../stores/sql.ts";
 import type { Dispatch } from "../dispatches/dispatch.ts";
 import type { OptOut } from "../opt-outs/opt-out.ts";
-import type { Erased, Privacy } from "./privacy.ts";
+import type { Erased, Privacy, UsageOfDay } from "./privacy.ts";
 
 /** The port `Privacy`, by functions of the database. */
 export function sqlPrivacy(ask: SqlCall): Privacy {
@@ -24,6 +24,9 @@ export function sqlPrivacy(ask: SqlCall): Privacy {
         }),
         ...((page.dispatches as Row[] | null)?.length && {
           dispatches: (page.dispatches as Row[]).map((row) => toRecord<Dispatch>(row)),
+        }),
+        ...((page.model_usage as UsageOfDay[] | null)?.length && {
+          model_usage: page.model_usage as UsageOfDay[],
         }),
         sessions: (page.sessions as Row[]).map(toExportedSession),
         messages: (page.messages as Row[]).map(toExportedMessage),

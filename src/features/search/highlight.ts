@@ -76,8 +76,8 @@ function marksIn(letters: readonly string[], terms: readonly Term[]): boolean[] 
     folded += form;
     for (let k = 0; k < form.length; k++) from.push(i);
   }
-  for (const { word, prefix } of wordsOf(terms)) {
-    const anywhere = UNSPACED.test(word);
+  for (const { word, prefix, within } of wordsOf(terms)) {
+    const anywhere = within || UNSPACED.test(word);
     for (let at = folded.indexOf(word); at !== -1; at = folded.indexOf(word, at + word.length)) {
       const end = at + word.length;
       if (!anywhere && isInWord(folded, at - 1)) continue;
@@ -99,13 +99,13 @@ function isInWord(folded: string, at: number): boolean {
 }
 
 /** The single words of all terms. */
-function wordsOf(terms: readonly Term[]): { word: string; prefix: boolean }[] {
-  return terms.flatMap(({ text, prefix }) => {
+function wordsOf(terms: readonly Term[]): { word: string; prefix: boolean; within: boolean }[] {
+  return terms.flatMap(({ text, prefix, within = false }) => {
     const words = text
       .split(" ")
       .flatMap((word) => word.split(BORDERS))
       .filter((word) => word !== "");
-    return words.map((word, i) => ({ word, prefix: prefix && i === words.length - 1 }));
+    return words.map((word, i) => ({ word, prefix: prefix && i === words.length - 1, within }));
   });
 }
 

@@ -1,13 +1,17 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
+import type { Hub } from "../../core/hub.ts";
 import { type Caller, callerOf } from "../../http/auth.ts";
 import { json, security } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
 import { type App, type AppOptions, channelName } from "../../http/request.ts";
 import { instant } from "../../http/shapes.ts";
+import type { Named } from "../conversations/conversations.ts";
 import { featuresOf } from "../features.ts";
+import { type Operator, staffOf } from "../staff/operator.ts";
+import { staffSecurity } from "../staff/shape.ts";
 import { snippetOf } from "./highlight.ts";
-import type { FoundMessage, SearchQuery, Term } from "./search.ts";
+import type { FoundMessage, FoundPage, SearchQuery, Term } from "./search.ts";
 
 const LONGEST_QUERY = 256;
 
@@ -28,6 +32,10 @@ const resultSchema = z
     direction: z.enum(["inbound", "outbound"]),
     kind: z.string(),
     created_at: instant,
+    customer: z
+      .object({ customer_key: z.uuid(), name: z.string().nullable(), contact: z.string().nullable() })
+      .optional()
+      .openapi({ description: "For staff: whose conversation it is." }),
     snippet: z.string().openapi({
       description:
         "The part around the first match, as escaped HTML text with `<mark>` around each match and no other tag.",
@@ -45,12 +53,12 @@ export function addSearch(app: App, options: AppOptions): void {
     tags: ["Search"],
     summary: "Search messages",
     description:
-      "With a session's token: the messages of its customer, in all their sessions. With an admin key: those of all customers. " +
+      "With a session's token: the messages of its customer, in all their sessions. With an admin key, or a token of the staff: those of all customers. " +
       'A message must have all words of `q`. `"two words"` must stand together, `-word` must be absent, and of two words with ' +
       "`or` between them one is enough. The last word also matches longer words: `tab` finds table. Case, accents and vowel " +
       "points are ignored; scripts without spaces are searched by letters. The newest two hundred matches come first, by rank, " +
       "then the next. In a search of one customer or session, messages of the last seconds come before all others.",
-    security: [...security.token, { apiKey: [] }],
+    security: [...security.token, { apiKey: [] }, ...staffSecurity],
     request: {
       query: z.object({
         q: z
@@ -59,7 +67,9 @@ export function addSearch(app: App, options: AppOptions): void {
           .max(LONGEST_QUERY)
           .refine((text) => !text.includes("\0"), "must not hold a null character")
           .openapi({ example: "table tomor" }),
-        customer_id: name.openapi({ description: "Only with an admin key: the messages of one customer." }),
+        customer_id: name.openapi({
+          description: "Only with an admin key or for staff: the messages of one customer.",
+        }),
         user_id: name.openapi({ description: "The same as `customer_id`." }),
         session: z.uuid().optional(),
         channel: channelName(options).optional(),
@@ -96,7 +106,10 @@ export function addSearch(app: App, options: AppOptions): void {
     },
   });
   app.openapi(route, async (c) => {
-    const caller = await callerOf(c.req.raw.headers, options.keys);
+    const staff = await staffOf(c);
+    const caller: Caller = staff
+      ? { scopes: new Set(["admin"]) }
+      : await callerOf(c.req.raw.headers, options.keys);
     const { q, customer_id, user_id, session, channel, role, from, to, after, limit } = c.req.valid("query");
     if (customer_id !== undefined && user_id !== undefined)
       throw new HubError("malformed", "query: only one of customer_id and user_id");
@@ -112,9 +125,23 @@ export function addSearch(app: App, options: AppOptions): void {
     const hub = c.var.exchange.hub();
     const page = await featuresOf(hub).search.messages(query, after, limit, hub.now());
     c.var.exchange.facts.found = page.results.length;
-    const results = page.results.map((message) => viewFound(message, page.terms));
+    const customers = staff?.staff && page.results.length > 0 ? await whoseAre(hub, staff.staff, page) : {};
+    const results = page.results.map((message) => {
+      const customer = customers[message.session_id];
+      return { ...viewFound(message, page.terms), ...(customer && { customer: viewNamed(customer) }) };
+    });
     return c.json({ results, cursor: page.after ?? null }, 200);
   });
+}
+
+/** Whose conversations the found messages are of, by their sessions. */
+function whoseAre(hub: Hub, { token_hash }: NonNullable<Operator["staff"]>, { results }: FoundPage) {
+  const ids = [...new Set(results.map(({ session_id }) => session_id))];
+  return featuresOf(hub).conversations.ofSessions({ staff: token_hash, now: hub.now() }, ids);
+}
+
+function viewNamed({ customer_key, name, contact }: Named) {
+  return { customer_key, name: name ?? null, contact: contact ?? null };
 }
 
 /** Whose messages the caller searches. Throws `unauthorized` and `forbidden`. */

@@ -41,6 +41,8 @@ export interface Term {
   readonly text: string;
   /** Whether the last word also matches longer words. */
   readonly prefix: boolean;
+  /** Whether it also matches within words. */
+  readonly within?: boolean;
 }
 
 export interface FoundPage {
@@ -54,9 +56,9 @@ export interface FoundPage {
 export interface Search {
   /**
    * One page of matches. If the search is limited to a customer or a session, matches that are not indexed yet come first, the
-   * newest first. Then come the newest two hundred matches by rank, then the next two hundred. Throws `malformed` for a
-   * cursor of another search, `session_not_found`, `session_expired`, and `forbidden` if `session` is not the token's
-   * customer's.
+   * newest first. Then come the newest two hundred matches by rank, then the next two hundred. If no word matches and the database
+   * has PGroonga, the matches are parts of words, the newest first. Throws `malformed` for a cursor of another search,
+   * `session_not_found`, `session_expired`, and `forbidden` if `session` is not the token's customer's.
    */
   messages(query: SearchQuery, after: string | undefined, limit: number, now: Date): Promise<FoundPage>;
   /**

@@ -1,12 +1,13 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { type Template, variablesOf } from "../../core/content/template.ts";
 import { programOf } from "../../http/auth.ts";
-import { json, security } from "../../http/describe.ts";
+import { json } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
 import { type App, type AppOptions, channelName } from "../../http/request.ts";
 import { instant } from "../../http/shapes.ts";
 import { cursorField } from "../customers/describe.ts";
 import { featuresOf } from "../features.ts";
+import { operatorSecurity, staffOf } from "../staff/operator.ts";
 
 const templateSchema = z
   .object({
@@ -52,10 +53,10 @@ export function addTemplates(app: App, options: AppOptions): void {
     method: "get",
     path: "/api/templates",
     tags: ["Messages"],
-    security: security.key,
+    security: operatorSecurity,
     summary: "List templates",
     description:
-      "With a bot's, a web or an admin key. The sweep reads them from the platform every hour, and within a minute after the " +
+      "With a bot's, a web or an admin key, or a token of the staff. The sweep reads them from the platform every hour, and within a minute after the " +
       "platform has said that one has changed. WhatsApp's are those of `WHATSAPP_BUSINESS_ACCOUNT_ID`.",
     request: {
       query: z.object({
@@ -84,7 +85,7 @@ export function addTemplates(app: App, options: AppOptions): void {
     },
   });
   app.openapi(route, async (c) => {
-    await programOf(c.req.raw.headers, options.keys);
+    if (!(await staffOf(c))) await programOf(c.req.raw.headers, options.keys);
     const { after, limit, ...query } = c.req.valid("query");
     const { templates } = featuresOf(c.var.exchange.hub());
     const page = await templates.list(query, after, limit);

@@ -95,7 +95,7 @@ function moveForward(tables: Tables, receipt: Receipt, now: Date): Message | und
   const delivery = tables.deliveriesByExternalId.get(key);
   if (delivery) {
     if (!isForward(delivery.status, status)) return undefined;
-    if (receipt.window_ms !== undefined && delivery.delivery.content.outside !== undefined)
+    if (receipt.window_ms !== undefined && wantsBack(tables, receipt))
       return takeBack(tables, key, delivery, receipt.window_ms, now);
     delivery.status = status;
     if (status === "failed") {
@@ -120,6 +120,13 @@ function moveForward(tables: Tables, receipt: Receipt, now: Date): Message | und
     return undefined;
   echo.message.status = status;
   return echo.message;
+}
+
+/** Whether a receipt says that the window was closed, for a delivery whose sender said what to do then. */
+export function wantsBack(tables: Tables, { channel, account, external_id, window_ms }: Receipt): boolean {
+  if (account === undefined || window_ms === undefined) return false;
+  const sent = tables.deliveriesByExternalId.get(externalKey(channel, account, external_id));
+  return sent?.delivery.content.outside !== undefined;
 }
 
 /** Takes back a delivery that its platform refuses afterwards, because the window was closed. */

@@ -18,7 +18,7 @@ import { documentOf, learnProfile, seenActive } from "./customers.ts";
 import { firstVerifiedHolder, verifiedHolder } from "./identities.ts";
 import { decideLanguage, noticeIn, spokenTo } from "./languages.ts";
 import { mergeQuestion, redeemLink } from "./links.ts";
-import { addMessage, applyEdit, applyReceipt, replyTarget } from "./messages.ts";
+import { addMessage, applyEdit, applyReceipt, replyTarget, wantsBack } from "./messages.ts";
 import { tell } from "./notices.ts";
 import { findLive, findLiveThen, findOwner, resolve, settleIdentities, touch } from "./people.ts";
 import { applyReachability, setReachable } from "./reachability.ts";
@@ -78,8 +78,9 @@ export function receiveOne(tables: Tables, item: InboundEvent, place: number, no
 
 /** Applies a receipt. One that takes a delivery back claims the first delivery of the lane. */
 function receiveReceipt(tables: Tables, receipt: Receipt, now: Date): Received {
+  const takenBack = wantsBack(tables, receipt);
   const message = applyReceipt(tables, receipt, now);
-  const row = message && receipt.window_ms !== undefined && tables.sessions.get(message.session_id);
+  const row = message && takenBack && tables.sessions.get(message.session_id);
   const claimed = row && claimDelivery(tables, row, receipt.channel, now);
   if (claimed) tables.effects.deliveries.push(claimed);
   return applied("receipt", message);

@@ -1,3 +1,4 @@
+import { sha256Of } from "../../../migrations/files.ts";
 import type { Delivery, Turn } from "../../../src/core/answer/turn.ts";
 import type { Reply } from "../../../src/core/content/reply.ts";
 import type { Identities } from "../../../src/core/identity/identity.ts";
@@ -296,7 +297,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
         { kind: "delete", message_id },
       ];
       const change = { content: one(changes, changes[0]!), parts: reply("x").parts };
-      take(await store.features!.messageChanges.change(message_id, change, "test", now()));
+      take(await store.features!.messageChanges.change(message_id, change, { actor: "test" }, now()));
     },
 
     fail: () =>
@@ -644,6 +645,23 @@ export function everyCall(store: Store, people: number, random: () => number): R
       await media.drop(await media.over(now(), 3), now());
     },
     "delete a document": () => store.features!.knowledge.delete(`k${any(2)}`, "test", now()),
+    "embed documents": async () => {
+      const { knowledge } = store.features!;
+      const texts = await Promise.all([0, 1].map((i) => knowledge.get(`k${i}`).catch(() => undefined)));
+      const parts = texts.flatMap((one) =>
+        one
+          ? [
+              {
+                knowledge_id: one.knowledge_id,
+                place: 1,
+                hash: sha256Of(`${one.title}\n${one.text}`),
+                vector: [1, any(9)],
+              },
+            ]
+          : [],
+      );
+      await knowledge.embed("m", parts);
+    },
     "search documents": () => store.features!.knowledge.search("words", 4),
     "index messages": async () => store.features?.search.index(1 + any(40)),
     "count statistics": async () => store.features?.statistics.count(1 + any(40)),

@@ -47,6 +47,19 @@ const en = {
   wrong_email: "Write an e-mail address, such as ana@example.com",
   needed: "Please fill this in",
   new_messages: { one: "{count} new message", other: "{count} new messages" },
+  attach: "Send a file",
+  record: "Record a voice message",
+  record_send: "Send voice message",
+  record_cancel: "Discard",
+  recording: "Recording",
+  no_microphone: "The microphone cannot be used.",
+  too_large: "Larger than 16 MB",
+  type_refused: "Files of this type are not taken",
+  infected: "The file was refused: it may be harmful",
+  file_failed: "The file could not be sent",
+  remove: "Remove",
+  earlier: "Earlier messages",
+  voice_name: "Voice message",
 };
 
 export default en;

@@ -1,20 +1,10 @@
-import type { Language } from "../../kit/i18n/languages.ts";
-import { type Text, translator } from "../../kit/i18n/texts.ts";
+import { type Text, type TextFile, translator } from "../../kit/i18n/texts.ts";
 import en from "./en.ts";
 
 export type ChatTexts = Record<keyof typeof en, Text>;
 
-const LOAD: Record<Exclude<Language, "en">, () => Promise<{ default: ChatTexts }>> = {
-  hi: () => import("./hi.ts"),
-  es: () => import("./es.ts"),
-  ar: () => import("./ar.ts"),
-  pt: () => import("./pt.ts"),
-  fr: () => import("./fr.ts"),
-  id: () => import("./id.ts"),
-};
-
 /** The chat's own words, in the visitor's language. */
-export const texts = translator<Record<keyof typeof en, Text>>(
-  en,
-  async (language) => (await LOAD[language]()).default,
+export const texts = translator(
+  en as ChatTexts,
+  import.meta.glob<TextFile<ChatTexts>>(["./*.ts", "!./{en,index}.ts"]),
 );

@@ -54,4 +54,5 @@ export default {
   try_again: "المحاولة مرة أخرى",
   start_again: "ابدأ من جديد",
   language: "اللغة",
+  earlier: "رسائل سابقة",
 } satisfies KioskTexts;

@@ -47,6 +47,7 @@ const en = {
   try_again: "Try again",
   start_again: "Start again",
   language: "Language",
+  earlier: "Earlier messages",
 };
 
 export default en;

@@ -52,4 +52,5 @@ export default {
   try_again: "Intentar otra vez",
   start_again: "Empezar de nuevo",
   language: "Idioma",
+  earlier: "Mensajes anteriores",
 } satisfies KioskTexts;

@@ -52,4 +52,5 @@ export default {
   try_again: "Réessayer",
   start_again: "Recommencer",
   language: "Langue",
+  earlier: "Messages précédents",
 } satisfies KioskTexts;

@@ -47,4 +47,5 @@ export default {
   try_again: "फिर कोशिश करें",
   start_again: "फिर से शुरू करें",
   language: "भाषा",
+  earlier: "पहले के संदेश",
 } satisfies KioskTexts;

@@ -49,4 +49,5 @@ export default {
   try_again: "Coba lagi",
   start_again: "Mulai lagi",
   language: "Bahasa",
+  earlier: "Pesan sebelumnya",
 } satisfies KioskTexts;

@@ -52,4 +52,5 @@ export default {
   try_again: "Tentar de novo",
   start_again: "Começar de novo",
   language: "Idioma",
+  earlier: "Mensagens anteriores",
 } satisfies KioskTexts;

@@ -9,9 +9,11 @@ export interface ComposerProps {
   readonly sendLabel: string;
   readonly value: string;
   readonly onInput: (text: string) => void;
-  /** Called with a text that is not blank. The owner empties `value`. */
+  /** Called with a text that is not blank, unless it may be. The owner empties `value`. */
   readonly onSend: (text: string) => void;
   readonly disabled?: boolean;
+  /** Whether there is something to send without a text, such as a file. */
+  readonly allowsEmpty?: boolean;
   readonly maxLength?: number;
   /** Buttons before the text. */
   readonly children?: ComponentChildren;
@@ -25,6 +27,7 @@ export function Composer({
   onInput,
   onSend,
   disabled,
+  allowsEmpty,
   maxLength,
   children,
 }: ComposerProps) {
@@ -32,7 +35,7 @@ export function Composer({
   const field = useRef<HTMLTextAreaElement>(null);
   const send = () => {
     const text = value.trim();
-    if (text !== "" && !disabled) onSend(text);
+    if ((text !== "" || allowsEmpty) && !disabled) onSend(text);
     field.current?.focus();
   };
   const submit = (event: Event) => {

@@ -4,11 +4,13 @@ import { useId, useLayoutEffect, useRef } from "preact/hooks";
 export interface DialogProps {
   readonly title: string;
   readonly onClose: () => void;
+  /** Along the end of the page, over its whole height. */
+  readonly isDrawer?: boolean;
   readonly children: ComponentChildren;
 }
 
 /** A dialog over the page. The browser keeps the focus inside, and Escape closes it. The focus goes back to where it was. */
-export function Dialog({ title, onClose, children }: DialogProps) {
+export function Dialog({ title, onClose, isDrawer, children }: DialogProps) {
   const element = useRef<HTMLDialogElement>(null);
   const id = useId();
   useLayoutEffect(() => {
@@ -25,7 +27,13 @@ export function Dialog({ title, onClose, children }: DialogProps) {
     onClose();
   };
   return (
-    <dialog class="k-dialog" ref={element} aria-labelledby={id} onCancel={cancel}>
+    <dialog
+      class="k-dialog"
+      data-drawer={isDrawer ? "" : undefined}
+      ref={element}
+      aria-labelledby={id}
+      onCancel={cancel}
+    >
       <h2 id={id}>{title}</h2>
       {children}
     </dialog>

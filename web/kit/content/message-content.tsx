@@ -1,9 +1,10 @@
 import type { Message } from "@session-hub/client";
-import { FileText, MapPin } from "lucide";
-import type { ComponentChildren } from "preact";
+import { MapPin } from "lucide";
 import { Button } from "../components/button.tsx";
 import { Icon } from "../components/icon.tsx";
 import { Marked } from "../components/marked.tsx";
+import { FileView } from "./file-view.tsx";
+import { Link } from "./link.tsx";
 import { words } from "./words.ts";
 
 type Content = Message["content"];
@@ -25,6 +26,8 @@ export interface Choice {
 
 export interface ContentProps {
   readonly message: Pick<Message, "text" | "content" | "deleted_at"> & { readonly media_url?: string | null };
+  /** Reads the message's own file with the page's credentials, for links that the hub does not sign, or that have ended. */
+  readonly readFile?: ((card?: number) => Promise<Blob>) | undefined;
   /** Called when the customer chooses; without it choices are shown and cannot be pressed. */
   readonly onChoose?: ((choice: Choice) => void) | undefined;
   /** The address from which the page may load a file; undefined: it is named, and not loaded. Default: its own. */
@@ -38,6 +41,7 @@ export interface ContentProps {
 /** What one message says, of any kind. It never reads HTML. */
 export function MessageContent({
   message,
+  readFile,
   onChoose,
   fileUrl = ({ url }) => url,
   hubUrl = location.origin,
@@ -61,7 +65,8 @@ export function MessageContent({
         <>
           <FileOf
             content={content}
-            own={message.media_url && new URL(message.media_url, hubUrl).href}
+            own={message.media_url ? new URL(message.media_url, hubUrl).href : undefined}
+            read={readFile && (() => readFile())}
             fileUrl={fileUrl}
             links={links}
           />
@@ -98,7 +103,16 @@ export function MessageContent({
     case "list":
       return <Sections content={content} onChoose={onChoose} links={links} />;
     case "carousel":
-      return <Carousel content={content} onChoose={onChoose} fileUrl={fileUrl} links={links} />;
+      return (
+        <Carousel
+          content={content}
+          readFile={readFile}
+          onChoose={onChoose}
+          fileUrl={fileUrl}
+          hubUrl={hubUrl}
+          links={links}
+        />
+      );
     case "product":
       return (
         <>
@@ -118,38 +132,35 @@ export function MessageContent({
 function FileOf({
   content,
   own,
+  read,
   fileUrl,
   links,
 }: {
   content: Of<"image" | "sticker" | "video" | "audio" | "voice" | "document">;
   /** Where the hub itself has the file. */
-  own: string | null | undefined;
+  own: string | undefined;
+  read: (() => Promise<Blob>) | undefined;
   fileUrl: NonNullable<ContentProps["fileUrl"]>;
   links: boolean;
 }) {
   const file = content.media as File;
-  const url = own ?? fileUrl(file);
-  const label = file.file_name ?? words.say(content.kind);
-  if (url && (content.kind === "image" || content.kind === "sticker"))
-    return (
-      <img
-        class={content.kind === "sticker" ? "k-sticker" : "k-image"}
-        src={url}
-        alt={("caption" in content && content.caption) || label}
-        loading="lazy"
-        referrerpolicy="no-referrer"
-      />
-    );
-  if (url && content.kind === "video")
-    return <video class="k-image" src={url} controls preload="none" aria-label={label} />;
-  if (url && (content.kind === "audio" || content.kind === "voice"))
-    return <audio class="k-audio" src={url} controls preload="none" aria-label={label} />;
+  const isVoice = content.kind === "audio" && "voice" in content && content.voice;
+  const label = file.file_name ?? words.say(isVoice ? "voice" : content.kind);
   return (
-    <span class="k-file">
-      <Icon of={FileText} />
-      {url ? <Link url={url} links={links} title={label} /> : label}
-    </span>
+    <FileView
+      kind={content.kind}
+      label={label}
+      alt={("caption" in content && content.caption) || label}
+      url={own ? linkOf(own, read) : fileUrl(file)}
+      read={own ? read : undefined}
+      links={links}
+    />
   );
+}
+
+/** The hub's link, unless it needs credentials and the page can read the file with them. */
+function linkOf(url: string, read: unknown): string | undefined {
+  return read && !new URL(url).searchParams.has("signature") ? undefined : url;
 }
 
 function Place({ content, links }: { content: Of<"location">; links: boolean }) {
@@ -243,24 +254,40 @@ function Sections({
 
 function Carousel({
   content,
+  readFile,
   onChoose,
   fileUrl,
+  hubUrl,
   links,
 }: {
   content: Of<"carousel">;
+  readFile: ContentProps["readFile"];
   onChoose: ContentProps["onChoose"];
   fileUrl: NonNullable<ContentProps["fileUrl"]>;
+  hubUrl: string;
   links: boolean;
 }) {
   return (
     <>
       {content.text && <Marked text={content.text} format={content.format} links={links} />}
       <ul class="k-carousel">
-        {content.cards.map((card) => {
-          const url = card.image && fileUrl(card.image);
+        {content.cards.map((card, i) => {
+          const { image } = card;
+          const isOurs = image !== undefined && "upload" in image && image.upload !== undefined;
+          const own = isOurs && image.url ? new URL(image.url, hubUrl).href : undefined;
+          const read = isOurs && readFile ? () => readFile(i + 1) : undefined;
           return (
             <li class="k-card" key={card.title}>
-              {url && <img class="k-image" src={url} alt="" loading="lazy" referrerpolicy="no-referrer" />}
+              {image && (
+                <FileView
+                  kind="image"
+                  label={card.title}
+                  alt=""
+                  url={own ? linkOf(own, read) : fileUrl(image)}
+                  read={read}
+                  links={links}
+                />
+              )}
               <strong>{card.title}</strong>
               {card.text && <Marked text={card.text} links={links} />}
               {card.buttons && <Buttons buttons={card.buttons} onChoose={onChoose} links={links} />}
@@ -313,21 +340,5 @@ function Order({ content }: { content: Of<"order"> }) {
 export function money(amount: number, currency: string | undefined): string {
   return new Intl.NumberFormat(words.language, currency ? { style: "currency", currency } : {}).format(
     amount,
-  );
-}
-
-function Link({ url, title, links }: { url: string; title: ComponentChildren; links: boolean }) {
-  if (!links)
-    return (
-      <span>
-        {title}
-        {title !== url && ` (${url})`}
-      </span>
-    );
-  return (
-    <a class="k-link" href={url} target="_blank" rel="noopener noreferrer nofollow">
-      {title}
-      <span class="k-aside"> ({words.say("opens_new")})</span>
-    </a>
   );
 }

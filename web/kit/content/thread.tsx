@@ -1,23 +1,46 @@
 import type { Message } from "@session-hub/client";
+import type { ComponentChildren } from "preact";
 import { Bubble, type Ticks } from "../components/bubble.tsx";
-import type { Waiting } from "../conversation.ts";
+import { Marked } from "../components/marked.tsx";
+import type { Draft, Waiting } from "../conversation.ts";
+import { FileOnWay } from "./file-on-way.tsx";
 import { type Choice, type ContentProps, MessageContent } from "./message-content.tsx";
+import { React } from "./react.tsx";
+import { isChange, reactionsIn } from "./reactions.ts";
 import { words } from "./words.ts";
 
 export interface ThreadProps {
   readonly messages: readonly Message[];
   readonly waiting: readonly Waiting[];
+  /** Answers that are being written. */
+  readonly drafts?: ReadonlyMap<string, Draft>;
   /** The names of those who write, read aloud before each message. */
   readonly names: { readonly own: string; readonly shop: string };
   /** A choice of this message; only the newest message with choices offers them. */
   readonly onChoose?: (choice: Choice, of: Message) => void;
+  /** The customer reacts to a message of the shop; `null` takes it back. */
+  readonly onReact?: (emoji: string | null, to: Message) => void;
+  /** What stands under a message that was refused, such as a reason. */
+  readonly onFailed?: (waiting: Waiting) => ComponentChildren;
+  /** Reads the file of a message with the page's credentials. */
+  readonly readFile?: (message: Message, card?: number) => Promise<Blob>;
   readonly fileUrl?: ContentProps["fileUrl"];
   readonly hubUrl?: ContentProps["hubUrl"];
   readonly links?: boolean;
 }
 
 /** The messages of a customer's own conversation, as the customer sees them. Put it into a `Log`. */
-export function Thread({ messages, waiting, names, onChoose, ...rest }: ThreadProps) {
+export function Thread({
+  messages,
+  waiting,
+  drafts,
+  names,
+  onChoose,
+  onReact,
+  onFailed,
+  readFile,
+  ...rest
+}: ThreadProps) {
   const reactions = reactionsIn(messages);
   const newest = messages.findLast(({ content }) => offersChoices(content));
   const isAnswered =
@@ -28,7 +51,11 @@ export function Thread({ messages, waiting, names, onChoose, ...rest }: ThreadPr
       {messages.filter(isShown).map((message) => {
         const side = message.role === "user" ? "own" : message.role === "system" ? "system" : "other";
         const canChoose = onChoose && message === newest && !isAnswered && waiting.length === 0;
-        const emoji = reactions.get(message.message_id);
+        const found = reactions.get(message.message_id);
+        const emoji = [found?.get("user"), found?.get("assistant") ?? message.reaction]
+          .filter(Boolean)
+          .join(" ");
+        const canReact = onReact && side === "other" && !message.deleted_at;
         return [
           <Bubble
             key={message.message_id}
@@ -42,25 +69,46 @@ export function Thread({ messages, waiting, names, onChoose, ...rest }: ThreadPr
             <MessageContent
               {...rest}
               message={message}
+              readFile={readFile && ((card) => readFile(message, card))}
               onChoose={canChoose ? (choice) => onChoose(choice, message) : undefined}
             />
           </Bubble>,
-          emoji && (
-            <span class="k-reactions" data-side={side} key={`${message.message_id} reactions`}>
-              {emoji}
+          (emoji || canReact) && (
+            <span class="k-below" data-side={side} key={`${message.message_id} reactions`}>
+              {emoji && <span class="k-reactions">{emoji}</span>}
+              {canReact && (
+                <React own={found?.get("user") ?? undefined} onReact={(one) => onReact(one, message)} />
+              )}
             </span>
           ),
         ];
       })}
-      {waiting.map(({ external_id, text, failed }) => (
-        <Bubble
-          key={external_id}
-          side="own"
-          author={names.own}
-          ticks={ticksOf(failed ? "failed" : "waiting")}
-        >
-          <MessageContent message={{ text, content: { kind: "text", text }, deleted_at: null }} />
-        </Bubble>
+      {waiting
+        .filter(({ content }) => content?.kind !== "reaction")
+        .map((one) => (
+          <Bubble
+            key={one.external_id}
+            side="own"
+            author={names.own}
+            ticks={ticksOf(one.failed ? "failed" : "waiting")}
+          >
+            {one.file ? (
+              <FileOnWay file={one.file} />
+            ) : (
+              <MessageContent
+                message={{ text: one.text, content: { kind: "text", text: one.text }, deleted_at: null }}
+              />
+            )}
+            {one.failed && onFailed?.(one)}
+          </Bubble>
+        ))}
+      {[...(drafts ?? [])].map(([answered, { text, format }]) => (
+        // It is read aloud once, as the message that takes its place.
+        <div class="k-draft" aria-live="off" aria-busy="true" key={answered}>
+          <Bubble side="other" author={names.shop}>
+            <Marked text={text} format={format} links={false} />
+          </Bubble>
+        </div>
       ))}
     </>
   );
@@ -70,31 +118,13 @@ function ticksOf(status: Ticks): { status: Ticks; label: string } {
   return { status, label: words.say(status) };
 }
 
-/** Reactions stand at their messages. A link's token is no words of the customer. */
+/** Reactions stand at their messages; edits and pins are seen on them. A link's token is no words of the customer. */
 function isShown({ kind, role, text, content }: Message): boolean {
-  if (kind === "reaction" || kind === "edit" || kind === "delete" || kind === "typing") return false;
+  if (isChange(kind)) return false;
   // An event that has no words of its own, such as `reservation_created`, has only its name.
   return role !== "system" || content?.kind !== "system" || (text !== "" && text !== content.event);
 }
 
 function offersChoices(content: Message["content"]): boolean {
   return content?.kind === "buttons" || content?.kind === "list" || content?.kind === "carousel";
-}
-
-/** The reactions to each message, as one text. Of each sender the last counts; `null` takes it back. */
-function reactionsIn(messages: readonly Message[]): Map<string, string> {
-  const last = new Map<string, Map<string, string | null>>();
-  for (const { content, reply_to, role } of messages) {
-    if (content?.kind !== "reaction") continue;
-    const target = ("message_id" in content ? content.message_id : undefined) ?? reply_to;
-    if (!target) continue;
-    if (!last.has(target)) last.set(target, new Map());
-    last.get(target)!.set(role, content.emoji);
-  }
-  return new Map(
-    [...last].map(([target, byRole]) => [
-      target,
-      [...byRole.values()].filter((emoji) => emoji !== null).join(" "),
-    ]),
-  );
 }

@@ -15,15 +15,24 @@ export interface Translator<T extends Texts> {
   use(...wanted: readonly (string | null | undefined)[]): Promise<void>;
 }
 
-/** The texts of one page. English is part of it; another language is loaded when it is used. */
+/** What a file of texts exports. */
+export interface TextFile<T extends Texts> {
+  readonly default: T;
+}
+
+/**
+ * The texts of one page. English is part of it. Another language is loaded when it is used, from its file `<language>.ts`:
+ * `files` are what `import.meta.glob` finds beside the English ones.
+ */
 export function translator<T extends Texts>(
   english: T,
-  load: (language: Exclude<Language, "en">) => Promise<Record<keyof T, Text>>,
+  files: Readonly<Record<string, () => Promise<TextFile<T>>>>,
 ): Translator<T> {
-  const shown = signal<{ language: Language; texts: Record<keyof T, Text> }>({
-    language: "en",
-    texts: english,
-  });
+  async function load(language: Language): Promise<T> {
+    const path = Object.keys(files).find((one) => one.endsWith(`/${language}.ts`));
+    return (await files[path!]!()).default;
+  }
+  const shown = signal<{ language: Language; texts: T }>({ language: "en", texts: english });
   let wanted: Language = "en";
   return {
     get language() {
@@ -31,7 +40,7 @@ export function translator<T extends Texts>(
     },
     say(name, values = {}) {
       const { language, texts } = shown.value;
-      return fill(texts[name], values, language);
+      return fill(texts[name]!, values, language);
     },
     async use(...tags) {
       const language = languageOf(...tags);

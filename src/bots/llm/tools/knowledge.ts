@@ -9,8 +9,8 @@ export const searchKnowledge: Tool = toolOf(
   z.strictObject({
     query: z.string().min(1).max(500).describe("Words of the question, in the language of the documents."),
   }),
-  async ({ query }, { features, sources }) => {
-    const hits = await features.knowledge.search(query, MOST);
+  async ({ query }, { features, sources, near }) => {
+    const hits = await features.knowledge.search(query, MOST, await near(query));
     return {
       results: hits.map((hit) => ({
         document: sources.numberOf(hit),

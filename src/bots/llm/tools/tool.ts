@@ -3,6 +3,7 @@ import type { BotParts, Handoff } from "../../../core/answer/bot.ts";
 import type { Turn } from "../../../core/answer/turn.ts";
 import type { Action } from "../../../features/actions/action.ts";
 import type { Features } from "../../../features/features.ts";
+import type { QuestionVector } from "../../../features/knowledge/knowledge.ts";
 import type { ToolDescription } from "../model.ts";
 import type { Sources } from "../sources.ts";
 
@@ -16,6 +17,8 @@ export interface Desk {
   readonly actions: Action[];
   readonly sources: Sources;
   handoff: Handoff | undefined;
+  /** The vector of a question for the search in documents; undefined if there is none. */
+  near(question: string): Promise<QuestionVector | undefined>;
 }
 
 /** What a tool says to the model. */

@@ -21,4 +21,6 @@ export default {
   delivered: "وصلت",
   read: "قُرئت",
   failed: "لم تُرسل",
+  not_loaded: "تعذّر التحميل",
+  react: "تفاعل",
 } satisfies Words;

@@ -20,6 +20,8 @@ const en = {
   delivered: "delivered",
   read: "read",
   failed: "not sent",
+  not_loaded: "Cannot be loaded",
+  react: "React",
 };
 
 export default en;

@@ -21,4 +21,6 @@ export default {
   delivered: "entregado",
   read: "leído",
   failed: "no enviado",
+  not_loaded: "No se puede cargar",
+  react: "Reaccionar",
 } satisfies Words;

@@ -21,4 +21,6 @@ export default {
   delivered: "distribué",
   read: "lu",
   failed: "non envoyé",
+  not_loaded: "Chargement impossible",
+  react: "Réagir",
 } satisfies Words;

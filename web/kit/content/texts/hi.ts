@@ -21,4 +21,6 @@ export default {
   delivered: "पहुँच गया",
   read: "पढ़ा गया",
   failed: "नहीं भेजा गया",
+  not_loaded: "लोड नहीं हो सका",
+  react: "प्रतिक्रिया दें",
 } satisfies Words;

@@ -21,4 +21,6 @@ export default {
   delivered: "sampai",
   read: "dibaca",
   failed: "tidak terkirim",
+  not_loaded: "Tidak dapat dimuat",
+  react: "Beri reaksi",
 } satisfies Words;

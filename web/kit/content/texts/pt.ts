@@ -21,4 +21,6 @@ export default {
   delivered: "entregue",
   read: "lida",
   failed: "não enviada",
+  not_loaded: "Não foi possível carregar",
+  react: "Reagir",
 } satisfies Words;

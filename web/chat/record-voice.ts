@@ -1,0 +1,28 @@
+/** A voice message that is being recorded. */
+export interface Recording {
+  /** Ends it, and turns the microphone off. */
+  end(): Promise<Blob>;
+}
+
+/** A recording that nobody ends is cut off here, in ms. It is far below the hub's limit for a file. */
+const LONGEST_MS = 10 * 60_000;
+
+/** Begins to record. Rejects if the visitor or the page's policy does not permit the microphone. */
+export async function recordVoice(): Promise<Recording> {
+  const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
+  const recorder = new MediaRecorder(stream);
+  const pieces: Blob[] = [];
+  recorder.addEventListener("dataavailable", ({ data }) => pieces.push(data));
+  const ended = new Promise<Blob>((resolve) =>
+    recorder.addEventListener("stop", () => resolve(new Blob(pieces, { type: recorder.mimeType }))),
+  );
+  const end = () => {
+    clearTimeout(late);
+    if (recorder.state !== "inactive") recorder.stop();
+    for (const track of stream.getTracks()) track.stop();
+    return ended;
+  };
+  const late = setTimeout(end, LONGEST_MS);
+  recorder.start();
+  return { end };
+}
