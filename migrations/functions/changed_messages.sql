@@ -132,8 +132,7 @@ $$;
 -- p: {now, lease_ms, patience_ms, history, batch, pace, actor | staff, message_id, change: {kind, text, content}, parts: as in hub_complete}.
 -- Returns {message, changed, deliveries}: the message as it is now, whether this call has changed it, and the first delivery, claimed. The same
 -- call again changes nothing. One of the staff changes nothing in a colleague's conversation; an agent edits and deletes own messages
--- only. Refuses with not_found, with not_changeable {why: deleted | a_change | not_ours | not_yours | too_late |
--- no_address}, and for staff with
+-- only. Refuses with not_found, with not_changeable {why: deleted | a_change | not_ours | not_yours | too_late | no_address}, and for staff with
 -- unauthorized and conversation_taken {user}.
 create or replace function public.hub_change_message(p jsonb) returns json
 language plpgsql volatile security definer
