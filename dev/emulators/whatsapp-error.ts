@@ -55,6 +55,8 @@ const KNOWN: Record<number, readonly [status: number, title: string, details?: s
 export interface GraphAnswer {
   readonly status: number;
   readonly body: Fields;
+  /** The `Retry-After` header, in seconds. */
+  readonly retryAfter?: number;
 }
 /** The answer of the Graph API to a refused call. */
 export interface GraphError extends GraphAnswer {

@@ -172,11 +172,13 @@ const CODE_OF_STATUS: Record<number, number> = {
   503: 2,
 };
 
-function faulty({ status, code, body }: Fault): GraphAnswer {
-  if (body) return { status: status ?? 500, body };
-  return graphError(code ?? CODE_OF_STATUS[status ?? 500] ?? 131000, undefined, status);
+function faulty({ status, code, body, retry_after }: Fault): GraphAnswer {
+  const wait = retry_after !== undefined && { retryAfter: retry_after };
+  if (body) return { status: status ?? 500, body, ...wait };
+  return { ...graphError(code ?? CODE_OF_STATUS[status ?? 500] ?? 131000, undefined, status), ...wait };
 }
 
-function give(c: OnNodeContext, { status, body }: GraphAnswer): Response {
+function give(c: OnNodeContext, { status, body, retryAfter }: GraphAnswer): Response {
+  if (retryAfter !== undefined) c.header("Retry-After", String(retryAfter));
   return c.json(body, status as 200);
 }

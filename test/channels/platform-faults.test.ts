@@ -75,6 +75,7 @@ test.each<[Name, object, number]>([
   ["telegram", { status: 429, retry_after: 3 }, 3_000],
   ["whatsapp", { code: 131056 }, 6_000],
   ["whatsapp", { status: 429, code: 130429 }, 0],
+  ["whatsapp", { status: 429, code: 130429, retry_after: 3 }, 3_000],
 ])("%s that asks to wait with %j is asked again not before, and answered once", async (name, fault, ms) => {
   const { rig } = await shop(name, { kind: "status", ...fault });
   await expect.poll(() => states(rig), soon).toMatchObject([{ state: "sent", attempt: 2 }]);

@@ -313,6 +313,9 @@ describe("a message that the shop sends first", () => {
     expect((await send(rig, { to, channel: "telegram", content: nowhere })).status).toBe(400);
     expect((await rig.ask(`/api/messages/${crypto.randomUUID()}`, { headers: admin })).status).toBe(404);
     expect(await shown(rig)).toEqual([]);
+    const file = { kind: "image", media: { upload: crypto.randomUUID() } };
+    const stored = await send(rig, { to, content: file });
+    expect([stored.status, stored.body.error.code]).toEqual([501, "needs_storage"]);
   });
 });
 

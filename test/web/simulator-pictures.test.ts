@@ -6,8 +6,10 @@ import { openPage } from "../support/browser.ts";
 import { type SimulatedStack, startSimulatedStack } from "../support/simulator.ts";
 
 const folder = process.env.PICTURES_DIR ?? join(import.meta.dirname, "../../.pictures");
-/** A word of each kind of reply in the echo bot's `/demo`. */
-const KINDS = {
+/**
+ * A word of each kind of reply in the echo bot's `/demo`, or its place among the bubbles that have it: files of one host follow one another.
+ */
+const KINDS: Readonly<Record<string, string | RegExp | { word?: string; has?: string; place: number }>> = {
   text: "Bold",
   image: "A picture",
   video: "A video",
@@ -19,6 +21,10 @@ const KINDS = {
   carousel: "Cheese cake",
   product: "Our coffee",
   order: "Your order",
+  audio: { word: "w3schools", place: 1 },
+  voice: { word: "w3schools", place: 2 },
+  sticker: { has: ".s-picture", place: 1 },
+  template: /Ana, your order|order_ready/,
 };
 
 let stack: SimulatedStack;
@@ -40,7 +46,14 @@ test("each kind of reply is shown by both messengers, and has its picture", asyn
     await ana.act({ do: "write", device, text: "/demo" });
     const on = page.locator(`[data-device="${device}"].s-device`);
     for (const [kind, word] of Object.entries(KINDS)) {
-      const bubble = on.locator(".s-bubble").filter({ hasText: word }).first();
+      const found = typeof word === "string" || word instanceof RegExp ? { word, place: 0 } : word;
+      const bubble = on
+        .locator(".s-bubble")
+        .filter({
+          ...("word" in found && found.word !== undefined && { hasText: found.word }),
+          ...("has" in found && found.has !== undefined && { has: page.locator(found.has) }),
+        })
+        .nth(found.place);
       await bubble.waitFor({ timeout: 60_000 });
       await bubble.screenshot({ path: join(folder, `reply-${kind}-${device}.png`), animations: "disabled" });
     }

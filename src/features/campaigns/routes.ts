@@ -152,7 +152,13 @@ export function addCampaigns(app: App, options: AppOptions): void {
     request: { body: { required: true, content: { "application/json": { schema: bodySchema(options) } } } },
     responses: {
       201: json("It is saved, and begins.", campaignSchema),
-      ...problems(...refusals, "idempotency_conflict", "payload_too_large", "unsupported_media_type"),
+      ...problems(
+        ...refusals,
+        "idempotency_conflict",
+        "needs_storage",
+        "payload_too_large",
+        "unsupported_media_type",
+      ),
     },
   });
   app.openapi(create, async (c) => {

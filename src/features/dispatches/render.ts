@@ -6,12 +6,14 @@ import type { ReplyWindow } from "../../core/deliver/window.ts";
 import { HubError, toHubError } from "../../core/errors.ts";
 import type { Hub } from "../../core/hub.ts";
 import type { Identities } from "../../core/identity/identity.ts";
+import { namesUpload } from "../media/of-message.ts";
+import { mediaOf } from "../media/options.ts";
 import { checkTemplates } from "../templates/check.ts";
 import type { Rendering } from "./dispatch.ts";
 
 /**
  * What each channel would send. A channel that cannot send the content is left out. Throws `malformed` with the reason of the first refusal if
- * none can.
+ * none can, and `needs_storage` for an upload where there is no file storage.
  */
 export async function renderEverywhere(
   hub: Hub,
@@ -19,6 +21,8 @@ export async function renderEverywhere(
   names: readonly string[] | undefined,
   identities: Identities,
 ): Promise<Record<string, Rendering>> {
+  if (namesUpload(content) && !mediaOf(hub).storage)
+    throw new HubError("needs_storage", "uploads need a file storage: docs/media.md names the three");
   const renderings: Record<string, Rendering> = {};
   let refusal: HubError | undefined;
   for (const name of names ?? Object.keys(hub.channels)) {

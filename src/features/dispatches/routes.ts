@@ -108,6 +108,7 @@ export function addDispatches(app: App, options: AppOptions): void {
         "phone_ambiguous",
         "idempotency_conflict",
         "needs_database",
+        "needs_storage",
         "payload_too_large",
         "unsupported_media_type",
       ),

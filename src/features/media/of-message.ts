@@ -57,6 +57,12 @@ export function withFileLinks(message: Message, files: FileLinks): Content | Rep
   return { ...content, media: { ...content.media, url } } as Reply;
 }
 
+/** Whether a reply sends a file that was uploaded to the hub. */
+export function namesUpload(reply: Reply): boolean {
+  if (reply.kind === "carousel") return reply.cards.some(({ image }) => isUpload(image));
+  return "media" in reply && isUpload(reply.media);
+}
+
 function isUpload(media: object | undefined): media is { readonly upload: string } {
   return media !== undefined && "upload" in media && media.upload !== undefined;
 }
