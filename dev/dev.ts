@@ -1,5 +1,6 @@
 /** `npm run dev`: the whole hub on this machine. `-- --fresh` empties its state first. */
 import { parseArgs, styleText } from "node:util";
+import { addDeskUser, DESK_USER } from "./desk-user.ts";
 import { localKeys } from "./services/supabase.ts";
 import { localSettings } from "./settings.ts";
 import { type Simulator, startSimulator } from "./simulator/simulator.ts";
@@ -47,6 +48,7 @@ try {
     pagesLog: (line) => say(styleText("red", line)),
   });
   simulator = await startSimulator(stack);
+  await addDeskUser(stack);
   table(stack, simulator);
   const cron = setInterval(() => void sweep(stack!), settings.sweepSeconds * 1000);
   await Promise.race([left, stack.fallen.then(() => fallen("the Worker"))]);
@@ -110,6 +112,7 @@ function table(
   const rows: [string, string, string][] = [
     ["Hub", worker.url, `kiosk ${vars.KIOSK_API_KEY}, web ${vars.WEB_API_KEY}, admin ${vars.ADMIN_API_KEY}`],
     ["Web chat", `${worker.url}/chat-example`, vars.LLM_MODEL ? `answered by ${vars.LLM_MODEL}` : ""],
+    ["Desk", `${worker.url}/desk`, `${DESK_USER.email}, password ${vars.DESK_PASSWORD}`],
     ["API page", `${worker.url}/docs`, "description at /openapi.json"],
     [
       "Telegram emulator",

@@ -47,7 +47,8 @@ test("people of the shop write with every kind, and see every kind", async () =>
   await seen(page, "Ben");
   // Without a secret for links the page loads files with its own token.
   const picture = bubble(page, "This table").locator("img");
-  await expect.poll(() => widthOf(page, "This table")).toBe(1);
+  await picture.or(bubble(page, "This table")).first().scrollIntoViewIfNeeded();
+  await expect.poll(() => widthOf(page, "This table"), { timeout: 10_000 }).toBe(1);
   expect(await picture.getAttribute("src")).toMatch(/^blob:/);
 
   await page.locator(`.desk-modes ${label("Formatting")}`).click();
@@ -67,7 +68,7 @@ test("people of the shop write with every kind, and see every kind", async () =>
   await page.locator(".k-toast", { hasText: "evil.exe is of a kind" }).waitFor();
   await page.locator(".desk-attached li", { hasText: "plan.png" }).waitFor();
   await write(page, "The plan");
-  await expect.poll(() => widthOf(page, "The plan")).toBe(1);
+  await expect.poll(() => widthOf(page, "The plan"), { timeout: 10_000 }).toBe(1);
   await sendKind(page, "Place", { name: "Our shop", latitude: "48.1", longitude: "11.5" });
   await sendKind(page, "Contact", { name: "The kitchen", phone: "+49891234567" });
   await sendKind(page, "Buttons", { text: "Inside or outside?", choices: "Inside\nOutside" });
@@ -92,8 +93,8 @@ test("people of the shop write with every kind, and see every kind", async () =>
 
   const thanks = bubble(page, "This table");
   await thanks.hover();
-  await thanks.locator(label("React")).click();
-  await thanks.locator(".desk-emoji button", { hasText: "👍" }).click();
+  await thanks.locator(`button${label("React")}`).click();
+  await thanks.locator(".k-react button", { hasText: "👍" }).click();
   await thanks.locator(".k-reactions", { hasText: "👍" }).waitFor();
   await write(page, "We open at nine");
   const own = bubble(page, "We open at");
@@ -112,6 +113,7 @@ test("people of the shop write with every kind, and see every kind", async () =>
   await page.locator(".k-recorder [role=timer]", { hasText: "0:01" }).waitFor();
   expect(await violations(page)).toEqual([]);
   await page.locator(label("Send the recording")).click();
+  await page.locator(".desk-message .k-file button", { hasText: "Voice message" }).click();
   const audio = page.locator(".desk-message audio");
   await audio.waitFor();
   expect(await audio.getAttribute("src")).toMatch(/^blob:/);

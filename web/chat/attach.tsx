@@ -3,7 +3,7 @@ import { Mic, Paperclip, Trash2 } from "lucide";
 import { useEffect, useRef } from "preact/hooks";
 import { Button, IconButton } from "../kit/components/button.tsx";
 import { Icon } from "../kit/components/icon.tsx";
-import { type Recording, recordVoice } from "./record-voice.ts";
+import { type Recording, recordVoice } from "../kit/record-voice.ts";
 import { texts } from "./texts/index.ts";
 import type { Visit } from "./visit.ts";
 

@@ -1,14 +1,15 @@
 import { useSignal } from "@preact/signals";
-import { Pencil, SmilePlus, Trash2 } from "lucide";
+import { Pencil, Trash2 } from "lucide";
 import { useEffect, useRef } from "preact/hooks";
 import { Bubble, type Ticks } from "../kit/components/bubble.tsx";
 import { Button, IconButton } from "../kit/components/button.tsx";
 import { Dialog } from "../kit/components/dialog.tsx";
 import { Icon } from "../kit/components/icon.tsx";
 import { MessageContent } from "../kit/content/message-content.tsx";
+import { React } from "../kit/content/react.tsx";
+import type { Reactions } from "../kit/content/reactions.ts";
 import { words as contentWords } from "../kit/content/words.ts";
-import type { Message } from "./api.ts";
-import { loadFile, shownMessage, waitsForClick } from "./message-file.ts";
+import { authorization, type Message } from "./api.ts";
 import { isMarked, react, remove } from "./sending.ts";
 import { draft, editing, me, mode, sought, users } from "./state.ts";
 import { words } from "./words.ts";
@@ -21,13 +22,10 @@ const TICKS: Readonly<Record<NonNullable<Message["status"]>, [Ticks, Parameters<
   played: ["read", "statusRead"],
   failed: ["failed", "statusFailed"],
 };
-/** Reactions that each channel has. */
-const EMOJI = ["👍", "❤️", "😁", "🙏", "😢", "🔥"];
 
 export interface MessageLineProps {
   readonly message: Message;
-  /** The reactions to it, as one text, empty without one. */
-  readonly reactions: string;
+  readonly reactions: Reactions | undefined;
 }
 
 /** One message of the thread, of any kind, with what staff can do with it. */
@@ -40,6 +38,7 @@ export function MessageLine({ message, reactions }: MessageLineProps) {
   }, [isSought]);
   const ticks = status && role !== "user" ? TICKS[status] : undefined;
   const side = role === "system" ? "system" : role === "user" ? "other" : "own";
+  const emoji = [...(reactions?.values() ?? [])].filter((one) => one !== null);
   const isEvent = role === "system" && content.kind === "system";
   return (
     <div class="desk-message" data-side={side} data-sought={isSought ? "" : undefined} ref={line}>
@@ -63,30 +62,60 @@ export function MessageLine({ message, reactions }: MessageLineProps) {
         ) : content.kind === "template" ? (
           <Template message={message} />
         ) : (
-          <MessageContent message={shownMessage(message)} fileUrl={ownOnly} />
-        )}
-        {waitsForClick(message) && (
-          <Button look="quiet" onClick={() => void loadFile(message)}>
-            {words.say("loadFile")}
-          </Button>
+          <MessageContent
+            message={shownMessage(message)}
+            readFile={message.media_url || content.kind === "carousel" ? readerOf(message) : undefined}
+            fileUrl={fileUrlOf(message)}
+          />
         )}
       </Bubble>
       {side !== "system" && !deleted_at && <Tools message={message} />}
-      {reactions && (
+      {emoji.length > 0 && (
         <span class="k-reactions" data-side={side}>
-          {reactions}
+          {emoji.join(" ")}
         </span>
       )}
     </div>
   );
 }
 
-/** A card's picture is loaded if the hub has signed its link; the page asks no other host. */
+/** Reads a message's file with the caller's token. */
+const readerOf =
+  ({ message_id }: Message) =>
+  async (card?: number): Promise<Blob> => {
+    const path = `/api/media/${message_id}${card === undefined ? "" : `?card=${card}`}`;
+    const answer = await fetch(path, { headers: authorization() });
+    if (!answer.ok) throw new Error(String(answer.status));
+    return answer.blob();
+  };
+
+/** A link of the hub at the page's own host: the hub names its files by its public address. */
+const here = (url: string) => {
+  const { pathname, search } = new URL(url, location.origin);
+  return pathname + search;
+};
+
+/** The message as the page shows it. It loads what the hub has signed or gives it; a file of another host is a link. */
+function shownMessage(message: Message): Message {
+  const { content, media_url } = message;
+  if (media_url) return { ...message, media_url: here(media_url) };
+  if (!("media" in content)) return message;
+  const media = content.media as { url?: string; file_name?: string };
+  if (media.url === undefined || content.kind === "document") return message;
+  const file_name = media.file_name ?? contentWords.say(content.kind as "image");
+  return { ...message, content: { ...content, kind: "document", media: { ...media, file_name } } as never };
+}
+
+/** A link that the hub has signed, at the page's own host. Undefined for any other: a file is read with the token then. */
 const ownOnly = ({ url }: { readonly url?: string }) => {
   const given = url === undefined ? undefined : new URL(url, location.origin);
   if (!given?.pathname.startsWith("/api/media/") || !given.searchParams.has("signature")) return undefined;
-  return given.pathname + given.search;
+  return here(url!);
 };
+
+/** A file of another host is a link, and nothing else of another host is asked for. */
+const fileUrlOf = ({ content, media_url }: Message) =>
+  !media_url && "media" in content ? undefined : ownOnly;
 
 function Template({ message }: { readonly message: Message }) {
   const { name, language } = message.content as { name?: string; language?: string };
@@ -108,20 +137,13 @@ function authorOf({ role, author }: Message): string {
 }
 
 function Tools({ message }: { readonly message: Message }) {
-  const picks = useSignal(false);
   const asks = useSignal(false);
   const { say } = words;
   const isOwn = message.role === "operator" && message.author === `user:${me.value?.user_id}`;
   const mayChange = isOwn || (me.value?.role === "admin" && message.direction === "outbound");
   return (
     <span class="desk-tools">
-      <IconButton
-        label={say("react")}
-        aria-expanded={picks.value}
-        onClick={() => (picks.value = !picks.value)}
-      >
-        <Icon of={SmilePlus} />
-      </IconButton>
+      <React own={message.reaction ?? undefined} onReact={(emoji) => void react(message, emoji)} />
       {mayChange && message.kind === "text" && (
         <IconButton
           label={say("edit")}
@@ -141,26 +163,6 @@ function Tools({ message }: { readonly message: Message }) {
         <IconButton label={say("remove")} onClick={() => (asks.value = true)}>
           <Icon of={Trash2} />
         </IconButton>
-      )}
-      {picks.value && (
-        <span class="desk-emoji">
-          {EMOJI.map((emoji) => (
-            <button
-              key={emoji}
-              type="button"
-              class="k-button"
-              data-look="bare"
-              data-icon=""
-              aria-pressed={message.reaction === emoji}
-              onClick={() => {
-                picks.value = false;
-                void react(message, emoji);
-              }}
-            >
-              {emoji}
-            </button>
-          ))}
-        </span>
       )}
       {asks.value && (
         <Dialog title={say("removeAsk")} onClose={() => (asks.value = false)}>

@@ -141,11 +141,10 @@ export async function saveEdit(text: string): Promise<void> {
 
 export const remove = ({ message_id }: Message) => changed(message_id, { method: "DELETE" });
 
-/** Reacts to a message; the same emoji once more takes it back. */
-export function react({ message_id, reaction }: Message, emoji: string): Promise<boolean> {
-  const isBack = reaction === emoji;
-  const call = isBack ? { method: "DELETE" } : { method: "PUT", body: { emoji } };
-  return changed(`${message_id}/reaction`, call);
+/** Reacts to a message; `null` takes the reaction back. */
+export function react({ message_id }: Message, emoji: string | null): Promise<boolean> {
+  const how = emoji === null ? { method: "DELETE" } : { method: "PUT", body: { emoji } };
+  return changed(`${message_id}/reaction`, how);
 }
 
 async function changed(of: string, how: { method: string; body?: object }): Promise<boolean> {

@@ -18,7 +18,6 @@ import {
   type User,
   type View,
 } from "./api.ts";
-import { forgetFiles } from "./message-file.ts";
 import { words } from "./words.ts";
 
 const PAGE = 50;
@@ -131,7 +130,6 @@ export function leave(): void {
     collision.value = undefined;
     place.value = "list";
   });
-  forgetFiles();
   drafts.clear();
   changesCursor = undefined;
 }

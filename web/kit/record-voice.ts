@@ -1,39 +1,31 @@
 /** What browsers record, the most widely played first: WhatsApp and Telegram take OGG, and M4A as a sound. */
 const TYPES = ["audio/ogg;codecs=opus", "audio/mp4", "audio/webm;codecs=opus"];
+/** A recording that nobody ends is cut off here, in ms. It is far below the hub's limit for a file. */
+const LONGEST_MS = 10 * 60_000;
 
 /** A voice message that is being recorded. */
 export interface Recording {
-  /** Ends it. Returns what was said. */
-  stop(): Promise<Blob>;
-  /** Ends it and forgets what was said. */
-  drop(): void;
+  /** Ends it, and turns the microphone off. */
+  end(): Promise<Blob>;
 }
 
-export const canRecord = () => typeof MediaRecorder === "function" && navigator.mediaDevices !== undefined;
-
-/** Begins to record. Throws if there is no microphone, or the person does not allow it. */
+/** Begins to record. Rejects if the person or the page's policy does not permit the microphone. */
 export async function recordVoice(): Promise<Recording> {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
   const mimeType = TYPES.find((type) => MediaRecorder.isTypeSupported(type));
   const recorder = new MediaRecorder(stream, { ...(mimeType !== undefined && { mimeType }) });
-  const chunks: Blob[] = [];
-  recorder.ondataavailable = ({ data }) => void chunks.push(data);
-  recorder.start();
-  const release = () => {
+  const pieces: Blob[] = [];
+  recorder.addEventListener("dataavailable", ({ data }) => pieces.push(data));
+  const ended = new Promise<Blob>((resolve) =>
+    recorder.addEventListener("stop", () => resolve(new Blob(pieces, { type: recorder.mimeType }))),
+  );
+  const end = () => {
+    clearTimeout(late);
+    if (recorder.state !== "inactive") recorder.stop();
     for (const track of stream.getTracks()) track.stop();
+    return ended;
   };
-  return {
-    stop: () =>
-      new Promise((done) => {
-        recorder.onstop = () => {
-          release();
-          done(new Blob(chunks, { type: recorder.mimeType.split(";")[0]! }));
-        };
-        recorder.stop();
-      }),
-    drop() {
-      recorder.stop();
-      release();
-    },
-  };
+  const late = setTimeout(end, LONGEST_MS);
+  recorder.start();
+  return { end };
 }

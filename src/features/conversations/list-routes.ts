@@ -25,10 +25,10 @@ import {
 } from "./shape.ts";
 
 /** Between two looks for changes: a message is on a screen within 150 ms at the median. */
-const LOOK_MS = 75;
-/** After this many looks without a change they become slower. */
-const QUICK_LOOKS = 40;
-const SLOW_LOOK_MS = 250;
+const LOOK_MS = 50;
+/** After this many looks without a change they become slower: at most 300 in one call, which Workers allow. */
+const QUICK_LOOKS = 100;
+const SLOW_LOOK_MS = 100;
 
 const seq = z.string().regex(/^\d{1,16}$/, "must be the seq of a message");
 const row = z.record(z.string(), z.unknown());
