@@ -224,6 +224,7 @@ describe("faults", () => {
       );
     await expect.poll(async () => (await failures()).length).toBeGreaterThanOrEqual(1);
     expect((await ana.snapshot()).faults).toHaveLength(2);
+    await new Promise((resolve) => setTimeout(resolve, 1_500)); // an answer would be there by now
     expect((await ana.bubbles("telegram")).filter(({ by }) => by === "hub")).toEqual([]);
     expect((await ana.bubbles("whatsapp")).filter(({ by }) => by === "hub")).toEqual([]);
     await ana.act({ do: "disarm" });
@@ -257,6 +258,8 @@ describe("faults", () => {
     await ana.act({ do: "write", device: "telegram", text: "Hi" });
     await ana.answers("telegram", 1);
     expect((await ana.snapshot()).faults).toMatchObject([{ target: "cache" }]);
+    const health = await fetch(`${stack.hub}/health`, { headers: { "x-api-key": "dev-admin-key" } });
+    expect(await health.json()).toMatchObject({ cache: { ok: false } });
   });
 
   test("a platform that answers 500 after it has sent shows the reply", async () => {

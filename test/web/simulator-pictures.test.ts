@@ -1,7 +1,6 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import type { Scenario } from "../../dev/simulator/scenario.ts";
 import { openPage } from "../support/browser.ts";
 import { type SimulatedStack, startSimulatedStack } from "../support/simulator.ts";
 
@@ -38,7 +37,7 @@ afterAll(() => stack?.stop(), 60_000);
 test("each kind of reply is shown by both messengers, and has its picture", async () => {
   const ana = await stack.person();
   const { page, foreign } = await openPage({
-    hosts: [new URL(stack.url).host],
+    hosts: [stack.url, stack.hub].map((url) => new URL(url).host),
     viewport: { width: 1680, height: 4_000 },
   });
   await page.goto(`${stack.url}/simulator?language=en&theme=light&person=${ana.person.id}`);
@@ -62,12 +61,15 @@ test("each kind of reply is shown by both messengers, and has its picture", asyn
 }, 180_000);
 
 test("the simulator has its picture", async () => {
-  const { person } = await stack.play(await stack.call<Scenario>("scenarios/story"));
   const { page } = await openPage({
-    hosts: [new URL(stack.url).host],
+    hosts: [stack.url, stack.hub].map((url) => new URL(url).host),
     viewport: { width: 1600, height: 900 },
   });
-  await page.goto(`${stack.url}/simulator?language=en&theme=light&person=${person}`);
-  await page.locator('.s-session[data-status="active"]').waitFor();
+  await page.goto(`${stack.url}/simulator?language=en&theme=light&pace=700`);
+  await page.getByRole("button", { name: "Play the story" }).click();
+  // Before eight days pass: the chat has the whole conversation.
+  await page.getByText(/^Step 8/).waitFor({ timeout: 60_000 });
+  await page.frameLocator('iframe[title="Web page"]').getByText("Hello, it's me").first().waitFor();
+  await page.frameLocator('iframe[title="Kiosk"]').getByRole("textbox").first().waitFor();
   await page.screenshot({ path: join(folder, "simulator.png"), animations: "disabled" });
 }, 120_000);
