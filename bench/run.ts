@@ -7,6 +7,7 @@ import { cpus, loadavg } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs, styleText } from "node:util";
 import { ack } from "./ack.ts";
+import { campaign } from "./campaign.ts";
 import { desk } from "./desk.ts";
 import { durable } from "./durable.ts";
 import { events } from "./events.ts";
@@ -17,6 +18,7 @@ import { live } from "./live.ts";
 import { media } from "./media.ts";
 import { reply } from "./reply.ts";
 import { search } from "./search.ts";
+import { simulator } from "./simulator.ts";
 import { size } from "./size.ts";
 import { stats } from "./stats.ts";
 import { sweep } from "./sweep.ts";
@@ -33,7 +35,9 @@ const benches: readonly Bench[] = [
   turns,
   live,
   media,
+  campaign,
   desk,
+  simulator,
   search,
   stats,
   sweep,

@@ -113,6 +113,7 @@ function table(
     ["Hub", worker.url, `kiosk ${vars.KIOSK_API_KEY}, web ${vars.WEB_API_KEY}, admin ${vars.ADMIN_API_KEY}`],
     ["Simulator", `${url}/simulator`, "four devices and the hub from inside"],
     ["Desk", `${worker.url}/desk`, `${DESK_USER.email}, password ${vars.DESK_PASSWORD}`],
+    ["Web chat", `${worker.url}/chat-example`, vars.LLM_MODEL ? `answered by ${vars.LLM_MODEL}` : ""],
     ["API page", `${worker.url}/docs`, "description at /openapi.json"],
     [
       "Telegram emulator",

@@ -1,5 +1,5 @@
 import { rm } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { migrate } from "../migrations/migrate.ts";
 import { watchPages } from "../web/build.ts";
 import type { Emulator } from "./emulators/server.ts";
@@ -143,7 +143,7 @@ export async function startStack(
         }),
       ),
       databaseReady(),
-      part("Pages", () => watchPages(pagesLog)).then((pages) =>
+      part("Pages", () => watchPages(resolve(dir, "pages"), pagesLog)).then((pages) =>
         part("Worker", async () => {
           const worker = await runWorker(pages.dir);
           const wrong = await misconfigured(hub, vars.ADMIN_API_KEY);

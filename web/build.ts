@@ -2,13 +2,16 @@
  * `npm run build:web`: the pages, in `web/dist/`. `--development` builds those for development too, in `web/dist-dev/`.
  * `--if-stale` does nothing while the built ones are newer than their sources.
  */
-import { readdir, rename, rm, stat } from "node:fs/promises";
+import { watch } from "node:fs";
+import { cp, readdir, rename, rm, stat } from "node:fs/promises";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
 
 const root = join(import.meta.dirname, "..");
 /** What the pages are made of. */
 const SOURCES = ["web", "clients/js/src", "src/core/content", "package-lock.json"];
+/** A change of several files is one. */
+const SETTLES_MS = 150;
 
 interface Pages {
   /** Also those for development. */
@@ -37,20 +40,44 @@ export async function buildPages(pages: Pages = {}): Promise<void> {
   }
 }
 
-/** Builds all pages, those for development too, and again after each change of a source. */
+/**
+ * Puts all pages, those for development too, into `dir`, and again after each change of a source. They are built only if
+ * `web/dist-dev/` is older than a source. Each caller has a folder of its own: what runs beside it is not disturbed.
+ */
 export async function watchPages(
+  dir: string,
   say: (line: string) => void,
 ): Promise<{ dir: string; stop(): Promise<void> }> {
   const pages = { development: true };
-  await buildIfStale(pages);
-  const { build } = await import("vite");
-  // In place: wrangler watches the folder.
-  const watcher = await build({ ...configOf(pages), build: { emptyOutDir: false, watch: {} } });
-  if (!("on" in watcher)) throw new Error("vite does not watch");
-  watcher.on("event", (event) => {
-    if (event.code === "ERROR") say(`pages: ${event.error.message}`);
-  });
-  return { dir: folder(pages), stop: () => watcher.close() };
+  const into = async (emptyOutDir: boolean) => {
+    const { build } = await import("vite");
+    await build({ ...configOf(pages), build: { outDir: dir, emptyOutDir } });
+  };
+  await rm(dir, { recursive: true, force: true });
+  if ((await newest()) > (await time(join(folder(pages), "_headers")))) await into(true);
+  else await cp(folder(pages), dir, { recursive: true });
+
+  let building: Promise<void> = Promise.resolve();
+  let timer: NodeJS.Timeout | undefined;
+  const changed = (name: string) => {
+    if (/^dist|~$|\.sw\w$/.test(name)) return;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      // In place: wrangler watches the folder, and an open page still asks for the files that it names.
+      building = building.then(() => into(false)).catch((error: Error) => say(`pages: ${error.message}`));
+    }, SETTLES_MS);
+  };
+  const watchers = SOURCES.filter((name) => !/\.\w+$/.test(name)).map((name) =>
+    watch(join(root, name), { recursive: true }, (_event, file) => changed(file ?? "")),
+  );
+  return {
+    dir,
+    stop: async () => {
+      for (const watcher of watchers) watcher.close();
+      clearTimeout(timer);
+      await building;
+    },
+  };
 }
 
 function folder({ development }: Pages): string {

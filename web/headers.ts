@@ -33,11 +33,15 @@ const HEADERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   "/chat-window.js": SHARED,
 };
 
-/** The headers in the form of Cloudflare's file `_headers`, which the hub under Node reads too. */
-export function headersFile(): string {
-  return Object.entries(HEADERS)
+/**
+ * The headers in the form of Cloudflare's file `_headers`, which the hub under Node reads too. In development a page may hold
+ * frames of its own host, as the simulator does. No page may be framed.
+ */
+export function headersFile({ isDevelopment }: { readonly isDevelopment: boolean }): string {
+  const text = Object.entries(HEADERS)
     .map(([path, headers]) =>
       [path, ...Object.entries(headers).map(([name, value]) => `  ${name}: ${value}`), ""].join("\n"),
     )
     .join("\n");
+  return isDevelopment ? text.replace(POLICY, `${POLICY}; frame-src 'self'`) : text;
 }

@@ -8,10 +8,11 @@ import { headersFile } from "./headers.ts";
 
 const here = import.meta.dirname;
 /** Pages for development. They are not in `dist/`, so that a deployed hub has no trace of them. */
-const DEVELOPMENT = ["chat-example", "kit", "simulator"];
+const DEVELOPMENT = ["chat-example", "kit", "simulator", "simulator-shop"];
 const CHAT_WINDOW = join(here, "chat/window.tsx");
 const KIOSK_WORKER = join(here, "kiosk/worker.ts");
 const CHAT_LOADER = join(here, "chat/loader.ts");
+const SIMULATOR_FRAME = join(here, "simulator/frame.ts");
 
 /** All pages: each `web/<name>.html` becomes `/<name>`. `--mode development` adds those for development, in `dist-dev/`. */
 export default defineConfig(({ mode }) => {
@@ -35,7 +36,13 @@ export default defineConfig(({ mode }) => {
         preserveEntrySignatures: "exports-only",
       },
     },
-    plugins: [headers(), chatLoader(), kioskWorker(), budgets()],
+    plugins: [
+      headers(isDevelopment),
+      chatLoader(),
+      kioskWorker(),
+      ...(isDevelopment ? [simulatorFrame()] : []),
+      budgets(),
+    ],
   };
 });
 
@@ -46,11 +53,11 @@ function entries(isDevelopment: boolean): string[] {
     .map((name) => join(here, name));
 }
 
-function headers(): Plugin {
+function headers(isDevelopment: boolean): Plugin {
   return {
     name: "headers",
     generateBundle() {
-      this.emitFile({ type: "asset", fileName: "_headers", source: headersFile() });
+      this.emitFile({ type: "asset", fileName: "_headers", source: headersFile({ isDevelopment }) });
     },
   };
 }
@@ -118,6 +125,29 @@ function kioskWorker(): Plugin {
         minify: true,
         format: "iife",
         target: "es2022",
+      });
+    },
+  };
+}
+
+/** Adds `/simulator-frame.js`, a classic script: it runs before those of the page that it is put into. */
+function simulatorFrame(): Plugin {
+  return {
+    name: "simulator-frame",
+    buildStart() {
+      this.addWatchFile(SIMULATOR_FRAME);
+    },
+    async generateBundle() {
+      const made = await bundle({
+        entryPoints: [SIMULATOR_FRAME],
+        bundle: true,
+        write: false,
+        format: "iife",
+        target: "es2022",
+      });
+      this.emitFile({
+        ...{ type: "asset", fileName: "simulator-frame.js" },
+        source: made.outputFiles[0]!.text,
       });
     },
   };

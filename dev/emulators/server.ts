@@ -14,6 +14,7 @@ export interface Emulator {
   readonly url: string;
   readonly port: number;
   readonly app: Hono<OnNode>;
+  readonly server: Server;
   stop(): Promise<void>;
 }
 
@@ -31,6 +32,7 @@ export async function listen(app: Hono<OnNode>, port: number, close: () => void)
     url: `http://127.0.0.1:${bound}`,
     port: bound,
     app,
+    server,
     async stop() {
       close();
       const closed = new Promise((resolve) => server.close(resolve));

@@ -20,6 +20,8 @@ export interface Actor {
   screen(person: Person, device: DeviceName): Screen;
   /** The message that an act names; the newest that has the choice, for a tap without a name. */
   bubble(person: Person, act: Act): Bubble | undefined;
+  /** The kiosk or the web page of a person. */
+  page(person: Person, device: "kiosk" | "web"): PageDevice;
   /** The sessions that the person's pages hold. */
   held(person: Person): string[];
   /** Delivers a webhook of the wire log once more, as its platform would. */
@@ -74,7 +76,7 @@ export function createActor(parts: ActorParts): Actor {
   function page(person: Person, device: "kiosk" | "web"): PageDevice {
     const name = `${device}:${person.id}`;
     const key = vars[`${device.toUpperCase()}_API_KEY`]!.split(",")[0]!.trim();
-    const found = pages.get(name) ?? pageDevice({ device, person, hub, key, screens, wire });
+    const found = pages.get(name) ?? pageDevice({ device, person, hub, key, screens, wire, files });
     pages.set(name, found);
     return found;
   }
@@ -99,7 +101,7 @@ export function createActor(parts: ActorParts): Actor {
       typeof named === "string"
         ? bubbles.find(({ id }) => id === named)
         : bubbles.filter(({ by }) => by === named.by).at(-1 - named.back);
-    if (!found) throw new Refused("the device does not show that message");
+    if (!found) throw new Refused("the device does not show that message", "notShown");
     return found;
   }
 
@@ -136,7 +138,11 @@ export function createActor(parts: ActorParts): Actor {
     });
     const text = await answer.text();
     wire.finish(n, { status: answer.status, answer: text });
-    if (!answer.ok) throw new Refused(`${method} ${given.path} answered ${answer.status}: ${text}`);
+    if (!answer.ok)
+      throw new Refused(
+        `${method} ${given.path}: ${saidIn(text)}`,
+        answer.status < 500 ? "refusedByHub" : "noAnswer",
+      );
   }
 
   /** A text with the person's own values in place of `{customer_id}` and the like. */
@@ -162,7 +168,7 @@ export function createActor(parts: ActorParts): Actor {
 
   async function replay(which: DeviceName | number): Promise<void> {
     const webhook = wire.webhook(which);
-    if (!webhook) throw new Refused("there is no webhook to deliver again");
+    if (!webhook) throw new Refused("there is no webhook to deliver again", "nothingToRedeliver");
     if (webhook.device === "telegram") await post(`${stack.telegram.url}/_customer/update`, webhook.body);
     else await post(`${stack.whatsapp.url}/_customer/webhook`, webhook.body);
   }
@@ -227,6 +233,7 @@ export function createActor(parts: ActorParts): Actor {
     perform,
     screen,
     bubble,
+    page,
     held,
     replay,
     get delivering() {
@@ -241,6 +248,17 @@ export function createActor(parts: ActorParts): Actor {
 async function post(url: string, body: string | Uint8Array<ArrayBuffer>): Promise<unknown> {
   const answer = await fetch(url, { method: "POST", body });
   const text = await answer.text();
-  if (!answer.ok) throw new Refused(`the emulator refuses: ${text}`);
+  if (!answer.ok) throw new Refused(`the emulator refuses: ${saidIn(text)}`, "refusedByPlatform");
   return JSON.parse(text);
+}
+
+/** The words in an answer that is an error of the hub or of an emulator. */
+function saidIn(text: string): string {
+  try {
+    const { error, description } = JSON.parse(text) as { error?: unknown; description?: string };
+    const message = (error as { message?: string } | undefined)?.message;
+    return description ?? message ?? (typeof error === "string" ? error : text);
+  } catch {
+    return text;
+  }
 }

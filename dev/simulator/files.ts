@@ -5,6 +5,8 @@ export interface SentFile {
   readonly bytes: Uint8Array<ArrayBuffer>;
   readonly type: string;
   readonly name: string;
+  /** How long a recording lasts. */
+  readonly seconds?: number;
 }
 
 export type FileKind = "image" | "video" | "audio" | "voice" | "document";
@@ -24,13 +26,25 @@ export interface SentFiles {
 /** The most files that are kept; each may have some MB. */
 const MOST = 200;
 
-const TYPES: Readonly<Record<FileKind, readonly [type: string, name: string]>> = {
-  image: ["image/png", "picture.png"],
-  video: ["video/mp4", "clip.mp4"],
-  audio: ["audio/mpeg", "song.mp3"],
-  voice: ["audio/ogg", "voice.ogg"],
-  document: ["application/pdf", "order.pdf"],
+/** A small file of each kind, which the hub and a browser take for what it says. The video has no pictures. */
+const SMALL: Readonly<Record<FileKind, () => SentFile>> = {
+  image: () => ({ type: "image/png", name: "picture.png", bytes: picture() }),
+  video: () => ({
+    type: "video/mp4",
+    name: "clip.mp4",
+    bytes: bytesOf("\0\0\0\x18ftypisom\0\0\x02\0isomiso2"),
+  }),
+  audio: () => ({ type: "audio/wav", name: "song.wav", bytes: tone(4), seconds: 4 }),
+  voice: () => ({ type: "audio/wav", name: "voice.wav", bytes: tone(2), seconds: 2 }),
+  document: () => ({ type: "application/pdf", name: "order.pdf", bytes: bytesOf(PDF) }),
 };
+const PDF = `%PDF-1.1
+1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
+2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
+3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 200 200]>>endobj
+trailer<</Root 1 0 R>>
+%%EOF
+`;
 
 export function createSentFiles(): SentFiles {
   const files = new Map<string, SentFile>();
@@ -48,10 +62,37 @@ export function createSentFiles(): SentFiles {
     get: (id) => files.get(id),
     find(kind, id) {
       const found = id === undefined ? undefined : files.get(id);
-      const [type, name] = TYPES[kind];
-      return found ?? { type, name, bytes: kind === "image" ? picture() : new Uint8Array(4_096) };
+      return found ?? SMALL[kind]();
     },
   };
+}
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(Buffer.from(text, "latin1"));
+}
+
+const SAMPLES_PER_S = 8_000;
+
+/** A soft tone that rises and falls, as a WAV file. */
+function tone(seconds: number): Uint8Array<ArrayBuffer> {
+  const samples = seconds * SAMPLES_PER_S;
+  const header = Buffer.alloc(44);
+  header.write("RIFF", 0);
+  header.writeUInt32LE(36 + samples, 4);
+  header.write("WAVEfmt ", 8);
+  header.writeUInt32LE(16, 16);
+  header.writeUInt16LE(1, 20);
+  header.writeUInt16LE(1, 22);
+  header.writeUInt32LE(SAMPLES_PER_S, 24);
+  header.writeUInt32LE(SAMPLES_PER_S, 28);
+  header.writeUInt16LE(1, 32);
+  header.writeUInt16LE(8, 34);
+  header.write("data", 36);
+  header.writeUInt32LE(samples, 40);
+  const wave = Array.from({ length: samples }, (_, i) =>
+    Math.round(128 + 40 * Math.sin(i / 4 + 3 * Math.sin(i / 900)) * Math.sin(i / 500) ** 2),
+  );
+  return new Uint8Array(Buffer.concat([header, Buffer.from(wave)]));
 }
 
 /** A small picture: a sun over hills. */

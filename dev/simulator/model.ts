@@ -44,7 +44,13 @@ export interface Bubble {
   /** Of a kiosk or web page: whether the text is in the hub's small markup. */
   readonly format?: string;
   /** `url` is where a browser finds the file, if anywhere. */
-  readonly media?: { readonly url?: string; readonly name?: string; readonly type?: string };
+  readonly media?: {
+    readonly url?: string;
+    readonly name?: string;
+    readonly type?: string;
+    /** How long a recording lasts. */
+    readonly seconds?: number;
+  };
   readonly location?: {
     readonly latitude: number;
     readonly longitude: number;
@@ -89,6 +95,8 @@ export interface Screen {
   /** Of a kiosk or web page: whether it holds a session, and the hub's code if it lost it. */
   open?: boolean;
   ended?: string;
+  /** Of a kiosk or web page: how often it was opened by an act. Each time its frame is loaded anew. */
+  opens?: number;
 }
 
 /** An exchange on the wire: a webhook and its answer, or a call of a platform's or the hub's API and its answer. */
@@ -188,3 +196,36 @@ export type Change =
   | { readonly type: "recording"; readonly recording: { name: string; steps: number } | null }
   | { readonly type: "playing"; readonly playing: Playing | null }
   | { readonly type: "scenarios"; readonly scenarios: Snapshot["scenarios"] };
+
+/** Why something cannot be done, as a page's text names it. */
+export type RefusedWord =
+  | "unknownPerson"
+  | "notShown"
+  | "notOpen"
+  | "nothingToRedeliver"
+  | "noAnswer"
+  | "refusedByHub"
+  | "refusedByPlatform"
+  | "verifyFirst"
+  | "tooLarge"
+  | "alreadyPlaying"
+  | "nothingRecorded"
+  | "noScenario"
+  | "notUnderstood";
+
+/** A device whose screen is a page of the hub. */
+export type FrameDevice = Extract<DeviceName, "kiosk" | "web">;
+
+/** What the script of a device's frame is told. */
+export interface FrameState {
+  readonly person: string;
+  readonly device: FrameDevice;
+  /** The session that the web page has when it is loaded. */
+  readonly held?: { readonly token: string; readonly session_id: string };
+  /** The country of the kiosk's pad. */
+  readonly country?: string;
+  /** The national number that is typed at the kiosk; empty: it goes on without one. Absent: nobody is there. */
+  readonly phone?: string;
+  /** The kiosk's API key. */
+  readonly key?: string;
+}

@@ -29,7 +29,8 @@ export function createPeople(): People {
     },
     find(id) {
       const person = people.get(id);
-      if (!person) throw new Refused("this person is not known any more; begin with a new one");
+      if (!person)
+        throw new Refused("this person is not known any more; begin with a new one", "unknownPerson");
       return person;
     },
     list: () => people.values(),

@@ -8,6 +8,8 @@ import { newOn, shownOf } from "./shown.ts";
 /** What is being recorded: each act, with what the devices show until the next one. */
 export interface Recorder {
   readonly name: string;
+  /** Whose acts are noted. */
+  readonly person: Person;
   readonly steps: number;
   /** Notes an act that is about to be done. */
   note(act: Act): void;
@@ -37,7 +39,7 @@ export function record(
   }
 
   return {
-    name,
+    ...{ name, person },
     get steps() {
       return steps.length;
     },

@@ -5,19 +5,21 @@ import { z } from "zod";
 import { pagesOf } from "../../src/node/pages.ts";
 import { type Emulator, listen, type OnNode } from "../emulators/server.ts";
 import type { Stack } from "../stack.ts";
-import { actSchema } from "./act.ts";
+import { type Act, actSchema } from "./act.ts";
 import { createActor } from "./actor.ts";
 import { createClock } from "./clock.ts";
 import { createFaultRules } from "./faults.ts";
 import { createFeed } from "./feed.ts";
 import { createSentFiles } from "./files.ts";
+import { mountFrames } from "./frames/frames.ts";
+import { passUpgrades } from "./frames/upgrades.ts";
 import { createInsideReader } from "./inside.ts";
 import { createLogLines } from "./log-lines.ts";
 import { DEVICES, type Person, type Playing, type Snapshot } from "./model.ts";
 import { createPeople } from "./people.ts";
 import { play } from "./player.ts";
 import { type Recorder, record } from "./recorder.ts";
-import { Refused } from "./refused.ts";
+import { inWords, Refused } from "./refused.ts";
 import { type Scenario, scenarioSchema } from "./scenario.ts";
 import { createScreens } from "./screens/screens.ts";
 import { showSent as showTelegram, showUpdate } from "./screens/telegram.ts";
@@ -50,14 +52,15 @@ const recordSchema = scenarioSchema.pick({ name: true, title: true }).extend({ p
 
 /**
  * Serves `/simulator` on loopback: four devices over the emulators, the hub from inside, faults, a clock and scenarios. Its
- * API takes and gives JSON; an error is `{error}` with 400. Only `npm run dev` starts it.
+ * API takes and gives JSON; an error is `{error, word}` with 400, where `word` is the name of a page's text. Only `npm run dev` starts it.
  *
  * - `POST /simulator/api/people {name?}` -> a person; `POST /simulator/api/people/<id>/act` takes an act (`act.ts`)
  * - `GET /simulator/api/stream?person=<id>`: server-sent events, a snapshot and then every change (`model.ts`)
- * - `POST /simulator/api/files?type=&name=` with bytes -> `{file}`, which an act names
+ * - `POST /simulator/api/files?type=&name=&seconds=` with bytes -> `{file}`, which an act names
  * - `POST /simulator/api/wire/<n>/replay`: the webhook once more
  * - `POST /simulator/api/record`, `POST /simulator/api/record/end`, `POST /simulator/api/play`, `POST /simulator/api/stop`
  * - `GET /simulator/api/scenarios/<name>` -> a scenario
+ * - `GET /simulator/device/<person>/<kiosk|web>`: the page of a device, for a frame. Its calls pass through here (`frames/`)
  */
 export async function startSimulator(stack: Stack): Promise<Simulator> {
   const { settings, networks } = stack;
@@ -68,7 +71,10 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   const clock = await createClock(settings.dir, hub, [stack.telegram, stack.whatsapp]);
   const files = createSentFiles();
   const screens = createScreens(
-    (id) => (files.get(String(id)) ? `/simulator/api/files/${id}` : undefined),
+    {
+      urlOf: (id) => (files.get(String(id)) ? `/simulator/api/files/${id}` : undefined),
+      secondsOf: (id) => files.get(String(id))?.seconds,
+    },
     (screen) => feed.tell({ type: "screen", screen }),
     () => Date.now() + clock.aheadMs,
   );
@@ -191,12 +197,40 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
 
   async function read(name: string): Promise<Scenario> {
     const text = await readFile(join(folder, `${name}.json`), "utf8").catch(() => {
-      throw new Refused(`there is no scenario ${name}`);
+      throw new Refused(`there is no scenario ${name}`, "noScenario");
     });
     return scenarioSchema.parse(JSON.parse(text));
   }
 
+  /** Notes an act of the person who is recorded. */
+  function note(person: Person, act: Act): void {
+    if (recorder?.person.id !== person.id) return;
+    recorder.note(act);
+    feed.tell({ type: "recording", recording: { name: recorder.name, steps: recorder.steps } });
+  }
+
+  /** What was done in a frame is recorded as an act that does the same. */
+  function did(person: Person, act: Act): void {
+    try {
+      note(person, act);
+    } catch (error) {
+      if (!(error instanceof Refused)) throw error;
+      // It answers a message that another device shows.
+      if (act.do === "write") note(person, { do: "write", device: act.device, text: act.text });
+    }
+    if (act.do !== "number") return;
+    person.phone = act.phone;
+    feed.tell({ type: "person", person });
+  }
+
   const app = new Hono<OnNode>();
+  mountFrames(app, {
+    ...{ hub, wire, did },
+    key: settings.vars.KIOSK_API_KEY!.split(",")[0]!.trim(),
+    pagesDir: () => stack.pagesDir,
+    person: people.find,
+    device: actor.page,
+  });
   app.post("/simulator/api/turn", (c) => c.json(faults.turn()));
   app.post("/simulator/api/people", async (c) => {
     const { name } = z
@@ -207,8 +241,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   app.post("/simulator/api/people/:id/act", async (c) => {
     const person = people.find(c.req.param("id"));
     const act = actSchema.parse(await bodyOf(c.req.raw));
-    recorder?.note(act);
-    if (recorder) feed.tell({ type: "recording", recording: { name: recorder.name, steps: recorder.steps } });
+    note(person, act);
     await actor.perform(person, act);
     lookSoon();
     return c.json({});
@@ -223,15 +256,16 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     return c.body(stream, 200, { "content-type": "text/event-stream", "cache-control": "no-store" });
   });
   app.post("/simulator/api/files", async (c) => {
-    const { type = "application/octet-stream", name = "file" } = c.req.query();
+    const { type = "application/octet-stream", name = "file", seconds } = c.req.query();
     const bytes = new Uint8Array(await c.req.arrayBuffer());
-    if (bytes.byteLength > MOST_BYTES) throw new Refused("the file is larger than 16 MB");
-    return c.json({ file: files.add({ type, name, bytes }) });
+    if (bytes.byteLength > MOST_BYTES) throw new Refused("the file is larger than 16 MB", "tooLarge");
+    return c.json({ file: files.add({ type, name, bytes, ...(seconds && { seconds: Number(seconds) }) }) });
   });
   app.get("/simulator/api/files/:id", (c) => {
     const file = files.get(c.req.param("id"));
-    // Only pictures are shown; a page of somebody's must not run here.
-    if (!file || !/^image\/(png|jpeg|gif|webp)$/.test(file.type)) return c.body(null, 404);
+    // Only these are shown and played; a page of somebody's must not run here.
+    if (!file || !/^(image\/(png|jpeg|gif|webp)|(audio|video)\/[\w.+-]+)(;|$)/.test(file.type))
+      return c.body(null, 404);
     return c.body(file.bytes, 200, { "content-type": file.type, "x-content-type-options": "nosniff" });
   });
   app.post("/simulator/api/wire/:n/replay", async (c) => {
@@ -245,11 +279,11 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     return c.json({});
   });
   app.post("/simulator/api/record/end", async (c) => {
-    if (!recorder) throw new Refused("nothing is being recorded");
+    if (!recorder) throw new Refused("nothing is being recorded", "nothingRecorded");
     const ended = recorder;
     recorder = undefined;
     feed.tell({ type: "recording", recording: null });
-    if (ended.steps === 0) throw new Refused("nothing was done, so nothing is saved");
+    if (ended.steps === 0) throw new Refused("nothing was done, so nothing is saved", "nothingRecorded");
     const scenario = await ended.end();
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, `${scenario.name}.json`), `${JSON.stringify(scenario, null, 2)}\n`);
@@ -260,7 +294,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   app.post("/simulator/api/play", async (c) => {
     const { name, scenario, pause_ms } = playSchema.parse(await bodyOf(c.req.raw));
     const chosen = scenario ?? (await read(name ?? "story"));
-    if (playing && !playing.ended) throw new Refused(`${playing.name} is being played`);
+    if (playing && !playing.ended) throw new Refused(`${playing.name} is being played`, "alreadyPlaying");
     const person = people.add(chosen.customer);
     stopping = new AbortController();
     void play(chosen, {
@@ -279,9 +313,11 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   // The page lives here too, so that it lives on while the Worker is killed.
   const pages = pagesOf(stack.pagesDir);
   app.get("*", async (c) => (await pages?.(c.req.raw)) ?? c.notFound());
-  app.onError((error, c) => {
-    if (error instanceof Refused) return c.json({ error: error.message }, 400);
-    if (error instanceof z.ZodError) return c.json({ error: z.prettifyError(error) }, 400);
+  app.onError((thrown, c) => {
+    const error = inWords(thrown);
+    if (error instanceof Refused) return c.json({ error: error.message, word: error.word }, 400);
+    if (error instanceof z.ZodError)
+      return c.json({ error: z.prettifyError(error), word: "notUnderstood" }, 400);
     console.error("simulator:", error);
     return c.json({ error: "the simulator failed; its terminal says why" }, 500);
   });
@@ -293,6 +329,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
     actor.close();
     feed.close();
   });
+  passUpgrades(server, settings.ports.PORT);
   return {
     ...server,
     log: logs.add,
@@ -310,7 +347,7 @@ async function bodyOf(request: Request): Promise<unknown> {
   try {
     return JSON.parse(text);
   } catch {
-    throw new Refused("the body is not JSON");
+    throw new Refused("the body is not JSON", "notUnderstood");
   }
 }
 

@@ -12,7 +12,8 @@ export default {
   async fetch(request, env, context) {
     aheadMs ??= Number(env.SIMULATOR_AHEAD_MS ?? 0);
     const { pathname, search } = new URL(request.url);
-    if (pathname.startsWith("/simulator/api/"))
+    // The calls of a device's frame are told to the simulator, which passes them on.
+    if (pathname.startsWith("/simulator/") || request.headers.has("x-simulator-device"))
       return fetch(new Request(`${env.SIMULATOR_URL}${pathname}${search}`, request));
     if (pathname !== CLOCK_PATH) return worker.fetch(request, env, context);
     aheadMs = Number(await request.text());

@@ -66,7 +66,8 @@ language plpgsql stable as $$
 declare
   v_language constant text := coalesce(
     (select preferred_language from public.customers where customer_key = d.customer_key),
-    (select language from public.sessions where customer_key = d.customer_key order by created_at desc limit 1));
+    (select language from public.sessions where customer_key = d.customer_key and status = 'active'),
+    (select language from public.sessions where customer_key = d.customer_key and status <> 'active' order by created_at desc limit 1));
 begin
   return (
     select coalesce(renderings -> v_language, renderings -> split_part(v_language, '-', 1), renderings -> language)
@@ -111,10 +112,12 @@ $$;
 
 -- Prepares a campaign that is due, or places its next recipients and claims their deliveries. p: {..., limit, horizon_ms, prepare}: at most limit
 -- recipients, and those of the next horizon_ms at the campaign's rate; prepare are looked up at a time. A customer whom another call holds is
--- left to the next one, and so is everything while a paced account has messages waiting for their time. Returns {prepared, placed, failed,
+-- left to the next one, and so is everything while a paced account has messages waiting for their time, so that a campaign waits in its own
+-- rows and not in the outbox. Returns {prepared, placed, failed,
 -- deliveries, open}; open says that a campaign is due or will be within a minute.
 create or replace function public.hub_run_campaigns(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer
+set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_horizon constant interval := (p ->> 'horizon_ms')::int * interval '1 millisecond';
@@ -142,7 +145,7 @@ begin
   elsif v_campaign.state = 'preparing' then
     v_count := hub.prepare_campaign(v_campaign, (p ->> 'prepare')::int, c.now);
     return jsonb_build_object('prepared', v_count, 'placed', 0, 'failed', 0, 'deliveries', v_deliveries, 'open', true);
-  elsif exists (select from public.paces where next_at > c.now + v_horizon) then
+  elsif exists (select from public.paces where greatest(next_at, bulk_at) > c.now + v_horizon) then
     return jsonb_build_object('prepared', 0, 'placed', 0, 'failed', 0, 'deliveries', v_deliveries, 'open', true);
   end if;
   v_count := least(
@@ -154,8 +157,11 @@ begin
   update public.dispatches x set state = 'failed', code = 'rejected', reason = 'erased', updated_at = c.now
     where x.dispatch_id = any (v_ids) and not exists (select from public.customers k where k.customer_key = x.customer_key);
   v_customers := array(select customer_key from public.dispatches where dispatch_id = any (v_ids));
+  -- The inner select finds them by customer: ordered by their id alone, a plan may walk through all sessions.
   v_sessions := array(
-    select session_id from public.sessions where customer_key = any (v_customers) and status = 'active'
+    select session_id from public.sessions
+    where status = 'active' and session_id = any (array(
+      select session_id from public.sessions where customer_key = any (v_customers) and status = 'active'))
     order by session_id for update skip locked);
   v_customers := array(
     select k.customer_key from public.customers k

@@ -37,11 +37,15 @@ language sql stable parallel safe as $$
 $$;
 
 -- The next free slot in the pace of a channel's account. Null when the channel has no pace. A slot later than the
--- context's patience is returned but not taken.
-create or replace function hub.take_slot(p_channel text, p_account text, p_from timestamptz, c hub.context) returns timestamptz
+-- context's patience is returned but not taken. A campaign (p_bulk) takes three quarters of what the replies leave, and
+-- waits for them: a reply never waits for a slot that a campaign has taken. The quarter is room for what a campaign has
+-- taken already when replies come.
+create or replace function hub.take_slot(p_channel text, p_account text, p_from timestamptz, p_bulk boolean, c hub.context)
+returns timestamptz
 language plpgsql volatile as $$
 declare
   v_rate constant numeric := (c.pace ->> p_channel)::numeric;
+  v_between constant interval := interval '1 second' / v_rate;
   v_slot timestamptz;
 begin
   if v_rate is null then
@@ -49,12 +53,15 @@ begin
   end if;
   insert into public.paces (channel, account, next_at) values (p_channel, coalesce(p_account, ''), p_from)
     on conflict do nothing;
-  select greatest(next_at, p_from) into v_slot from public.paces
+  select greatest(next_at, p_from, case when p_bulk then bulk_at end) into v_slot from public.paces
     where channel = p_channel and account = coalesce(p_account, '') for update;
-  if v_slot <= c.now + c.patience then
-    update public.paces set next_at = v_slot + interval '1 second' / v_rate
-      where channel = p_channel and account = coalesce(p_account, '');
+  if v_slot > c.now + c.patience then
+    return v_slot;
   end if;
+  update public.paces
+    set next_at = case when p_bulk then next_at else v_slot + v_between end,
+        bulk_at = case when p_bulk then v_slot + v_between / 0.75 else greatest(bulk_at, v_slot) + v_between end
+    where channel = p_channel and account = coalesce(p_account, '');
   return v_slot;
 end
 $$;
@@ -95,7 +102,7 @@ begin
     return null;
   end if;
   v_send_at := greatest(c.now, case when d.state = 'pending' then d.due_at end);
-  v_send_at := coalesce(hub.take_slot(d.channel, d.account, v_send_at, c), v_send_at);
+  v_send_at := coalesce(hub.take_slot(d.channel, d.account, v_send_at, coalesce(d.bulk, false), c), v_send_at);
   if v_send_at > c.now + c.patience then
     update public.deliveries set state = 'pending', due_at = v_send_at
       where delivery_id = d.delivery_id and state = d.state;

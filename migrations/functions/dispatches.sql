@@ -219,14 +219,17 @@ $$;
 -- Places waiting dispatches that are due, at most limit, and claims their deliveries. A customer whom another call holds is left to the
 -- next run. p: {..., limit}. Returns {placed, failed, deliveries}.
 create or replace function public.hub_place_dispatches(p jsonb) returns jsonb
-language plpgsql volatile security definer set search_path = '' as $$
+language plpgsql volatile security definer
+set search_path = '' set enable_seqscan = off set plan_cache_mode = force_generic_plan as $$
 declare
   c constant hub.context := hub.context_of(p);
   v_ids constant uuid[] := array(
     select dispatch_id from public.dispatches where state = 'waiting' and due_at <= c.now order by due_at limit (p ->> 'limit')::int);
   v_customers uuid[] := array(select distinct customer_key from public.dispatches where dispatch_id = any (v_ids));
   v_sessions constant uuid[] := array(
-    select session_id from public.sessions where customer_key = any (v_customers) and status = 'active'
+    select session_id from public.sessions
+    where status = 'active' and session_id = any (array(
+      select session_id from public.sessions where customer_key = any (v_customers) and status = 'active'))
     order by session_id for update skip locked);
   v_deliveries jsonb := '[]';
   v_placed integer := 0;
@@ -270,6 +273,47 @@ begin
     v_deliveries := v_deliveries || hub.list_of(hub.claim_delivery(r.session_id, r.channel, c));
   end loop;
   return jsonb_build_object('placed', v_placed, 'failed', v_failed, 'deliveries', v_deliveries);
+end
+$$;
+
+-- Cancels a dispatch of which nothing is on its way: it waits for its time or its next channel, or in the outbox without an attempt, for
+-- its window or behind other messages. p: {now, actor, dispatch_id}. Returns {dispatch}; a dispatch that was cancelled before stays so.
+-- Refuses not_found, and illegal_transition when it is too late. A sweep that places it holds its row: only one of both happens.
+create or replace function public.hub_cancel_dispatch(p jsonb) returns jsonb
+language plpgsql volatile security definer set search_path = '' as $$
+declare
+  v_now constant timestamptz := p ->> 'now';
+  v_id constant uuid := p ->> 'dispatch_id';
+  v_message constant uuid := (select message_id from public.dispatches where dispatch_id = v_id);
+  d public.dispatches;
+begin
+  perform hub.hold_session_of_delivery((select delivery_id from public.deliveries where message_id = v_message order by seq limit 1));
+  select * into d from public.dispatches where dispatch_id = v_id for update;
+  if d.dispatch_id is null then
+    perform hub.refuse('not_found');
+  elsif d.message_id is distinct from v_message then
+    raise exception 'the message was placed meanwhile' using errcode = 'serialization_failure';
+  elsif d.reason = 'cancelled' then
+    return jsonb_build_object('dispatch', hub.dispatch_json(d));
+  elsif d.state = 'failed' or d.state = 'placed' and (d.message_id is null or not exists (
+      select from public.deliveries where message_id = d.message_id) or exists (
+      select from public.deliveries
+      where message_id = d.message_id and (state not in ('pending', 'held') or state = 'pending' and attempt > 0)))
+  then
+    perform hub.refuse('illegal_transition', jsonb_build_object('from', d.state, 'to', 'cancelled'));
+  end if;
+  update public.dispatches
+    set state = 'failed', code = 'rejected', reason = 'cancelled', renderings = null, updated_at = v_now
+    where dispatch_id = v_id returning * into d;
+  -- Without an address an operator's retry sends nothing.
+  update public.deliveries
+    set state = 'dead', status = 'failed', code = 'rejected', reason = 'cancelled', address = '{}', failed_at = v_now
+    where message_id = d.message_id and state in ('pending', 'held');
+  if found then
+    perform hub.refresh_status(d.message_id);
+  end if;
+  perform hub.add_audit(p ->> 'actor', 'message.cancel', 'message:' || v_id, '{}', v_now);
+  return jsonb_build_object('dispatch', hub.dispatch_json(d));
 end
 $$;
 

@@ -114,6 +114,19 @@ export function hubOf(url: string, adminKey: string) {
       ];
     },
 
+    /** Adds somebody of the staff as an admin of the desk, or finds them. */
+    async staff(email: string): Promise<Outcome> {
+      const name = "desk user";
+      const added = await call<Refused>(`${root}/api/users`, {
+        method: "POST",
+        headers: { "content-type": "application/json", ...headers },
+        body: JSON.stringify({ email, name: email.split("@")[0], role: "admin" }),
+      });
+      if (added.status === 201) return ok(name, `${email} is an admin of the desk at ${root}/desk`);
+      if (added.status === 409) return ok(name, `${email} is there; the desk is at ${root}/desk`);
+      return refused(name, added);
+    },
+
     /** Sends a message on the web channel as a customer, and waits for the bot. */
     async message(): Promise<Outcome> {
       const name = "test message";

@@ -1,7 +1,9 @@
 import { migrate } from "../../migrations/migrate.ts";
+import { checkModel } from "./model.ts";
 import type { Outcome } from "./outcome.ts";
-import { ok } from "./outcome.ts";
+import { fail, ok } from "./outcome.ts";
 import { checkDatabase, checkSupabase, checkUpstash } from "./stores.ts";
+import { supabaseOf } from "./supabase.ts";
 import { telegramOf } from "./telegram.ts";
 import { whatsappOf } from "./whatsapp.ts";
 
@@ -60,6 +62,9 @@ export function telegramFrom(values: Values) {
   return telegramOf(values.TELEGRAM_BOT_TOKEN!, values.TELEGRAM_API_ROOT);
 }
 
+const withoutKey = (name: string) =>
+  fail(name, "it needs SUPABASE_SERVICE_ROLE_KEY once more", "set it in the environment");
+
 /** The parts in the order in which setup asks for them. */
 export const PARTS: readonly Part[] = [
   {
@@ -94,6 +99,25 @@ export const PARTS: readonly Part[] = [
     ],
     check: async ({ SUPABASE_URL: url, SUPABASE_SERVICE_ROLE_KEY: key }) => ({
       outcomes: [await checkSupabase(url!, key!)],
+    }),
+  },
+  {
+    name: "media",
+    question: "Take files from customers and bots, in Supabase Storage?",
+    keys: [plain("MEDIA_BUCKET", "The name of a private bucket, which is made")],
+    check: async ({ SUPABASE_URL: url, SUPABASE_SERVICE_ROLE_KEY: key, MEDIA_BUCKET: bucket }) => ({
+      outcomes: [key ? await supabaseOf(url!, key).bucket(bucket!) : withoutKey("media")],
+    }),
+  },
+  {
+    name: "desk",
+    question: "Shall people answer at the desk (/desk)?",
+    keys: [
+      plain("SUPABASE_ANON_KEY", "Supabase's public key (Settings → API keys: sb_publishable_… or anon)"),
+      plain("DESK_EMAIL", "The e-mail of the first of them, who may add others", false),
+    ],
+    check: async ({ SUPABASE_URL: url, SUPABASE_SERVICE_ROLE_KEY: key, SUPABASE_ANON_KEY: publicKey }) => ({
+      outcomes: [key ? await supabaseOf(url!, key).signIn(publicKey!) : withoutKey("desk")],
     }),
   },
   {
@@ -143,5 +167,35 @@ export const PARTS: readonly Part[] = [
   },
 ];
 
-/** The keys of a hub that setup makes unless they are given: for the back office, the web page and the kiosk. */
-export const OWN_KEYS = ["ADMIN_API_KEY", "WEB_API_KEY", "KIOSK_API_KEY"] as const;
+/** The language model: asked for if it is the bot. */
+export const LLM: Part = {
+  name: "llm",
+  keys: [
+    plain("LLM_BASE_URL", "The model's endpoint, up to and with /v1 (https://…/v1)"),
+    plain("LLM_MODEL", "The model's name there"),
+    secret("LLM_API_KEY", "The endpoint's key"),
+  ],
+  check: checkModel,
+};
+
+/** The settings of the language model that setup passes on where they are given. */
+export const LLM_SETTINGS = [
+  "LLM_SYSTEM_PROMPT",
+  "LLM_TIMEZONE",
+  "LLM_TIMEOUT_SECONDS",
+  "LLM_STREAM",
+  "LLM_TURN_STEPS",
+  "LLM_TURN_TOKENS",
+  "LLM_ANSWER_TOKENS",
+  "LLM_CUSTOMER_DAY_TURNS",
+  "LLM_CUSTOMER_DAY_TOKENS",
+  "LLM_INPUT_PRICE",
+  "LLM_OUTPUT_PRICE",
+  "LLM_DAY_COST",
+  "LLM_EMBEDDINGS_MODEL",
+  "LLM_EMBEDDINGS_BASE_URL",
+  "LLM_EMBEDDINGS_API_KEY",
+] as const;
+
+/** The keys of a hub that setup makes unless they are given: for the back office, the web page, the kiosk, and links to files. */
+export const OWN_KEYS = ["ADMIN_API_KEY", "WEB_API_KEY", "KIOSK_API_KEY", "MEDIA_LINK_SECRET"] as const;

@@ -2,11 +2,22 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { readFunctions, readMigrations } from "../../migrations/files.ts";
 import { functionsHash } from "../../migrations/functions.ts";
+import { promptFromFile } from "../../src/node/prompt-file.ts";
 import { type Asker, Stopped } from "./ask.ts";
 import { hubOf } from "./hub.ts";
 import type { Memory } from "./memory.ts";
 import { fail, type Outcome, ok, skipped } from "./outcome.ts";
-import { OWN_KEYS, PARTS, type Part, telegramFrom, type Values, whatsappFrom } from "./parts.ts";
+import {
+  LLM,
+  LLM_SETTINGS,
+  OWN_KEYS,
+  PARTS,
+  type Part,
+  telegramFrom,
+  type Values,
+  whatsappFrom,
+} from "./parts.ts";
+import { supabaseOf } from "./supabase.ts";
 import { type RunProgram, wranglerOf } from "./wrangler.ts";
 
 export interface Walk {
@@ -28,6 +39,8 @@ export interface Report {
 
 /** How often the deployed hub is asked whether it has its settings. */
 const LOOK_MS = 1_000;
+/** The most bytes of one of a Worker's variables. https://developers.cloudflare.com/workers/platform/limits/ */
+const VARIABLE_BYTES = 5_120;
 
 /** Ends the walk after a failure that is already shown. */
 class Failed extends Error {}
@@ -68,6 +81,10 @@ export async function walk({ env, asker, memory, run, now, patienceMs = 90_000 }
 
   try {
     asker.begin("Session hub: from this checkout to a live hub");
+    await step("llm", "mend LLM_SYSTEM_PROMPT_FILE", async () => {
+      Object.assign(values, promptFromFile(env));
+      return [];
+    });
     for (const part of PARTS) if (await connect(part)) on.add(part.name);
     await chooseBot();
     await makeKeys();
@@ -75,6 +92,7 @@ export async function walk({ env, asker, memory, run, now, patienceMs = 90_000 }
     await store();
     await wait();
     for (const part of PARTS) if (on.has(part.name) && part.webhook) await setWebhook(part, part.webhook);
+    if (on.has("desk")) await inviteStaff(values.DESK_EMAIL!);
     await step("test message", "npm run doctor", async () => [await hub().message()]);
   } catch (error) {
     if (!(error instanceof Failed)) throw error;
@@ -97,7 +115,8 @@ export async function walk({ env, asker, memory, run, now, patienceMs = 90_000 }
 
   /** Asks for a part's keys until the platform takes them. Returns whether the hub has the part. */
   async function connect(part: Part): Promise<boolean> {
-    const isGiven = part.keys.some(({ name, isSecret }) => isSecret && env[name]);
+    const hasSecret = part.keys.some(({ isSecret }) => isSecret);
+    const isGiven = part.keys.some(({ name, isSecret }) => (isSecret || !hasSecret) && env[name]);
     const what = await whatFor(part);
     const wasDone = state.done[part.name] === what && isComplete(part);
     if (wasDone && !isGiven) {
@@ -168,14 +187,18 @@ export async function walk({ env, asker, memory, run, now, patienceMs = 90_000 }
   }
 
   async function chooseBot(): Promise<void> {
-    if (values.BOT || values.BOT_WEBHOOK_URL) {
+    if (values.BOT || values.BOT_WEBHOOK_URL || values.LLM_BASE_URL) {
       if (values.BOT_WEBHOOK_URL && !values.BOT_WEBHOOK_SECRET) keys.BOT_WEBHOOK_SECRET = made();
-      return take(ok("bot", values.BOT ?? "webhook"));
+      const bot = values.BOT ?? (values.BOT_WEBHOOK_URL ? "webhook" : "llm");
+      if (bot === "llm" && (await connect(LLM))) on.add(LLM.name);
+      return take(ok("bot", bot));
     }
     const bot = await asker.choose("Who answers?", [
       { value: "echo", label: "the echo bot, to try it out" },
+      { value: "llm", label: "a language model, by OpenAI's protocol (docs/llm.md)" },
       { value: "webhook", label: "your bot, by HTTP (docs/bots.md)" },
     ]);
+    if (bot === "llm" && (await connect(LLM))) on.add(LLM.name);
     if (bot === "webhook") {
       values.BOT_WEBHOOK_URL = await asker.text("The bot's address (https://…)");
       state.answers.BOT_WEBHOOK_URL = values.BOT_WEBHOOK_URL;
@@ -213,9 +236,12 @@ export async function walk({ env, asker, memory, run, now, patienceMs = 90_000 }
   }
 
   async function store(): Promise<void> {
+    values.PUBLIC_URL ??= hubUrl;
     const names = [
       ...OWN_KEYS,
-      ...PARTS.flatMap(({ name, keys, made = [] }) =>
+      "PUBLIC_URL",
+      ...(on.has(LLM.name) ? LLM_SETTINGS : []),
+      ...[...PARTS, LLM].flatMap(({ name, keys, made = [] }) =>
         on.has(name) ? [...keys.filter(({ isStored }) => isStored).map((key) => key.name), ...made] : [],
       ),
       ...[
@@ -227,7 +253,18 @@ export async function walk({ env, asker, memory, run, now, patienceMs = 90_000 }
       ],
       ...["TELEGRAM_API_ROOT", "WHATSAPP_API_ROOT", "WHATSAPP_API_VERSION", "DEFAULT_COUNTRY"],
     ];
-    const given = Object.fromEntries(names.flatMap((name) => (values[name] ? [[name, values[name]]] : [])));
+    const given: Record<string, string> = Object.fromEntries(
+      names.flatMap((name) => (values[name] ? [[name, values[name]]] : [])),
+    );
+    const large = Object.keys(given).filter((name) => Buffer.byteLength(given[name]!) > VARIABLE_BYTES);
+    if (large.length > 0)
+      take(
+        fail(
+          "secrets",
+          `${large.join(", ")}: longer than 5 kB`,
+          "shorten it; what a bot knows fits into documents",
+        ),
+      );
     await step("secrets", "npm run setup", async () => {
       await asker.during("storing the settings", () => wranglerOf(run).secrets(given));
       state.stored = [...new Set([...state.stored, ...Object.keys(given)])].sort();
@@ -259,6 +296,17 @@ export async function walk({ env, asker, memory, run, now, patienceMs = 90_000 }
         }
       }),
     );
+  }
+
+  async function inviteStaff(email: string): Promise<void> {
+    if (state.done["desk user"] === email) return take(skipped("desk user", "done before"));
+    await step("desk user", "npm run doctor", async () => {
+      const { SUPABASE_URL: url, SUPABASE_SERVICE_ROLE_KEY: key } = values;
+      const added = await hub().staff(email);
+      if (added.state === "fail" || !key) return [added];
+      return [added, await supabaseOf(url!, key).invite(email)];
+    });
+    await done("desk user", email);
   }
 
   async function setWebhook(part: Part, path: string): Promise<void> {
@@ -301,6 +349,14 @@ function byHand({ WHATSAPP_APP_ID: app }: Values, on: ReadonlySet<string>): Repo
     {
       text: "Move .setup/keys.env to your password manager. Programs of the shop need WEB_API_KEY and KIOSK_API_KEY, you ADMIN_API_KEY",
     },
+    ...(on.has("desk")
+      ? [
+          {
+            text: "Let Supabase's invitations and links lead to the desk: add <hub>/desk to the redirect URLs",
+            link: "https://supabase.com/dashboard/project/_/auth/url-configuration",
+          },
+        ]
+      : []),
     ...(on.has("whatsapp")
       ? [
           {

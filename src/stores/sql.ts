@@ -90,6 +90,7 @@ export type SqlFunction =
   | "hub_campaigns"
   | "hub_send"
   | "hub_dispatch"
+  | "hub_cancel_dispatch"
   | "hub_place_dispatches"
   | "hub_opt_outs"
   | "hub_set_opt_out"

@@ -47,6 +47,8 @@ test("a person gives each key once, a wrong one again, and sees no secret", asyn
     ["Give the keys again?", "\r"],
     ["project URL", "\r"], // as before
     ["secret key", `${env.SUPABASE_SERVICE_ROLE_KEY}\r`],
+    ["Take files from customers", "n"],
+    ["Shall people answer", "n"],
     ["Keep messages in Upstash", "n"],
     ["Connect a Telegram bot?", "y"],
     ["The bot's token", `${env.TELEGRAM_BOT_TOKEN}\r`],
@@ -86,6 +88,8 @@ test("a walk that is stopped goes on where it was", async () => {
   await expect(stopped).rejects.toThrow(Stopped);
   const second = terminal([
     ["secret key", `${env.SUPABASE_SERVICE_ROLE_KEY}\r`],
+    ["Take files from customers", "n"],
+    ["Shall people answer", "n"],
     ["Keep messages in Upstash", "n"],
     ["Connect a Telegram bot?", "n"],
     ["Connect a WhatsApp number", "n"],

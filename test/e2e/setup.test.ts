@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
 import { readFile, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import { UPDATE_KINDS } from "../../src/channels/telegram/read/update.ts";
-import { type ShopFront, startShopFront } from "../support/shop-front.ts";
+import { json, startModelServer } from "../support/model-server.ts";
+import { PUBLIC_KEY, type ShopFront, startShopFront } from "../support/shop-front.ts";
 
 const root = resolve(import.meta.dirname, "../..");
 
@@ -92,6 +93,76 @@ describe("npm run setup", () => {
     expect(await readFile(join(shop.dir, "keys.env"), "utf8")).toBe(before);
     expect(JSON.parse((await shop.wrangled()).at(-1)!.stdin)).not.toHaveProperty("TELEGRAM_BOT_TOKEN");
     await expectNoSecret(shop, again.out);
+  });
+
+  test("puts a language model, files and the desk into a live hub, and again without harm", async () => {
+    const shop = await startShopFront();
+    const model = await startModelServer(() => "Ready.");
+    onTestFinished(() => model.stop());
+    const prompt = join(shop.dir, "prompt.md");
+    await writeFile(prompt, "You sell tea by the spoon.");
+    const { BOT: _, ...rest } = shop.env;
+    const env: Record<string, string> = {
+      ...rest,
+      LLM_BASE_URL: model.url,
+      LLM_MODEL: "tea-model",
+      LLM_API_KEY: "sk-of-the-model",
+      LLM_SYSTEM_PROMPT_FILE: prompt,
+      MEDIA_BUCKET: "shop-files",
+      SUPABASE_ANON_KEY: PUBLIC_KEY,
+      DESK_EMAIL: "ana@shop.example",
+    };
+    model.think(() => (response) => json(response, { error: { message: "sk-of-the-model is wrong" } }, 401));
+    shop.project.buckets.set("open-to-all", true);
+    for (const [wrong, name, cause] of [
+      [{ MEDIA_BUCKET: "open-to-all" }, "media", "anybody can read the bucket open-to-all"],
+      [
+        { SUPABASE_ANON_KEY: "sb_publishable_other" },
+        "desk",
+        "Supabase Auth does not take the public key (401)",
+      ],
+      [{}, "llm", "the endpoint does not take the key"],
+    ] as const) {
+      const { code, json: told, out } = await run("setup", { ...env, ...wrong }, ["--yes", "--json"]);
+      expect([code, failed(told())]).toMatchObject([1, [{ name, text: cause }]]);
+      expect(out).not.toContain("sk-of-the-model");
+    }
+    expect(await shop.wrangled()).toEqual([]);
+
+    model.think(() => "Ready.");
+    for (const time of ["first", "again"]) {
+      const { out, json: told } = await run("setup", env, ["--yes", "--json"]);
+      expect([time, failed(told())]).toEqual([time, []]);
+      const said = Object.fromEntries(told().steps.map(({ name, text }: any) => [name, text]));
+      expect(said).toMatchObject({
+        bot: "llm",
+        llm: "tea-model answers",
+        media: "uploads lie in the private bucket shop-files",
+        "desk user":
+          time === "first"
+            ? `ana@shop.example is an admin of the desk at ${shop.hubUrl}/desk`
+            : "done before",
+        "test message": "the bot answered with one message",
+      });
+      expect(out).not.toContain("sk-of-the-model");
+    }
+    expect([shop.project.invited, shop.project.buckets.get("shop-files")]).toEqual([
+      ["ana@shop.example"],
+      false,
+    ]);
+    const { LLM_SYSTEM_PROMPT, MEDIA_LINK_SECRET, PUBLIC_URL, DESK_EMAIL } = await shop.stored();
+    expect([LLM_SYSTEM_PROMPT, PUBLIC_URL, DESK_EMAIL]).toEqual([
+      "You sell tea by the spoon.",
+      shop.hubUrl,
+      undefined,
+    ]);
+    expect(MEDIA_LINK_SECRET!.length).toBeGreaterThan(32);
+    expect(JSON.stringify(model.asked.at(-1)!.body)).toContain("You sell tea by the spoon.");
+    await writeFile(prompt, "x".repeat(5_200));
+    const long = await run("setup", env, ["--yes", "--json"]);
+    expect(failed(long.json())).toMatchObject([
+      { name: "secrets", text: "LLM_SYSTEM_PROMPT: longer than 5 kB" },
+    ]);
   });
 
   test.each([

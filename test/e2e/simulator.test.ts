@@ -203,8 +203,60 @@ describe("faults", () => {
     expect((await ana.snapshot()).faults).toMatchObject([{ target, effect, left: 1 }]);
     await ana.act({ do: "write", device: target, text: "Hi" });
     await expect.poll(async () => (await ana.snapshot()).faults).toEqual([]);
+    const { wire } = await ana.snapshot();
+    const refused = wire.findLast(({ device, status }) => device === target && status === Number(effect))!;
+    if (effect === "429")
+      expect(JSON.parse(refused.answer!)).toMatchObject({ parameters: { retry_after: 2 } });
     await ana.act({ do: "later", hours: 0.1 });
     await ana.answers(target, 1);
+  });
+
+  test("a platform that always fails, and one that is silent, get every reply once they are well", async () => {
+    const ana = await stack.person();
+    await ana.act(arm({ target: "telegram", effect: "500", when: "always" }));
+    await ana.act(arm({ target: "whatsapp", effect: "silent", when: "always" }));
+    for (const text of ["one", "two"]) await ana.act({ do: "write", device: "telegram", text });
+    await ana.act({ do: "write", device: "whatsapp", text: "three" });
+    const failures = async () =>
+      (await ana.snapshot()).wire.filter(
+        ({ path, status, body }) =>
+          path.endsWith("/sendMessage") && status === 500 && body.includes(String(ana.person.telegram)),
+      );
+    await expect.poll(async () => (await failures()).length).toBeGreaterThanOrEqual(1);
+    expect((await ana.snapshot()).faults).toHaveLength(2);
+    expect((await ana.bubbles("telegram")).filter(({ by }) => by === "hub")).toEqual([]);
+    expect((await ana.bubbles("whatsapp")).filter(({ by }) => by === "hub")).toEqual([]);
+    await ana.act({ do: "disarm" });
+    await ana.act({ do: "later", hours: 0.1 });
+    await ana.answers("whatsapp", 1);
+    expect(await ana.answers("telegram", 2)).toHaveLength(2);
+  }, 60_000);
+
+  test("a bot that is slow is given up and asked again; one that fails every second time answers the first", async () => {
+    const [ana, bea] = [await stack.person(), await stack.person()];
+    await ana.act(arm({ target: "bot", effect: "slow", when: { next: 1 } }));
+    await ana.act({ do: "write", device: "telegram", text: "Slow" });
+    await expect.poll(async () => (await ana.snapshot()).faults).toEqual([]);
+    expect((await ana.snapshot()).inside.turns).toMatchObject([{ state: "running", attempt: 1 }]);
+    await bea.act(arm({ target: "bot", effect: "throws", when: { every: 2 } }));
+    await bea.act({ do: "write", device: "telegram", text: "first" });
+    await bea.answers("telegram", 1);
+    await bea.act({ do: "write", device: "telegram", text: "second" });
+    await expect
+      .poll(async () => (await bea.snapshot()).inside.turns)
+      .toMatchObject([{ attempt: 1, state: "pending" }]);
+    await bea.act({ do: "disarm" });
+    await bea.act({ do: "later", hours: 0.1 });
+    expect(await bea.answers("telegram", 2)).toHaveLength(2);
+    await ana.answers("telegram", 1);
+  }, 60_000);
+
+  test("a cache that is down delays nobody's answer", async () => {
+    const ana = await stack.person();
+    await ana.act(arm({ target: "cache", effect: "down", when: "always" }));
+    await ana.act({ do: "write", device: "telegram", text: "Hi" });
+    await ana.answers("telegram", 1);
+    expect((await ana.snapshot()).faults).toMatchObject([{ target: "cache" }]);
   });
 
   test("a platform that answers 500 after it has sent shows the reply", async () => {
@@ -278,9 +330,16 @@ test("the clock jumps for the hub and the platforms, and stays ahead when the Wo
 
 test("what the page asks for comes through the hub's own address too, and an error names what is wrong", async () => {
   const answer = await fetch(`${stack.hub}/simulator/api/scenarios/nothing`);
-  expect([answer.status, await answer.json()]).toEqual([400, { error: "there is no scenario nothing" }]);
+  expect([answer.status, await answer.json()]).toEqual([
+    ...[400, { error: "there is no scenario nothing", word: "noScenario" }],
+  ]);
   const { person } = await stack.person();
   await expect(stack.call(`people/${person.id}/act`, { do: "dance" })).rejects.toThrow("Invalid");
+  await expect(
+    stack.call(`people/${person.id}/act`, { do: "write", device: "kiosk", text: "Hi" }),
+  ).rejects.toThrow(/^open the kiosk first$/);
+  const shop = { do: "shop", method: "PATCH", path: "/api/customers/nobody-known", body: { name: "X" } };
+  await expect(stack.call(`people/${person.id}/act`, shop)).rejects.toThrow(/^PATCH [^{}_()]+$/);
   await expect(stack.call(`people/${crypto.randomUUID()}/act`, { do: "kill" })).rejects.toThrow(
     "not known any more",
   );
@@ -299,5 +358,9 @@ test("a deployed Worker has no trace of the simulator", async () => {
     expect((await readFile(join(out, file), "utf8")).toLowerCase(), file).not.toMatch(/simulator|emulator/);
   const served = await readdir(join(root, "web/dist"), { recursive: true });
   expect(served.filter((file) => /simulator/.test(file))).toEqual([]);
+  const headers = await readFile(join(root, "web/dist/_headers"), "utf8");
+  expect(headers).toContain("frame-ancestors 'none'");
+  expect(headers).toContain("X-Frame-Options: DENY");
+  expect(headers).not.toContain("frame-src");
   await rm(out, { recursive: true });
 }, 120_000);

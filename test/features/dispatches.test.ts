@@ -220,6 +220,60 @@ describe("a message that the shop sends first", () => {
     );
   });
 
+  test("is cancelled while nothing of it is on its way, and is sent or cancelled when a sweep comes at once", async () => {
+    const clock = { aheadMs: 0 };
+    const { rig, hub } = await opened({ clock });
+    const session_id = await anna(rig);
+    const cancel = async (id: string, headers: Record<string, string> = admin) => {
+      const answer = await rig.ask(`/api/messages/${id}/cancel`, { method: "POST", headers });
+      return { status: answer.status, body: (await answer.json()) as any };
+    };
+    const later = async () => {
+      const not_before = new Date(Date.now() + clock.aheadMs + 60_000).toISOString();
+      return (await send(rig, { to: { session_id }, not_before })).body.id as string;
+    };
+    const planned = await later();
+    expect((await cancel(planned, { "x-api-key": "web-key" })).status).toBe(403);
+    const gone = { state: "failed", failure: { code: "rejected", reason: "cancelled" } };
+    expect(await cancel(planned)).toMatchObject({ status: 200, body: gone });
+    expect(await cancel(planned)).toMatchObject({ status: 200, body: gone });
+    const audited = await rig.sql`select actor from public.audit where action = 'message.cancel'`;
+    expect(audited).toHaveLength(1);
+    clock.aheadMs += 120_000;
+    await hub.sweep();
+    expect(await shown(rig)).toEqual([]);
+    // At once with the sweep that places it, several times.
+    for (let round = 0; round < 6; round++) {
+      const id = await later();
+      clock.aheadMs += 61_000;
+      const before = (await shown(rig)).length;
+      const [{ status, body }] = await Promise.all([
+        pause(round * 4).then(() => cancel(id)),
+        hub.sweep(),
+        hub.sweep(),
+      ]);
+      await hub.sweep();
+      const isCancelled = (await state(rig, id)).failure?.reason === "cancelled";
+      expect([status, body.error?.code]).toEqual(
+        isCancelled ? [200, undefined] : [409, "illegal_transition"],
+      );
+      await expect.poll(async () => (await shown(rig)).length - before, soon).toBe(isCancelled ? 0 : 1);
+    }
+    expect(await cancel(crypto.randomUUID())).toMatchObject({ status: 404 });
+    // One that is in the outbox and waits for the customer to write.
+    await rig.sql`update public.reply_windows set closes_at = now()`;
+    const content = { ...hello, outside_window: "hold" };
+    const held = (await send(rig, { to: { session_id }, channel: "whatsapp", content })).body.id;
+    await expect
+      .poll(() => rig.sql`select from public.deliveries where state = 'held'`, soon)
+      .toHaveLength(1);
+    const before = await shown(rig);
+    expect(await cancel(held)).toMatchObject({ status: 200, body: gone });
+    await rig.whatsapp.tell("/_customer/message", { from: PHONE, text: "I am here" });
+    await hub.sweep();
+    expect(await shown(rig)).toEqual(before);
+  });
+
   test("survives a hub that is killed before it could send, and is shown once", async () => {
     const rig = await createHubRig();
     const child = await rig.spawn({ paced: false, leaseMs: 2_000, botUrl: "http://127.0.0.1:9" });

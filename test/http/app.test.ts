@@ -102,6 +102,7 @@ const ROUTES = [
   "POST /api/media",
   "POST /api/messages",
   "POST /api/messages/preview",
+  "POST /api/messages/{id}/cancel",
   "POST /api/orders",
   "POST /api/reservations",
   "POST /api/sessions/{id}/rate",

@@ -21,7 +21,13 @@ const wait = (hub: TestHub, ms: number) => {
 };
 
 /** What a bot's key opens beside threads. */
-const OF_BOTS = ["/api/templates", "/api/messages", "/api/messages/{id}", "/api/media"];
+const OF_BOTS = [
+  "/api/templates",
+  "/api/messages",
+  "/api/messages/{id}",
+  "/api/messages/{id}/cancel",
+  "/api/media",
+];
 
 describe("a thread", () => {
   test("is kept, read, changed at its version, listed and deleted", async () => {

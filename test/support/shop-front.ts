@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { onTestFinished } from "vitest";
@@ -25,6 +27,8 @@ export interface ShopFront {
   wrangled(): Promise<{ args: string[]; stdin: string }[]>;
   /** The settings that wrangler has stored. */
   stored(): Promise<Record<string, string>>;
+  /** The buckets and the invited people of the Supabase project. */
+  readonly project: Pick<Project, "buckets" | "invited">;
   /** Calls a control route of an emulator. */
   tell(emulator: Emulator, path: string, body?: object): Promise<any>;
 }
@@ -68,6 +72,7 @@ export async function startShopFront(): Promise<ShopFront> {
     mkdtemp(join(tmpdir(), "hub-cloud-")),
   ]);
   const api = await supabase(databaseUrl, 4);
+  const project = await startProject(api.url, api.serviceRoleKey);
   const hubUrl = `http://127.0.0.1:${port}`;
   const telegram = await startTelegramEmulator({ port: 0, token: "1000001:AAtelegram-token-of-the-shop" });
   const whatsapp = await startWhatsAppEmulator({
@@ -88,7 +93,7 @@ export async function startShopFront(): Promise<ShopFront> {
     NO_COLOR: "1",
     HUB_URL: hubUrl,
     DATABASE_URL: databaseUrl,
-    SUPABASE_URL: api.url,
+    SUPABASE_URL: project.url,
     SUPABASE_SERVICE_ROLE_KEY: api.serviceRoleKey,
     UPSTASH_REDIS_REST_URL: upstash.url,
     UPSTASH_REDIS_REST_TOKEN: upstash.token,
@@ -107,7 +112,7 @@ export async function startShopFront(): Promise<ShopFront> {
   const stopHub = hubOnceStored(stored, port);
   onTestFinished(async () => {
     await stopHub();
-    await Promise.all([telegram.stop(), whatsapp.stop(), upstash.stop(), api.stop()]);
+    await Promise.all([telegram.stop(), whatsapp.stop(), upstash.stop(), api.stop(), project.stop()]);
     await Promise.all([dir, cloud].map((one) => rm(one, { recursive: true, force: true })));
   });
   return {
@@ -124,6 +129,7 @@ export async function startShopFront(): Promise<ShopFront> {
       new URL(databaseUrl).password || databaseUrl,
     ],
     dir,
+    project,
     stored,
     async wrangled() {
       const text = await readFile(join(cloud, "calls"), "utf8").catch(() => "");
@@ -137,6 +143,69 @@ export async function startShopFront(): Promise<ShopFront> {
       const init = body ? { method: "POST", headers, body: JSON.stringify(body) } : {};
       return (await fetch(emulator.url + path, init)).json();
     },
+  };
+}
+
+/** A Supabase project: its REST API, and of Storage and Auth what setup asks. */
+interface Project {
+  readonly url: string;
+  /** Whether each is public, by name. */
+  readonly buckets: Map<string, boolean>;
+  readonly invited: string[];
+  stop(): Promise<void>;
+}
+
+export const PUBLIC_KEY = "sb_publishable_of-the-shop";
+
+async function startProject(rest: string, serviceKey: string): Promise<Project> {
+  const buckets = new Map<string, boolean>();
+  const invited: string[] = [];
+  const server = createServer(async (request, response) => {
+    const url = request.url ?? "";
+    let text = "";
+    for await (const chunk of request) text += chunk;
+    const answer = (status: number, body: object) =>
+      response.writeHead(status, { "content-type": "application/json" }).end(JSON.stringify(body));
+    const isService = request.headers.apikey === serviceKey;
+    if (url === "/auth/v1/settings")
+      return answer(isService || request.headers.apikey === PUBLIC_KEY ? 200 : 401, { external: {} });
+    if (/^\/(storage|auth)\//.test(url) && !isService) return answer(403, { message: "not allowed" });
+    if (url === "/auth/v1/invite") {
+      const { email } = JSON.parse(text);
+      if (invited.includes(email)) return answer(422, { error_code: "email_exists" });
+      invited.push(email);
+      return answer(200, { id: crypto.randomUUID(), email });
+    }
+    if (url === "/storage/v1/bucket") {
+      const { id, public: isPublic } = JSON.parse(text);
+      if (buckets.has(id)) return answer(400, { statusCode: "409", error: "Duplicate" });
+      buckets.set(id, isPublic);
+      return answer(200, { name: id });
+    }
+    const bucket = /^\/storage\/v1\/bucket\/(.+)$/.exec(url)?.[1];
+    if (bucket !== undefined)
+      return buckets.has(bucket)
+        ? answer(200, { id: bucket, public: buckets.get(bucket) })
+        : answer(404, { error: "Bucket not found" });
+    const { host: _, connection: __, "content-length": ___, ...headers } = request.headers;
+    const passed = await fetch(rest + url, {
+      method: request.method!,
+      headers: headers as Record<string, string>,
+      ...(text && { body: text }),
+    });
+    response.writeHead(passed.status, { "content-type": passed.headers.get("content-type") ?? "text/plain" });
+    response.end(Buffer.from(await passed.arrayBuffer()));
+  });
+  await new Promise<void>((listening) => server.listen(0, "127.0.0.1", listening));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    buckets,
+    invited,
+    stop: () =>
+      new Promise((stopped) => {
+        server.close(() => stopped());
+        server.closeAllConnections();
+      }),
   };
 }
 

@@ -5,28 +5,27 @@ import { type Shop, startShop } from "../client/shop.ts";
 import { violations } from "../support/accessibility.ts";
 import { type OpenedPage, openPage } from "../support/browser.ts";
 import { post } from "../support/http.ts";
+import { PNG } from "../support/pictures.ts";
 import { builtPages } from "../support/stack.ts";
+import { type Emulated, startEmulated } from "./emulated.ts";
 import { soon } from "./shop-page.ts";
 
-const TELEGRAM = {
-  TELEGRAM_BOT_TOKEN: "1000001:token",
-  TELEGRAM_WEBHOOK_SECRET: "telegram-secret",
-  TELEGRAM_BOT_USERNAME: "hub_bot",
-  TELEGRAM_API_ROOT: "http://127.0.0.1:9",
-};
 const web = { "x-api-key": "web-key" };
+let emulated: Emulated;
 let shop: Shop;
 let sql: postgres.Sql;
 let host: string;
 let count = 0;
 beforeAll(async () => {
-  shop = await startShop({ ...TELEGRAM, DEFAULT_COUNTRY: "DE" }, await builtPages());
+  emulated = await startEmulated();
+  shop = await startShop({ ...emulated.vars, DEFAULT_COUNTRY: "DE" }, await builtPages(), emulated.port);
   sql = postgres(shop.databaseUrl, { max: 1 });
   host = new URL(shop.url).host;
 });
 afterAll(async () => {
   await sql?.end();
   await shop?.stop();
+  await emulated?.stop();
 });
 
 /** A German number, as it is typed and as it is stored. */
@@ -61,6 +60,12 @@ async function say(page: Page, text: string): Promise<void> {
 const textsOf = (page: Page) => page.locator(".k-log .k-bubble .k-text").allTextContents();
 const login = (page: Page) => page.getByRole("heading", { name: "Welcome" });
 
+/** The six digits that WhatsApp got last. */
+async function newestCode(): Promise<string> {
+  const texts = await emulated.sent(emulated.whatsapp);
+  return texts.flatMap((text) => /\b(\d{6})\b/.exec(text)?.[1] ?? []).at(-1) ?? "";
+}
+
 /** A customer who has verified this phone, with a cart and a password. */
 async function knownCustomer(phone: string): Promise<void> {
   const started = await fetch(
@@ -78,8 +83,10 @@ async function knownCustomer(phone: string): Promise<void> {
 
 describe("the start", () => {
   test("ends at the login screen within 5 s, if the hub does not answer", async () => {
-    const { page } = await openPage({ hosts: [host] });
+    const { page } = await openPage({ hosts: [host], locale: "es-ES" });
+    // Neither its settings nor the words of its language.
     await page.route("**/api/config", () => new Promise(() => {}));
+    await page.route("**/assets/es-*.js", () => new Promise(() => {}));
     const began = Date.now();
     await page.goto(`${shop.url}/kiosk#key=kiosk-key`);
     await login(page).waitFor({ timeout: 8_000 });
@@ -87,10 +94,10 @@ describe("the start", () => {
     expect(page.url()).toBe(`${shop.url}/kiosk`); // the key is not in the address
   });
 
-  test("is never a blank page: without its program it offers to begin again, and does so", async () => {
+  test("is never a blank page: while its program does not come it offers to begin again, and does so", async () => {
     const { page } = await openPage({ hosts: [host] });
-    await page.route("**/assets/kiosk-*.js", (route) => route.abort());
-    await page.goto(`${shop.url}/kiosk`);
+    await page.route("**/assets/kiosk-*.js", () => new Promise(() => {}));
+    await page.goto(`${shop.url}/kiosk`, { waitUntil: "commit" });
     const again = page.getByRole("button", { name: /Start again/ });
     await again.waitFor({ timeout: 8_000 });
     await page.unroute("**/assets/kiosk-*.js");
@@ -120,10 +127,21 @@ describe("the start", () => {
     const { page } = await openKiosk();
     const manifest = (await (await fetch(`${shop.url}/kiosk.webmanifest`)).json()) as any;
     expect(manifest).toMatchObject({ display: "fullscreen", start_url: "/kiosk", scope: "/kiosk" });
-    expect((await fetch(shop.url + manifest.icons[0].src)).headers.get("content-type")).toMatch(/svg/);
+    for (const { src, type, sizes } of manifest.icons) {
+      const icon = await fetch(shop.url + src);
+      expect([src, icon.status, icon.headers.get("content-type")]).toEqual([src, 200, type]);
+      // A PNG has its width and height behind its first 16 bytes.
+      const bytes = Buffer.from(await icon.arrayBuffer());
+      if (type === "image/png") expect(`${bytes.readUInt32BE(16)}x${bytes.readUInt32BE(20)}`).toBe(sizes);
+    }
+    const active = "navigator.serviceWorker.ready.then(({ active, scope }) => [active.scriptURL, scope])";
+    expect(await page.evaluate(active)).toEqual([`${shop.url}/kiosk-worker.js`, `${shop.url}/kiosk`]);
     const session: CDPSession = await page.context().newCDPSession(page);
     const { errors } = await session.send("Page.getAppManifest");
     expect(errors).toEqual([]);
+    const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
+    // A browser without windows of apps installs nothing, whatever the page.
+    expect(installabilityErrors.filter(({ errorId }) => errorId !== "in-incognito")).toEqual([]);
   });
 });
 
@@ -158,8 +176,6 @@ describe("a customer", () => {
     await enterPhone(page, typed);
     await page.getByRole("heading", { name: "Is that you?" }).waitFor();
     expect(await page.textContent("body")).not.toMatch(/from at home|Green tea/);
-    await press(page, "123456");
-    await page.getByText("That is not the code").waitFor();
     await page.getByRole("button", { name: "Password" }).click();
     await page.getByRole("textbox", { name: "Password" }).fill("wrong horse battery");
     await page.getByRole("button", { name: "Log in" }).click();
@@ -172,6 +188,76 @@ describe("a customer", () => {
     await soon(() => textsOf(page)).toContain("from at home");
   });
 
+  test("whose phone is known proves it by the code in their messenger; a wrong and an old one have a way back", async () => {
+    const { page } = await openKiosk();
+    const { typed, phone } = newNumber();
+    await knownCustomer(phone);
+    // The hub must know a messenger of this phone.
+    await emulated.act(emulated.whatsapp, "message", {
+      from: phone.slice(1),
+      name: "Ana",
+      text: "from WhatsApp",
+    });
+    await enterPhone(page, typed);
+    await page.getByText("We have sent six digits").waitFor();
+    expect(await page.textContent("body")).not.toMatch(/from at home|from WhatsApp|Green tea/);
+    const first = await newestCode();
+    await press(page, first === "000000" ? "000001" : "000000");
+    await page.getByText("That is not the code").waitFor();
+    await page.getByRole("button", { name: "Back", exact: true }).first().click();
+    await sql`update codes set expires_at = now() - interval '1 second'`;
+    await press(page, first);
+    await page.getByText("That is not the code").waitFor();
+    await page.getByRole("button", { name: "Send a new code" }).click();
+    await soon(async () => (await newestCode()) !== first).toBe(true);
+    await press(page, await newestCode());
+    await soon(() =>
+      page.getByRole("region", { name: "Your cart" }).getByRole("listitem").allTextContents(),
+    ).toEqual(["2 × Green tea€8.00"]);
+    await soon(() => textsOf(page)).toEqual(expect.arrayContaining(["from at home", "from WhatsApp"]));
+  });
+
+  test("sees the pictures of the conversation, read with the token, and files of other hosts by name", async () => {
+    const { page, complaints, foreign } = await openKiosk();
+    let authorization = "";
+    page.on("request", (request) => {
+      authorization = request.headers().authorization ?? authorization;
+    });
+    await enterPhone(page, newNumber().typed);
+    await say(page, "Show me");
+    await soon(async () => (await textsOf(page)).length).toBe(2);
+    const [row] = await sql`select session_id from messages where text = 'Show me'`;
+    const admin = { "x-api-key": "admin-key" };
+    const made = await fetch(`${shop.url}/api/media?name=menu.png`, {
+      method: "POST",
+      headers: admin,
+      body: PNG,
+    });
+    const { upload } = ((await made.json()) as any).upload;
+    for (const [key, media] of [
+      ["own", { upload }],
+      ["foreign", { url: "https://pictures.example/cake.png" }],
+    ] as const) {
+      const content = { kind: "image", media, caption: `A picture: ${key}` };
+      const to = { session_id: row!.session_id };
+      const body = {
+        to,
+        channel: "kiosk",
+        content,
+        purpose: "service",
+        idempotency_key: `kiosk-${key}`,
+      };
+      const said = await fetch(`${shop.url}/api/messages`, post(body, admin));
+      expect([said.status, await said.text()]).toEqual([201, expect.anything()]);
+    }
+    await soon(() => textsOf(page)).toContain("A picture: foreign");
+    await soon(() =>
+      page.locator("img.k-image").evaluateAll((all: any[]) => all.map((one) => one.naturalWidth > 0)),
+    ).toEqual([true]);
+    expect(await violations(page)).toEqual([]);
+    expect([...complaints, ...foreign]).toEqual([]);
+  });
+
   test("scans with their own phone, and is there by themselves", async () => {
     const { page } = await openKiosk();
     const answered = page.waitForResponse("**/session/link");
@@ -179,19 +265,11 @@ describe("a customer", () => {
     await page.getByRole("img", { name: "QR code for Telegram" }).waitFor();
     const { links } = (await (await answered).json()) as any;
     const link = new URL(links.telegram).searchParams.get("start");
-    const from = { id: 4711, is_bot: false, first_name: "Ana" };
-    const message = {
-      message_id: 1,
-      date: Math.floor(Date.now() / 1_000),
+    await emulated.act(emulated.telegram, "message", {
       chat: { id: 4711, type: "private" },
-      from,
+      from: { id: 4711, first_name: "Ana" },
       text: `/start ${link}`,
-    };
-    const told = await fetch(
-      `${shop.url}/webhooks/telegram`,
-      post({ update_id: 1, message }, { "x-telegram-bot-api-secret-token": "telegram-secret" }),
-    );
-    expect(told.status).toBe(200);
+    });
     await page.getByRole("region", { name: "Your cart" }).waitFor({ timeout: 20_000 });
     await say(page, "Scanned");
     await soon(async () =>
@@ -330,23 +408,37 @@ describe("at the end", () => {
   });
 });
 
-describe.each(["light", "dark"] as const)("in the %s theme", (colorScheme) => {
-  test.for(["en-GB", "ar"])("no screen violates the rules of accessibility in %s", async (locale) => {
-    const { page } = await openKiosk({ page: { colorScheme, locale } });
+test.for(["en-GB", "ar"])(
+  "no screen violates the rules of accessibility in %s, in light and dark",
+  async (locale) => {
+    const { page, context } = await openKiosk({ page: { locale } });
+    const both = async () => {
+      for (const colorScheme of ["light", "dark"] as const) {
+        await page.emulateMedia({ colorScheme });
+        expect([colorScheme, await violations(page)]).toEqual([colorScheme, []]);
+      }
+    };
     await page.locator(".pad").waitFor();
     expect(await page.locator("html").getAttribute("dir")).toBe(locale === "ar" ? "rtl" : "ltr");
-    expect(await violations(page)).toEqual([]);
+    await page.locator("form.card > button[type=submit]").click();
+    await page.locator("[role=alert]").waitFor();
+    await both();
     const { typed, phone } = newNumber();
     await knownCustomer(phone);
     await press(page, typed);
     await page.locator("form.card > button[type=submit]").click();
     await page.locator(".ways").waitFor();
-    expect(await violations(page)).toEqual([]);
     await page.locator(".ways button").nth(1).click();
+    await page.locator("input[type=password]").fill("wrong horse battery");
+    await page.locator(".step button[type=submit]").click();
+    await page.locator("[role=alert]").waitFor();
+    await both();
     await page.locator("input[type=password]").fill("correct horse battery");
     await page.locator(".step button[type=submit]").click();
     await page.locator(".cart li").waitFor();
     await soon(async () => (await textsOf(page)).length).toBe(2);
-    expect(await violations(page)).toEqual([]);
-  });
-});
+    await context.setOffline(true);
+    await soon(() => page.locator("p.notice").textContent()).not.toBe("");
+    await both();
+  },
+);

@@ -196,7 +196,7 @@ const NAMES: Partial<Record<ArmedFault["effect"], Word>> = {
   down: "down",
 };
 
-function nameOf(effect: ArmedFault["effect"]): string {
+export function nameOf(effect: ArmedFault["effect"]): string {
   const word = NAMES[effect];
   return word ? say(word) : effect;
 }

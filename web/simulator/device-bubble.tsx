@@ -1,13 +1,25 @@
 import { useSignal } from "@preact/signals";
-import { EllipsisVertical, ExternalLink, FileText, Film, MapPin, Mic, Music, UserRound } from "lucide";
+import {
+  EllipsisVertical,
+  ExternalLink,
+  FileText,
+  Film,
+  MapPin,
+  Mic,
+  Music,
+  Pause,
+  Play,
+  UserRound,
+} from "lucide";
 import type { ComponentChildren } from "preact";
+import { useRef } from "preact/hooks";
 import type { Choice, DeviceName, Bubble as Shown } from "../../dev/simulator/model.ts";
 import { Bubble, type Ticks } from "../kit/components/bubble.tsx";
 import { Button, IconButton } from "../kit/components/button.tsx";
 import { Dialog } from "../kit/components/dialog.tsx";
 import { Icon } from "../kit/components/icon.tsx";
 import { BubbleText } from "./bubble-text.tsx";
-import { act } from "./state.ts";
+import { act, logFilter, shown, tab } from "./state.ts";
 import { say, words } from "./words.ts";
 
 const EMOJI = ["👍", "❤", "😁", "🙏"];
@@ -117,6 +129,12 @@ function Media({ kind, media }: { readonly kind: string; readonly media: NonNull
         {elsewhere}
       </span>
     );
+  if (isHere && (kind === "voice" || kind === "audio"))
+    return (
+      <Sound kind={kind} url={url.href} {...(media.seconds !== undefined && { seconds: media.seconds })} />
+    );
+  if (isHere && kind === "video")
+    return <video class="s-picture" src={url.href} controls preload="metadata" />;
   return (
     <span class="s-part">
       <Icon of={MEDIA[kind as keyof typeof MEDIA] ?? FileText} />
@@ -124,6 +142,47 @@ function Media({ kind, media }: { readonly kind: string; readonly media: NonNull
       <span>{media.name ?? (elsewhere || kind)}</span>
     </span>
   );
+}
+
+/** A voice message or a song that can be played. */
+function Sound({
+  kind,
+  url,
+  seconds,
+}: {
+  readonly kind: string;
+  readonly url: string;
+  readonly seconds?: number;
+}) {
+  const audio = useRef<HTMLAudioElement>(null);
+  const isPlaying = useSignal(false);
+  const toggle = () => {
+    const { current } = audio;
+    if (current?.paused) void current.play().catch(() => {});
+    else current?.pause();
+  };
+  const set = (is: boolean) => () => (isPlaying.value = is);
+  return (
+    <span class="s-sound">
+      <IconButton label={say(isPlaying.value ? "pauseVoice" : "playVoice")} onClick={toggle}>
+        <Icon of={isPlaying.value ? Pause : Play} />
+      </IconButton>
+      {kind === "voice" ? <span class="s-wave" aria-hidden="true" /> : <Icon of={Music} />}
+      {seconds !== undefined && <span>{lengthOf(seconds)}</span>}
+      <audio
+        ref={audio}
+        src={url}
+        preload="none"
+        onPlay={set(true)}
+        onPause={set(false)}
+        onEnded={set(false)}
+      />
+    </span>
+  );
+}
+
+function lengthOf(seconds: number): string {
+  return `${Math.floor(seconds / 60)}:${String(Math.round(seconds % 60)).padStart(2, "0")}`;
 }
 
 /** Buttons and rows. Telegram and the pages show rows at once, WhatsApp behind a button. */
@@ -223,6 +282,7 @@ function Menu({ device, bubble, onReply }: Omit<Props, "answered">) {
   };
   const { id: message, by, kind, text = "", reactions } = bubble;
   const isMessenger = device === "telegram" || device === "whatsapp";
+  const request = by === "customer" && isOpen.value ? requestOf(device, message) : undefined;
   const canEdit = isMessenger && by === "customer" && kind === "text";
   const done = (what: Parameters<typeof act>[0]) => async () => {
     if (await act(what)) close();
@@ -271,6 +331,18 @@ function Menu({ device, bubble, onReply }: Omit<Props, "answered">) {
                   {say("unreact")}
                 </Button>
               )}
+              {request && (
+                <Button
+                  look="quiet"
+                  onClick={() => {
+                    close();
+                    logFilter.value = request;
+                    tab.value = "log";
+                  }}
+                >
+                  {say("lines")}
+                </Button>
+              )}
               {canEdit && (
                 <Button look="quiet" onClick={() => (edits.value = text)}>
                   {say("edit")}
@@ -306,4 +378,12 @@ function Menu({ device, bubble, onReply }: Omit<Props, "answered">) {
       )}
     </>
   );
+}
+
+/** The hub's id of the request that brought this message of a customer. */
+function requestOf(device: DeviceName, message: string): string | undefined {
+  const name = device === "telegram" ? `"message_id":${message},` : `"${message}"`;
+  return shown.value!.wire.findLast(
+    (one) => one.device === device && one.kind === "webhook" && one.request_id && one.body.includes(name),
+  )?.request_id;
 }

@@ -17,8 +17,10 @@ import { Button, IconButton } from "../kit/components/button.tsx";
 import { Composer } from "../kit/components/composer.tsx";
 import { Dialog } from "../kit/components/dialog.tsx";
 import { Icon } from "../kit/components/icon.tsx";
+import { showToast } from "../kit/components/toasts.tsx";
 import { VoiceRecorder } from "../kit/components/voice-recorder.tsx";
 import { kindOfFile } from "../kit/file-kind.ts";
+import { canRecord, type Recording, recordVoice } from "../kit/record-voice.ts";
 import { act, call } from "./state.ts";
 import { say, type Word } from "./words.ts";
 
@@ -33,26 +35,40 @@ interface Props {
 export function DeviceComposer({ name: device, to, onDone }: Props) {
   const draft = useSignal("");
   const attaches = useSignal(false);
-  const speaksSince = useSignal<number | undefined>(undefined);
+  const speaking = useSignal<{ since: number; recording: Recording | undefined } | undefined>(undefined);
+  const speak = async () => {
+    // Without a microphone a small recording is sent, so that the device has a voice everywhere.
+    const recording = canRecord() ? await recordVoice().catch(() => undefined) : undefined;
+    if (!recording) showToast(say("noMicrophone"));
+    speaking.value = { since: Date.now(), recording };
+  };
   const write = async (text: string) => {
     draft.value = "";
     const reply = to && { reply_to: to.id };
     onDone();
     if (!(await act({ do: "write", device, text, ...reply }))) draft.value = text;
   };
-  if (speaksSince.value !== undefined)
+  if (speaking.value) {
+    const { since, recording } = speaking.value;
+    const end = () => (speaking.value = undefined);
     return (
       <VoiceRecorder
-        since={speaksSince.value}
+        since={since}
         dropLabel={say("voiceDrop")}
         sendLabel={say("voiceSend")}
-        onDrop={() => (speaksSince.value = undefined)}
-        onSend={() => {
-          speaksSince.value = undefined;
-          void act({ do: "media", device, kind: "voice" });
+        onDrop={() => {
+          end();
+          recording?.end();
+        }}
+        onSend={async () => {
+          end();
+          const seconds = Math.max(1, Math.round((Date.now() - since) / 1_000));
+          const file = recording && (await given(await recording.end(), `voice.${seconds}s`, seconds));
+          await act({ do: "media", device, kind: "voice", ...(file && { file }) });
         }}
       />
     );
+  }
   return (
     <>
       {to && (
@@ -74,7 +90,7 @@ export function DeviceComposer({ name: device, to, onDone }: Props) {
         <IconButton label={say("attach")} onClick={() => (attaches.value = true)}>
           <Icon of={Paperclip} />
         </IconButton>
-        <IconButton label={say("voice")} onClick={() => (speaksSince.value = Date.now())}>
+        <IconButton label={say("voice")} onClick={speak}>
           <Icon of={Mic} />
         </IconButton>
       </Composer>
@@ -95,9 +111,8 @@ function Attach({ device, onClose }: { readonly device: DeviceName; readonly onC
   const sendFile = async (file: File | undefined) => {
     if (!file) return;
     onClose();
-    const query = new URLSearchParams({ type: file.type || "application/octet-stream", name: file.name });
-    const given = await call<{ file: string }>(`files?${query}`, file);
-    if (given) await act({ do: "media", device, kind: kindOfFile(file.type), file: given.file });
+    const id = await given(file, file.name);
+    if (id) await act({ do: "media", device, kind: kindOfFile(file.type), file: id });
   };
   return (
     <Dialog title={say("attach")} onClose={onClose}>
@@ -132,4 +147,13 @@ function Attach({ device, onClose }: { readonly device: DeviceName; readonly onC
       </div>
     </Dialog>
   );
+}
+
+/** Gives a file to the simulator. Returns its id there. */
+async function given(file: Blob, name: string, seconds?: number): Promise<string | undefined> {
+  const query = new URLSearchParams({
+    ...{ type: file.type || "application/octet-stream", name },
+    ...(seconds && { seconds: String(seconds) }),
+  });
+  return (await call<{ file: string }>(`files?${query}`, file))?.file;
 }

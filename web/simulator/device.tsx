@@ -8,16 +8,20 @@ import { Dialog } from "../kit/components/dialog.tsx";
 import { Field } from "../kit/components/field.tsx";
 import { Icon } from "../kit/components/icon.tsx";
 import { Typing } from "../kit/components/typing.tsx";
+import { nameOf } from "./bad-days.tsx";
 import { DeviceBubble } from "./device-bubble.tsx";
 import { DeviceComposer } from "./device-composer.tsx";
+import { DeviceFrame } from "./device-frame.tsx";
 import { act, screenOf, second, shown } from "./state.ts";
 import { say } from "./words.ts";
+
+/** What lies in the cart of a customer of the shop's page. */
+const CART = { cart: { coffee: 1 } };
 
 /** One device, as its platform looks. */
 export function Device({ name }: { readonly name: DeviceName }) {
   const screen = screenOf(name)!;
   const isPage = name === "kiosk" || name === "web";
-  const isClosed = isPage && !screen.open;
   const typing = screen.typing_until !== undefined && screen.typing_until > second.value;
   const writesTo = useSignal<{ id: string; text: string } | undefined>(undefined);
   return (
@@ -30,14 +34,14 @@ export function Device({ name }: { readonly name: DeviceName }) {
         </span>
         {faultsOn(name).map((fault) => (
           <span class="s-badge" data-pulse="" key={fault.id}>
-            {fault.effect}
+            {nameOf(fault.effect)}
             {fault.left !== undefined && ` · ${fault.left}`}
           </span>
         ))}
         <Menu name={name} screen={screen} />
       </header>
-      {isClosed ? (
-        <Closed name={name} screen={screen} />
+      {isPage ? (
+        <DeviceFrame name={name} screen={screen} />
       ) : (
         <>
           <Messages name={name} screen={screen} typing={typing} onReply={(to) => (writesTo.value = to)} />
@@ -58,7 +62,7 @@ function statusOf(name: DeviceName, screen: Screen, typing: boolean): string {
   const person = shown.value!.person;
   if (typing) return say("typing");
   if (screen.blocked) return say("blocked");
-  const own = { telegram: String(person.telegram), whatsapp: `+${person.whatsapp}` };
+  const own = { telegram: String(person.telegram), whatsapp: `+${person.whatsapp}`, kiosk: person.phone };
   return `${say(name)} · ${own[name as "telegram"] ?? person.name}`;
 }
 
@@ -100,27 +104,6 @@ function Messages({ name, screen, typing, onReply }: MessagesProps) {
   );
 }
 
-/** A kiosk or page that nobody uses: who opens it? */
-function Closed({ name, screen }: OfDevice) {
-  const device = name as "kiosk" | "web";
-  const data = { cart: { coffee: 1 } };
-  const open = (as: "customer" | "guest") =>
-    act({ do: "open", device, as, ...(device === "web" && { data }) });
-  return (
-    <div class="s-closed">
-      <p>
-        {screen.ended
-          ? say("ended", { code: screen.ended })
-          : say(name === "kiosk" ? "closedKiosk" : "closedWeb")}
-      </p>
-      <Button onClick={() => open("customer")}>{say("openAs", { name: shown.value!.person.name })}</Button>
-      <Button look="quiet" onClick={() => open("guest")}>
-        {say("openGuest")}
-      </Button>
-    </div>
-  );
-}
-
 /** What a device can do besides writing. */
 function Menu({ name, screen }: OfDevice) {
   const isOpen = useSignal(false);
@@ -134,7 +117,8 @@ function Menu({ name, screen }: OfDevice) {
     if (name !== "web") void doneBy({ do: "number", device: name, phone: phone.value })();
   };
   const hasNumber = name !== "web";
-  const canLeave = (name === "kiosk" || name === "web") && screen.open;
+  const isPage = name === "kiosk" || name === "web";
+  const canLeave = isPage && screen.open;
   return (
     <>
       <IconButton label={`${say("more")}: ${say(name)}`} onClick={() => (isOpen.value = true)}>
@@ -163,8 +147,18 @@ function Menu({ name, screen }: OfDevice) {
                 {say("redeliver")}
               </Button>
             )}
+            {isPage &&
+              (["customer", "guest"] as const).map((as) => (
+                <Button
+                  key={as}
+                  look="quiet"
+                  onClick={doneBy({ do: "open", device: name, as, ...(name === "web" && { data: CART }) })}
+                >
+                  {as === "customer" ? say("openAs", { name: shown.value!.person.name }) : say("openGuest")}
+                </Button>
+              ))}
             {canLeave && (
-              <Button look="quiet" onClick={doneBy({ do: "leave", device: name as "kiosk" | "web" })}>
+              <Button look="quiet" onClick={doneBy({ do: "leave", device: name })}>
                 {say("leave")}
               </Button>
             )}

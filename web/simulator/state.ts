@@ -1,7 +1,8 @@
 import { computed, signal } from "@preact/signals";
 import type { Act } from "../../dev/simulator/act.ts";
-import type { Change, DeviceName, Person, Screen, Snapshot } from "../../dev/simulator/model.ts";
+import type { Change, DeviceName, Person, RefusedWord, Screen, Snapshot } from "../../dev/simulator/model.ts";
 import { showToast } from "../kit/components/toasts.tsx";
+import { say } from "./words.ts";
 
 const API = "/simulator/api/";
 const AGAIN_MS = 500;
@@ -35,11 +36,11 @@ export async function call<T>(path: string, body?: object | Blob): Promise<T | u
     const answer = await fetch(API + path, {
       ...(body && { method: "POST", body: body instanceof Blob ? body : JSON.stringify(body) }),
     });
-    const said = (await answer.json()) as T & { error?: string };
+    const said = (await answer.json()) as T & { word?: RefusedWord };
     if (answer.ok) return said;
-    showToast(said.error ?? String(answer.status));
-  } catch (error) {
-    showToast((error as Error).message);
+    showToast(say(said.word ?? "simulatorFailed"));
+  } catch {
+    showToast(say("lost")); // no answer, or one that is no JSON
   }
   return undefined;
 }
@@ -64,9 +65,10 @@ export async function beginAnew(): Promise<void> {
   if (person) await follow(person.id);
 }
 
-/** Plays a scenario with a person of its own, who is shown. */
+/** Plays a scenario with a person of its own, who is shown. `?pace=` sets the ms between two steps; otherwise people can read along. */
 export async function playScenario(name: string): Promise<void> {
-  const person = await call<Person>("play", { name });
+  const pace = new URLSearchParams(location.search).get("pace");
+  const person = await call<Person>("play", { name, ...(pace && { pause_ms: Number(pace) }) });
   if (person) await follow(person.id);
 }
 

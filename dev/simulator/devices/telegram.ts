@@ -9,7 +9,7 @@ export type Script = (path: string, body: object) => Promise<unknown>;
 /** Gives the platform the file that an act sends, and returns it with its id there. */
 export type Upload = (act: ActOf<"media">) => Promise<{ id: string; file: SentFile }>;
 
-function mediaOf(kind: FileKind, id: string, { type, name, bytes }: SentFile): object {
+function mediaOf(kind: FileKind, id: string, { type, name, bytes, seconds = 3 }: SentFile): object {
   const file = { file_id: id, file_unique_id: `AQ${id.slice(-12)}`, file_size: bytes.byteLength };
   switch (kind) {
     case "image":
@@ -17,9 +17,9 @@ function mediaOf(kind: FileKind, id: string, { type, name, bytes }: SentFile): o
     case "video":
       return { video: { ...file, mime_type: type, file_name: name, width: 640, height: 480, duration: 4 } };
     case "audio":
-      return { audio: { ...file, mime_type: type, file_name: name, duration: 30 } };
+      return { audio: { ...file, mime_type: type, file_name: name, duration: seconds } };
     case "voice":
-      return { voice: { ...file, mime_type: type, duration: 3 } };
+      return { voice: { ...file, mime_type: type, duration: seconds } };
     case "document":
       return { document: { ...file, mime_type: type, file_name: name } };
   }

@@ -23,7 +23,7 @@ export async function onWhatsApp(
       const isVoice = act.kind === "voice";
       const part = {
         id,
-        mime_type: isVoice ? "audio/ogg; codecs=opus" : file.type,
+        mime_type: isVoice && file.type === "audio/ogg" ? "audio/ogg; codecs=opus" : file.type,
         ...(isVoice && { voice: true }),
         ...(act.kind === "document" && { filename: file.name }),
         ...(act.caption && { caption: act.caption }),

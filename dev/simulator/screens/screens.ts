@@ -9,6 +9,8 @@ export interface Screens {
   now(): number;
   /** Where a browser finds the file with this id of a platform, if it is one of the simulator's. */
   urlOf(id: unknown): string | undefined;
+  /** How long the recording with this id lasts, if it is one of the simulator's. */
+  secondsOf(id: unknown): number | undefined;
   /** The screen of that address; empty at first. */
   at(device: DeviceName, address: string): Screen;
   /** Changes a screen and tells those who watch. */
@@ -16,7 +18,7 @@ export interface Screens {
 }
 
 export function createScreens(
-  urlOf: (id: unknown) => string | undefined,
+  { urlOf, secondsOf }: Pick<Screens, "urlOf" | "secondsOf">,
   changed: (screen: Screen) => void,
   now: () => number,
 ): Screens {
@@ -32,6 +34,7 @@ export function createScreens(
   return {
     now,
     urlOf,
+    secondsOf,
     at,
     change(device, address, change) {
       const screen = at(device, address);

@@ -121,11 +121,13 @@ function contentOf(screens: Screens, fields: Fields): Partial<Bubble> {
     if (file === undefined) continue;
     const { file_id, file_name, mime_type } = typeof file === "string" ? ({} as Fields) : file;
     const source = screens.urlOf(file_id) ?? (typeof fields.source === "string" ? fields.source : undefined);
+    const seconds = screens.secondsOf(file_id);
     return {
       kind,
       ...words,
       media: {
         ...(source && { url: source }),
+        ...(seconds !== undefined && { seconds }),
         ...(typeof file_name === "string" && { name: file_name }),
         ...(typeof mime_type === "string" && { type: mime_type }),
       },

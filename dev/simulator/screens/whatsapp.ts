@@ -86,11 +86,13 @@ function contentOf(screens: Screens, fields: Fields, type: string): Pick<Bubble,
   if (MEDIA.includes(type)) {
     const { id, caption, filename, mime_type, link: source, voice } = part;
     const link = screens.urlOf(id) ?? source;
+    const seconds = screens.secondsOf(id);
     return {
       kind: voice === true ? "voice" : type,
       ...(caption !== undefined && { text: String(caption) }),
       media: {
         ...(link !== undefined && { url: String(link) }),
+        ...(seconds !== undefined && { seconds }),
         ...(filename !== undefined && { name: String(filename) }),
         ...(mime_type !== undefined && { type: String(mime_type) }),
       },

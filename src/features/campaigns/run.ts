@@ -2,8 +2,8 @@ import { deliver } from "../../core/deliver/deliver.ts";
 import { failureOf, toHubError } from "../../core/errors.ts";
 import type { Hub } from "../../core/hub.ts";
 
-/** One step. A reply waits for the account's pace no longer than a step's messages take. */
-const STEP = { limit: 25, horizonMs: 250, batch: 5_000 };
+/** One step. It is short, so that its messages come spread over the time and a reply finds the hub and the database free. */
+const STEP = { limit: 25, horizonMs: 100, batch: 5_000 };
 /** The most messages on their way at a time, so that a slow platform holds up the campaign and nothing else. */
 const MOST_AT_ONCE = 32;
 

@@ -24,6 +24,11 @@ export interface Dispatches {
   ): Promise<{ dispatch: Dispatch; replayed: boolean; effects: Effects }>;
   /** Throws `not_found`. */
   get(dispatch_id: string): Promise<Dispatch>;
+  /**
+   * Cancels a message of which nothing is on its way yet; it is sent or cancelled, never both. A second call changes nothing. Throws
+   * `not_found`, and `illegal_transition` when it is too late.
+   */
+  cancel(dispatch_id: string, by: { readonly actor: string; readonly now: Date }): Promise<Dispatch>;
   /** Puts messages that are due into the outbox, at most `limit`, and claims their deliveries. `failed` have no channel left. */
   place(limit: number, now: Date): Promise<{ placed: number; failed: number; deliveries: Delivery[] }>;
 }

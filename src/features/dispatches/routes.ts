@@ -85,7 +85,7 @@ function bodySchema(options: AppOptions) {
     });
 }
 
-/** Registers `POST /api/messages` and `GET /api/messages/{id}`: messages that the shop sends first. */
+/** Registers `POST /api/messages`, `GET /api/messages/{id}` and its cancelling: messages that the shop sends first. */
 export function addDispatches(app: App, options: AppOptions): void {
   const shared = { tags: ["Messages"], security: security.key };
   const send = createRoute({
@@ -166,6 +166,39 @@ export function addDispatches(app: App, options: AppOptions): void {
     await senderOf(c, options);
     const { dispatches } = featuresOf(c.var.exchange.hub());
     return c.json(viewDispatch(await dispatches.get(c.req.valid("param").id.toLowerCase())), 200);
+  });
+
+  const cancel = createRoute({
+    ...shared,
+    method: "post",
+    path: "/api/messages/{id}/cancel",
+    summary: "Cancel a message that was sent first",
+    description:
+      "With an admin or a bot's key. Ends a message of which nothing is on its way: one that waits for `not_before`, for its next channel, for its " +
+      "customer to write, or behind other messages. It is in the audit. 409 when it is too late: a message is sent or cancelled, never both. The " +
+      "same call again changes nothing.",
+    request: { params: z.object({ id: z.uuid() }) },
+    responses: {
+      200: json("It is cancelled: `failed`, with the reason `cancelled`.", dispatchSchema),
+      ...problems(
+        "malformed",
+        "unauthorized",
+        "forbidden",
+        "not_found",
+        "illegal_transition",
+        "needs_database",
+      ),
+    },
+  });
+  app.openapi(cancel, async (c) => {
+    const actor = await senderOf(c, options);
+    const hub = c.var.exchange.hub();
+    const id = c.req.valid("param").id.toLowerCase();
+    const cancelled = await featuresOf(hub).dispatches.cancel(id, { actor, now: hub.now() });
+    const { session_id, message_id } = cancelled;
+    if (session_id !== undefined && message_id !== undefined)
+      hub.live.publish(session_id, { type: "status", message_id, status: "failed" });
+    return c.json(viewDispatch(cancelled), 200);
   });
 }
 

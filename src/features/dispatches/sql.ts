@@ -22,6 +22,9 @@ export function sqlDispatches(ask: SqlCall, people: Row): Dispatches {
       };
     },
     get: async (dispatch_id) => toRecord<Dispatch>((await ask("hub_dispatch", { dispatch_id })).dispatch),
+    async cancel(dispatch_id, by) {
+      return toRecord<Dispatch>((await ask("hub_cancel_dispatch", { ...by, dispatch_id })).dispatch);
+    },
     async place(limit, now) {
       const { placed, failed, deliveries } = await ask("hub_place_dispatches", { ...people, limit, now });
       return {

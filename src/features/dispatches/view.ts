@@ -23,7 +23,7 @@ export const dispatchSchema = z
       .openapi({ description: "The message's: pending, sent, delivered, read, played, failed." }),
     failure: failureSchema.nullable().openapi({
       description:
-        "Why it failed: the platform's reason, or `opted_out`, `blocked`, `no_address`, `window_closed`, `no_channel`, `expired`, `erased`.",
+        "Why it failed: the platform's reason, or `opted_out`, `blocked`, `no_address`, `window_closed`, `no_channel`, `expired`, `cancelled`, `erased`.",
     }),
     tried: z
       .array(failureSchema.extend({ channel: z.string() }))
