@@ -1,7 +1,7 @@
 /** Measures how soon the simulator shows the first echo, from opening its page. */
 import { rm } from "node:fs/promises";
 import { loadavg } from "node:os";
-import { launchChromium } from "../test/support/chromium.ts";
+import { launchChromium } from "../dev/chromium.ts";
 import { ownEnvironment, run } from "../test/support/program.ts";
 import { type Bench, ms, scaled, whole } from "./lib/result.ts";
 import { median, quantile } from "./lib/stats.ts";

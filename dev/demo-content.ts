@@ -131,8 +131,11 @@ function cellsOf(name: "telegram" | "whatsapp", sent: readonly Sent[]): string[]
     at += parts.length;
     if (calls.length < parts.length) return "MISSING";
     const words = calls.map(({ method, interactive }) => interactive?.type ?? method);
-    const times = words.length > 1 ? `${words.length} x ` : "";
-    return `${times}${[...new Set(words)].join(", ")}${"numbered" in content ? ", numbered" : ""}`;
+    const counted = [...new Set(words)].map((word) => {
+      const times = words.filter((one) => one === word).length;
+      return times > 1 ? `${times} x ${word}` : word;
+    });
+    return `${counted.join(", ")}${"numbered" in content ? ", numbered" : ""}`;
   });
 }
 

@@ -111,9 +111,8 @@ function table(
   const { vars } = settings;
   const rows: [string, string, string][] = [
     ["Hub", worker.url, `kiosk ${vars.KIOSK_API_KEY}, web ${vars.WEB_API_KEY}, admin ${vars.ADMIN_API_KEY}`],
-    ["Simulator", `${url}/simulator`, "four devices and the hub from inside"],
-    ["Desk", `${worker.url}/desk`, `${DESK_USER.email}, password ${vars.DESK_PASSWORD}`],
     ["Web chat", `${worker.url}/chat-example`, vars.LLM_MODEL ? `answered by ${vars.LLM_MODEL}` : ""],
+    ["Desk", `${worker.url}/desk`, `${DESK_USER.email}, password ${vars.DESK_PASSWORD}`],
     ["API page", `${worker.url}/docs`, "description at /openapi.json"],
     [
       "Telegram emulator",
@@ -139,7 +138,10 @@ function table(
       "\n  KIOSK_PHONE_POLICY=trust: a phone typed at the kiosk is believed. A deployed hub wants it proven (verify).",
     );
   say(
-    `\n  State lies in ${settings.dir}; the sweep runs every ${settings.sweepSeconds} s. In another terminal: npm run demo. Ctrl-C stops everything.\n`,
+    `\n  ${styleText("bold", "Open")} ${url}/simulator and press "Play the story": one customer, four devices, the hub from inside.`,
+  );
+  say(
+    `  State lies in ${settings.dir}; the sweep runs every ${settings.sweepSeconds} s. In another terminal: npm run demo. Ctrl-C stops everything.\n`,
   );
 }
 

@@ -2,8 +2,8 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
+import { launchChromium } from "../../dev/chromium.ts";
 import { freePort } from "../../dev/services/ports.ts";
-import { launchChromium } from "../../test/support/chromium.ts";
 import { buildIfStale } from "../../web/build.ts";
 import { startServer } from "./server.ts";
 

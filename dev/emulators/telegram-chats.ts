@@ -21,6 +21,8 @@ export interface Said {
   readonly mine: boolean;
   readonly text: string;
   readonly date: number;
+  /** It is a file, and the text is its caption. */
+  readonly captions?: boolean;
 }
 
 /** The chats the bot may write to, and the newest messages in them. */

@@ -33,7 +33,7 @@ export function sendMedia(kind: "photo" | "document" | "video" | "audio" | "voic
       ...(caption.text && { caption: caption.text }),
       ...(caption.entities && { caption_entities: caption.entities }),
     };
-    const done = say(telegram, chat, params, caption.text, fields);
+    const done = say(telegram, chat, params, caption.text, fields, kind !== "sticker");
     const source = typeof params[kind] === "string" ? { source: params[kind] } : {};
     return { ...done, sent: { ...done.sent, ...source } };
   };

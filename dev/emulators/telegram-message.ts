@@ -9,7 +9,14 @@ import type { Telegram } from "./telegram-state.ts";
 import { seconds } from "./telegram-update.ts";
 
 /** Adds one message of the bot to a chat. Every send method ends with this. */
-export function say(telegram: Telegram, chat: Chat, params: Fields, text: string, fields: Fields): Done {
+export function say(
+  telegram: Telegram,
+  chat: Chat,
+  params: Fields,
+  text: string,
+  fields: Fields,
+  captions = false,
+): Done {
   checkButtons(params);
   const chats = chatsFor(telegram, params);
   const reply = structured<Fields>(params, "reply_parameters");
@@ -19,7 +26,7 @@ export function say(telegram: Telegram, chat: Chat, params: Fields, text: string
   telegram.admit(chat);
   const message_id = chats.number(chat);
   const date = seconds(telegram);
-  chats.said(chat, message_id, { mine: true, text, date });
+  chats.said(chat, message_id, { mine: true, text, date, ...(captions && { captions }) });
   const thread =
     params.message_thread_id === undefined ? {} : { message_thread_id: Number(params.message_thread_id) };
   const said = replyTo ? chats.recall(chat, replyTo) : undefined;

@@ -1,6 +1,7 @@
 import type { Fields } from "./fields.ts";
 import { chatFor, chatsFor, getBusinessConnection, inNameOf } from "./telegram-business.ts";
 import type { Chat } from "./telegram-chats.ts";
+import { format } from "./telegram-markup.ts";
 import { getFile, sendMedia } from "./telegram-media.ts";
 import { checkButtons, readText, say } from "./telegram-message.ts";
 import { structured } from "./telegram-params.ts";
@@ -42,6 +43,7 @@ export const methods: Record<string, Method> = {
   setMessageReaction,
   getBusinessConnection,
   editMessageText,
+  editMessageCaption,
   deleteMessage,
   deleteMessages,
   deleteBusinessMessages: deleteMessages,
@@ -104,19 +106,33 @@ function setMessageReaction(telegram: Telegram, params: Fields): Done {
 
 function editMessageText(telegram: Telegram, params: Fields): Done {
   const formatted = params.rich_message === undefined ? readText(params, "text") : readRich(params);
-  const { chat, messageId } = findMessage(telegram, params, "message to edit not found");
   if (params.rich_message === undefined && formatted.text.length > 4096) badRequest("MESSAGE_TOO_LONG");
+  return edit(telegram, params, formatted.text, { ...formatted }, false);
+}
+
+function editMessageCaption(telegram: Telegram, params: Fields): Done {
+  const entities = structured(params, "caption_entities");
+  const caption = format(String(params.caption ?? ""), params.parse_mode, entities);
+  if (caption.text.length > 1024) badRequest("message caption is too long");
+  const shown = { caption: caption.text, ...(caption.entities && { caption_entities: caption.entities }) };
+  return edit(telegram, params, caption.text, shown, true);
+}
+
+function edit(telegram: Telegram, params: Fields, text: string, shown: Fields, captions: boolean): Done {
+  const { chat, messageId } = findMessage(telegram, params, "message to edit not found");
   checkButtons(params);
   const said = chatsFor(telegram, params).recall(chat, messageId);
   if (said && !said.mine) badRequest("message can't be edited");
-  if (said?.text === formatted.text && params.reply_markup === undefined)
+  if (said?.captions && !captions) badRequest("there is no text in the message to edit");
+  if (said && !said.captions && captions) badRequest("there is no caption in the message to edit");
+  if (said?.text === text && params.reply_markup === undefined)
     badRequest(
       "message is not modified: specified new message content and reply markup are exactly the same as a current content and reply markup of the message",
     );
   telegram.admit(chat);
   const edit_date = seconds(telegram);
   const date = said?.date ?? edit_date;
-  chatsFor(telegram, params).said(chat, messageId, { mine: true, text: formatted.text, date });
+  chatsFor(telegram, params).said(chat, messageId, { mine: true, text, date, ...(captions && { captions }) });
   return {
     result: {
       message_id: messageId,
@@ -124,9 +140,9 @@ function editMessageText(telegram: Telegram, params: Fields): Done {
       chat: chat.info,
       date,
       edit_date,
-      ...formatted,
+      ...shown,
     },
-    sent: { ...params, chat_id: chat.info.id, message_id: messageId, ...formatted },
+    sent: { ...params, chat_id: chat.info.id, message_id: messageId, ...shown },
   };
 }
 

@@ -112,6 +112,13 @@ const METHODS: Readonly<Record<string, z.ZodType>> = {
     entities,
     reply_markup: markup,
   }),
+  editMessageCaption: z.looseObject({
+    ...chat,
+    message_id: z.int(),
+    caption: z.string().optional(),
+    caption_entities: entities,
+    reply_markup: markup,
+  }),
   pinChatMessage: z.strictObject({
     ...chat,
     message_id: z.int(),

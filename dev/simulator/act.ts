@@ -39,6 +39,8 @@ export const actSchema = z.discriminatedUnion("do", [
     caption: words.optional(),
     /** The id of a file that was given to the simulator; absent: a small one of that kind. */
     file: z.string().max(100).optional(),
+    /** Of a small one: what it is called. */
+    name: z.string().min(1).max(240).optional(),
   }),
   z.strictObject({ do: z.literal("contact"), device, own: z.boolean() }),
   z.strictObject({ do: z.literal("location"), device }),

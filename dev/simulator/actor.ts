@@ -63,8 +63,8 @@ export function createActor(parts: ActorParts): Actor {
       post(emulator.url + path, JSON.stringify(body));
   const uploadTo =
     (emulator: { readonly url: string }): Upload =>
-    async ({ kind, file: given }) => {
-      const file = files.find(kind, given);
+    async (act) => {
+      const file = files.find(act);
       const query = new URLSearchParams({ type: file.type, name: file.name });
       const { id } = (await post(`${emulator.url}/_customer/file?${query}`, file.bytes)) as { id: string };
       files.link(id, file);

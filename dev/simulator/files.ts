@@ -15,8 +15,8 @@ export type FileKind = "image" | "video" | "audio" | "voice" | "document";
 export interface SentFiles {
   /** Keeps a file, and returns its id. */
   add(file: SentFile): string;
-  /** The file with this id; without one the small one of that kind. */
-  find(kind: FileKind, id?: string): SentFile;
+  /** The file with this id; without one the small one of that kind, by this name. */
+  find(act: { kind: FileKind; file?: string | undefined; name?: string | undefined }): SentFile;
   /** Notes that a platform knows the file by this id. */
   link(platformId: string, file: SentFile): void;
   /** The file that a platform, or a page, knows by this id. */
@@ -60,9 +60,9 @@ export function createSentFiles(): SentFiles {
       return id;
     },
     get: (id) => files.get(id),
-    find(kind, id) {
-      const found = id === undefined ? undefined : files.get(id);
-      return found ?? SMALL[kind]();
+    find({ kind, file, name }) {
+      const found = file === undefined ? undefined : files.get(file);
+      return found ?? { ...SMALL[kind](), ...(name && { name }) };
     },
   };
 }

@@ -1,5 +1,6 @@
 import type { Act } from "./act.ts";
 import type { Actor } from "./actor.ts";
+import type { SentFiles } from "./files.ts";
 import type { InsideReader } from "./inside.ts";
 import { DEVICES, type Person } from "./model.ts";
 import { type Scenario, scenarioSchema } from "./scenario.ts";
@@ -19,7 +20,7 @@ export interface Recorder {
 
 export function record(
   { name, title }: { name: string; title: string },
-  { person, actor, inside }: { person: Person; actor: Actor; inside: InsideReader },
+  { person, actor, inside, files }: { person: Person; actor: Actor; inside: InsideReader; files: SentFiles },
 ): Recorder {
   const steps: Scenario["steps"] = [];
   let before = seen();
@@ -64,7 +65,11 @@ export function record(
   function lasting(act: Act): Act {
     if (!("device" in act)) return act;
     // A file of this machine is not in the scenario: a small one of its kind is sent instead.
-    if (act.do === "media") return { ...act, file: undefined };
+    if (act.do === "media") {
+      const { file, ...rest } = act;
+      const name = file === undefined ? undefined : files.get(file)?.name;
+      return { ...rest, ...(name && { name }) };
+    }
     const bubble = actor.bubble(person, act);
     if (!bubble) return act;
     const own = actor.screen(person, act.device).bubbles.filter(({ by }) => by === bubble.by);

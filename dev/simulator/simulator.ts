@@ -274,7 +274,7 @@ export async function startSimulator(stack: Stack): Promise<Simulator> {
   });
   app.post("/simulator/api/record", async (c) => {
     const { person, ...named } = recordSchema.parse(await bodyOf(c.req.raw));
-    recorder = record(named, { person: people.find(person), actor, inside });
+    recorder = record(named, { person: people.find(person), actor, inside, files });
     feed.tell({ type: "recording", recording: { name: recorder.name, steps: 0 } });
     return c.json({});
   });

@@ -4,30 +4,41 @@
 create or replace function hub.campaign_json(p public.campaigns) returns jsonb
 language plpgsql stable as $$
 begin
-  return to_jsonb(p) - '{actor,renderings,customers,pausing,prepared_after,next_at}'::text[];
+  return to_jsonb(p) - '{actor,idempotency_key,body_hash,renderings,customers,pausing,prepared_after,next_at}'::text[];
 end
 $$;
 
 -- Makes a campaign. p: {now, actor, name, purpose, channels, segment | customers, renderings, language, rate, quiet, pausing, starts_at,
--- expires_at}. Returns {campaign}.
+-- expires_at, idempotency_key, body_hash}. A second call with the key of an actor gets the first one's: {campaign, replayed}. Refuses
+-- idempotency_conflict for a key that came with another body.
 create or replace function public.hub_create_campaign(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
   v_now constant timestamptz := p ->> 'now';
   v_starts_at constant timestamptz := greatest(v_now, (p ->> 'starts_at')::timestamptz);
+  v_key constant text := p ->> 'idempotency_key';
   v_made public.campaigns;
 begin
+  if v_key is not null then
+    perform pg_advisory_xact_lock(hashtextextended('campaign ' || (p ->> 'actor') || ' ' || v_key, 0));
+    select * into v_made from public.campaigns where actor = p ->> 'actor' and idempotency_key = v_key;
+    if v_made.campaign_id is not null and v_made.body_hash <> p ->> 'body_hash' then
+      perform hub.refuse('idempotency_conflict');
+    elsif v_made.campaign_id is not null then
+      return jsonb_build_object('campaign', hub.campaign_json(v_made), 'replayed', true);
+    end if;
+  end if;
   insert into public.campaigns (
-      campaign_id, name, actor, state, purpose, channels, segment, customers, renderings, language, rate, quiet, pausing, starts_at,
+      campaign_id, name, actor, idempotency_key, body_hash, state, purpose, channels, segment, customers, renderings, language, rate, quiet, pausing, starts_at,
       expires_at, prepared_after, next_at, created_at, updated_at)
     values (
-      hub.uuid(v_now), p ->> 'name', p ->> 'actor', 'preparing', p ->> 'purpose', hub.texts_of(p -> 'channels'), nullif(p -> 'segment', 'null'),
+      hub.uuid(v_now), p ->> 'name', p ->> 'actor', v_key, p ->> 'body_hash', 'preparing', p ->> 'purpose', hub.texts_of(p -> 'channels'), nullif(p -> 'segment', 'null'),
       hub.texts_of(p -> 'customers'), p -> 'renderings', p ->> 'language', (p ->> 'rate')::int, nullif(p -> 'quiet', 'null'),
       hub.texts_of(p -> 'pausing'), v_starts_at, (p ->> 'expires_at')::timestamptz, '00000000-0000-0000-0000-000000000000', v_now,
       v_now, v_now)
     returning * into v_made;
   perform hub.add_audit(p ->> 'actor', 'campaign.create', 'campaign:' || v_made.campaign_id, '{}', v_now);
-  return jsonb_build_object('campaign', hub.campaign_json(v_made));
+  return jsonb_build_object('campaign', hub.campaign_json(v_made), 'replayed', false);
 end
 $$;
 

@@ -21,6 +21,8 @@ declare
   v_content constant jsonb := p_change -> 'content';
   v_format constant jsonb := jsonb_strip_nulls(jsonb_build_object('format', v_content -> 'format'));
   v_same boolean;
+  v_captioned boolean;
+  v_edited jsonb;
   m public.messages;
 begin
   select * into m from public.messages
@@ -29,8 +31,12 @@ begin
   if m.message_id is null or not hub.may_change(m, v_kind, p_roles) then
     return null;
   end if;
+  -- A file keeps its place: its caption is what is edited.
+  v_captioned := m.kind in ('image', 'video', 'audio', 'document');
+  v_edited := case when v_captioned
+    then m.content - '{caption,format}'::text[] || jsonb_build_object('caption', v_content -> 'text') else '{}' end || v_format;
   v_same := case v_kind
-    when 'edit' then m.kind = 'text' and m.text = v_content ->> 'text' and m.content = v_format
+    when 'edit' then (v_captioned or m.kind = 'text' and m.text = v_content ->> 'text') and m.content = v_edited
     when 'reaction' then m.reaction is not distinct from v_content ->> 'emoji'
     when 'pin' then (m.pinned_at is not null) = coalesce((v_content -> 'pinned')::boolean, true)
     else false end;
@@ -42,9 +48,9 @@ begin
   end if;
   case v_kind
     when 'edit' then
-      m.kind := 'text';
+      m.kind := case when v_captioned then m.kind else 'text' end;
       m.text := v_content ->> 'text';
-      m.content := v_format;
+      m.content := v_edited;
       m.edited_at := p_now;
     when 'delete' then
       m.kind := 'system';
@@ -66,15 +72,27 @@ begin
 end
 $$;
 
+-- Whether a platform takes a change of this message no longer: its channel gives the part `within_ms`, counted from the message.
+create or replace function hub.is_too_late(m public.messages, p_parts jsonb, p_now timestamptz) returns boolean
+language sql immutable parallel safe as $$
+  select coalesce(p_now > m.created_at + (p_parts #>> '{0,within_ms}')::bigint * interval '1 millisecond', false)
+$$;
+
 -- The message that a bot's reply has changed, as callers see it; null if the reply changes none. A reaction that names no message is one to
 -- the message that is answered. p_reply: as in hub_complete. The session's row is held.
 create or replace function hub.changed_by_reply(t public.turns, p_reply jsonb, p_now timestamptz) returns json
 language plpgsql volatile as $$
 declare
+  v_id constant uuid := coalesce((p_reply #>> '{content,message_id}')::uuid, t.message_id);
   m public.messages;
 begin
-  m := hub.change_message(
-    coalesce((p_reply #>> '{content,message_id}')::uuid, t.message_id), t.session_id, t.channel, '{assistant}', p_reply, p_now);
+  if p_reply #> '{parts,0,within_ms}' is not null then
+    select * into m from public.messages where message_id = v_id;
+    if hub.is_too_late(m, p_reply -> 'parts', p_now) then
+      return null;
+    end if;
+  end if;
+  m := hub.change_message(v_id, t.session_id, t.channel, '{assistant}', p_reply, p_now);
   return case when m.message_id is not null then hub.message_json(m) end;
 end
 $$;
@@ -114,7 +132,7 @@ $$;
 -- p: {now, lease_ms, patience_ms, history, batch, pace, actor | staff, message_id, change: {kind, text, content}, parts: as in hub_complete}.
 -- Returns {message, changed, deliveries}: the message as it is now, whether this call has changed it, and the first delivery, claimed. The same
 -- call again changes nothing. One of the staff changes nothing in a colleague's conversation; an agent edits and deletes own messages
--- only. Refuses with not_found, with not_changeable {why: deleted | a_change | not_ours | not_yours | no_address}, and for staff with
+-- only. Refuses with not_found, with not_changeable {why: deleted | a_change | not_ours | not_yours | too_late | no_address}, and for staff with
 -- unauthorized and conversation_taken {user}.
 create or replace function public.hub_change_message(p jsonb) returns json
 language plpgsql volatile security definer
@@ -169,6 +187,8 @@ begin
       when m.deleted_at is not null then 'deleted'
       when m.kind in ('edit', 'delete', 'reaction', 'pin') then 'a_change'
       else 'not_ours' end));
+  elsif hub.is_too_late(m, p -> 'parts', c.now) then
+    perform hub.refuse('not_changeable', '{"why": "too_late"}');
   end if;
   v_after := hub.change_message(v_id, v_session, m.channel, v_roles, v_change, c.now);
   if v_after.message_id is null then

@@ -16,54 +16,73 @@ create or replace function hub.announce(
   p_type text, p_lane uuid, p_channel text, p_data jsonb, p_keep boolean default false) returns void
 language plpgsql volatile as $$
 declare
-  v_event_id uuid;
-  v_seq bigint;
-  v_endpoint uuid;
   v_endpoints uuid[];
 begin
   select array_agg(endpoint_id) into v_endpoints
     from public.endpoints
     where enabled and p_type = any (types) and (channels is null or p_channel is null or p_channel = any (channels));
-  if v_endpoints is null and not p_keep then
-    return;
+  if v_endpoints is not null or p_keep then
+    perform hub.write_event(p_type, p_lane, p_data, v_endpoints);
   end if;
+end
+$$;
+
+-- Writes an event, and a delivery of it for each of these endpoints.
+create or replace function hub.write_event(p_type text, p_lane uuid, p_data jsonb, p_endpoints uuid[]) returns void
+language plpgsql volatile as $$
+declare
+  v_event_id uuid;
+  v_seq bigint;
+  v_endpoint uuid;
+begin
   v_seq := nextval('public.events_seq_seq');
   v_event_id := hub.event_uuid(now(), v_seq);
   insert into public.events (event_id, seq, type, lane, data, at) values (v_event_id, v_seq, p_type, p_lane, p_data, now());
-  foreach v_endpoint in array coalesce(v_endpoints, '{}') loop
+  foreach v_endpoint in array coalesce(p_endpoints, '{}') loop
     insert into public.event_deliveries (lane, seq, endpoint_id, event_id) values (p_lane, v_seq, v_endpoint, v_event_id);
   end loop;
 end
 $$;
 
--- Announces a new message, or a new status of one. A played voice message has been read. It runs for every message, so it looks for an
--- endpoint before it does anything else.
+-- Announces a new message, or a new status of one. A played voice message has been read. What an erasure does to a message is no news of
+-- it: it has become a system message. It runs for every message, so its triggers have no WHEN, and it looks for endpoints once.
 create or replace function hub.announce_message() returns trigger
 language plpgsql set search_path = '' as $$
+declare
+  v_type text;
+  v_endpoints uuid[];
 begin
-  if not exists (select from public.endpoints where enabled) then
+  if new.kind = 'system' then
+    return null;
+  elsif tg_op = 'INSERT' then
+    if new.direction <> 'inbound' and (new.status is null or new.status not in ('sent', 'failed')) then
+      return null;
+    end if;
+  elsif new.direction <> 'outbound' or new.status is not distinct from old.status
+    or new.status not in ('sent', 'delivered', 'read', 'failed', 'played') or (new.status = 'played' and old.status = 'read')
+  then
     return null;
   end if;
-  perform hub.announce(
-    'message.' || case when new.direction = 'inbound' then 'received' when new.status = 'played' then 'read' else new.status end,
-    new.session_id, new.channel,
-    jsonb_build_object(
-      'session_id', new.session_id, 'message_id', new.message_id, 'channel', new.channel, 'direction', new.direction,
-      'role', new.role, 'kind', new.kind));
+  v_type := 'message.' || case when new.direction = 'inbound' then 'received' when new.status = 'played' then 'read' else new.status end;
+  select array_agg(endpoint_id) into v_endpoints
+    from public.endpoints
+    where enabled and v_type = any (types) and (channels is null or new.channel = any (channels));
+  if v_endpoints is not null then
+    perform hub.write_event(
+      v_type, new.session_id,
+      jsonb_build_object(
+        'session_id', new.session_id, 'message_id', new.message_id, 'channel', new.channel, 'direction', new.direction,
+        'role', new.role, 'kind', new.kind),
+      v_endpoints);
+  end if;
   return null;
 end
 $$;
 
 create or replace trigger message_announced after insert on public.messages
-  for each row when (new.kind <> 'system' and (new.direction = 'inbound' or new.status in ('sent', 'failed')))
-  execute function hub.announce_message();
-
--- What an erasure does to a message is no news of it: it has become a system message.
+  for each row execute function hub.announce_message();
 create or replace trigger message_moved after update of status on public.messages
-  for each row when (
-    new.direction = 'outbound' and new.kind <> 'system' and new.status is distinct from old.status and (
-      new.status in ('sent', 'delivered', 'read', 'failed') or (new.status = 'played' and old.status is distinct from 'read')))
-  execute function hub.announce_message();
+  for each row execute function hub.announce_message();
 
 -- Announces that a session has opened, merged, ended or expired.
 create or replace function hub.announce_session() returns trigger

@@ -1,7 +1,9 @@
 import { hubOf } from "./hub.ts";
+import { checkModel } from "./model.ts";
 import { type Outcome, outcomeOf, skipped } from "./outcome.ts";
 import { telegramFrom, type Values, whatsappFrom } from "./parts.ts";
 import { checkDatabase, checkSupabase, checkUpstash } from "./stores.ts";
+import { supabaseOf } from "./supabase.ts";
 import { type RunProgram, wranglerOf } from "./wrangler.ts";
 
 interface Check {
@@ -21,6 +23,44 @@ export async function examine(values: Values, run: RunProgram, now: () => Date):
     "WHATSAPP_APP_SECRET",
     "WHATSAPP_ACCOUNT_ID",
     "WHATSAPP_PHONE_NUMBER_ID",
+  ];
+  // Parts that only some hubs have: nothing is said of those that this one does not.
+  const optional: Check[] = [
+    ...(values.LLM_BASE_URL
+      ? [
+          {
+            name: "llm",
+            needs: ["LLM_BASE_URL", "LLM_MODEL", "LLM_API_KEY"],
+            mend: "docs/llm.md",
+            run: async () => (await checkModel(values)).outcomes,
+          },
+        ]
+      : []),
+    ...(values.MEDIA_BUCKET
+      ? [
+          {
+            name: "media",
+            needs: ["SUPABASE_URL", "SUPABASE_SERVICE_ROLE_KEY"],
+            mend: "npm run setup",
+            run: async () => [
+              await supabaseOf(values.SUPABASE_URL!, values.SUPABASE_SERVICE_ROLE_KEY!).bucket(
+                values.MEDIA_BUCKET!,
+                false,
+              ),
+            ],
+          },
+        ]
+      : []),
+    ...(values.SUPABASE_ANON_KEY
+      ? [
+          {
+            name: "desk",
+            needs: ["SUPABASE_URL"],
+            mend: "npm run setup",
+            run: async () => [await supabaseOf(values.SUPABASE_URL!, "").signIn(values.SUPABASE_ANON_KEY!)],
+          },
+        ]
+      : []),
   ];
   const checks: Check[] = [
     {
@@ -77,6 +117,7 @@ export async function examine(values: Values, run: RunProgram, now: () => Date):
       mend: "https://business.facebook.com/latest/whatsapp_manager",
       run: async () => [await whatsappFrom(values).templates(values.WHATSAPP_CODE_TEMPLATE)],
     },
+    ...optional,
     {
       name: "cloudflare",
       needs: [],

@@ -31,7 +31,7 @@ export async function checkDatabase(databaseUrl: string, now: () => Date): Promi
           ? ok("migrations", "all applied")
           : fail("migrations", "its functions are not those of this checkout", mend),
       ...optional.map((name) =>
-        warn("migrations", `${name} is not applied, though the database offers its extension`, mend),
+        warn("optional migrations", `${name} is not applied, though the database offers its extension`, mend),
       ),
     ];
   } catch (error) {

@@ -12,22 +12,24 @@ export function supabaseOf(url: string, serviceKey: string) {
   const settingsPage = "https://supabase.com/dashboard/project/_/settings/api-keys";
 
   return {
-    /** Makes a bucket that only the hub can read, or finds that it is one. */
-    async bucket(bucket: string): Promise<Outcome> {
+    /** Finds a bucket that only the hub can read, and makes it before unless `make` is false. */
+    async bucket(bucket: string, make = true): Promise<Outcome> {
       const name = "media";
       const storage = `${root}/storage/v1/bucket`;
-      const made = await call(storage, {
-        method: "POST",
-        headers: asService,
-        body: JSON.stringify({ id: bucket, name: bucket, public: false }),
-      });
+      if (make)
+        // It answers 400 if there is one.
+        await call(storage, {
+          method: "POST",
+          headers: asService,
+          body: JSON.stringify({ id: bucket, name: bucket, public: false }),
+        });
       const found = await call<{ public?: boolean }>(`${storage}/${encodeURIComponent(bucket)}`, {
         headers: asService,
       });
       if (found.status !== 200)
         return fail(
           name,
-          `Supabase Storage made no bucket ${bucket}: it answers ${made.status}`,
+          `Supabase Storage has no bucket ${bucket}: it answers ${found.status}`,
           "https://supabase.com/dashboard/project/_/storage/buckets",
         );
       return found.body.public

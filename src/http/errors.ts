@@ -31,7 +31,7 @@ const MEANINGS: Record<ErrorCode, string> = {
   illegal_transition: "the status that it has does not allow this change; `details` has `from` and `to`",
   order_conflict: "the order_id is another order's, or the order has another currency",
   not_changeable:
-    "the message cannot be changed in this way; `details.why`: `deleted`, `a_change` (of another message), `not_ours` (only the shop's own are edited and deleted), `no_address`, or `channel` (it has no such change)",
+    "the message cannot be changed in this way; `details.why`: `deleted`, `a_change` (of another message), `not_ours` (only the shop's own are edited and deleted), `too_late` (for the platform), `no_address`, or `channel` (it has no such change)",
   endpoint_limit: "there are 20 endpoints already; delete one",
   conversation_taken: "a colleague has the conversation: `details.user` names them",
   conversation_held:

@@ -10,7 +10,7 @@ import type { Outcome } from "../../scripts/setup/outcome.ts";
 import type { Values } from "../../scripts/setup/parts.ts";
 import { walk } from "../../scripts/setup/walk.ts";
 import { programs, type RunProgram } from "../../scripts/setup/wrangler.ts";
-import { type ShopFront, startShopFront } from "../support/shop-front.ts";
+import { PUBLIC_KEY, type ShopFront, startShopFront } from "../support/shop-front.ts";
 
 const now = () => new Date();
 
@@ -136,6 +136,25 @@ test("npm run doctor finds a live hub well, and each thing that breaks with what
     text: "1 messages, the oldest for 60 minutes",
   });
   await sql.end();
+
+  // What only some hubs have: a bucket, the desk, a language model.
+  const more = {
+    MEDIA_BUCKET: "files",
+    SUPABASE_ANON_KEY: "sb_publishable_other",
+    LLM_BASE_URL: `http://127.0.0.1:${await freePort()}/v1`,
+    LLM_MODEL: "m",
+    LLM_API_KEY: "k",
+  };
+  expect(await look(more)).toMatchObject({
+    media: { state: "fail", text: "Supabase Storage has no bucket files: it answers 404" },
+    desk: { state: "fail", text: "Supabase Auth does not take the public key (401)" },
+    llm: { state: "fail", text: "the endpoint cannot be reached" },
+  });
+  shop.project.buckets.set("files", false);
+  expect(await look({ ...more, SUPABASE_ANON_KEY: PUBLIC_KEY })).toMatchObject({
+    media: { state: "ok" },
+    desk: { state: "ok" },
+  });
 
   // Keys: wrong ones are named; absent ones skip their checks.
   const wrong = await look({

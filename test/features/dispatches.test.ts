@@ -1,5 +1,6 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { networkTo, via } from "../../dev/services/network.ts";
 import type { Bot } from "../../src/core/answer/bot.ts";
 import { createHubRig, type HubRig, kill } from "../support/hub-rig.ts";
 import type { NodeHubOptions } from "../support/node-hub.ts";
@@ -445,3 +446,69 @@ describe("opt-outs", () => {
     expect(await rig.sql`select from public.opt_outs`).toHaveLength(0);
   });
 });
+
+test("while the store is gone every route answers 503 in time, and what is asked again is there once", async () => {
+  const rig = await createHubRig();
+  const network = await networkTo(Number(new URL(rig.options.databaseUrl).port));
+  onTestFinished(() => network.stop());
+  const hub = await rig.open({
+    bot: silent,
+    paced: false,
+    leaseMs: 3_000,
+    databaseUrl: via(rig.options.databaseUrl, network.port),
+  });
+  const session_id = await anna(rig);
+  const [{ customer_key }] = (await rig.sql`select customer_key from public.customers`) as any;
+  const once = crypto.randomUUID();
+  const campaign = {
+    name: "x",
+    customers: [customer_key],
+    content: { en: { kind: "text", text: "Our new menu." } },
+    language: "en",
+    idempotency_key: once,
+  };
+  const planned = (
+    await send(rig, { to: { session_id }, not_before: new Date(Date.now() + 3_600_000).toISOString() })
+  ).body.id;
+  const calls: readonly (readonly [string, string, object?])[] = [
+    ["POST", "/api/messages", { to: { session_id }, content: hello, idempotency_key: once }],
+    ["GET", `/api/messages/${planned}`],
+    ["POST", `/api/messages/${planned}/cancel`],
+    ["POST", "/api/campaigns", campaign],
+    ["GET", "/api/campaigns"],
+    ["GET", `/api/campaigns/${crypto.randomUUID()}`],
+    ["POST", `/api/campaigns/${crypto.randomUUID()}/pause`],
+    ["PUT", `/api/customers/${customer_key}/opt-outs`, { purpose: "marketing", opted_out: false }],
+    ["GET", `/api/customers/${customer_key}/opt-outs`],
+    ["GET", "/api/templates"],
+  ];
+  const ask = async ([method, path, body]: (typeof calls)[number]) => {
+    const began = Date.now();
+    const answer = await rig.ask(path, {
+      method,
+      headers: { ...admin, "content-type": "application/json" },
+      ...(body && { body: JSON.stringify(body) }),
+    });
+    const { error } = (await answer.json()) as any;
+    return { path, status: answer.status, code: error?.code, inTime: Date.now() - began < 10_000 };
+  };
+  // Refused, silent, and cut off when the answer comes: then the call may have been done.
+  for (const mode of ["slam", "swallow", "cut"] as const) {
+    network.mode = mode;
+    network.hangUp();
+    for (const found of await Promise.all(calls.map(ask)))
+      expect(found, mode).toMatchObject({ status: 503, code: "unavailable", inTime: true });
+  }
+  network.mode = "pass";
+  network.hangUp();
+  await expect.poll(async () => (await ask(calls[4]!)).status, soon).toBe(200);
+  expect(await ask(calls[0]!)).toMatchObject({ status: 201 });
+  expect(await ask(calls[3]!)).toMatchObject({ status: 201 });
+  expect(await ask(calls[2]!)).toMatchObject({ status: 200 });
+  await expect
+    .poll(() => hub.sweep().then(() => shown(rig)), soon)
+    .toEqual(expect.arrayContaining([`whatsapp ${hello.text}`, "whatsapp Our new menu."]));
+  await hub.sweep();
+  expect(await shown(rig)).toHaveLength(2);
+  expect(await rig.sql`select from public.campaigns`).toHaveLength(1);
+}, 60_000);

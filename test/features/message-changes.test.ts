@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { prepare } from "../../src/core/content/prepare.ts";
+import type { Reply } from "../../src/core/content/reply.ts";
 import { testHub } from "../support/http.ts";
 import { createHubRig, type HubRig, startBot } from "../support/hub-rig.ts";
 
@@ -28,10 +29,13 @@ async function history(rig: HubRig, session_id: string): Promise<any[]> {
   return ((await response.json()) as any).messages;
 }
 
-/** A hub without pauses between messages, with a bot that answers "one" to each message, and a customer who has written. */
-async function shop(write: (rig: HubRig) => Promise<unknown>) {
+/** A hub without pauses between messages, with a bot that answers "one", or `replies`, to each message, and a customer who has written. */
+async function shop(write: (rig: HubRig) => Promise<unknown>, replies?: readonly Reply[]) {
   const rig = await createHubRig();
-  const hub = await rig.open({ botUrl: await startBot(async () => ["one"]), paced: false });
+  const bot = replies
+    ? { bot: { history: 0, reply: async () => [...replies] } }
+    : { botUrl: await startBot(async () => ["one"]) };
+  const hub = await rig.open({ ...bot, paced: false });
   await write(rig);
   const [session] = await rig.sql`select session_id from sessions`;
   const session_id = session!.session_id as string;
@@ -166,6 +170,34 @@ describe("an operator", () => {
       { kind: "pin", status: "sent" },
       { kind: "reaction", status: "sent" },
     ]);
+  });
+
+  test("edits the caption of a file on Telegram, and deletes nothing there that is two days old", async () => {
+    const { rig, session_id, reply } = await shop(telegram, [
+      { kind: "image", media: { url: "https://shop.example/a.jpg" }, caption: "one" },
+    ]);
+    expect((await operator(rig, "PATCH", reply.message_id, { text: "two" })).body).toMatchObject({
+      changed: true,
+      message: {
+        kind: "image",
+        text: "two",
+        content: { caption: "two", media: { url: "https://shop.example/a.jpg" } },
+      },
+    });
+    expect((await operator(rig, "PATCH", reply.message_id, { text: "two" })).body.changed).toBe(false);
+    await settled(rig);
+    const { sent } = await rig.telegram.tell("/_sent?method=editMessageCaption");
+    expect(sent).toMatchObject([{ caption: "two" }]);
+    await rig.sql`update messages set created_at = now() - interval '48 hours 1 second' where message_id = ${reply.message_id}`;
+    const late = await operator(rig, "DELETE", reply.message_id);
+    expect([late.status, late.body.error.code, late.body.error.details]).toEqual([
+      409,
+      "not_changeable",
+      { why: "too_late" },
+    ]);
+    expect((await history(rig, session_id)).at(-1)).toMatchObject({ kind: "edit", status: "sent" });
+    await rig.sql`update messages set created_at = now() - interval '47 hours' where message_id = ${reply.message_id}`;
+    expect((await operator(rig, "DELETE", reply.message_id)).body.changed).toBe(true);
   });
 
   test("is refused what no message allows", async () => {

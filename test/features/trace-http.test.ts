@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vit
 import type { Bot } from "../../src/core/answer/bot.ts";
 import { HubError } from "../../src/core/errors.ts";
 import type { Backlog } from "../../src/core/receive/journal.ts";
+import { localSignIn } from "../../src/features/staff/local-sign-in.ts";
 import { memoryJournal } from "../../src/stores/memory/journal.ts";
 import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
@@ -52,6 +53,25 @@ async function looks(hub: StrictHub): Promise<{ found: number; none: number }> {
 }
 
 describe("GET /api/trace", () => {
+  test("is open to everybody who is signed in at the desk, until they are disabled", async () => {
+    const store = sqlStore(direct.call, settings);
+    const hub = strictHub({ signIn: localSignIn("desk-password") }, { store, bot: refusing });
+    const email = `ana${newPhone()}@shop.example`;
+    const json = { "content-type": "application/json" };
+    const sent = (path: string, body: object, method = "POST") =>
+      call(hub, path, { method, headers: { ...json, ...keys.admin }, body: JSON.stringify(body) });
+    const { body: user } = await sent("/api/users", { email, name: "Ana", role: "agent" });
+    const { body: signed } = await sent("/api/staff/sign-in", { email, password: "desk-password" });
+    const staff = { authorization: `Bearer ${signed.staff_token}` };
+    const phone = newPhone();
+    await onWhatsApp(hub, phone, "Two tickets, please");
+    const { status, body } = await trace(hub, `phone=${phone}`, staff);
+    expect([status, body.found]).toEqual([200, "customer"]);
+    expect((await trace(hub, `phone=${phone}`, { authorization: "Bearer hsu_nobody" })).status).toBe(401);
+    await sent(`/api/users/${user.user_id}`, { disabled: true }, "PATCH");
+    expect((await trace(hub, `phone=${phone}`, staff)).status).toBe(401);
+  });
+
   test("tells why a customer got no answer, without a word of theirs", async () => {
     const hub = shop(refusing);
     const phone = newPhone();

@@ -1,10 +1,14 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import postgres from "postgres";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
+import { freePort } from "../../dev/services/ports.ts";
 import type { Reply } from "../../src/core/content/reply.ts";
 import { folderStorage } from "../support/folder.ts";
 import { post } from "../support/http.ts";
+import { kill } from "../support/hub-rig.ts";
 import { admin, type MediaHub, startMediaHub, web } from "../support/media-hub.ts";
 import { jpegWith, PNG } from "../support/pictures.ts";
 
@@ -318,6 +322,64 @@ describe("a customer's upload", () => {
     await hub.sweep();
     expect(await sql`select upload_id from uploads where session_id = ${id}`).toEqual([]);
   });
+});
+
+test("an upload of a hub that is killed between the bytes and their row is deleted by a later sweep", async () => {
+  const port = await freePort();
+  const options = {
+    port,
+    databaseUrl: hub.databaseUrl,
+    telegramUrl: hub.telegram.url,
+    whatsappUrl: hub.whatsapp.url,
+    botUrl: "http://127.0.0.1:9",
+    folder: folder.folder,
+  };
+  const script = new URL("../support/hub-process.ts", import.meta.url).pathname;
+  const child = spawn(process.execPath, [script, JSON.stringify(options)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  onTestFinished(() => kill(child));
+  await once(child.stdout, "data");
+  child.stdout.resume();
+  const { bearer, id } = await hub.visitor();
+  const before = await folder.files();
+  const bytes = Promise.withResolvers<void>();
+  const slow = new ReadableStream<Uint8Array>({
+    async start(controller) {
+      controller.enqueue(PNG.subarray(0, 20));
+      await bytes.promise;
+      controller.enqueue(PNG.subarray(20));
+      controller.close();
+    },
+  });
+  const answer = fetch(`http://127.0.0.1:${port}/api/media`, {
+    method: "POST",
+    headers: bearer,
+    body: slow,
+    duplex: "half",
+  } as RequestInit).catch(() => undefined);
+  const row = () => sql`select upload_id, mime_type from uploads where session_id = ${id}`;
+  await expect.poll(row, { timeout: 10_000 }).toHaveLength(1);
+  const [{ upload_id }] = (await row()) as any;
+  // The hub stores the bytes, and then waits for the row.
+  await sql.begin(async (tx) => {
+    await tx`select from uploads where session_id = ${id} for update`;
+    bytes.resolve();
+    await expect.poll(folder.files, { timeout: 3_500, interval: 20 }).toHaveLength(before.length + 1);
+    await kill(child);
+    // Postgres ends a call whose client is gone only when it writes its answer.
+    await tx`select pg_terminate_backend(pid) from pg_stat_activity where query like '%hub_finish_upload%' and wait_event_type = 'Lock'`;
+  });
+  await answer;
+  expect(await folder.files()).toContain(upload_id);
+  expect(await row()).toMatchObject([{ mime_type: null }]);
+  expect((await hub.get(`/api/media/${upload_id}`, admin)).status).toBe(404);
+  await hub.sweep();
+  expect(await folder.files()).toContain(upload_id);
+  await sql`update uploads set delete_at = delete_at - interval '1 hour' where session_id = ${id}`;
+  await hub.sweep();
+  expect(await folder.files()).not.toContain(upload_id);
+  expect(await row()).toEqual([]);
 });
 
 describe("a reply with an upload", () => {

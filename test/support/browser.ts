@@ -1,6 +1,6 @@
 import type { Browser, BrowserContext, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, onTestFinished } from "vitest";
-import { launchChromium } from "./chromium.ts";
+import { launchChromium } from "../../dev/chromium.ts";
 
 let running: Promise<Browser> | undefined;
 afterAll(async () => {

@@ -9,6 +9,7 @@ import { bucketStorage } from "../../src/stores/files/bucket.ts";
 export async function folderStorage() {
   const folder = await mkdtemp(join(tmpdir(), "hub-media-"));
   return {
+    folder,
     storage: bucketStorage(folderBucket(folder)),
     files: () => readdir(folder),
     remove: () => rm(folder, { recursive: true, force: true }),

@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import type { CDPSession } from "playwright-core";
 import postgres from "postgres";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { violations } from "../support/accessibility.ts";
@@ -315,3 +316,88 @@ test.for([
     expect(rows).toHaveLength(1);
   },
 );
+
+/** An hour in which somebody writes each second. */
+const MESSAGES = 3_600;
+const THIRD = MESSAGES / 3;
+/** What the chat may grow by from the first third of the hour to its end, in bytes: the ids of what it has shown already. */
+const MOST_GROWTH = 700_000;
+
+async function sizeOf(session: CDPSession): Promise<{ heap: number; nodes: number; listeners: number }> {
+  for (let i = 0; i < 2; i++) await session.send("HeapProfiler.collectGarbage");
+  const { usedSize } = await session.send("Runtime.getHeapUsage");
+  const { nodes, jsEventListeners } = await session.send("Memory.getDOMCounters");
+  return { heap: usedSize, nodes, listeners: jsEventListeners };
+}
+
+test("the memory of an open chat is steady over an hour of messages, drafts, ticks and broken lines", async () => {
+  const { page, complaints } = await shop.visit();
+  await page.addInitScript(`
+    window.WebSocket = class extends WebSocket {
+      constructor(...given) { super(...given); window.line = this; }
+    };
+    // The frames of a busy hour, given to the open connection within seconds. Everything else is the hub's own.
+    window.play = async (first, from, to) => {
+      for (let i = from; i < to; i++) {
+        const message_id = "00000000-0000-7000-8000-" + String(i).padStart(12, "0");
+        const text = "Message " + i + " of an hour".repeat(20);
+        const message = { ...first, message_id, seq: first.seq + i + 1, text, content: { kind: "text", text } };
+        const draft = { type: "draft", reply_to: message_id, channel: "web", at: 0, text: "So far" };
+        for (const frame of [
+          { type: "typing", channel: "web" },
+          draft,
+          { ...draft, text: "" },
+          { type: "message", message, cursor: String(message.seq) },
+          { type: "status", message_id, status: "delivered" },
+          { type: "changed", message: { ...message, edited_at: i % 5 ? null : message.created_at } },
+        ]) line.dispatchEvent(new MessageEvent("message", { data: JSON.stringify(frame) }));
+        if (i % 20 === 0) await new Promise(requestAnimationFrame);
+      }
+    };
+  `);
+  await page.reload();
+  const chat = chatOf(page);
+  await chat.open();
+  await chat.say("The hour begins");
+  await soon(async () => (await chat.texts()).length).toBe(2);
+  const first = await page.evaluate(`(async () => {
+    const { token } = JSON.parse(localStorage.getItem("${shop.url} device"));
+    const answer = await fetch("${shop.url}/session/messages?after=0", { headers: { authorization: "Bearer " + token } });
+    return JSON.stringify((await answer.json()).messages[1]);
+  })()`);
+
+  const play = async (from: number, to: number) => {
+    await page.evaluate(`play(${first}, ${from}, ${to})`);
+    await soon(async () => (await chat.texts()).at(-1)).toMatch(new RegExp(`^Message ${to - 1} `));
+    // The line breaks, and comes back.
+    await page.evaluate("window.broken = line; line.close()");
+    await soon(() => page.evaluate("line !== broken && line.readyState")).toBe(1);
+    await soon(() => chat.status.textContent()).toBe("");
+    await chat.button.click();
+    await chat.button.click();
+    await chat.window.waitFor();
+  };
+
+  const session = await page.context().newCDPSession(page);
+  const sizes = [await sizeOf(session)];
+  for (let i = 0; i < MESSAGES; i += THIRD) {
+    await play(i, i + THIRD);
+    sizes.push(await sizeOf(session));
+  }
+  console.log(
+    sizes
+      .map(
+        ({ heap, nodes, listeners }) =>
+          `${(heap / 1e6).toFixed(2)} MB, ${nodes} nodes, ${listeners} listeners`,
+      )
+      .join("; "),
+  );
+  const [, begin, middle, end] = sizes as [never, ...{ heap: number; nodes: number; listeners: number }[]];
+  expect(await chat.texts()).toHaveLength(500);
+  for (const later of [middle!, end!]) {
+    expect(later.heap - begin!.heap).toBeLessThan(MOST_GROWTH);
+    expect(later.nodes).toBeLessThan(begin!.nodes * 1.05);
+    expect(later.listeners).toBeLessThan(begin!.listeners * 1.05);
+  }
+  expect(complaints).toEqual([]);
+}, 60_000);

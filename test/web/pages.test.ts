@@ -1,10 +1,11 @@
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { pagesOf } from "../../src/node/pages.ts";
 import { type RunningServer, serve } from "../../src/node/server.ts";
 import { type Built, tooLarge } from "../../web/budgets.ts";
-import { buildIfStale } from "../../web/build.ts";
+import { buildIfStale, watchPages } from "../../web/build.ts";
 import { type Shop, startShop } from "../client/shop.ts";
 import { violations } from "../support/accessibility.ts";
 import { openPage } from "../support/browser.ts";
@@ -115,4 +116,20 @@ describe.each(["light", "dark"])("the kit in the %s theme", (theme) => {
     expect(await page.evaluate("document.activeElement.textContent")).toBe("Delete");
     expect([...complaints, ...foreign]).toEqual([]);
   });
+});
+
+test("each run of npm run dev has its pages in a folder of its own, and builds none that are fresh", async () => {
+  const shared = await builtPages();
+  const dirs = await Promise.all([1, 2].map(() => mkdtemp(join(tmpdir(), "pages-"))));
+  const before = await readFile(join(shared, "_headers"), "utf8");
+  const since = (await stat(join(shared, "_headers"))).mtimeMs;
+  const runs = await Promise.all(dirs.map((dir) => watchPages(dir, () => {})));
+  expect(runs.map(({ dir }) => dir)).toEqual(dirs);
+  for (const { dir, stop } of runs) {
+    expect(await readFile(join(dir, "_headers"), "utf8")).toBe(before);
+    expect(await readdir(join(dir, "assets"))).toEqual(await readdir(join(shared, "assets")));
+    await stop();
+    await rm(dir, { recursive: true });
+  }
+  expect((await stat(join(shared, "_headers"))).mtimeMs).toBe(since);
 });

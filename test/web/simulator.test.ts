@@ -20,7 +20,10 @@ beforeAll(async () => {
 afterAll(() => stack?.stop(), 60_000);
 
 async function open(query = "", size = { width: 1680, height: 960 }): Promise<OpenedPage> {
-  const opened = await openPage({ hosts: [new URL(stack.url).host], viewport: size });
+  const opened = await openPage({
+    hosts: [stack.url, stack.hub].map((url) => new URL(url).host),
+    viewport: size,
+  });
   await opened.page.goto(`${stack.url}/simulator?language=en${query}`);
   await device(opened.page, "Telegram").waitFor();
   return opened;
@@ -54,6 +57,10 @@ function surprising(complaints: readonly string[]): string[] {
 async function picture(page: Page, name: string): Promise<void> {
   await page.screenshot({ path: join(PICTURES, `simulator-${name}.png`), animations: "disabled" });
 }
+
+test("npm run dev says where it is", () => {
+  expect(stack.dev.output()).toContain(`\n  Open ${stack.url}/simulator and press "Play the story"`);
+});
 
 test("a message written on a device is answered there, and the time from opening the page is printed", async () => {
   const times: number[] = [];
@@ -176,9 +183,13 @@ test("a scenario recorded by clicking, in the real kiosk and chat too, is saved 
   await device(page, "WhatsApp").getByText('You said "Where is my ticket?"').waitFor();
   await writeInFrame(web, "/demo buttons");
   await web.getByText('You said "/demo buttons"').waitFor();
+  await web.locator("input[type=file]").setInputFiles({
+    ...{ name: "dot.png", mimeType: "image/png", buffer: Buffer.from(DOT, "base64") },
+  });
+  await web.getByText('You said "[image').waitFor();
   await kiosk.getByRole("button", { name: "Leave" }).click();
   await kiosk.getByRole("textbox", { name: "Your phone number" }).waitFor();
-  await page.getByRole("button", { name: "Save by-clicks (6)" }).click();
+  await page.getByRole("button", { name: "Save by-clicks (7)" }).click();
   await page.getByText(/^Saved as .*by-clicks\.json$/).waitFor();
   const scenario = await stack.call<Scenario>("scenarios/by-clicks");
   expect(
@@ -189,6 +200,7 @@ test("a scenario recorded by clicking, in the real kiosk and chat too, is saved 
     ["write", "whatsapp", 1],
     ["open", "web", 0],
     ["write", "web", 1],
+    ["media", "web", 1],
     ["leave", "kiosk", 0],
   ]);
   expect(await stack.play(scenario)).not.toHaveProperty("failure");

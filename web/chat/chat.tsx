@@ -1,11 +1,15 @@
 import { type Signal, useSignal } from "@preact/signals";
+import type { Message } from "@session-hub/client";
 import { CircleX, Smartphone, Volume2, VolumeX, X } from "lucide";
+import { useMemo } from "preact/hooks";
 import { Button, IconButton } from "../kit/components/button.tsx";
 import { Composer } from "../kit/components/composer.tsx";
 import { Icon } from "../kit/components/icon.tsx";
 import { Log } from "../kit/components/log.tsx";
 import { Typing } from "../kit/components/typing.tsx";
+import type { Choice } from "../kit/content/message-content.tsx";
 import { Thread } from "../kit/content/thread.tsx";
+import type { Waiting } from "../kit/conversation.ts";
 import type { Recording } from "../kit/record-voice.ts";
 import { Attach, Recorder, reasonOf } from "./attach.tsx";
 import { Continue } from "./continue.tsx";
@@ -99,7 +103,29 @@ function Conversation({ host, visit, takesFiles }: ChatState) {
   const waiting = visit.waiting();
   const { greeting = texts.say("greeting"), replies } = host.options;
   const isNew = messages.length === 0 && waiting.length === 0;
-  const { code } = { code: visit.over.value };
+  const code = visit.over.value;
+  // They stay the same, so that a new message does not draw the others again.
+  const calls = useMemo(
+    () => ({
+      names: { own: texts.say("you"), shop: host.options.title ?? texts.say("shop") },
+      readFile: ({ message_id }: Message, card?: number) =>
+        visit.hub.file({ message_id }, card ? { card } : {}),
+      onFailed: ({ external_id, file, failed }: Waiting) =>
+        file && (
+          <span class="refused">
+            {reasonOf(failed!)}
+            <Button look="quiet" onClick={() => visit.files.remove(external_id)}>
+              {texts.say("remove")}
+            </Button>
+          </span>
+        ),
+      onChoose: ({ interaction, id, title }: Choice, { message_id }: Message) =>
+        visit.send({ kind: "interaction", interaction, id, title }, message_id),
+      onReact: (emoji: string | null, { message_id }: Message) =>
+        visit.send({ kind: "reaction", emoji }, message_id),
+    }),
+    [],
+  );
   return (
     <>
       <Log
@@ -123,24 +149,9 @@ function Conversation({ host, visit, takesFiles }: ChatState) {
           messages={messages}
           waiting={waiting}
           drafts={drafts}
-          readFile={({ message_id }, card) => visit.hub.file({ message_id }, card ? { card } : {})}
-          onFailed={({ external_id, file, failed }) =>
-            file && (
-              <span class="refused">
-                {reasonOf(failed!)}
-                <Button look="quiet" onClick={() => visit.files.remove(external_id)}>
-                  {texts.say("remove")}
-                </Button>
-              </span>
-            )
-          }
           hubUrl={host.options.url}
-          names={{ own: texts.say("you"), shop: host.options.title ?? texts.say("shop") }}
-          {...(!code && {
-            onChoose: ({ interaction, id, title }, { message_id }) =>
-              visit.send({ kind: "interaction", interaction, id, title }, message_id),
-            onReact: (emoji, { message_id }) => visit.send({ kind: "reaction", emoji }, message_id),
-          })}
+          {...calls}
+          {...(code && { onChoose: undefined, onReact: undefined })}
         />
         {visit.isTyping.value && <Typing label={texts.say("typing")} />}
       </Log>

@@ -114,12 +114,18 @@ export function filesOf(
         name: fileName,
         blob,
       };
-      put(entry);
-      if (blob.size > MOST_BYTES) return show(entry.externalId, { failed: "payload_too_large" });
-      if (blob.size === 0) return show(entry.externalId, { failed: "media_type_refused" });
-      queue.push(entry);
+      const refusal =
+        blob.size > MOST_BYTES ? "payload_too_large" : blob.size === 0 ? "media_type_refused" : undefined;
+      if (refusal) {
+        put(entry);
+        show(entry.externalId, { failed: refusal });
+        return;
+      }
+      // What is shown as waiting has been kept: the visitor may leave the page at once.
       void kept.put(entry).then((isKept) => {
         if (isKept) shared.add(entry.externalId);
+        put(entry);
+        queue.push(entry);
         void start();
       });
     },

@@ -3,7 +3,7 @@ import { Button, IconButton } from "../kit/components/button.tsx";
 import { Icon } from "../kit/components/icon.tsx";
 import { Log } from "../kit/components/log.tsx";
 import { Typing } from "../kit/components/typing.tsx";
-import { emojisOf, isChange, reactionsIn } from "../kit/content/reactions.ts";
+import { isChange, reactionsIn } from "../kit/content/reactions.ts";
 import { holderOf, nameOf } from "./conversation-list.tsx";
 import { MessageLine } from "./message-line.tsx";
 import {
@@ -51,7 +51,7 @@ export function ConversationPane() {
             <MessageLine
               key={message.message_id}
               message={message}
-              reactions={emojisOf(reactions.get(message.message_id))}
+              reactions={reactions.get(message.message_id)}
             />
           ))}
       </Log>

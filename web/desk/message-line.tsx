@@ -7,6 +7,7 @@ import { Dialog } from "../kit/components/dialog.tsx";
 import { Icon } from "../kit/components/icon.tsx";
 import { MessageContent } from "../kit/content/message-content.tsx";
 import { React } from "../kit/content/react.tsx";
+import type { Reactions } from "../kit/content/reactions.ts";
 import { words as contentWords } from "../kit/content/words.ts";
 import { authorization, type Message } from "./api.ts";
 import { isMarked, react, remove } from "./sending.ts";
@@ -24,8 +25,7 @@ const TICKS: Readonly<Record<NonNullable<Message["status"]>, [Ticks, Parameters<
 
 export interface MessageLineProps {
   readonly message: Message;
-  /** The reactions to it, as one text, empty without one. */
-  readonly reactions: string;
+  readonly reactions: Reactions | undefined;
 }
 
 /** One message of the thread, of any kind, with what staff can do with it. */
@@ -38,6 +38,7 @@ export function MessageLine({ message, reactions }: MessageLineProps) {
   }, [isSought]);
   const ticks = status && role !== "user" ? TICKS[status] : undefined;
   const side = role === "system" ? "system" : role === "user" ? "other" : "own";
+  const emoji = [...(reactions?.values() ?? [])].filter((one) => one !== null);
   const isEvent = role === "system" && content.kind === "system";
   return (
     <div class="desk-message" data-side={side} data-sought={isSought ? "" : undefined} ref={line}>
@@ -69,9 +70,9 @@ export function MessageLine({ message, reactions }: MessageLineProps) {
         )}
       </Bubble>
       {side !== "system" && !deleted_at && <Tools message={message} />}
-      {reactions && (
+      {emoji.length > 0 && (
         <span class="k-reactions" data-side={side}>
-          {reactions}
+          {emoji.join(" ")}
         </span>
       )}
     </div>

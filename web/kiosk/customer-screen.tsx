@@ -1,8 +1,11 @@
 import { useSignal } from "@preact/signals";
+import type { Message } from "@session-hub/client";
+import { useMemo } from "preact/hooks";
 import { Button } from "../kit/components/button.tsx";
 import { Composer } from "../kit/components/composer.tsx";
 import { Log } from "../kit/components/log.tsx";
 import { Typing } from "../kit/components/typing.tsx";
+import type { Choice } from "../kit/content/message-content.tsx";
 import { Thread } from "../kit/content/thread.tsx";
 import { Cart } from "./cart.tsx";
 import { texts } from "./texts/index.ts";
@@ -14,6 +17,18 @@ const LONGEST = 32_768;
 export function CustomerScreen({ visit }: { readonly visit: Visit }) {
   const draft = useSignal("");
   const { messages, waiting, drafts, hasEarlier, showEarlier, isTyping, line, send } = visit.conversation;
+  const { language } = texts;
+  // They stay the same, so that a new message does not draw the others again.
+  const calls = useMemo(
+    () => ({
+      names: { own: texts.say("you"), shop: texts.say("shop") },
+      readFile: visit.readFile,
+      fileUrl: () => undefined,
+      onChoose: ({ interaction, id, title }: Choice, { message_id }: Message) =>
+        send({ kind: "interaction", interaction, id, title }, { replyTo: message_id }),
+    }),
+    [language],
+  );
   return (
     <div class="customer">
       <h1 class="k-aside">{texts.say("title")}</h1>
@@ -38,13 +53,8 @@ export function CustomerScreen({ visit }: { readonly visit: Visit }) {
             messages={messages.value}
             waiting={waiting.value}
             drafts={drafts.value}
-            readFile={visit.readFile}
-            names={{ own: texts.say("you"), shop: texts.say("shop") }}
             links={false}
-            fileUrl={() => undefined}
-            onChoose={({ interaction, id, title }, { message_id }) =>
-              send({ kind: "interaction", interaction, id, title }, { replyTo: message_id })
-            }
+            {...calls}
           />
           {isTyping.value && <Typing label={texts.say("typing")} />}
         </Log>

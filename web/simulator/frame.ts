@@ -21,6 +21,8 @@ if (key) local["hub-kiosk-key"] = key;
 if (country) local["hub-kiosk-country"] = country;
 own("localStorage", storageOf(local));
 own("sessionStorage", storageOf({ "hub-chat-open": "1" }));
+// The kiosk deletes every database of its device; the chat's is another device's.
+if (device === "kiosk") Object.defineProperty(indexedDB, "databases", { value: async () => [] });
 
 // The simulator follows what this device calls.
 const realFetch = window.fetch;
@@ -30,6 +32,12 @@ window.fetch = (input, init) => {
   const headers = new Headers(init?.headers);
   headers.set(TAG, `${person}/${device}`);
   return realFetch(input, { ...init, headers });
+};
+
+const { send } = XMLHttpRequest.prototype;
+XMLHttpRequest.prototype.send = function (body) {
+  this.setRequestHeader(TAG, `${person}/${device}`); // only uploads, to the hub
+  send.call(this, body);
 };
 
 // A page that puts the focus somewhere must not take it from another device.

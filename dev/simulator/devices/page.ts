@@ -203,7 +203,7 @@ export function pageDevice({ device, person, hub: url, key, screens, wire, files
         }
         case "media": {
           if (!hub.session.current) throw new Refused(`open the ${device} first`, "notOpen");
-          const { bytes, type, name } = files.find(act.kind, act.file);
+          const { bytes, type, name } = files.find(act);
           const { upload } = await hub.upload(new Blob([bytes], { type }), { name });
           const kind = act.kind === "voice" ? "audio" : act.kind;
           const content = {

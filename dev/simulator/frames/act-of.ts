@@ -8,12 +8,14 @@ interface Said {
   readonly content?: Readonly<Record<string, unknown>>;
 }
 
-/** What a customer does in a frame, read from the call of its page: the acts that do the same. Undefined if nothing. */
+/** What a customer does in a frame, read from the call of its page: the acts that do the same. Undefined if nothing. `uploads` has the names
+ * of the files that frames have uploaded. */
 export function actOf(
   device: "kiosk" | "web",
   path: string,
   body: string,
   person: Person,
+  uploads: ReadonlyMap<string, string>,
 ): { acts: Act[]; external_id?: string } | undefined {
   if (path === "/session/signout") return { acts: [{ do: "leave", device }] };
   if (body === "") return undefined;
@@ -25,11 +27,15 @@ export function actOf(
   }
   if (path !== `/webhooks/${device}`) return undefined;
   const { external_id, ...said } = JSON.parse(body) as Said;
-  const act = messageAct(device, said);
+  const act = messageAct(device, said, uploads);
   return act && { acts: [act], ...(external_id && { external_id }) };
 }
 
-function messageAct(device: "kiosk" | "web", { text, content, reply_to }: Said): Act | undefined {
+function messageAct(
+  device: "kiosk" | "web",
+  { text, content, reply_to }: Said,
+  uploads: ReadonlyMap<string, string>,
+): Act | undefined {
   if (text !== undefined) return { do: "write", device, text, ...(reply_to && { reply_to }) };
   const { kind, caption, title, text: words } = (content ?? {}) as Record<string, string | undefined>;
   switch (kind) {
@@ -42,7 +48,12 @@ function messageAct(device: "kiosk" | "web", { text, content, reply_to }: Said):
     case "audio":
     case "document": {
       const isVoice = content?.voice === true;
-      return { do: "media", device, kind: isVoice ? "voice" : kind, ...(caption && { caption }) };
+      const name = uploads.get(String((content?.media as { upload?: string } | undefined)?.upload));
+      return {
+        ...{ do: "media", device, kind: isVoice ? "voice" : kind },
+        ...(caption && { caption }),
+        ...(name && { name }),
+      };
     }
     case "reaction":
       if (!reply_to) return undefined;

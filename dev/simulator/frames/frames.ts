@@ -28,9 +28,9 @@ const TAG = "x-simulator-device";
 const API = ["/session/*", "/api/*", "/auth/*", "/webhooks/kiosk", "/webhooks/web"];
 /** The pages of the devices, as they were built. */
 const PAGES = { kiosk: "kiosk.html", web: "simulator-shop.html" } as const;
-/** As of the deployed pages, but the simulator may frame them. */
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; media-src 'self' blob:; " +
+/** As of the deployed pages, but the simulator may frame them, and files come from the hub's own address. */
+const policyOf = (hub: string) =>
+  `default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' ${hub} data: blob:; media-src 'self' ${hub} blob:; ` +
   "font-src 'self'; connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'none'; " +
   "frame-ancestors 'self'";
 
@@ -41,6 +41,8 @@ const POLICY =
 export function mountFrames(app: Hono<OnNode>, parts: FrameParts): void {
   const { pagesDir, hub, wire, did } = parts;
   const seen = new Set<string>();
+  /** The names of the files that were uploaded. */
+  const uploads = new Map<string, string>();
 
   app.get("/simulator/device/:person/:device", async (c) => {
     const name = c.req.param("device");
@@ -51,7 +53,7 @@ export function mountFrames(app: Hono<OnNode>, parts: FrameParts): void {
     const script = `<script src="/simulator-frame.js" data-state="${escaped(JSON.stringify(state))}"></script>`;
     return c.body(html.replace("<head>", `<head>${script}`), 200, {
       "content-type": "text/html; charset=utf-8",
-      "content-security-policy": POLICY,
+      "content-security-policy": policyOf(hub),
       "cache-control": "no-store",
       "referrer-policy": "no-referrer",
       "x-content-type-options": "nosniff",
@@ -73,7 +75,7 @@ export function mountFrames(app: Hono<OnNode>, parts: FrameParts): void {
       : bytes.byteLength > 0
         ? `${bytes.byteLength} bytes`
         : "";
-    const act = actOf(name, pathname, isJson ? body : "", person);
+    const act = actOf(name, pathname, isJson ? body : "", person, uploads);
     const { external_id } = act ?? {};
     // The client sends a message again until the hub has it.
     if (act && !(external_id && seen.has(external_id))) for (const one of act.acts) did(person, one);
@@ -98,6 +100,10 @@ export function mountFrames(app: Hono<OnNode>, parts: FrameParts): void {
         : "";
       const request_id = answer.headers.get("x-request-id");
       wire.finish(n, { status: answer.status, answer: text, ms: ms(), ...(request_id && { request_id }) });
+      if (answer.ok && pathname === "/api/media" && c.req.method === "POST") {
+        const { upload } = JSON.parse(text) as { upload: { upload: string; file_name?: string } };
+        if (upload.file_name) uploads.set(upload.upload, upload.file_name);
+      }
       if (answer.ok) await follow(device, pathname, c.req.header("authorization"), text);
       return answer;
     } catch (error) {

@@ -10,6 +10,8 @@ export const LIMITS = {
   callbackBytes: 64,
   keyboard: 100,
   vcardBytes: 2048,
+  /** How long a message of the bot can be deleted. */
+  deletableHours: 48,
 } as const;
 
 const caption = { "caption, characters": LIMITS.caption };
@@ -58,8 +60,11 @@ export const telegramContent: ContentTable = {
   order: { as: "text", to: "a line for each item" },
   template: { as: "text", to: "`fallback`; refused without it" },
   reaction: { as: "native", limits: { emoji: "those that Telegram offers; refused in business chats" } },
-  edit: { as: "native", limits: { characters: LIMITS.richText, message: "one part; text" } },
-  delete: { as: "native", limits: { "message, hours": 48 } },
+  edit: {
+    as: "native",
+    limits: { characters: LIMITS.richText, message: "one part; of a file its caption, up to 1024" },
+  },
+  delete: { as: "native", limits: { "message, hours": LIMITS.deletableHours } },
   pin: { as: "native", to: "with several parts the first one" },
   typing: { as: "native", limits: { seconds: 5 } },
 };

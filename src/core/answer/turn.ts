@@ -55,6 +55,8 @@ export interface Part {
   readonly target?: string;
   /** The platform's ids of that message, once it was sent; set when the delivery is claimed. */
   readonly targets?: readonly string[];
+  /** How long after the earlier message the platform takes the call, in ms. Absent: always. */
+  readonly within_ms?: number;
   /** The category in which the bot says that the platform bills it. */
   readonly billed?: string;
   /**

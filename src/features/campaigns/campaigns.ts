@@ -8,7 +8,11 @@ interface By {
 
 /** Campaigns: one content for many customers. One method is one round trip and one transaction. */
 export interface Campaigns {
-  create(campaign: NewCampaign, by: By): Promise<Campaign>;
+  /** A second call with the key of an actor gets the first one's (`replayed`). Throws `idempotency_conflict` for a key with another body. */
+  create(
+    campaign: NewCampaign,
+    by: By & { readonly idempotency_key?: string; readonly body_hash?: string },
+  ): Promise<{ campaign: Campaign; replayed: boolean }>;
   /** Throws `not_found`, and `illegal_transition` for one that is over. */
   steer(campaign_id: string, action: CampaignAction, by: By): Promise<Campaign>;
   /** Throws `not_found`. */

@@ -3,10 +3,12 @@ import type { Channel } from "../../core/channel.ts";
 import { strictReplySchema } from "../../core/content/reply.ts";
 import { HubError } from "../../core/errors.ts";
 import { runInBackground } from "../../core/receive/effects.ts";
+import { sha256Hex } from "../../core/signature.ts";
 import { adminOf } from "../../http/auth.ts";
 import { jsonBody } from "../../http/body.ts";
 import { json, security } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
+import { tellReplayed } from "../../http/idempotency.ts";
 import { type App, type AppOptions, channelName } from "../../http/request.ts";
 import { instant } from "../../http/shapes.ts";
 import { cursorField, limitParam } from "../customers/describe.ts";
@@ -71,6 +73,14 @@ function bodySchema(options: AppOptions) {
       }),
       starts_at: when,
       expires_at: when,
+      idempotency_key: z
+        .string()
+        .regex(/^[!-~]{1,255}$/, "must be 1 to 255 visible ASCII characters")
+        .optional()
+        .openapi({
+          description:
+            "The same key of the same API key with the same body is the same campaign, so that a call may be sent again.",
+        }),
     })
     .refine(
       ({ segment, customers }) => (segment === undefined) !== (customers === undefined),
@@ -83,6 +93,7 @@ function bodySchema(options: AppOptions) {
         segment: { tag: "vip" },
         content: { en: { kind: "text", text: "Our new menu is here." } },
         language: "en",
+        idempotency_key: "autumn-2026",
         quiet_hours: { from: "21:00", to: "08:00", timezone: "Europe/Berlin" },
       },
     });
@@ -141,7 +152,7 @@ export function addCampaigns(app: App, options: AppOptions): void {
     request: { body: { required: true, content: { "application/json": { schema: bodySchema(options) } } } },
     responses: {
       201: json("It is saved, and begins.", campaignSchema),
-      ...problems(...refusals, "payload_too_large", "unsupported_media_type"),
+      ...problems(...refusals, "idempotency_conflict", "payload_too_large", "unsupported_media_type"),
     },
   });
   app.openapi(create, async (c) => {
@@ -159,7 +170,12 @@ export function addCampaigns(app: App, options: AppOptions): void {
     if (expires_at && expires_at <= (starts_at ?? hub.now()))
       throw new HubError("malformed", "expires_at: must be after the start");
     const pausing = hopelessOn(hub.channels);
-    const campaign = await campaigns.create(
+    const { idempotency_key } = body;
+    const once = idempotency_key !== undefined && {
+      idempotency_key,
+      body_hash: await sha256Hex(JSON.stringify(body)),
+    };
+    const { campaign, replayed } = await campaigns.create(
       {
         name,
         language,
@@ -174,9 +190,10 @@ export function addCampaigns(app: App, options: AppOptions): void {
         ...(starts_at && { starts_at }),
         ...(expires_at && { expires_at }),
       },
-      { actor, now: hub.now() },
+      { actor, now: hub.now(), ...once },
     );
     runInBackground(hub, "campaign.not_begun", runCampaigns(hub, AT_ONCE_MS));
+    tellReplayed(c, replayed);
     return c.json(viewCampaign(campaign), 201);
   });
 

@@ -9,7 +9,7 @@ export function sqlCampaigns(ask: SqlCall, people: Row): Campaigns {
   return {
     async create({ renderings, ...campaign }, by) {
       const row = await ask("hub_create_campaign", { ...campaign, ...by, renderings: toRows(renderings) });
-      return toRecord<Campaign>(row.campaign);
+      return { campaign: toRecord<Campaign>(row.campaign), replayed: row.replayed as boolean };
     },
     async steer(campaign_id, action, by) {
       return toRecord<Campaign>((await ask("hub_steer_campaign", { ...by, campaign_id, action })).campaign);

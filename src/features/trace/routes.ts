@@ -1,14 +1,16 @@
 import { createRoute, z } from "@hono/zod-openapi";
 import { HubError } from "../../core/errors.ts";
 import type { Hub } from "../../core/hub.ts";
-import { adminCallerOf } from "../../http/auth.ts";
+import { adminCallerOf, type Caller } from "../../http/auth.ts";
 import { json, security } from "../../http/describe.ts";
 import { problems } from "../../http/errors.ts";
-import type { App, AppOptions } from "../../http/request.ts";
+import type { App, AppOptions, HttpContext } from "../../http/request.ts";
 import { identitiesIn, identityFields, phoneInQuery } from "../../http/sessions/identities.ts";
 import { counted } from "../../http/sessions/lookups.ts";
 import { instant } from "../../http/shapes.ts";
 import { featuresOf } from "../features.ts";
+import { staffSecurity } from "../staff/shape.ts";
+import { hasStaffToken, staffTokenOf } from "../staff/staff-token.ts";
 import { STEPS } from "./timeline.ts";
 import type { TraceOf } from "./trace.ts";
 import { traced } from "./traced.ts";
@@ -56,10 +58,10 @@ export function addTrace(app: App, options: AppOptions): void {
     tags: ["Operation"],
     summary: "Trace a customer's messages",
     description:
-      "With an admin key: one timeline from webhook to receipt, with the reasons in words, of a customer (`phone`), a `session` or a " +
+      "With an admin key, or signed in at the desk: one timeline from webhook to receipt, with the reasons in words, of a customer (`phone`), a `session` or a " +
       "`message`; exactly one of the three. Reads the database, the dead letters, the audit, and the journal with its quarantine. " +
       "Holds no content, phones or addresses, and changes nothing.",
-    security: security.key,
+    security: [...security.key, ...staffSecurity],
     request: {
       query: z.object({
         phone: identityFields.phone.optional(),
@@ -88,7 +90,7 @@ export function addTrace(app: App, options: AppOptions): void {
     },
   });
   app.openapi(route, async (c) => {
-    const caller = await adminCallerOf(c.req.raw.headers, options.keys);
+    const caller = await readerOf(c, options);
     const { phone, session, message, after, limit } = phoneInQuery(c.req.valid("query"));
     const named = [phone, session, message].filter((name) => name !== undefined);
     if (named.length !== 1)
@@ -109,4 +111,13 @@ export function addTrace(app: App, options: AppOptions): void {
     const steps = trace.steps.map(({ at, ...step }) => ({ at: at.toISOString(), ...step }));
     return c.json({ ...trace, steps }, 200);
   });
+}
+
+/** The holder of an admin key, or somebody who is signed in at the desk, with the name under which look-ups are counted. */
+async function readerOf(c: HttpContext, { keys }: AppOptions): Promise<Caller> {
+  const { headers } = c.req.raw;
+  if (!hasStaffToken(headers)) return adminCallerOf(headers, keys);
+  const hub = c.var.exchange.hub();
+  const { user_id } = await featuresOf(hub).staff.who(await staffTokenOf(headers), hub.now());
+  return { actor: `user:${user_id}` };
 }

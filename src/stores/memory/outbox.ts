@@ -19,6 +19,9 @@ import {
 import { holdDelivery } from "./windows.ts";
 import { finishDelivery } from "./work.ts";
 
+/** Files keep their place when they are edited: it is the caption that changes. */
+const CAPTIONED: readonly string[] = ["image", "video", "audio", "document"];
+
 /** Saves a reply, with a delivery for each of its parts. Returns it, and the earlier message that it has changed. */
 export function addReply(
   tables: Tables,
@@ -83,10 +86,16 @@ function changeMessage(
     case "edit": {
       if (message.role !== "assistant") return undefined;
       const { text, format } = change;
-      const content = { kind: "text", text, ...(format && { format }) } as const;
       const { content: before } = message;
-      if (before.kind === "text" && before.text === text && (before as ReplyOf<"text">).format === format)
-        return undefined;
+      const isFile = CAPTIONED.includes(before.kind);
+      const shown = before as { caption?: string; format?: ReplyOf<"text">["format"] };
+      const said = isFile ? shown.caption : before.kind === "text" ? before.text : undefined;
+      if (said === text && shown.format === format) return undefined;
+      const { format: _, ...rest } = shown;
+      const typed = format && { format };
+      const content = (
+        isFile ? { ...rest, caption: text, ...typed } : { kind: "text", text, ...typed }
+      ) as Reply;
       revisions.push({ text: message.text, content: before, at: now });
       Object.assign(message, { content, kind: content.kind, text, edited_at: now });
       return message;

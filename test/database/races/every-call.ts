@@ -22,6 +22,8 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const turns: Turn[] = [];
   const deliveries: Delivery[] = [];
   const sessions: string[] = [];
+  /** Messages that the shop has sent first. */
+  const first: string[] = [];
   const sent: string[] = [];
   const heard: string[] = [];
   const reserved: string[] = [];
@@ -443,16 +445,20 @@ export function everyCall(store: Store, people: number, random: () => number): R
       });
       const renderings = { telegram: made("bot-1"), whatsapp: made("number-1") };
       const not_before = one([undefined, new Date(Date.now() + 20)], undefined);
-      const { effects } = await dispatches.send(
+      const { dispatch, effects } = await dispatches.send(
         { to, purpose: "service", renderings, ...(not_before && { not_before }) },
         { ...by(), idempotency_key: `k${++seed}`, body_hash: "x" },
       );
       take(effects);
+      first.push(dispatch.dispatch_id);
+    },
+    "cancel a message": async () => {
+      await store.features!.dispatches.cancel(one(first, crypto.randomUUID()), by());
     },
     "run campaigns": async () => {
       const { campaigns } = store.features!;
       const rendering = { ...reply("news"), outside: "always" as const };
-      const { campaign_id } = await campaigns.create(
+      const { campaign } = await campaigns.create(
         {
           name: "news",
           purpose: "marketing",
@@ -464,6 +470,7 @@ export function everyCall(store: Store, people: number, random: () => number): R
         },
         by(),
       );
+      const { campaign_id } = campaign;
       for (let step = 0; step < 3; step++)
         take(await campaigns.run({ limit: 5, horizonMs: 250, batch: 5 }, now()));
       await campaigns.get(campaign_id);

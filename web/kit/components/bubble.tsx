@@ -43,6 +43,11 @@ export function Bubble({ side, children, author, showsAuthor, at, language, tick
   );
 }
 
+/** By language: making one takes as long as drawing a message. */
+const formats = new Map<string | undefined, Intl.DateTimeFormat>();
+
 function timeOf(at: Date, language: string | undefined): string {
-  return at.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+  if (!formats.has(language))
+    formats.set(language, new Intl.DateTimeFormat(language, { hour: "2-digit", minute: "2-digit" }));
+  return formats.get(language)!.format(at);
 }

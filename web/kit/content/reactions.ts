@@ -1,12 +1,12 @@
 import type { Message } from "@session-hub/client";
 
-/** The reactions to a message by who has reacted. `null`: taken back. */
+/** The reactions to one message, by side. `null`: it was taken back. */
 export type Reactions = ReadonlyMap<"user" | "assistant", string | null>;
 
-/** The reactions to each message. Of each side the last counts. */
+/** The reactions to each message, by side: of each the last counts. */
 export function reactionsIn(
   messages: readonly Pick<Message, "content" | "reply_to" | "role">[],
-): ReadonlyMap<string, Reactions> {
+): Map<string, Reactions> {
   const last = new Map<string, Map<"user" | "assistant", string | null>>();
   for (const { content, reply_to, role } of messages) {
     if (content?.kind !== "reaction") continue;
@@ -16,11 +16,6 @@ export function reactionsIn(
     last.get(target)!.set(role === "user" ? "user" : "assistant", content.emoji);
   }
   return last;
-}
-
-/** The reactions as one text, empty if there are none. */
-export function emojisOf(reactions: Reactions | undefined): string {
-  return [...(reactions?.values() ?? [])].filter((emoji) => emoji !== null).join(" ");
 }
 
 /** Whether a message changes another one, which shows the change. */

@@ -17,13 +17,13 @@ export interface ThreadProps {
   /** The names of those who write, read aloud before each message. */
   readonly names: { readonly own: string; readonly shop: string };
   /** A choice of this message; only the newest message with choices offers them. */
-  readonly onChoose?: (choice: Choice, of: Message) => void;
+  readonly onChoose?: ((choice: Choice, of: Message) => void) | undefined;
   /** The customer reacts to a message of the shop; `null` takes it back. */
-  readonly onReact?: (emoji: string | null, to: Message) => void;
+  readonly onReact?: ((emoji: string | null, to: Message) => void) | undefined;
   /** What stands under a message that was refused, such as a reason. */
   readonly onFailed?: (waiting: Waiting) => ComponentChildren;
   /** Reads the file of a message with the page's credentials. */
-  readonly readFile?: (message: Message, card?: number) => Promise<Blob>;
+  readonly readFile?: ((message: Message, card?: number) => Promise<Blob>) | undefined;
   readonly fileUrl?: ContentProps["fileUrl"];
   readonly hubUrl?: ContentProps["hubUrl"];
   readonly links?: boolean;
@@ -49,39 +49,20 @@ export function Thread({
   return (
     <>
       {messages.filter(isShown).map((message) => {
-        const side = message.role === "user" ? "own" : message.role === "system" ? "system" : "other";
-        const canChoose = onChoose && message === newest && !isAnswered && waiting.length === 0;
         const found = reactions.get(message.message_id);
-        const emoji = [found?.get("user"), found?.get("assistant") ?? message.reaction]
-          .filter(Boolean)
-          .join(" ");
-        const canReact = onReact && side === "other" && !message.deleted_at;
-        return [
-          <Bubble
+        return (
+          <Line
             key={message.message_id}
-            side={side}
-            author={side === "own" ? names.own : side === "other" ? names.shop : ""}
-            at={side === "system" ? undefined : new Date(message.sent_at ?? message.created_at)}
-            language={words.language}
-            ticks={side === "own" ? ticksOf("sent") : undefined}
-            remark={message.edited_at && !message.deleted_at ? words.say("edited") : undefined}
-          >
-            <MessageContent
-              {...rest}
-              message={message}
-              readFile={readFile && ((card) => readFile(message, card))}
-              onChoose={canChoose ? (choice) => onChoose(choice, message) : undefined}
-            />
-          </Bubble>,
-          (emoji || canReact) && (
-            <span class="k-below" data-side={side} key={`${message.message_id} reactions`}>
-              {emoji && <span class="k-reactions">{emoji}</span>}
-              {canReact && (
-                <React own={found?.get("user") ?? undefined} onReact={(one) => onReact(one, message)} />
-              )}
-            </span>
-          ),
-        ];
+            message={message}
+            names={names}
+            own={found?.get("user") ?? undefined}
+            shop={found?.get("assistant") ?? message.reaction ?? undefined}
+            onChoose={message === newest && !isAnswered && waiting.length === 0 ? onChoose : undefined}
+            onReact={onReact}
+            readFile={readFile}
+            {...rest}
+          />
+        );
       })}
       {waiting
         .filter(({ content }) => content?.kind !== "reaction")
@@ -110,6 +91,50 @@ export function Thread({
           </Bubble>
         </div>
       ))}
+    </>
+  );
+}
+
+interface LineProps
+  extends Pick<ThreadProps, "names" | "onChoose" | "onReact" | "readFile" | "fileUrl" | "hubUrl" | "links"> {
+  readonly message: Message;
+  /** The reactions of both sides. */
+  readonly own: string | undefined;
+  readonly shop: string | undefined;
+}
+
+/**
+ * One message. A component that reads a signal, as the language here, is drawn again only when its props change: a page
+ * hands in functions that stay, so that a new message does not draw hundreds.
+ */
+function Line({ message, names, own, shop, onChoose, onReact, readFile, ...rest }: LineProps) {
+  const { language } = words;
+  const side = message.role === "user" ? "own" : message.role === "system" ? "system" : "other";
+  const canReact = onReact && side === "other" && !message.deleted_at;
+  const emoji = [own, shop].filter(Boolean).join(" ");
+  return (
+    <>
+      <Bubble
+        side={side}
+        author={side === "own" ? names.own : side === "other" ? names.shop : ""}
+        at={side === "system" ? undefined : new Date(message.sent_at ?? message.created_at)}
+        language={language}
+        ticks={side === "own" ? ticksOf("sent") : undefined}
+        remark={message.edited_at && !message.deleted_at ? words.say("edited") : undefined}
+      >
+        <MessageContent
+          {...rest}
+          message={message}
+          readFile={readFile && ((card) => readFile(message, card))}
+          onChoose={onChoose && ((choice) => onChoose(choice, message))}
+        />
+      </Bubble>
+      {(emoji || canReact) && (
+        <span class="k-below" data-side={side}>
+          {emoji && <span class="k-reactions">{emoji}</span>}
+          {canReact && <React own={own} onReact={(one) => onReact(one, message)} />}
+        </span>
+      )}
     </>
   );
 }

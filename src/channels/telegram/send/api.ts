@@ -29,7 +29,7 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/message thread not found/i, "thread_not_found"],
   [/business[ _]connection/i, "business_connection"],
   [/business[ _]peer/i, "business_peer"],
-  [/message is too long/i, "message_too_long"],
+  [/(message|caption) is too long/i, "message_too_long"],
   [/message to (edit|delete|react|pin|unpin) not found/i, "message_not_found"],
   [/message can't be (edited|deleted)/i, "too_late"],
   [/text (is empty|must be non-empty)/i, "message_empty"],
@@ -37,6 +37,9 @@ const REASONS: readonly (readonly [RegExp, string])[] = [
   [/upgraded to a supergroup/i, "chat_migrated"],
   [/rights to send|write access/i, "no_rights"],
 ];
+
+/** The message is a file: what is edited is its caption. */
+const NO_TEXT = /there is no text in the message to edit/i;
 
 /** The calls the hub makes to one bot's API. */
 export interface BotApi {
@@ -65,7 +68,10 @@ export function botApi(token: string, apiRoot: string): BotApi {
         const call = (api.raw as unknown as Record<string, RawCall>)[method]!;
         const rest = { chat_id: place.chat.id, ...threadOf(to), ...aboutTargets(method, part.targets) };
         const post = (filled: JsonObject) => call({ ...rest, ...filled }, forGrammy(signal));
-        const sent = await withUpload(params as JsonObject, files, signal, post);
+        const sent = await withUpload(params as JsonObject, files, signal, post).catch((error: unknown) => {
+          if (!(error instanceof GrammyError) || !NO_TEXT.test(error.description)) throw error;
+          return api.raw.editMessageCaption({ ...rest, ...captionOf(params) }, forGrammy(signal));
+        });
         // An edit answers with the message that it changed, whose id belongs to another delivery.
         return part.targets ? unnamed() : idOf(place, sentSchema.parse(sent).message_id);
       } catch (error) {
@@ -126,6 +132,13 @@ function methodIn({ business_connection_id }: Address, call: z.infer<typeof call
   if (call.method === "setMessageReaction")
     throw new HubError("rejected", "a business chat takes no reactions", { reason: "business_connection" });
   return call.method === "deleteMessages" ? { ...call, method: "deleteBusinessMessages" } : call;
+}
+
+/** An edited text as a caption, which has no headings and lists of its own. */
+function captionOf({ text, entities, rich_message }: Readonly<Record<string, unknown>>): object {
+  if (rich_message !== undefined)
+    throw new HubError("rejected", "a caption has no such text", { reason: "message_too_long" });
+  return { caption: text, ...(entities !== undefined && { caption_entities: entities }) };
 }
 
 function unnamed(): string {

@@ -51,7 +51,15 @@ export function render(reply: Reply, answered: Answered): Rendered {
     case "edit":
       return { parts: [edit(reply)] };
     case "delete":
-      return { parts: [{ ...part("", "deleteMessages", {}), target: reply.message_id }] };
+      return {
+        parts: [
+          {
+            ...part("", "deleteMessages", {}),
+            target: reply.message_id,
+            within_ms: LIMITS.deletableHours * 3_600_000,
+          },
+        ],
+      };
     case "pin":
       return { parts: [pin(reply)] };
     default:

@@ -7,16 +7,14 @@ import { promisify } from "node:util";
 import { type Browser, chromium } from "playwright-core";
 
 const require = createRequire(import.meta.url);
-const modules = join(import.meta.dirname, "../../node_modules");
+const modules = join(import.meta.dirname, "../node_modules");
 /** Fonts beside Chromium's own, for the scripts of the hub's languages. */
 const FONTS = [
   "@expo-google-fonts/noto-sans-arabic/400Regular",
   "@expo-google-fonts/noto-sans-devanagari/400Regular",
 ];
-/** A microphone that hums, which every page may use. */
-const MICROPHONE = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"];
 
-/** Starts the Chromium of an npm package. The caller closes it. */
+/** Starts the Chromium that ships inside an npm package, with its own libraries and fonts. The caller closes it. */
 export async function launchChromium(): Promise<Browser> {
   const dir = await unpacked();
   return chromium.launch({
@@ -27,7 +25,9 @@ export async function launchChromium(): Promise<Browser> {
       "--no-zygote",
       "--disable-dev-shm-usage",
       "--font-render-hinting=none",
-      ...MICROPHONE,
+      // A microphone that beeps, for voice messages.
+      "--use-fake-device-for-media-stream",
+      "--use-fake-ui-for-media-stream",
     ],
     env: {
       ...process.env,
