@@ -1,11 +1,16 @@
 import { beforeEach, describe, expect, test } from "vitest";
+import { answer } from "../../src/core/answer/answer.ts";
 import { HubError } from "../../src/core/errors.ts";
+import type { Hub } from "../../src/core/hub.ts";
+import { accept } from "../../src/core/receive/accept.ts";
 import type { Store } from "../../src/core/store.ts";
+import { textIn } from "../../src/core/texts/text-in.ts";
 import type { OperatorReply } from "../../src/features/conversations/conversation.ts";
 import type { AtDesk } from "../../src/features/conversations/conversations.ts";
 import { STAFF_IDLE_MS, STAFF_MS } from "../../src/features/staff/staff.ts";
 import { sqlStore } from "../../src/stores/sql.ts";
 import { anna, ben, type Desk, desk, hash, minute, reply, said, settings } from "../contracts/given.ts";
+import { allUp, from, storeDown, webhook, world } from "../support/outage.ts";
 import { bothTransports } from "../support/transports.ts";
 
 const { transports, empty, owner } = bothTransports({ max: 20 });
@@ -521,5 +526,87 @@ describe.each(transports)("who has a conversation, in %s", (_name, call) => {
     expect(await conversations().cannedReplies(ana.at())).toMatchObject([{ title: "Hello", version: 2 }]);
     await conversations().deleteCannedReply(ana.at(), "hi");
     expect(await conversations().cannedReplies(ana.at())).toEqual([]);
+  });
+});
+
+describe("an outage of the store, with a journal", () => {
+  const STAFF = hash(77);
+  const phone = "+4915112345678";
+
+  /** A shop with two isolates, a person of the staff, and a customer who has written "hello" and was answered. */
+  async function shop() {
+    const all = world({ store: sqlStore(transports[0]![1](), { ...settings, history: 0 }) });
+    const now = () => new Date(all.clock.now);
+    const isolate = (): Hub => ({ ...all.isolate(), desk: { words: true } });
+    const features = all.store.features!;
+    await features.staff.add(ADMIN, { email: "ana@shop.example", name: "Ana", role: "agent" }, now());
+    await features.staff.signIn({ email: "ana@shop.example" }, STAFF, now());
+    const hears = async (hub: Hub, ...texts: string[]) => {
+      for (const text of texts) {
+        const { results } = await accept(hub, "whatsapp", webhook(from(phone, text)));
+        for (const { turn } of results) if (turn) await answer(hub, turn);
+      }
+      await all.idle();
+    };
+    await hears(isolate(), "hello");
+    const key = (await owner()`select customer_key from customers`)[0]!.customer_key as string;
+    /** All isolates find out at once that the store is back. */
+    const back = async () => {
+      all.fault(allUp);
+      all.clock.now += 60_000;
+      const hubs = [isolate(), isolate()];
+      const replayed = await Promise.all(
+        hubs.map((hub) => hub.store.journal!.replay({ entries: 100, ms: 10_000 })),
+      );
+      for (const [i, { results }] of replayed.entries())
+        for (const { turn } of results) if (turn) await answer(hubs[i]!, turn);
+      await all.idle();
+      expect(await all.journal.depth()).toEqual({ depth: 0, quarantined: 0 });
+    };
+    const texts = async () =>
+      (await features.conversations.messages({ staff: STAFF, now: now() }, key, { limit: 100 })).messages.map(
+        ({ role, text }) => `${role}: ${text}`,
+      );
+    return { all, isolate, hears, back, texts, key, at: () => ({ staff: STAFF, now: now() }) };
+  }
+
+  test("a person has it: what the customer wrote meanwhile is theirs, and their answer goes out once", async () => {
+    const { all, isolate, hears, back, texts, key, at } = await shop();
+    const { conversations } = all.store.features!;
+    await conversations.hold(at(), key, { action: "take" });
+    const hub = isolate();
+    all.fault(storeDown);
+    await hears(hub, "one", "two");
+    const own = hub.store.features!.conversations;
+    const says: OperatorReply = {
+      channel: "whatsapp",
+      account: "number-1",
+      address: { to: phone },
+      replies: [reply("Here I am")],
+      idempotency_key: "once",
+      fields: { text: "Here I am" },
+    };
+    await expect(own.reply(at(), key, says)).rejects.toMatchObject({ code: "unavailable" });
+    await back();
+    for (const replayed of [false, true])
+      expect(await conversations.reply(at(), key, says)).toMatchObject({ replayed });
+    expect((await texts()).slice(2)).toEqual(["user: one", "user: two", "operator: Here I am"]);
+    // Given back: everything is answered, so nobody is asked again.
+    const { turn } = await conversations.hold(at(), key, { action: "give_back" });
+    expect(turn).toBeUndefined();
+  });
+
+  test("a customer who asks for a person meanwhile waits for one, and is told so once", async () => {
+    const { all, isolate, hears, back, texts, key, at } = await shop();
+    all.fault(storeDown);
+    await hears(isolate(), "agent", "still there?");
+    await back();
+    const [, , ...later] = await texts();
+    expect(later.filter((line) => line.startsWith("user"))).toEqual(["user: agent", "user: still there?"]);
+    expect(later.filter((line) => line.startsWith("assistant"))).toEqual([
+      `assistant: ${textIn("en", "person_asked")}`,
+    ]);
+    const { conversation } = await all.store.features!.conversations.get(at(), key);
+    expect(conversation).toMatchObject({ holder: "waiting", handoff: { requested_by: "customer" } });
   });
 });

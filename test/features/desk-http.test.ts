@@ -641,6 +641,8 @@ describe("sign-in by Supabase Auth", () => {
       knows(token, email, sub);
       expect([what, (await signIn(token)).code]).toEqual([what, "unauthorized"]);
     }
+    // Somebody whom the project knows, and who is no user here.
+    expect((await signIn(await tokenFor("stranger@shop.example"))).code).toBe("unauthorized");
     // The address has a new holder at the project: the user is bound to the first one.
     const stolen = crypto.randomUUID();
     const token = await signed(claims({ sub: stolen }), own.privateKey);

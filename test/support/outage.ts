@@ -84,11 +84,11 @@ function plainChannel(sent: string[]): Channel {
   } as Channel;
 }
 
-/** Several isolates with one store, one journal and one clock, which the test moves. */
-export function world() {
+/** Several isolates with one store, one journal and one clock, which the test moves. Without `given` the store is in memory. */
+export function world({ store: given }: { readonly store?: Store } = {}) {
   const clock = { now: Date.UTC(2026, 10, 2, 10) };
   const now = () => new Date(clock.now);
-  const store: Store = memoryStore({ ...settings, history: 0 });
+  const store: Store = given ?? memoryStore({ ...settings, history: 0 });
   const journal: Journal = memoryJournal({ now });
   const cache = memoryCache(now);
   const sent: string[] = [];

@@ -73,6 +73,9 @@ export async function reply(
     }
   }
   await Promise.all([catchUp(), loadBeside()]).catch(report);
+  // Whoever has sent something wants to see it, also from further up.
+  const log = document.querySelector(".desk-thread .k-log");
+  requestAnimationFrame(() => log?.scrollTo({ top: log.scrollHeight }));
   for (const ms of TICKS_MS) setTimeout(() => openKey.value === opened && void catchUp().catch(() => {}), ms);
   return true;
 }

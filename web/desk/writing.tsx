@@ -7,7 +7,7 @@ import { later } from "../kit/components/later.tsx";
 import { Marked } from "../kit/components/marked.tsx";
 import { showToast } from "../kit/components/toasts.tsx";
 import { VoiceRecorder } from "../kit/components/voice-recorder.tsx";
-import { type Recording, recordVoice } from "../kit/record-voice.ts";
+import { canRecord, type Recording, recordVoice } from "../kit/record-voice.ts";
 import type { Canned } from "./api.ts";
 import { MoreKinds } from "./more-kinds.tsx";
 import {
@@ -110,7 +110,7 @@ export function Writing() {
               <>
                 <MoreKinds />
                 <FileButton />
-                {!editing.value && draft.value === "" && attached.value.length === 0 && (
+                {!editing.value && canRecord() && draft.value === "" && attached.value.length === 0 && (
                   <IconButton label={say("voice")} onClick={() => void speak()}>
                     <Icon of={Mic} />
                   </IconButton>

@@ -9,6 +9,9 @@ export interface Recording {
   end(): Promise<Blob>;
 }
 
+/** Whether the browser can record; whether the person permits it is another matter. */
+export const canRecord = () => typeof MediaRecorder === "function" && navigator.mediaDevices !== undefined;
+
 /** Begins to record. Rejects if the person or the page's policy does not permit the microphone. */
 export async function recordVoice(): Promise<Recording> {
   const stream = await navigator.mediaDevices.getUserMedia({ audio: true });
@@ -17,7 +20,9 @@ export async function recordVoice(): Promise<Recording> {
   const pieces: Blob[] = [];
   recorder.addEventListener("dataavailable", ({ data }) => pieces.push(data));
   const ended = new Promise<Blob>((resolve) =>
-    recorder.addEventListener("stop", () => resolve(new Blob(pieces, { type: recorder.mimeType }))),
+    recorder.addEventListener("stop", () =>
+      resolve(new Blob(pieces, { type: recorder.mimeType.split(";")[0]! })),
+    ),
   );
   const end = () => {
     clearTimeout(late);
