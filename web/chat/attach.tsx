@@ -60,11 +60,11 @@ export function Attach({ visit, recording, problem }: AttachProps) {
 export function Recorder({ visit, recording }: Omit<AttachProps, "problem">) {
   const since = useMemo(() => Date.now(), []);
   const drop = () => {
-    recording.value?.drop();
+    void recording.value?.end();
     recording.value = undefined;
   };
   const send = async () => {
-    const blob = await recording.value?.stop();
+    const blob = await recording.value?.end();
     recording.value = undefined;
     if (blob) visit.files.add(blob, `${texts.say("voice_name")}.${blob.type.split("/")[1]}`, true);
   };

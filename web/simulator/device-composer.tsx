@@ -20,7 +20,7 @@ import { Icon } from "../kit/components/icon.tsx";
 import { showToast } from "../kit/components/toasts.tsx";
 import { VoiceRecorder } from "../kit/components/voice-recorder.tsx";
 import { kindOfFile } from "../kit/file-kind.ts";
-import { type Recording, recordVoice } from "../kit/record-voice.ts";
+import { canRecord, type Recording, recordVoice } from "../kit/record-voice.ts";
 import { act, call } from "./state.ts";
 import { say, type Word } from "./words.ts";
 
@@ -38,7 +38,7 @@ export function DeviceComposer({ name: device, to, onDone }: Props) {
   const speaking = useSignal<{ since: number; recording: Recording | undefined } | undefined>(undefined);
   const speak = async () => {
     // Without a microphone a small recording is sent, so that the device has a voice everywhere.
-    const recording = await recordVoice().catch(() => undefined);
+    const recording = canRecord() ? await recordVoice().catch(() => undefined) : undefined;
     if (!recording) showToast(say("noMicrophone"));
     speaking.value = { since: Date.now(), recording };
   };
@@ -152,7 +152,7 @@ function Attach({ device, onClose }: { readonly device: DeviceName; readonly onC
 /** Gives a file to the simulator. Returns its id there. */
 async function given(file: Blob, name: string, seconds?: number): Promise<string | undefined> {
   const query = new URLSearchParams({
-    ...{ type: file.type.split(";")[0] || "application/octet-stream", name },
+    ...{ type: file.type || "application/octet-stream", name },
     ...(seconds && { seconds: String(seconds) }),
   });
   return (await call<{ file: string }>(`files?${query}`, file))?.file;
