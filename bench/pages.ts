@@ -1,10 +1,10 @@
 /** Measures how soon the pages can be used on a phone: a slow processor and a slow line, with nothing in the cache. */
 import { loadavg } from "node:os";
 import type { Browser, Page } from "playwright-core";
+import { launchChromium } from "../dev/chromium.ts";
 import { freePort } from "../dev/services/ports.ts";
 import { pagesOf } from "../src/node/pages.ts";
 import { serve } from "../src/node/server.ts";
-import { launchChromium } from "../test/support/chromium.ts";
 import { buildIfStale } from "../web/build.ts";
 import { type Bench, ms, scaled } from "./lib/result.ts";
 import { median, quantile } from "./lib/stats.ts";
