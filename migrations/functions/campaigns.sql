@@ -148,7 +148,10 @@ begin
   elsif v_campaign.state = 'preparing' then
     v_count := hub.prepare_campaign(v_campaign, (p ->> 'prepare')::int, c.now);
     return jsonb_build_object('prepared', v_count, 'placed', 0, 'failed', 0, 'deliveries', '[]'::jsonb, 'open', true);
-  elsif exists (select from public.paces where greatest(next_at, bulk_at) > c.now + v_horizon) then
+  elsif exists (
+      select from public.paces x
+      where greatest(next_at, bulk_at) > c.now + v_horizon and (v_campaign.channels is null or channel = any (v_campaign.channels))
+        and exists (select from jsonb_each(v_campaign.renderings) as l where l.value ? x.channel)) then
     return jsonb_build_object('prepared', 0, 'placed', 0, 'failed', 0, 'deliveries', '[]'::jsonb, 'open', true);
   end if;
   v_count := least(

@@ -293,7 +293,7 @@ end
 $$;
 
 -- Cancels a dispatch of which nothing is on its way: it waits for its time or its next channel, or in the outbox without an attempt, for
--- its window or behind other messages. p: {now, actor, dispatch_id}. Returns {dispatch}; a dispatch that was cancelled before stays so.
+-- its window or behind other messages, and no earlier attempt may have been shown. p: {now, actor, dispatch_id}. Returns {dispatch}; a dispatch that was cancelled before stays so.
 -- Refuses not_found, and illegal_transition when it is too late. A sweep that places it holds its row: only one of both happens.
 create or replace function public.hub_cancel_dispatch(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
@@ -314,7 +314,7 @@ begin
   elsif d.state = 'failed' or d.state = 'placed' and (d.message_id is null or not exists (
       select from public.deliveries where message_id = d.message_id) or exists (
       select from public.deliveries
-      where message_id = d.message_id and (state not in ('pending', 'held') or state = 'pending' and attempt > 0)))
+      where message_id = d.message_id and (state not in ('pending', 'held') or unsure or state = 'pending' and attempt > 0)))
   then
     perform hub.refuse('illegal_transition', jsonb_build_object('from', d.state, 'to', 'cancelled'));
   end if;

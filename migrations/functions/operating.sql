@@ -111,19 +111,34 @@ end
 $$;
 
 -- Makes a dead letter due again with attempt 0, and claims it if it is the first of its session or lane. p: {now,
--- lease_ms, patience_ms, history, batch, pace, id}. Returns {found, turns, deliveries}. Refuses conversation_held for a turn while a
--- person has the conversation: the bot would be asked.
+-- lease_ms, patience_ms, history, batch, pace, actor | staff, id}. Returns {found, turns, deliveries}. Refuses conversation_held for a turn
+-- while a person has the conversation: the bot would be asked. Refuses not_retryable {why: opted_out | maybe_sent | deleted | edited} for a
+-- delivery that must not be sent any more, and for one of the staff unauthorized and conversation_taken {user}.
 create or replace function public.hub_retry(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' set enable_seqscan = off as $$
 declare
   c constant hub.context := hub.context_of(p);
+  v_me constant public.users := case when p ? 'staff' then hub.staff(p) end;
   v_id constant uuid := p ->> 'id';
+  v_type text := 'turn';
+  v_holder uuid;
+  v_why text;
   v_claimed jsonb;
   s public.sessions;
   d public.deliveries;
 begin
   s := hub.hold_session_of_turn(v_id);
-  if s.session_id is not null then
+  if s.session_id is null then
+    v_type := 'delivery';
+    s := hub.hold_session_of_delivery(v_id);
+  end if;
+  if v_me.user_id is not null then
+    select user_id into v_holder from public.conversations where customer_key = s.customer_key and holder = 'person';
+    if v_holder <> v_me.user_id then
+      perform hub.refuse('conversation_taken', jsonb_build_object('user', hub.colleague(v_holder)));
+    end if;
+  end if;
+  if v_type = 'turn' then
     if hub.is_held(s.customer_key) then
       perform hub.refuse('conversation_held');
     end if;
@@ -134,22 +149,28 @@ begin
       return '{"found": false}';
     end if;
     v_claimed := hub.claim_turn(s.session_id, c);
-    return jsonb_build_object(
-      'found', true, 'deliveries', '[]'::jsonb,
-      'turns', hub.list_of(v_claimed));
+  else
+    select * into d from public.deliveries where delivery_id = v_id and state = 'dead';
+    if d.delivery_id is null then
+      return '{"found": false}';
+    end if;
+    select case when d.reason in ('opted_out', 'maybe_sent') then d.reason
+        when deleted_at is not null then 'deleted' when edited_at is not null then 'edited' end
+      into v_why
+      from public.messages where message_id = d.message_id;
+    if v_why is not null then
+      perform hub.refuse('not_retryable', jsonb_build_object('why', v_why));
+    end if;
+    update public.deliveries
+      set state = 'pending', attempt = 0, due_at = hub.at_once(c.now), status = 'pending', external_id = null, code = null, reason = null
+      where delivery_id = v_id;
+    perform hub.refresh_status(d.message_id);
+    v_claimed := hub.claim_delivery(d.session_id, d.channel, c);
   end if;
-  s := hub.hold_session_of_delivery(v_id);
-  update public.deliveries
-    set state = 'pending', attempt = 0, due_at = hub.at_once(c.now), status = 'pending', external_id = null, code = null, reason = null
-    where delivery_id = v_id and state = 'dead'
-    returning * into d;
-  if not found then
-    return '{"found": false}';
-  end if;
-  perform hub.refresh_status(d.message_id);
-  v_claimed := hub.claim_delivery(d.session_id, d.channel, c);
+  perform hub.add_audit(
+    coalesce(p ->> 'actor', hub.staff_name(v_me.user_id)), 'dead_letter.retry', v_type || ':' || v_id, '{}', c.now);
   return jsonb_build_object(
-    'found', true, 'turns', '[]'::jsonb,
-    'deliveries', hub.list_of(v_claimed));
+    'found', true, 'turns', case when v_type = 'turn' then hub.list_of(v_claimed) else '[]' end,
+    'deliveries', case when v_type = 'delivery' then hub.list_of(v_claimed) else '[]' end);
 end
 $$;

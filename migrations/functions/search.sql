@@ -366,11 +366,18 @@ create or replace function hub.read_cursor(p_cursor text, p_hash text) returns j
 language plpgsql stable as $$
 declare
   v_text text;
+  v jsonb;
 begin
   begin
     v_text := convert_from(decode(rpad(translate(p_cursor, '-_', '+/'), (length(p_cursor) + 3) / 4 * 4, '='), 'base64'), 'UTF8');
     if left(v_text, length(p_hash)) = p_hash then
-      return substr(v_text, length(p_hash) + 1)::jsonb;
+      v := substr(v_text, length(p_hash) + 1);
+      -- Whoever has a cursor may change what follows the hash.
+      perform (v ->> 'high')::bigint, (v ->> 'low')::bigint, (v ->> 'n')::bigint, (v ->> 'rank')::real, (v ->> 'at')::timestamptz,
+        (v ->> 'id')::uuid, (v ->> 'within')::uuid;
+      if v ->> 'high' is not null and not (v ? 'within' and not hub.finds_within()) then
+        return v;
+      end if;
     end if;
   exception when data_exception then
     null;

@@ -27,7 +27,8 @@ begin
 end
 $$;
 
--- Removes the text of a message that was changed or deleted, in the transaction of the change.
+-- Removes the text of an indexed message that was changed or deleted, in the transaction of the change. The text of one that is being
+-- indexed meanwhile goes with the next batch.
 create or replace function hub.forget_text(p_id uuid) returns void
 language plpgsql volatile as $$
 begin
@@ -75,12 +76,13 @@ begin
   -- &@ is PGroonga's operator for texts that hold a keyword. It is in the extension's schema.
   execute format(
     $sql$
+      -- The index comes first: with the order and the limit beside it, a plan may read all messages from the newest on.
+      with matching as materialized (select message_id from hub.message_texts where text operator(%I.&@) $1)
       select coalesce(jsonb_agg(jsonb_build_object('message_id', f.message_id) order by f.message_id desc), '[]')
       from (
         select m.message_id
-        from hub.message_texts t join public.messages m on m.message_id = t.message_id
-        where t.text operator(%I.&@) $1
-          and ($2 is null or m.session_id = any ($2)) and ($3 is null or m.message_id < $3)
+        from matching t join public.messages m on m.message_id = t.message_id
+        where ($2 is null or m.session_id = any ($2)) and ($3 is null or m.message_id < $3)
           and ($5 is null or m.created_at >= $5) and ($6 is null or m.created_at < $6)
           and ($7 is null or m.channel = $7) and ($8 is null or m.role = $8)
         order by m.message_id desc

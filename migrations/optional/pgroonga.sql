@@ -20,5 +20,3 @@ alter table hub.message_texts enable row level security;
 
 -- Pairs of letters also within words: the tokenizer that is set by default keeps words of Latin letters whole.
 create index message_texts_text on hub.message_texts using pgroonga (text) with (tokenizer = 'TokenBigramSplitSymbolAlphaDigit');
-
-select hub.fill_texts();

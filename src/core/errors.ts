@@ -30,6 +30,7 @@ export const ERROR_CODES = {
   endpoint_limit: 409,
   conversation_taken: 409,
   conversation_held: 409,
+  not_retryable: 409,
   answered_since: 409,
   user_exists: 409,
   media_expired: 410,

@@ -84,17 +84,23 @@ export function addDeadLetters(app: App, options: AppOptions): void {
         "forbidden",
         "not_found",
         "conversation_held",
+        "conversation_taken",
+        "not_retryable",
         "needs_database",
       ),
     },
   });
   app.openapi(retry, async (c) => {
-    await operatorOf(c, options);
+    const { actor, staff } = await operatorOf(c, options);
     const id = c.req.valid("param").id.toLowerCase();
     const { exchange } = c.var;
     exchange.facts.dead_letter_id = id;
     const hub = exchange.hub();
-    const retried = await hub.store.operations.retry(id, hub.now());
+    const retried = await hub.store.operations.retry(
+      id,
+      staff ? { staff: staff.token_hash } : { actor },
+      hub.now(),
+    );
     if (!retried.found) throw new HubError("not_found", "there is no such dead letter");
     for (const turn of retried.turns) void exchange.later(answer(hub, turn));
     void exchange.later(deliver(hub, retried.deliveries));

@@ -36,6 +36,8 @@ const MEANINGS: Record<ErrorCode, string> = {
   conversation_taken: "a colleague has the conversation: `details.user` names them",
   conversation_held:
     "a person has the conversation, so the bot is not asked; give it back first, or answer by hand",
+  not_retryable:
+    "the dead letter must not be sent any more; `details.why`: `opted_out` (the customer has asked to get no more), `maybe_sent` (a campaign's message that may have been shown), `deleted` or `edited` (the message, since)",
   answered_since:
     "somebody else has answered since `seen`: `details` has the `seq`, when, and who; read it, then send again",
   user_exists: "there is a user with this e-mail already",
@@ -84,7 +86,7 @@ const errorSchema = z
         .openapi({
           description:
             "With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. With " +
-            "`conversation_taken` and `answered_since`: who it was. With `not_changeable`: why.",
+            "`conversation_taken` and `answered_since`: who it was. With `not_changeable` and `not_retryable`: why.",
         }),
     }),
   })

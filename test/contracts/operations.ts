@@ -1,18 +1,6 @@
 import { expect, test } from "vitest";
 import type { Due } from "../../src/core/receive/conversations.ts";
-import {
-  anna,
-  ben,
-  type Desk,
-  day,
-  desk,
-  failure,
-  type Make,
-  minute,
-  rejection,
-  reply,
-  said,
-} from "./given.ts";
+import { anna, ben, type Desk, day, desk, type Make, minute, rejection, reply, said } from "./given.ts";
 
 const { phone } = anna;
 
@@ -59,13 +47,13 @@ export function operations(make: Make): void {
     const store = await desk(make);
     await bury(store);
     const [dead] = await store.operations.deadLetters(undefined, 1);
-    const retried = await store.operations.retry(dead!.id, day(1));
+    const retried = await store.operations.retry(dead!.id, { actor: "admin:test" }, day(1));
     expect(retried).toMatchObject({
       found: true,
       turns: [{ turn_id: dead!.id, attempt: 1, message: { external_id: "1" } }],
       deliveries: [],
     });
-    expect(await store.operations.retry(dead!.id, day(1))).toEqual({ found: false });
+    expect(await store.operations.retry(dead!.id, { actor: "admin:test" }, day(1))).toEqual({ found: false });
     expect(await store.operations.deadLetters(undefined, 10)).toMatchObject([{ type: "delivery" }]);
   });
 
@@ -73,7 +61,7 @@ export function operations(make: Make): void {
     const store = await desk(make);
     const { session_id } = await bury(store);
     const [, dead] = await store.operations.deadLetters(undefined, 10);
-    const retried = (await store.operations.retry(dead!.id, day(1))) as Due;
+    const retried = (await store.operations.retry(dead!.id, { actor: "admin:test" }, day(1))) as Due;
     expect(retried).toMatchObject({
       found: true,
       turns: [],
@@ -93,7 +81,7 @@ export function operations(make: Make): void {
     await store.tell({ type: "receipt", receipt: { ...receipt, status: "failed" } }, minute(1));
     const [dead] = await store.operations.deadLetters(undefined, 10);
     expect(dead).toMatchObject({ code: "rejected", reason: "failed" });
-    const retried = (await store.operations.retry(dead!.id, minute(2))) as Due;
+    const retried = (await store.operations.retry(dead!.id, { actor: "admin:test" }, minute(2))) as Due;
     expect(await store.tell({ type: "receipt", receipt: { ...receipt, status: "read" } }, minute(3))).toBe(
       false,
     );
@@ -106,7 +94,7 @@ export function operations(make: Make): void {
     await bury(store);
     const running = await store.ask(said("web", { phone }, "3"), minute(5));
     const [dead] = await store.operations.deadLetters(undefined, 1);
-    expect(await store.operations.retry(dead!.id, minute(5))).toEqual({
+    expect(await store.operations.retry(dead!.id, { actor: "admin:test" }, minute(5))).toEqual({
       found: true,
       turns: [],
       deliveries: [],
@@ -115,12 +103,48 @@ export function operations(make: Make): void {
     expect(next).toMatchObject({ turn_id: dead!.id });
   });
 
+  test("a message that was edited or deleted since is not sent in its old words", async () => {
+    for (const change of ["edit", "delete"] as const) {
+      const store = await desk(make);
+      const sent = await store.answered(said("telegram", ben, "1"), [reply("one")], minute(0));
+      await store.settleAs(sent, { state: "dead", ...rejection("channel_off") }, minute(0));
+      const [dead] = await store.operations.deadLetters(undefined, 10);
+      const turn = await store.ask(said("telegram", ben, "2"), minute(1));
+      const { message_id } = dead!;
+      const content =
+        change === "edit" ? { kind: change, message_id, text: "two" } : { kind: change, message_id };
+      await store.conversations.complete(turn, [{ content, parts: [] }], minute(2));
+      await expect(
+        store.operations.retry(dead!.id, { actor: "admin:test" }, minute(3)),
+      ).rejects.toMatchObject({
+        code: "not_retryable",
+        details: { why: `${change}${change === "edit" ? "ed" : "d"}` },
+      });
+      expect(await store.operations.deadLetters(undefined, 10)).toMatchObject([{ id: dead!.id }]);
+    }
+  });
+
+  test("a change that its platform takes no longer changes nothing", async () => {
+    const store = await desk(make);
+    const sent = await store.answered(said("telegram", ben, "1"), [reply("one")], minute(0));
+    const asked = await store.ask(said("telegram", ben, "2"), minute(10));
+    const content = { kind: "delete", message_id: sent.message_id } as const;
+    const late = { content, parts: [{ kind: "text" as const, text: "", within_ms: 60_000 }] };
+    const { changed = [] } = await store.conversations.complete(asked, [late], minute(10));
+    expect(changed).toEqual([]);
+    expect((await store.history(sent.session_id)).map(({ text }) => text)).toContain("one");
+  });
+
   test("nothing but a dead letter is retried", async () => {
     const store = await desk(make);
     const turn = await store.ask(said("web", { phone }, "1"), minute(0));
-    expect(await store.operations.retry(turn.turn_id, minute(9))).toEqual({ found: false });
+    expect(await store.operations.retry(turn.turn_id, { actor: "admin:test" }, minute(9))).toEqual({
+      found: false,
+    });
     const nobody = "00000000-0000-4000-8000-000000000000";
-    expect(await store.operations.retry(nobody, minute(9))).toEqual({ found: false });
+    expect(await store.operations.retry(nobody, { actor: "admin:test" }, minute(9))).toEqual({
+      found: false,
+    });
   });
 
   test("metrics count received, answered and sent messages, and report open work", async () => {

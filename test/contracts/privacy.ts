@@ -189,7 +189,7 @@ export function privacy(make: Make): void {
       (one) => one.session_id === session_id,
     );
     expect(dead).toMatchObject([{ reason: "erased" }, { reason: "erased" }]);
-    expect(await store.operations.retry(dead[0]!.id, day(1))).toMatchObject({
+    expect(await store.operations.retry(dead[0]!.id, { actor: "admin:test" }, day(1))).toMatchObject({
       deliveries: [{ address: {}, content: { kind: "text", text: "" } }],
     });
   });

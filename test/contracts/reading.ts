@@ -41,7 +41,11 @@ export function reading(make: Make): void {
     expect((await states()).slice(0, 2)).toEqual([dead, { state: "running", attempt: 1 }]);
     await store.conversations.complete(next!, [reply("an answer", [])], minute(3));
     expect(await states()).toEqual([dead, undefined, undefined, undefined]);
-    await store.operations.retry((await store.operations.deadLetters(undefined, 9))[0]!.id, minute(4));
+    await store.operations.retry(
+      (await store.operations.deadLetters(undefined, 9))[0]!.id,
+      { actor: "admin:test" },
+      minute(4),
+    );
     expect((await states())[0]).toEqual({ state: "running", attempt: 1 });
   });
 

@@ -259,7 +259,7 @@ export function windows(make: Make): void {
     ]);
     expect((await store.history(session_id))[1]).toMatchObject({ status: "failed" });
     expect((await store.hear(opening("2", day(10), { wakes: false }), day(10))).deliveries).toBeUndefined();
-    expect(await store.operations.retry(delivery_id, day(10))).toMatchObject({
+    expect(await store.operations.retry(delivery_id, { actor: "admin:test" }, day(10))).toMatchObject({
       deliveries: [{ content: { text: "one" }, window_closes_at: day(11) }],
     });
   });

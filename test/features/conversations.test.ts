@@ -290,7 +290,9 @@ describe.each(transports)("who has a conversation, in %s", (_name, call) => {
     expect(await conversations().deadLetters(ana.at(), await keyOf())).toMatchObject([
       { type: "turn", id: turn!.turn_id },
     ]);
-    expect((await refused(store.operations.retry(turn!.turn_id, minute(1)))).code).toBe("conversation_held");
+    expect(
+      (await refused(store.operations.retry(turn!.turn_id, { actor: "admin:test" }, minute(1)))).code,
+    ).toBe("conversation_held");
   });
 
   test("people who become one: a person's hold comes along, and the notes", async () => {

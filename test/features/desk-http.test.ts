@@ -310,7 +310,7 @@ describe("the desk", () => {
       bot: { history: 0, reply: async () => Promise.reject(new Error("broken")) },
       policy: { botMs: 100, sendMs: 100, turnAttempts: 1, deliveryAttempts: 1 },
     });
-    const ana = await staff(hub);
+    const [ana, bob] = [await staff(hub), await staff(hub)];
     const [anna, ben] = [await visitor(hub), await visitor(hub)];
     await anna.say("Hello");
     await ben.say("Hello");
@@ -321,7 +321,11 @@ describe("the desk", () => {
     expect((await ana.post(`/api/conversations/${await ben.key()}/dead-letters/${id}/retry`)).code).toBe(
       "not_found",
     );
-    expect((await ana.post(`${path}/dead-letters/${id}/retry`)).body).toEqual({ retried: true });
+    expect((await ana.post(`${path}/take`)).status).toBe(200);
+    expect((await bob.post(`/api/dead-letters/${id}/retry`)).code).toBe("conversation_taken");
+    expect((await ana.post(`/api/dead-letters/${id}/retry`)).code).toBe("conversation_held");
+    expect((await ana.post(`${path}/give-back`)).status).toBe(200);
+    expect((await bob.post(`${path}/dead-letters/${id}/retry`)).body).toEqual({ retried: true });
   });
 
   test("staff open files, templates, a search of all messages, dead letters and tags, and no more of a customer", async () => {

@@ -127,6 +127,9 @@ describe("a message that the shop sends first", () => {
     const [{ delivery_id }] =
       (await rig.sql`select delivery_id from public.deliveries where state = 'dead'`) as any;
     await rig.ask(`/api/dead-letters/${delivery_id}/retry`, { method: "POST", headers: admin });
+    expect(await rig.sql`select actor, subject from audit where action = 'dead_letter.retry'`).toEqual([
+      { actor: expect.stringContaining("admin"), subject: `delivery:${delivery_id}` },
+    ]);
     await hub.sweep();
     expect(await shown(rig)).toHaveLength(1);
   });
@@ -273,6 +276,16 @@ describe("a message that the shop sends first", () => {
     await rig.whatsapp.tell("/_customer/message", { from: PHONE, text: "I am here" });
     await hub.sweep();
     expect(await shown(rig)).toEqual(before);
+    // One that an earlier attempt may have shown is not cancelled, whatever its attempts say.
+    const fault = { kind: "status", method: "sendMessage", status: 429, retry_after: 60, times: 1 };
+    await rig.telegram.tell("/_faults", fault);
+    const throttled = (await send(rig, { to: { session_id }, channel: "telegram" })).body.id;
+    const waiting = () => rig.sql`select from public.deliveries where state = 'pending'`;
+    await expect.poll(async () => (await waiting()).length, soon).toBe(1);
+    await rig.sql`update public.deliveries set attempt = 0, unsure = true where state = 'pending'`;
+    expect((await cancel(throttled)).status).toBe(409);
+    await rig.sql`update public.deliveries set unsure = false where state = 'pending'`;
+    expect((await cancel(throttled)).status).toBe(200);
   });
 
   test("survives a hub that is killed before it could send, and is shown once", async () => {
@@ -412,6 +425,17 @@ describe("opt-outs", () => {
     expect(await state(rig, throttled.body.id)).toMatchObject({
       status: "failed",
       failure: { reason: "opted_out" },
+    });
+    const listed = await rig.ask("/api/dead-letters", { headers: admin });
+    const { dead_letters } = (await listed.json()) as any;
+    expect(dead_letters).toMatchObject([{ reason: "opted_out" }]);
+    const again = await rig.ask(`/api/dead-letters/${dead_letters[0].id}/retry`, {
+      method: "POST",
+      headers: admin,
+    });
+    expect(((await again.json()) as any).error).toMatchObject({
+      code: "not_retryable",
+      details: { why: "opted_out" },
     });
     expect(await shown(rig)).toEqual([]);
   });

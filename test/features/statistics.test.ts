@@ -214,7 +214,7 @@ describe.each(transports)("statistics, in %s", (_name, call) => {
     const turn = await store.ask(of("telegram", telegram(anna)), minute(1));
     await store.conversations.fail(turn, failure("gone"), undefined, minute(2));
     expect((await total()).dead_letters).toBe(1);
-    await store.operations.retry(turn.turn_id, minute(3));
+    await store.operations.retry(turn.turn_id, { actor: "admin:test" }, minute(3));
     expect((await total()).dead_letters).toBe(0);
     const delivery = await store.answered(of("whatsapp", { phone: ben.phone }), [reply("one")], minute(4));
     await store.settleAs(delivery, { state: "dead", ...failure("gone") } as never, minute(5));

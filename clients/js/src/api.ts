@@ -965,11 +965,11 @@ export interface components {
         Error: {
             error: {
                 /** @enum {string} */
-                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "not_changeable" | "endpoint_limit" | "conversation_taken" | "conversation_held" | "answered_since" | "user_exists" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "needs_storage" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
+                code: "unauthorized" | "forbidden" | "verification_required" | "language_not_allowed" | "code_invalid" | "password_invalid" | "malformed" | "phone_ambiguous" | "session_not_found" | "session_expired" | "thread_not_found" | "thread_expired" | "not_found" | "method_not_allowed" | "version_conflict" | "merge_required" | "rating_closed" | "precondition_failed" | "customer_conflict" | "idempotency_conflict" | "illegal_transition" | "order_conflict" | "not_changeable" | "endpoint_limit" | "conversation_taken" | "conversation_held" | "not_retryable" | "answered_since" | "user_exists" | "media_expired" | "media_too_large" | "payload_too_large" | "unsupported_media_type" | "media_type_refused" | "media_infected" | "too_many_requests" | "rejected" | "internal" | "needs_database" | "needs_storage" | "misconfigured" | "scan_unavailable" | "throttled" | "unavailable";
                 /** @description For people. Of the request it holds at most the names of unknown fields. */
                 message: string;
                 request_id: string;
-                /** @description With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. With `conversation_taken` and `answered_since`: who it was. With `not_changeable`: why. */
+                /** @description With `merge_required`: what the caller must show the customer. With `customer_conflict`: where the customers differ. With `conversation_taken` and `answered_since`: who it was. With `not_changeable` and `not_retryable`: why. */
                 details?: {
                     [key: string]: unknown;
                 };

@@ -56,6 +56,8 @@ export function askOf({ url, key, timeoutMs, fetch: given }: Line): Ask {
         },
         ...(body !== undefined && { body: isUpload ? body : JSON.stringify(body) }),
         credentials: "omit",
+        // What a token has read stays in no cache of the browser: the next person at a kiosk may look there.
+        ...(isFile && { cache: "no-store" }),
         signal: ending.signal,
       } as RequestInit);
       if (isFile && answer.ok) return (await answer.blob()) as never;

@@ -47,7 +47,7 @@ export function addRepairs(app: App, options: AppOptions): void {
     request: { params: conversationParams.extend({ letter_id: z.uuid() }) },
     responses: {
       200: json("It is due again.", z.object({ retried: z.literal(true) })),
-      ...problems(...refusals, "not_found", "conversation_held"),
+      ...problems(...refusals, "not_found", "conversation_held", "conversation_taken", "not_retryable"),
     },
   });
   app.openapi(retry, async (c) => {
@@ -57,7 +57,7 @@ export function addRepairs(app: App, options: AppOptions): void {
     const letter = letters.find((one) => one.id === letter_id.toLowerCase());
     const { exchange } = c.var;
     const hub = exchange.hub();
-    const retried = letter && (await hub.store.operations.retry(letter.id, hub.now()));
+    const retried = letter && (await hub.store.operations.retry(letter.id, { staff: at.staff }, hub.now()));
     if (!retried?.found) throw new HubError("not_found", "there is no such dead letter here");
     for (const turn of retried.turns) void exchange.later(answer(hub, turn));
     void exchange.later(deliver(hub, retried.deliveries));

@@ -1,8 +1,6 @@
 import type { Delivery, OutboundReply } from "../../core/answer/turn.ts";
 import type { Message } from "../../core/messages/message.ts";
-
-/** Who changes a message: the name of an admin key, or the hash of the token of one of the staff. */
-export type ChangedBy = { readonly actor: string } | { readonly staff: string };
+import type { OperatedBy } from "../../core/operations.ts";
 
 /** Changes of earlier messages by an operator. One method is one round trip and one transaction. */
 export interface MessageChanges {
@@ -13,7 +11,7 @@ export interface MessageChanges {
    * the outbox and in the audit. The same change again changes nothing. Throws `not_found`, and `not_changeable` with the reason in
    * `details.why`. Throws `unauthorized` for a token of nobody, and `conversation_taken` for the conversation of a colleague.
    */
-  change(message_id: string, change: OutboundReply, by: ChangedBy, now: Date): Promise<ChangedMessage>;
+  change(message_id: string, change: OutboundReply, by: OperatedBy, now: Date): Promise<ChangedMessage>;
 }
 
 export interface ChangedMessage {

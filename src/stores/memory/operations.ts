@@ -1,6 +1,8 @@
 import type { DeadLetter, Failure } from "../../core/answer/turn.ts";
+import { HubError } from "../../core/errors.ts";
 import type { Operations } from "../../core/operations.ts";
 import type { Due } from "../../core/receive/conversations.ts";
+import { addAudit } from "./audit.ts";
 import { refreshStatus } from "./messages.ts";
 import { follow } from "./people.ts";
 import { atOnce, copy, count, type DeliveryRow, inOrder, type Tables, type TurnRow } from "./tables.ts";
@@ -22,12 +24,24 @@ export function memoryOperations(tables: Tables): Operations {
         .slice(0, limit);
     },
 
-    async retry(id, now) {
+    async retry(id, by, now) {
+      const actor = "actor" in by ? by.actor : by.staff;
+      const audit = (type: string) =>
+        addAudit(tables, { actor, action: "dead_letter.retry", of: `${type}:${id}`, details: {} }, now);
       const turn = tables.turns.get(id);
-      if (turn?.state === "dead") return { found: true, ...retryTurn(tables, turn, now) };
+      if (turn?.state === "dead") {
+        audit("turn");
+        return { found: true, ...retryTurn(tables, turn, now) };
+      }
       const delivery = tables.deliveries.get(id);
-      if (delivery?.state === "dead") return { found: true, ...retryDelivery(tables, delivery, now) };
-      return { found: false };
+      if (delivery?.state !== "dead") return { found: false };
+      const { deleted_at, edited_at } = tables.messages.get(delivery.delivery.message_id)?.message ?? {};
+      if (deleted_at || edited_at)
+        throw new HubError("not_retryable", "this dead letter must not be sent any more", {
+          details: { why: deleted_at ? "deleted" : "edited" },
+        });
+      audit("delivery");
+      return { found: true, ...retryDelivery(tables, delivery, now) };
     },
 
     async count(key) {

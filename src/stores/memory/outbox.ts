@@ -10,6 +10,7 @@ import {
   count,
   type DeliveryRow,
   externalKey,
+  later,
   type MessageRow,
   newId,
   observe,
@@ -43,7 +44,9 @@ export function addReply(
     status,
   } as const;
   const reply = addMessage(tables, row, said, now);
-  const changed = isChange(content) ? changeMessage(row, claim, content, now) : undefined;
+  const changed = isChange(content)
+    ? changeMessage(row, claim, content, parts[0]?.within_ms, now)
+    : undefined;
   addDeliveries(tables, row, reply, { account, address, parts }, now);
   return { message: reply.message, changed };
 }
@@ -57,18 +60,20 @@ function isChange(content: Reply): content is Change {
 /**
  * Changes the earlier message that a bot's reply names, and keeps what it said before an edit or a deletion as a revision. Edits
  * and deletions change the bot's own messages only. Undefined when nothing has changed: there is no such message in this session and
- * channel, it is deleted or itself a change, or it is already so.
+ * channel, it is deleted or itself a change, it is already so, or its platform takes the change no longer (`within_ms`).
  */
 function changeMessage(
   row: SessionRow,
   { channel, message: answered }: Turn,
   change: Change,
+  within_ms: number | undefined,
   now: Date,
 ): Message | undefined {
   const id = change.message_id ?? answered.message_id;
   const found = row.messages.find(({ message }) => message.message_id === id);
   if (!found || found.message.channel !== channel) return undefined;
   const { message, revisions } = found;
+  if (within_ms !== undefined && now > later(message.created_at, within_ms)) return undefined;
   if (message.deleted_at || ["edit", "delete", "reaction", "pin"].includes(message.kind)) return undefined;
   switch (change.kind) {
     case "reaction":

@@ -10,8 +10,8 @@ export function sqlOperations(ask: SqlCall, lease: Row): Operations {
       const { dead_letters } = await ask("hub_dead_letters", { after, limit, session_id });
       return (dead_letters as Row[]).map(toDeadLetter);
     },
-    async retry(id, now) {
-      const row = await ask("hub_retry", { now, ...lease, id });
+    async retry(id, by, now) {
+      const row = await ask("hub_retry", { now, ...lease, ...by, id });
       return row.found ? { found: true, ...toDue(row) } : { found: false };
     },
     async count(key) {

@@ -19,6 +19,7 @@ const SAYS: Partial<Record<ErrorCode, string>> = {
   not_changeable: "this message cannot be changed in this way: see details",
   conversation_taken: "a colleague has this conversation: see details",
   conversation_held: "a person has this conversation: the bot is not asked",
+  not_retryable: "this dead letter must not be sent any more: see details",
   answered_since: "somebody has answered since you looked: see details",
   user_exists: "there is a user with this e-mail",
   endpoint_limit: "there are 20 endpoints already",

@@ -29,6 +29,8 @@ export function everyCall(store: Store, people: number, random: () => number): R
   const reserved: string[] = [];
   const told: string[] = [];
   const uploads: string[] = [];
+  /** Uploads with the session that each is of. */
+  const uploadsOf: [string, string][] = [];
   let seed = 0;
 
   const any = (count: number) => Math.floor(random() * count);
@@ -332,7 +334,9 @@ export function everyCall(store: Store, people: number, random: () => number): R
     retry: async () => {
       const dead = await store.operations.deadLetters(undefined, 20);
       const id = dead[any(dead.length)]?.id;
-      const found = id ? await store.operations.retry(id, now()) : { found: false as const };
+      const found = id
+        ? await store.operations.retry(id, { actor: "admin:test" }, now())
+        : { found: false as const };
       if (found.found) {
         for (const turn of found.turns) keep(turns, turn);
         for (const delivery of found.deliveries) keep(deliveries, delivery);
@@ -630,13 +634,14 @@ export function everyCall(store: Store, people: number, random: () => number): R
       );
       const id = await media.begin(of, "test", now());
       keep(uploads, id);
+      if ("session_id" in of) keep(uploadsOf, [id, of.session_id]);
       await media.finish(id, { mime_type: "image/png", size: 1, sha256: "00" }, of, now());
       await media.claim(id, of as never, now());
     },
     "send an upload": async () => {
       const { media } = store.features!;
-      const id = one(uploads, crypto.randomUUID());
-      await media.send(id, one(sessions, crypto.randomUUID()), "whatsapp:1:", now());
+      const [id, session_id] = one(uploadsOf, [crypto.randomUUID(), crypto.randomUUID()]);
+      await media.send(id, session_id, "whatsapp:1:", now());
       await media.keepPlatformId(id, "whatsapp:1:", "7", now());
     },
     "delete uploads": async () => {
