@@ -208,9 +208,10 @@ language sql stable security definer set search_path = '' set enable_seqscan = o
     join public.knowledge k on k.knowledge_id = r.knowledge_id
 $$;
 
--- Parts without a vector of a model. p: {model, limit}. Returns {parts: [{knowledge_id, place, text, hash}]}; none without pgvector.
+-- Parts without a vector of a model. p: {model, limit}. Returns {parts: [{knowledge_id, place, text, hash}]}; none without pgvector. Each sweep
+-- asks, and mostly there are none: sequential scans are off, as for its other looks.
 create or replace function public.hub_unembedded_knowledge(p jsonb) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = '' set enable_seqscan = off as $$
   with lacking as (
     (select * from public.knowledge_chunks where embedding_model is null limit (p ->> 'limit')::int)
     union all
