@@ -9,7 +9,8 @@ language sql stable as $$
 $$;
 
 -- Writes a document with its parts. p: {now, actor, knowledge_id, fields: {title, url, format, text}, chunks: [{heading, text}]}. The same
--- document again changes nothing but its parts. A part whose words stay the same keeps its vector. Returns {document, created}.
+-- document again changes nothing but its parts. A part whose words stay the same keeps its vector; without one
+-- the model is asked again. Returns {document, created}.
 create or replace function public.hub_put_knowledge(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -40,7 +41,7 @@ begin
     end if;
   end if;
   if k.title = n.title then
-    select array_agg(x) into v_before from public.knowledge_chunks x where knowledge_id = v_id and embedding_model is not null;
+    select array_agg(x) into v_before from public.knowledge_chunks x where knowledge_id = v_id and embedding is not null;
   end if;
   delete from public.knowledge_chunks where knowledge_id = v_id;
   insert into public.knowledge_chunks (knowledge_id, place, heading, text, doc, embedding, embedding_model)
