@@ -7,6 +7,7 @@ import { freePort } from "../../dev/services/ports.ts";
 import { migrate } from "../../migrations/migrate.ts";
 import { embedKnowledge } from "../../src/features/knowledge/embed.ts";
 import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
+import type { SqlCall } from "../../src/stores/sql.ts";
 import { json, lastOf, type ModelServer, startModelServer } from "../support/model-server.ts";
 import { type ModelShop, modelShop, settingsFor } from "../support/model-shop.ts";
 
@@ -138,6 +139,23 @@ test("texts are asked again if the model refuses all of them, or their document 
   expect(await vectors()).toEqual(["a1 meanings 4", "b1 meanings null", "c1 meanings 4"]);
   await put("b", "too long");
   expect(await vectors()).toEqual(["a1 meanings 4", "b1 null null", "c1 meanings 4"]);
+});
+
+test("the sweep comes to the embeddings model after all other work", async () => {
+  const names: string[] = [];
+  const noting: SqlCall = (name, argument) => {
+    names.push(name);
+    return direct.call(name, argument);
+  };
+  hub = modelShop(noting, { ...settingsFor(model), LLM_EMBEDDINGS_MODEL: "meanings" });
+  await put("a", REFUND);
+  names.length = 0;
+  await hub.later();
+  expect(names.slice(names.indexOf("hub_unembedded_knowledge"))).toEqual([
+    "hub_unembedded_knowledge",
+    "hub_embed_knowledge",
+    "hub_unembedded_knowledge",
+  ]);
 });
 
 test("no request begins after the time for embeddings, and the vectors that were made are kept", async () => {
