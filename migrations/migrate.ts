@@ -13,7 +13,7 @@
  * transaction. A function that no file defines any more is dropped. The privileges of functions come last.
  *
  * Optional files, `optional/<extension>.sql`, come after that, where the database offers the extension
- * (`pg_available_extensions`) and lets this user create it; elsewhere they are left out, and the hub does without. A backup has
+ * (`pg_available_extensions`) and can create it for this user; elsewhere they are left out, and the hub does without. A backup has
  * no part in them: they make indexes, and tables of the schema `hub` for what can be made again, but nothing else in `public`.
  * They make no functions: those are in `functions/`, and ask for the extension, or what the file has made, before they use it.
  *
@@ -158,6 +158,16 @@ $migration$;
   ].join("");
 }
 
+/**
+ * The errors with which a database that offers an extension does not create it: this user may not, the provider does not
+ * permit it, its package is broken. By their codes, with their names in PL/pgSQL.
+ */
+const LEFT_OUT = {
+  "42501": "insufficient_privilege",
+  "0A000": "feature_not_supported",
+  "58P01": "undefined_file",
+};
+
 function printedOptional({ name, sql, sha256, extension }: OptionalSource): string {
   return `
 -- ${name}
@@ -170,7 +180,7 @@ begin
     execute ${quoted(sql)};
     insert into public.schema_migrations (name, sha256) values ('${name}', '${sha256}');
   end if;
-exception when insufficient_privilege then
+exception when ${Object.values(LEFT_OUT).join(" or ")} then
   raise notice '${name} is left out: %', sqlerrm;
 end
 $optional$;
@@ -235,8 +245,8 @@ async function applyOptional(
       return true;
     });
   } catch (error) {
-    const mayNot = error instanceof postgres.PostgresError && error.code === "42501";
-    if (mayNot && !insist) return { reason: error.message };
+    if (error instanceof postgres.PostgresError && error.code in LEFT_OUT && !insist)
+      return { reason: error.message };
     throw error instanceof postgres.PostgresError
       ? new Error(`${file.name}: ${explain(error, file.sql)}`, { cause: error })
       : error;

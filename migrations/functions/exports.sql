@@ -2,7 +2,7 @@
 -- codes, links, passwords and their hashes are in no table that can be exported.
 
 -- Rows of a table after p_after, in the order of their keys, at most p_limit. The keys begin with the time at which the row
--- was stored, except those of model_usage, which begin with a day, and those of threads, of which up to p_limit rows are read and those of the time are returned. row is null for
+-- was stored, except those of model_usage, which begin with the customer, and those of threads, of which up to p_limit rows are read and those of the time are returned. row is null for
 -- the others. Rows are made JSON after the limit: before a sort it would be done for all.
 create or replace function hub.exported_rows(
   p_table text, p_after text, p_from timestamptz, p_to timestamptz, p_limit integer) returns table (key text, exported jsonb)
@@ -40,14 +40,14 @@ begin
       return query select a.audit_id::text, to_jsonb(a) from (
         select * from public.audit where audit_id > v_after and audit_id < v_to order by audit_id limit p_limit) a;
     when 'model_usage' then
-      -- A row is of a day in UTC; its key has the day before the customer.
-      return query select u.day || '/' || u.customer_key, to_jsonb(u) from (
+      -- A row is of a day in UTC.
+      return query select u.customer_key || '/' || u.day, to_jsonb(u) from (
         select * from public.model_usage
-        where (day, customer_key) > (coalesce(split_part(p_after, '/', 1)::date, '-infinity'),
-            coalesce(split_part(p_after, '/', 2)::uuid, '00000000-0000-0000-0000-000000000000'))
+        where (customer_key, day) > (coalesce(split_part(p_after, '/', 1)::uuid, '00000000-0000-0000-0000-000000000000'),
+            coalesce(split_part(p_after, '/', 2)::date, '-infinity'))
           and day::timestamp at time zone 'UTC' >= coalesce(p_from, '-infinity')
           and day::timestamp at time zone 'UTC' < coalesce(p_to, 'infinity')
-        order by day, customer_key limit p_limit) u;
+        order by customer_key, day limit p_limit) u;
     when 'threads' then
       return query select t.thread_id, case
           when t.created_at >= coalesce(p_from, '-infinity') and t.created_at < coalesce(p_to, 'infinity') then to_jsonb(t)

@@ -9,7 +9,8 @@ language sql stable as $$
 $$;
 
 -- Writes a document with its parts. p: {now, actor, knowledge_id, fields: {title, url, format, text}, chunks: [{heading, text}]}. The same
--- document again changes nothing but its parts. A part whose words stay the same keeps its vector. Returns {document, created}.
+-- document again changes nothing but its parts. A part whose words stay the same keeps its vector; without one
+-- the model is asked again. Returns {document, created}.
 create or replace function public.hub_put_knowledge(p jsonb) returns jsonb
 language plpgsql volatile security definer set search_path = '' as $$
 declare
@@ -40,7 +41,7 @@ begin
     end if;
   end if;
   if k.title = n.title then
-    select array_agg(x) into v_before from public.knowledge_chunks x where knowledge_id = v_id and embedding_model is not null;
+    select array_agg(x) into v_before from public.knowledge_chunks x where knowledge_id = v_id and embedding is not null;
   end if;
   delete from public.knowledge_chunks where knowledge_id = v_id;
   insert into public.knowledge_chunks (knowledge_id, place, heading, text, doc, embedding, embedding_model)
@@ -208,9 +209,10 @@ language sql stable security definer set search_path = '' set enable_seqscan = o
     join public.knowledge k on k.knowledge_id = r.knowledge_id
 $$;
 
--- Parts without a vector of a model. p: {model, limit}. Returns {parts: [{knowledge_id, place, text, hash}]}; none without pgvector.
+-- Parts without a vector of a model. p: {model, limit}. Returns {parts: [{knowledge_id, place, text, hash}]}; none without pgvector. Each sweep
+-- asks, and mostly there are none: sequential scans are off, as for its other looks.
 create or replace function public.hub_unembedded_knowledge(p jsonb) returns jsonb
-language sql stable security definer set search_path = '' as $$
+language sql stable security definer set search_path = '' set enable_seqscan = off as $$
   with lacking as (
     (select * from public.knowledge_chunks where embedding_model is null limit (p ->> 'limit')::int)
     union all

@@ -6,12 +6,16 @@ import { createDatabase } from "../support/stack.ts";
 
 /** So many that no number of rows per page or per batch hides in the figures below. */
 const IDLE = 3_000;
+const MODEL = "meanings";
 const now = day(100);
 const before = (days: number) => new Date(now.getTime() - days * DAY);
 
 /** A database, and its sweep with every retention set. */
 async function sweeper(url: string) {
   const owner = sqlDriver(url, { max: 1, onnotice: () => {} });
+  // Without pgvector no part would be looked at. This server has none, and the look needs no more than its presence.
+  await owner`
+    create or replace function hub.vector_schema() returns text language sql stable as $$ select 'public'::text $$`;
   let sql: sqlDriver.ISql = owner;
   const { conversations, housekeeping, features } = storeOn(() => sql);
   const sweep = async () => {
@@ -26,6 +30,7 @@ async function sweeper(url: string) {
     });
     await features!.endpoints.due(now);
     await features!.search.index(1_000);
+    await features!.knowledge.unembedded(MODEL, 16);
   };
   /**
    * The rows that one sweep reads of each table, without tables of which it reads one or two: the planner itself reads
@@ -93,6 +98,12 @@ async function fill(owner: sqlDriver.Sql): Promise<void> {
   await owner`
     insert into events (event_id, type, lane, data, at)
     select hub.uuid(created_at), 'message.received', customer_key, '{}', created_at from identities`;
+  await owner`
+    insert into knowledge (knowledge_id, title, format, text, created_at, updated_at)
+    select value, value, 'text', value, created_at, created_at from identities`;
+  await owner`
+    insert into knowledge_chunks (knowledge_id, place, heading, text, doc, embedding, embedding_model)
+    select knowledge_id, 1, '', text, '', '{1}', ${MODEL} from knowledge`;
   await owner`
     insert into ended_tokens (token_hash, session_id, ended_at) select value, gen_random_uuid(), ${now} from identities`;
 }

@@ -184,14 +184,16 @@ describe("optional files", () => {
     expect(await applied()).toEqual([things, cube]);
   });
 
-  test("that this user may not apply are left out", async () => {
-    await write(cube, "do $$ begin raise insufficient_privilege using message = 'superusers only'; end $$;");
+  test.each([
+    ["this user may not create", "insufficient_privilege", "superusers only", "42501"],
+    ["the provider does not permit", "feature_not_supported", "not on the list of extensions", "0A000"],
+    ["has a broken package", "undefined_file", "could not access file", "58P01"],
+  ])("of an extension that %s are left out", async (_, condition, message, code) => {
+    await write(cube, `do $$ begin raise ${condition} using message = '${message}'; end $$;`);
     const lines: string[] = [];
     expect((await migrate(database.url, { dir, log: (line) => lines.push(line) })).applied).toEqual([things]);
-    expect(lines).toContain(`skipped  ${cube}: superusers only`);
-    await expect(migrate(database.url, { dir, insistOn: ["cube"] })).rejects.toThrow(
-      "superusers only (42501)",
-    );
+    expect(lines).toContain(`skipped  ${cube}: ${message}`);
+    await expect(migrate(database.url, { dir, insistOn: ["cube"] })).rejects.toThrow(`${message} (${code})`);
     await paste();
     expect(await applied()).toEqual([things, "functions"]);
   });

@@ -5,7 +5,9 @@ import { PGLiteSocketServer } from "@electric-sql/pglite-socket";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { freePort } from "../../dev/services/ports.ts";
 import { migrate } from "../../migrations/migrate.ts";
+import { embedKnowledge } from "../../src/features/knowledge/embed.ts";
 import { type PostgresCalls, postgresCalls } from "../../src/stores/postgres.ts";
+import type { SqlCall } from "../../src/stores/sql.ts";
 import { json, lastOf, type ModelServer, startModelServer } from "../support/model-server.ts";
 import { type ModelShop, modelShop, settingsFor } from "../support/model-shop.ts";
 
@@ -121,6 +123,60 @@ test("a part that the model refuses costs the others nothing, and is not sent ag
   await hub.later();
   expect(model.embedded).toEqual([]);
 });
+
+test("texts are asked again if the model refuses all of them, or their document is written again", async () => {
+  const refuse = (response: any) => json(response, { error: { message: "budget exceeded" } }, 400);
+  for (const id of ["a", "b", "c"]) await put(id, id === "b" ? "too long" : REFUND);
+  model.embed(() => refuse);
+  await hub.later();
+  expect(await vectors()).toEqual(["a1 null null", "b1 null null", "c1 null null"]);
+  expect(hub.events("knowledge.part_refused")).toEqual([]);
+  expect(hub.events("knowledge.not_embedded")).toMatchObject([
+    { code: "unavailable", reason: "llm_http_400" },
+  ]);
+  model.embed((texts) => (texts.some((text) => text.includes("too long")) ? refuse : texts.map(meaning)));
+  await hub.later();
+  expect(await vectors()).toEqual(["a1 meanings 4", "b1 meanings null", "c1 meanings 4"]);
+  await put("b", "too long");
+  expect(await vectors()).toEqual(["a1 meanings 4", "b1 null null", "c1 meanings 4"]);
+});
+
+test("the sweep comes to the embeddings model after all other work", async () => {
+  const names: string[] = [];
+  const noting: SqlCall = (name, argument) => {
+    names.push(name);
+    return direct.call(name, argument);
+  };
+  hub = modelShop(noting, { ...settingsFor(model), LLM_EMBEDDINGS_MODEL: "meanings" });
+  await put("a", REFUND);
+  names.length = 0;
+  await hub.later();
+  expect(names.slice(names.indexOf("hub_unembedded_knowledge"))).toEqual([
+    "hub_unembedded_knowledge",
+    "hub_embed_knowledge",
+    "hub_unembedded_knowledge",
+  ]);
+});
+
+test("no request begins after the time for embeddings, and the vectors that were made are kept", async () => {
+  for (let i = 0; i < 4; i++) await put(`a${i}`, i === 3 ? "too long" : REFUND);
+  model.embed((texts) => {
+    hub.clock.now = new Date(hub.clock.now.getTime() + 4_000);
+    return texts.some((text) => text.includes("too long"))
+      ? (response) => json(response, {}, 400)
+      : texts.map(meaning);
+  });
+  expect(await embedKnowledge(hub.hub, 10_000)).toBe(2);
+  expect(model.embedded.map((texts) => texts.length)).toEqual([4, 2, 2]);
+  expect(await vectors()).toEqual(["a01 meanings 4", "a11 meanings 4", "a21 null null", "a31 null null"]);
+});
+
+test("a request to an embeddings model that hangs ends with the time for embeddings", async () => {
+  await put("a", REFUND);
+  model.embed(() => () => {});
+  expect(await embedKnowledge(hub.hub, 200)).toBe(0);
+  expect(hub.events("knowledge.not_embedded")).toMatchObject([{ reason: "llm_timeout" }]);
+}, 10_000);
 
 test.each([
   ["is down", (response: any) => response.destroy()],

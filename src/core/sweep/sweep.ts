@@ -66,8 +66,8 @@ export interface Swept {
 
 /**
  * Finishes work that was dropped: entries of the journal, unanswered turns, due deliveries. Once the journal is empty
- * it also marks expired sessions and purges old ones. At the end it updates the search's index and the statistics, and
- * posts events to endpoints. One run starts a bounded
+ * it also marks expired sessions and purges old ones. At the end it updates the search's index and the statistics, posts
+ * events to endpoints, sends campaigns, and has the vectors of documents made. One run starts a bounded
  * number of turns and deliveries, and finishes each.
  */
 export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
@@ -94,12 +94,13 @@ export async function sweep(hub: Hub, budget: SweepBudget): Promise<Swept> {
   await syncTemplates(hub);
   // After the index: both read one list of changed messages.
   const counted = await countStatistics(hub, COUNTING);
-  const embedded = await embedKnowledge(hub, EMBEDDING_MS);
   // Before the events: each that is found is one.
   const overdue = await markOverdue(hub);
   const { posts: events } = await drainEvents(hub, POSTING);
-  // Last, for it goes on as long as the campaigns do.
+  // After these, for it goes on as long as the campaigns do.
   const campaigned = await runCampaigns(hub, CAMPAIGN_MS);
+  // Last: an endpoint that hangs uses all of its time, and customers wait for the rest.
+  const embedded = await embedKnowledge(hub, EMBEDDING_MS);
   const swept = {
     replayed,
     turns,

@@ -101,7 +101,7 @@ export function addExports(app: App, options: AppOptions): void {
 const KEYS: Readonly<Record<"threads" | "model_usage" | "other", (key: string) => boolean>> = {
   threads: (key) => !key.includes("\0"),
   model_usage: (key) =>
-    z.iso.date().safeParse(key.slice(0, 10)).success && isUuid(key.slice(11)) && key[10] === "/",
+    isUuid(key.slice(0, 36)) && key[36] === "/" && z.iso.date().safeParse(key.slice(37)).success,
   other: isUuid,
 };
 

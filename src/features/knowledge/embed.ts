@@ -1,17 +1,16 @@
-import { failureOf, toHubError } from "../../core/errors.ts";
+import { failureOf, HubError, toHubError } from "../../core/errors.ts";
 import type { Hub } from "../../core/hub.ts";
 import { withTimeout } from "../../core/timeout.ts";
-import type { Embedded, Embeddings } from "./embeddings.ts";
+import type { Embeddings } from "./embeddings.ts";
 import type { KnowledgePart } from "./knowledge.ts";
 
 /** How many parts one request to the model has. */
 const AT_ONCE = 16;
-const REQUEST_MS = 20_000;
 
 /**
- * Has the vectors made that parts of documents lack, in batches, and begins none after `ms`. Without an embeddings model, and in a database
- * that does not compare vectors, there is nothing to do. Returns how many parts have one now. It logs failures instead of throwing: documents are
- * found by their words, and the next sweep goes on.
+ * Has the vectors made that parts of documents lack, in batches. After `ms` it begins no request, and ends the one on its way. Without an
+ * embeddings model, and in a database that does not compare vectors, there is nothing to do. Returns how many parts have one now. It logs
+ * failures instead of throwing: documents are found by their words, and the next sweep goes on.
  */
 export async function embedKnowledge(hub: Hub, ms: number): Promise<number> {
   const { embeddings } = hub.bot;
@@ -23,46 +22,68 @@ export async function embedKnowledge(hub: Hub, ms: number): Promise<number> {
     while (hub.now().getTime() < ends) {
       const parts = await knowledge.unembedded(embeddings.model, AT_ONCE);
       if (parts.length === 0) break;
-      const kept = await knowledge.embed(embeddings.model, await vectorsOf(hub, embeddings, parts));
+      const { made, refused, failure } = await vectorsOf(hub, embeddings, parts, ends);
+      // An endpoint answers 400 to a wrong key or a spent budget too. Only the vector of another part shows that it means the text.
+      if (made.length === 0)
+        throw (
+          failure ??
+          new HubError("unavailable", "the embeddings model has made no vector of a batch", {
+            reason: refused[0]?.error.reason ?? "llm_timeout",
+          })
+        );
+      for (const { part, error } of refused) {
+        const { knowledge_id, place } = part;
+        hub.log("warn", "knowledge.part_refused", { knowledge_id, place, ...failureOf(error) });
+      }
+      const kept = await knowledge.embed(embeddings.model, [
+        ...made,
+        ...refused.map(({ part }) => ({ ...part, vector: null })),
+      ]);
       embedded += kept;
+      if (failure) throw failure;
       // Somebody else holds them.
       if (kept === 0) break;
     }
   } catch (thrown) {
-    hub.log("warn", "knowledge.not_embedded", failureOf(toHubError(thrown)));
+    // With parts embedded before, the end of the time is no failure.
+    if (embedded === 0 || hub.now().getTime() < ends)
+      hub.log("warn", "knowledge.not_embedded", failureOf(toHubError(thrown)));
   }
   return embedded;
 }
 
-type PartWithVector = KnowledgePart & { readonly vector: readonly number[] | null };
+interface Answers {
+  readonly made: readonly (KnowledgePart & { readonly vector: readonly number[] })[];
+  /** The parts that the model refuses by themselves. */
+  readonly refused: readonly { readonly part: KnowledgePart; readonly error: HubError }[];
+  /** Why the other parts have no answer. Absent: all have one, or the time was over. */
+  readonly failure?: HubError;
+}
 
-/** The parts with their vectors; null for a part that the model refuses by itself. */
+/** What the model answers to the parts until `ends`, in milliseconds of the hub's clock. A batch that it refuses is asked again in halves. */
 async function vectorsOf(
   hub: Hub,
   embeddings: Embeddings,
   parts: readonly KnowledgePart[],
-): Promise<PartWithVector[]> {
-  let made: Embedded;
-  try {
-    made = await withTimeout(REQUEST_MS, "llm_timeout", (signal) =>
-      embeddings.embed(
-        parts.map(({ text }) => text),
-        signal,
-      ),
-    );
-  } catch (thrown) {
-    const error = toHubError(thrown);
-    if (error.code !== "rejected") throw error;
-    if (parts.length === 1) {
-      const { knowledge_id, place } = parts[0]!;
-      hub.log("warn", "knowledge.part_refused", { knowledge_id, place, ...failureOf(error) });
-      return [{ ...parts[0]!, vector: null }];
+  ends: number,
+): Promise<Answers> {
+  const made: Answers["made"][number][] = [];
+  const refused: Answers["refused"][number][] = [];
+  const batches = [parts];
+  for (let batch = batches.shift(); batch; batch = batches.shift()) {
+    const left = ends - hub.now().getTime();
+    if (left <= 0) break;
+    const texts = batch.map(({ text }) => text);
+    try {
+      const { vectors } = await withTimeout(left, "llm_timeout", (signal) => embeddings.embed(texts, signal));
+      made.push(...batch.map((part, i) => ({ ...part, vector: vectors[i]! })));
+    } catch (thrown) {
+      const error = toHubError(thrown);
+      if (error.code !== "rejected") return { made, refused, failure: error };
+      const half = Math.ceil(batch.length / 2);
+      if (batch.length === 1) refused.push({ part: batch[0]!, error });
+      else batches.push(batch.slice(0, half), batch.slice(half));
     }
-    const half = Math.ceil(parts.length / 2);
-    return [
-      ...(await vectorsOf(hub, embeddings, parts.slice(0, half))),
-      ...(await vectorsOf(hub, embeddings, parts.slice(half))),
-    ];
   }
-  return parts.map((part, i) => ({ ...part, vector: made.vectors[i]! }));
+  return { made, refused };
 }
