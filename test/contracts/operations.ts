@@ -1,6 +1,18 @@
 import { expect, test } from "vitest";
 import type { Due } from "../../src/core/receive/conversations.ts";
-import { anna, ben, type Desk, day, desk, type Make, minute, rejection, reply, said } from "./given.ts";
+import {
+  anna,
+  ben,
+  type Desk,
+  day,
+  desk,
+  failure,
+  type Make,
+  minute,
+  rejection,
+  reply,
+  said,
+} from "./given.ts";
 
 const { phone } = anna;
 
