@@ -322,19 +322,15 @@ begin
     return jsonb_build_object('results', '[]'::jsonb, 'terms', q.terms, 'after', null);
   end if;
   v_high := coalesce(v_high, (select last_value from public.message_search_n));
-  if v_cursor ? 'within' then
-    null;
-  elsif v_sessions is not null and (v_cursor is null or v_cursor ? 'id') then
+  if v_sessions is not null and (v_cursor is null or v_cursor ? 'id') then
     v_hits := hub.search_fresh(q.query, v_sessions, v_high, v_cursor, v_limit + 1, p);
   end if;
-  if v_cursor ? 'within' then
-    null;
-  elsif jsonb_array_length(v_hits) > v_limit then
+  if jsonb_array_length(v_hits) > v_limit then
     v_hits := v_hits - v_limit;
     v_next := jsonb_build_object('high', v_high, 'at', v_hits #> array[(v_limit - 1)::text, 'at'], 'id', v_hits #> array[(v_limit - 1)::text, 'message_id']);
   elsif jsonb_array_length(v_hits) = v_limit then
     v_next := jsonb_build_object('high', v_high);
-  else
+  elsif v_cursor is null or not v_cursor ? 'within' then
     v_index := hub.search_windows(
       q.query, q.exact, hub.search_marks(v_sessions, p), hub.search_dates(p), case when v_cursor ? 'n' then v_cursor else jsonb_build_object('high', v_high) end,
       coalesce((select sum(message_count) from public.sessions where session_id = any (v_sessions)) < 5000, false),

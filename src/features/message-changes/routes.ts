@@ -46,29 +46,18 @@ const WHAT =
 /** Registers the routes with which an operator changes earlier messages: edits, deletions, reactions and pins. */
 export function addMessageChanges(app: App, options: AppOptions): void {
   const shared = { tags: ["Messages"], security: operatorSecurity };
-  const responses = {
-    200: json("The message as it is now.", changedSchema),
-    ...problems(
-      "malformed",
-      "unauthorized",
-      "forbidden",
-      "not_found",
-      "not_changeable",
-      "conversation_taken",
-    ),
-  };
+  const refusals = [
+    "malformed",
+    "unauthorized",
+    "forbidden",
+    "not_found",
+    "not_changeable",
+    "conversation_taken",
+  ] as const;
+  const responses = { 200: json("The message as it is now.", changedSchema), ...problems(...refusals) };
   const withBody = {
     200: responses[200],
-    ...problems(
-      "malformed",
-      "unauthorized",
-      "forbidden",
-      "not_found",
-      "not_changeable",
-      "conversation_taken",
-      "payload_too_large",
-      "unsupported_media_type",
-    ),
+    ...problems(...refusals, "payload_too_large", "unsupported_media_type"),
   };
   const bodyOf = <S extends z.ZodType>(schema: S) => ({
     required: true,
